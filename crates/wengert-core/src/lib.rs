@@ -1,0 +1,1 @@
+//! The Wengert list: rules, tape and transforms.

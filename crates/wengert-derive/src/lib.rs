@@ -1,0 +1,1 @@
+//! Derives wengert-nn's Module for structs.

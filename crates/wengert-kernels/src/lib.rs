@@ -1,0 +1,8 @@
+//! Numerical kernels of Wengert: slices in, slices out.
+//!
+//! No graph, no named shapes, no allocation that a caller could have made. Everything here is deterministic: a result
+//! depends on the operands only, never on the number of threads.
+
+mod float;
+
+pub use float::Float;

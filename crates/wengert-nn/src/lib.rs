@@ -1,0 +1,1 @@
+//! Layers, losses, optimizers and training on the Wengert list.

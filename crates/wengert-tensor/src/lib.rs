@@ -1,0 +1,1 @@
+//! Tensors as plain values: shapes, strides, views, recycled storage.

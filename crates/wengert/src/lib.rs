@@ -1,0 +1,1 @@
+//! Tape-based automatic differentiation: scalars and tensors on one Wengert list.

@@ -1,0 +1,1 @@
+//! One test binary whose modules mirror the rooms of the workspace.
