@@ -4,5 +4,8 @@
 //! depends on the operands only, never on the number of threads.
 
 mod float;
+mod math;
+mod table;
 
 pub use float::Float;
+pub use table::{Binary, BinaryFunctions, Elementary, Unary, UnaryFunctions, derivative};

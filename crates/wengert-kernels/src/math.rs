@@ -1,0 +1,102 @@
+//! Elementary functions the standard library lacks, or has with fewer digits, on `f32` and `f64`.
+//!
+//! These are the scalar bodies; the loops over slices use those of [`crate::lane`].
+
+use crate::{Elementary, Float};
+
+/// Logistic function `1/(1 + exp(-x))`.
+///
+/// Taken from `exp(-|x|)`, which cannot overflow, so that the left tail keeps its digits down to the subnormals.
+#[inline(always)]
+pub fn sigmoid<F: Float + Elementary>(x: F) -> F {
+    let e = (-x.abs()).exp();
+    let numerator = if x < F::ZERO { e } else { F::ONE };
+    numerator / (F::ONE + e)
+}
+
+/// `ln(1 + exp(x)) = max(x, 0) + ln(1 + exp(-|x|))`.
+#[inline(always)]
+pub fn softplus<F: Float + Elementary>(x: F) -> F {
+    relu(x) + (-x.abs()).exp().ln_1p()
+}
+
+/// `max(x, 0)`, keeping NaN.
+#[inline(always)]
+pub fn relu<F: Float>(x: F) -> F {
+    // The comparison is false for NaN, which then passes.
+    if x <= F::ZERO { F::ZERO } else { x }
+}
+
+/// `-1`, `0` or `1`; NaN for NaN. Both zeros give `0`.
+#[inline(always)]
+pub fn sign<F: Float>(x: F) -> F {
+    if x > F::ZERO {
+        F::ONE
+    } else if x < F::ZERO {
+        -F::ONE
+    } else if x == F::ZERO {
+        F::ZERO
+    } else {
+        x
+    }
+}
+
+/// `x` for `x >= 0` (with `-0` made `0`), NaN below.
+#[inline(always)]
+pub fn non_negative<F: Float>(x: F) -> F {
+    if x > F::ZERO {
+        x
+    } else if x == F::ZERO {
+        F::ZERO
+    } else {
+        F::NAN
+    }
+}
+
+/// The larger of two numbers; NaN if either is.
+#[inline(always)]
+pub fn maximum<F: Float>(a: F, b: F) -> F {
+    if a > b || a.is_nan() { a } else { b }
+}
+
+/// The smaller of two numbers; NaN if either is.
+#[inline(always)]
+pub fn minimum<F: Float>(a: F, b: F) -> F {
+    if a < b || a.is_nan() { a } else { b }
+}
+
+/// The share of a maximum's gradient that goes to `a`.
+#[inline(always)]
+pub fn wins<F: Float>(a: F, b: F) -> F {
+    if a.is_nan() {
+        a
+    } else if a > b {
+        F::ONE
+    } else if a == b {
+        F::from_f64(0.5)
+    } else {
+        F::ZERO
+    }
+}
+
+/// Inverse hyperbolic cosine, through `ln_1p` so that it keeps its digits near 1.
+///
+/// `ln(x + sqrt(x^2 - 1))`, the textbook form, has lost half of them at `1 + 1e-16`.
+#[inline(always)]
+pub fn acosh<F: Float + Elementary>(x: F) -> F {
+    let t = x - F::ONE;
+    if t * t < F::INFINITY {
+        (t + (t * (t + F::from_f64(2.0))).sqrt()).ln_1p()
+    } else {
+        // The root is x to the last digit out here, NaN included.
+        x.ln() + F::from_f64(core::f64::consts::LN_2)
+    }
+}
+
+/// Inverse hyperbolic tangent: `ln_1p(2|x|/(1 - |x|))/2` with the sign of `x`, so that both tails keep their digits.
+#[inline(always)]
+pub fn atanh<F: Float + Elementary>(x: F) -> F {
+    let magnitude = x.abs();
+    let y = ((magnitude + magnitude) / (F::ONE - magnitude)).ln_1p() * F::from_f64(0.5);
+    if x < F::ZERO { -y } else { y }
+}
