@@ -1,20 +1,15 @@
 //! The two floating-point types everything is built over.
 
+use crate::lane::LaneFloat;
 use core::fmt::{Debug, Display};
 use core::iter::Sum;
 use core::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for f32 {}
-    impl Sealed for f64 {}
-}
 
 /// A floating-point number the kernels are compiled for: `f32` or `f64`.
 ///
 /// Sealed: the kernels are written for these two widths.
 pub trait Float:
-    sealed::Sealed
+    LaneFloat
     + Copy
     + Default
     + Debug

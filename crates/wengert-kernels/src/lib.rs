@@ -3,9 +3,15 @@
 //! No graph, no named shapes, no allocation that a caller could have made. Everything here is deterministic: a result
 //! depends on the operands only, never on the number of threads.
 
+mod dispatch;
+pub mod elementwise;
 mod float;
+mod lane;
 mod math;
+pub mod par;
 mod table;
 
+pub use dispatch::{Level, simd_level};
 pub use float::Float;
+pub use par::Par;
 pub use table::{Binary, BinaryFunctions, Elementary, Unary, UnaryFunctions, derivative};

@@ -531,9 +531,9 @@ binary_table!(binary_rows);
 
 /// The derivatives of the tables' rows as functions, generic in the number.
 pub mod derivative {
+    use super::Elementary;
     pub use super::binary_derivatives::*;
     pub use super::unary_derivatives::*;
-    use super::Elementary;
 
     /// `dy/dx` of `y = x^n`: `n x^(n-1)`, and 0 for `n = 0`.
     #[inline(always)]

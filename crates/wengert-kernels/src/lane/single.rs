@@ -1,0 +1,208 @@
+//! Elementary functions of `f32` without branches.
+//!
+//! Polynomials named "Cephes" are those of S. Moshier's Cephes library (single precision, 1992). The others come from the
+//! Remez algorithm in 90-digit arithmetic, with the error that is stated, then rounded to `f32`.
+
+use core::f32::consts::{LOG2_E, SQRT_2};
+
+/// `1.5 * 2^23`: adding and subtracting it rounds to the nearest integer, and the sum holds that integer in its low bits.
+const ROUND: f32 = 12_582_912.0;
+/// `ln 2` in two parts, the first so short that its product with an exponent is exact.
+const LN_2_HIGH: f32 = 355.0 / 512.0;
+const LN_2_LOW: f32 = (core::f64::consts::LN_2 - 355.0 / 512.0) as f32;
+
+/// `a * b + c`, in one rounding where that is an instruction.
+#[inline(always)]
+pub(super) fn mul_add<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
+    if FMA { a.mul_add(b, c) } else { a * b + c }
+}
+
+/// `2^n` for `-126 <= n <= 127`.
+#[inline(always)]
+fn power_of_two(n: i32) -> f32 {
+    f32::from_bits((n.wrapping_add(127) << 23) as u32)
+}
+
+/// `x = n ln 2 + r` with `|r| <= ln 2 / 2`: returns `n` twice and `r`.
+#[inline(always)]
+fn reduce<const FMA: bool>(x: f32) -> (f32, i32, f32) {
+    let shifted = mul_add::<FMA>(x, LOG2_E, ROUND);
+    let n = shifted - ROUND;
+    let r = mul_add::<FMA>(n, -LN_2_HIGH, x);
+    let r = mul_add::<FMA>(n, -LN_2_LOW, r);
+    (n, shifted.to_bits().wrapping_sub(ROUND.to_bits()) as i32, r)
+}
+
+/// `(e^r - 1 - r) / r^2` for `|r| <= ln 2 / 2`; the error of `e^r` is `2^-28`.
+#[inline(always)]
+fn exp_tail<const FMA: bool>(r: f32) -> f32 {
+    let q = mul_add::<FMA>(1.395_060_3e-3, r, 8.368_953e-3);
+    let q = mul_add::<FMA>(q, r, 4.166_620_4e-2);
+    let q = mul_add::<FMA>(q, r, 1.666_651_8e-1);
+    mul_add::<FMA>(q, r, 0.5)
+}
+
+/// `e^x`, within 0.8 ulp.
+#[inline(always)]
+pub(super) fn exp<const FMA: bool>(x: f32) -> f32 {
+    // Beyond these the result is infinite or zero anyway. A NaN passes both comparisons and stays.
+    let x = if x > 89.0 { 89.0 } else { x };
+    let x = if x < -104.0 { -104.0 } else { x };
+    let (steps, n, r) = reduce::<FMA>(x);
+    // What the reduction and the sum 1 + r round away goes into the tail. Without it the error is 1 ulp, and that of the
+    // sigmoid above 2.
+    let rest = mul_add::<FMA>(steps, -LN_2_LOW, mul_add::<FMA>(steps, -LN_2_HIGH, x) - r);
+    let sum = 1.0 + r;
+    let p = sum + (mul_add::<FMA>(exp_tail::<FMA>(r), r * r, rest) + (r - (sum - 1.0)));
+    // Two factors, since 2^n alone would overflow before the result does and be zero where the result is subnormal.
+    let half = n >> 1;
+    p * power_of_two(half) * power_of_two(n.wrapping_sub(half))
+}
+
+/// `e^x - 1`, within 2 ulp.
+#[inline(always)]
+pub(super) fn exp_m1<const FMA: bool>(x: f32) -> f32 {
+    let clamped = if x > 89.0 { 89.0 } else { x };
+    let clamped = if clamped < -20.0 { -20.0 } else { clamped };
+    let (n, exponent, r) = reduce::<FMA>(clamped);
+    let p = mul_add::<FMA>(exp_tail::<FMA>(r), r * r, r);
+    // 2^n (p + 1) - 1, computed as twice 2^(n-1) p + (2^(n-1) - 1/2) for the sake of n = 128.
+    let scale = power_of_two(exponent.wrapping_sub(1));
+    let y = 2.0 * mul_add::<FMA>(scale, p, scale - 0.5);
+    let y = if n == 0.0 { p } else { y };
+    if x == 0.0 { x } else { y }
+}
+
+/// `e = floor(log2 x)` roughly, and `x / 2^e - 1` with `x / 2^e` in `[sqrt(1/2), sqrt 2)`; `x` is positive and normal.
+#[inline(always)]
+fn split(x: f32) -> (i32, f32) {
+    const SQRT_HALF: i32 = (SQRT_2 / 2.0).to_bits() as i32;
+    let bits = (x.to_bits() as i32).wrapping_sub(SQRT_HALF);
+    (bits >> 23, f32::from_bits((bits & 0x007f_ffff).wrapping_add(SQRT_HALF) as u32) - 1.0)
+}
+
+/// `e ln 2 + ln(1 + f)` for `1 + f` in `[sqrt(1/2), sqrt 2)` (Cephes).
+#[inline(always)]
+fn log_sum<const FMA: bool>(e: f32, f: f32) -> f32 {
+    let z = f * f;
+    let p = mul_add::<FMA>(7.037_683_6e-2, f, -1.151_461_03e-1);
+    let p = mul_add::<FMA>(p, f, 1.167_699_87e-1);
+    let p = mul_add::<FMA>(p, f, -1.242_014_08e-1);
+    let p = mul_add::<FMA>(p, f, 1.424_932_28e-1);
+    let p = mul_add::<FMA>(p, f, -1.666_805_77e-1);
+    let p = mul_add::<FMA>(p, f, 2.000_071_48e-1);
+    let p = mul_add::<FMA>(p, f, -2.499_999_4e-1);
+    let p = mul_add::<FMA>(p, f, 3.333_333_1e-1);
+    let tail = mul_add::<FMA>(e, LN_2_LOW, p * f * z);
+    let tail = mul_add::<FMA>(z, -0.5, tail);
+    mul_add::<FMA>(e, LN_2_HIGH, f + tail)
+}
+
+/// `ln x`, within 1 ulp.
+#[inline(always)]
+pub(super) fn ln<const FMA: bool>(x: f32) -> f32 {
+    let subnormal = x < f32::MIN_POSITIVE;
+    let scaled = if subnormal { x * 8_388_608.0 } else { x };
+    let (e, f) = split(scaled);
+    let e = e.wrapping_sub(if subnormal { 23 } else { 0 });
+    let y = log_sum::<FMA>(e as f32, f);
+    let y = if x < f32::INFINITY { y } else { x }; // +inf and NaN
+    let y = if x == 0.0 { f32::NEG_INFINITY } else { y };
+    if x < 0.0 { f32::NAN } else { y }
+}
+
+/// `ln(1 + x)`, within 1.5 ulp.
+#[inline(always)]
+pub(super) fn ln_1p<const FMA: bool>(x: f32) -> f32 {
+    let u = 1.0 + x;
+    // What the sum lost: it belongs to the logarithm's argument, scaled like it. From 2^25 it is below half an ulp.
+    let lost = if u < 2.0 { x - (u - 1.0) } else { 1.0 - (u - x) };
+    let (e, f) = split(u);
+    let lost = if e < 25 { lost * power_of_two(-e.clamp(-126, 25)) } else { 0.0 };
+    let y = log_sum::<FMA>(e as f32, f + lost);
+    let y = if x < f32::INFINITY { y } else { x };
+    let y = if x == -1.0 { f32::NEG_INFINITY } else { y };
+    let y = if x == 0.0 { x } else { y };
+    if x < -1.0 { f32::NAN } else { y }
+}
+
+/// `tanh x = 1 - 2 / (e^(2x) + 1)`, an odd polynomial near zero (Cephes), within 2 ulp.
+///
+/// `t / (t + 2)` with `t = e^(2x) - 1` needs no polynomial, and is wrong by 2.5 ulp around 0.03.
+#[inline(always)]
+pub(super) fn tanh<const FMA: bool>(x: f32) -> f32 {
+    let a = x.abs();
+    let z = x * x;
+    let p = mul_add::<FMA>(-5.704_988_7e-3, z, 2.063_908_9e-2);
+    let p = mul_add::<FMA>(p, z, -5.373_971_6e-2);
+    let p = mul_add::<FMA>(p, z, 1.333_144_2e-1);
+    let p = mul_add::<FMA>(p, z, -3.333_328_2e-1);
+    let near_zero = mul_add::<FMA>(p * z, a, a);
+    let far = 1.0 - 2.0 / (exp::<FMA>(2.0 * a) + 1.0);
+    (if a < 0.625 { near_zero } else { far }).copysign(x)
+}
+
+/// `1 / (1 + e^-x)`, within 2 ulp.
+#[inline(always)]
+pub(super) fn sigmoid<const FMA: bool>(x: f32) -> f32 {
+    // With e^-|x| <= 1 its error is damped for positive x; 1 / (1 + e^-x) for all x is wrong by 2.3 ulp at the left end.
+    let e = exp::<FMA>(-x.abs());
+    let sum = 1.0 + e;
+    let lost = e - (sum - 1.0);
+    let quotient = (if x < 0.0 { e } else { 1.0 }) / sum;
+    // What the sum lost moves the quotient by the fraction lost / sum, half an ulp of the f32 at -3.45.
+    let inverse = if x < 0.0 { 1.0 - quotient } else { quotient };
+    mul_add::<FMA>(quotient * lost, -inverse, quotient)
+}
+
+/// Up to here the reduction below is exact enough; beyond, the caller takes `f32::sin` and `f32::cos`.
+pub(super) const ANGLE_LIMIT: f32 = 1_048_576.0;
+
+/// `x = n pi/2 + r` with `|r| <= pi/4`: `n` modulo 2^32, and `r`.
+#[inline(always)]
+fn reduce_angle<const FMA: bool>(x: f32) -> (i32, f32) {
+    // In f64: near a multiple of pi/2 the first 30 bits of r cancel, and r must still have 24.
+    const ROUND: f64 = super::double::ROUND;
+    let x = f64::from(x);
+    let shifted = super::double::mul_add::<FMA>(x, core::f64::consts::FRAC_2_PI, ROUND);
+    let n = shifted - ROUND;
+    let r = super::double::mul_add::<FMA>(n, -super::double::FRAC_PI_2_PARTS[0], x);
+    let r = super::double::mul_add::<FMA>(n, -super::double::FRAC_PI_2_PARTS[1], r);
+    (shifted.to_bits() as i32, r as f32)
+}
+
+/// `sin r` for `|r| <= pi/4` (Cephes).
+#[inline(always)]
+fn sin_near_zero<const FMA: bool>(r: f32) -> f32 {
+    let z = r * r;
+    let p = mul_add::<FMA>(-1.951_529_6e-4, z, 8.332_161e-3);
+    let p = mul_add::<FMA>(p, z, -1.666_665_5e-1);
+    mul_add::<FMA>(p * z, r, r)
+}
+
+/// `cos r` for `|r| <= pi/4` (Cephes).
+#[inline(always)]
+fn cos_near_zero<const FMA: bool>(r: f32) -> f32 {
+    let z = r * r;
+    let p = mul_add::<FMA>(2.443_315_7e-5, z, -1.388_731_6e-3);
+    let p = mul_add::<FMA>(p, z, 4.166_664_6e-2);
+    let p = mul_add::<FMA>(p, z, -0.5);
+    mul_add::<FMA>(p, z, 1.0)
+}
+
+/// `sin x` for `|x| <= ANGLE_LIMIT`, within 1.5 ulp.
+#[inline(always)]
+pub(super) fn sin<const FMA: bool>(x: f32) -> f32 {
+    let (n, r) = reduce_angle::<FMA>(x);
+    let y = if n & 1 == 0 { sin_near_zero::<FMA>(r) } else { cos_near_zero::<FMA>(r) };
+    let y = f32::from_bits(y.to_bits() ^ ((n & 2) << 30) as u32);
+    if x == 0.0 { x } else { y }
+}
+
+/// `cos x` for `|x| <= ANGLE_LIMIT`, within 1.5 ulp.
+#[inline(always)]
+pub(super) fn cos<const FMA: bool>(x: f32) -> f32 {
+    let (n, r) = reduce_angle::<FMA>(x);
+    let y = if n & 1 == 0 { cos_near_zero::<FMA>(r) } else { sin_near_zero::<FMA>(r) };
+    f32::from_bits(y.to_bits() ^ ((n.wrapping_add(1) & 2) << 30) as u32)
+}
