@@ -1,6 +1,7 @@
 //! The two floating-point types everything is built over.
 
 use crate::lane::LaneFloat;
+use crate::matmul::vector::VectorFloat;
 use core::fmt::{Debug, Display};
 use core::iter::Sum;
 use core::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
@@ -10,6 +11,7 @@ use core::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 /// Sealed: the kernels are written for these two widths.
 pub trait Float:
     LaneFloat
+    + VectorFloat
     + Copy
     + Default
     + Debug
