@@ -5,7 +5,7 @@ use core::cmp::Ordering;
 use core::fmt::{self, Display};
 use core::iter::{Product, Sum};
 use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
-use wengert_kernels::{BinaryFunctions, Elementary, UnaryFunctions, binary_table, derivative, unary_table};
+use wengert_kernels::{BinaryFunctions, Constants, Elementary, UnaryFunctions, binary_table, derivative, unary_table};
 
 /// A value with `N` tangents: `x + x_dot_1 e_1 + .. + x_dot_N e_N` with `e_i e_j = 0`.
 ///
@@ -114,11 +114,14 @@ impl<R: Primal, const N: usize> Elementary for Dual<R, N> {
     }
 }
 
+impl<R: Primal, const N: usize> Constants for Dual<R, N> {
+    const ZERO: Self = Dual { value: R::ZERO, tangents: [R::ZERO; N] };
+    const ONE: Self = Dual { value: R::ONE, tangents: [R::ZERO; N] };
+}
+
 impl<R: Primal, const N: usize> Primal for Dual<R, N> {
     type Base = R::Base;
     type Tensors = ();
-    const ZERO: Self = Dual { value: R::ZERO, tangents: [R::ZERO; N] };
-    const ONE: Self = Dual { value: R::ONE, tangents: [R::ZERO; N] };
 
     #[inline(always)]
     fn base(self) -> R::Base {

@@ -72,6 +72,14 @@ pub enum Error {
         /// Where the sweep was asked for.
         caller: Caller,
     },
+    /// A gradient that should be recorded passes through scalars.
+    #[error(
+        "{caller}: recorded_gradient: scalars lie between the output and the inputs; keep the program in tensors, or take second derivatives over duals"
+    )]
+    ScalarsBetween {
+        /// Where the gradient was asked for.
+        caller: Caller,
+    },
     /// Two sets of gradients, or two recordings, do not correspond.
     #[error("{op}: {left} inputs on one side, {right} on the other; both must come from the same program")]
     Unlike {

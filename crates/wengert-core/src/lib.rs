@@ -13,7 +13,9 @@
 mod dual;
 mod error;
 mod number;
+mod rules;
 mod tape;
+mod tensor;
 pub mod transform;
 
 pub use dual::Dual;
@@ -22,7 +24,10 @@ pub use number::{Number, Primal, TensorSide};
 pub use tape::{
     Gradients, Handle, Mark, OnTape, Scalar, Tape, TapeSize, Unbound, Var, Wrt, dot, fuse, fuse_n, log_sum_exp, norm2,
 };
+pub use rules::Labels;
+pub use tensor::{Parameter, ParameterId, TensorAdjoints, TensorFloat, TensorVar};
 pub use transform::{ScalarFn, grad, hessian, hvp, jacobian, value_and_grad};
+pub use tensor::Nodes;
 pub use wengert_kernels::{Binary, BinaryFunctions, Elementary, Float, Unary, UnaryFunctions};
 
 /// A tape in single precision.
@@ -32,7 +37,7 @@ pub type Tape32 = Tape<f32>;
 pub mod prelude {
     pub use crate::transform::{ScalarFn, grad, hessian, hvp, jacobian, value_and_grad};
     pub use crate::{
-        BinaryFunctions, Dual, Elementary, Gradients, Number, Tape32, UnaryFunctions, Var, dot, fuse, fuse_n,
+        BinaryFunctions, Dual, Elementary, Gradients, Number, Parameter, Tape32, TensorVar, UnaryFunctions, Var, dot, fuse, fuse_n,
         function, log_sum_exp, norm2,
     };
 

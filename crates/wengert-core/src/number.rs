@@ -5,22 +5,18 @@ use crate::tape::{Handle, Scalar};
 use core::fmt::{Debug, Display};
 use core::iter::{Product, Sum};
 use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
-use wengert_kernels::{Elementary, Float};
+use wengert_kernels::{Constants, Elementary, Float};
 
 /// A number a tape records values, partials and adjoints in: `f32`, `f64`, and [`Dual`](crate::Dual) over either.
 ///
 /// A tape over duals carries tangents through its reverse sweep: that is a Hessian-vector product.
 pub trait Primal:
-    Elementary + Debug + Display + PartialEq + PartialOrd + AddAssign + Send + Sync + 'static
+    Elementary + Constants + Debug + Display + PartialEq + PartialOrd + AddAssign + Send + Sync + 'static
 {
     /// The float underneath.
     type Base: Float + Elementary;
     /// The tensor half of a tape over this number.
     type Tensors: TensorSide<Self>;
-    /// 0, in value and in every tangent.
-    const ZERO: Self;
-    /// 1, constant.
-    const ONE: Self;
 
     /// The value without its tangents.
     fn base(self) -> Self::Base;
@@ -80,9 +76,7 @@ macro_rules! primal_float {
     ($($f:ident)*) => { $(
         impl Primal for $f {
             type Base = $f;
-            type Tensors = ();
-            const ZERO: $f = 0.0;
-            const ONE: $f = 1.0;
+            type Tensors = crate::tensor::Nodes<$f>;
 
             #[inline(always)]
             fn base(self) -> $f {

@@ -9,7 +9,7 @@ mod gradients;
 mod nary;
 pub(crate) mod node;
 mod scalar;
-mod sweep;
+pub(crate) mod sweep;
 
 pub use gradients::{Gradients, Wrt};
 pub use nary::{dot, fuse, fuse_n, log_sum_exp, norm2};
