@@ -28,7 +28,7 @@ pub enum Operand<'a, T> {
 
 impl<'a, T: Copy> Operand<'a, T> {
     /// The elements from `start` to `start + len`; a splat stays one.
-    fn part(self, start: usize, len: usize) -> Operand<'a, T> {
+    pub(crate) fn part(self, start: usize, len: usize) -> Operand<'a, T> {
         match self {
             Operand::Slice(slice) => Operand::Slice(&slice[start..start + len]),
             splat @ Operand::Splat(_) => splat,

@@ -51,7 +51,7 @@ impl<F: TensorFloat> TensorAdjoints<F> {
     #[inline]
     pub(super) fn add(&mut self, number: u32, x_bar: Tensor<F>) {
         match &mut self.slots[number as usize] {
-            Slot::Flowed(sum) => sum.accumulate(&x_bar),
+            Slot::Flowed(sum) => sum.add_scaled(F::ONE, &x_bar),
             empty => *empty = Slot::Flowed(x_bar),
         }
     }
@@ -87,14 +87,12 @@ impl<F: TensorFloat> TensorAdjoints<F> {
         self.slots.iter().any(|slot| matches!(slot, Slot::Flowed(sum) if sum.iter().any(|x| x != x)))
     }
 
-    /// Settles a slot after the sweep: an input nothing flowed to has derivative 0, everything in between is given back.
-    pub(super) fn finish(&mut self, number: usize, asked_for: bool, like: &Tensor<F>) {
-        let slot = &mut self.slots[number];
-        match (asked_for, &slot) {
-            (true, Slot::Flowed(_)) => {}
+    /// Settles the adjoint of an input or retained tensor after the sweep: if nothing flowed to it, it is 0.
+    pub(super) fn settle(&mut self, number: u32, like: &Tensor<F>) {
+        let slot = &mut self.slots[number as usize];
+        if !matches!(slot, Slot::Flowed(_)) {
             // One zero, repeated: an unconnected input costs no memory.
-            (true, _) => *slot = Slot::Unconnected(Tensor::scalar(F::ZERO).broadcast_to(like.shape().clone())),
-            (false, _) => *slot = Slot::Empty,
+            *slot = Slot::Unconnected(Tensor::scalar(F::ZERO).broadcast_to(like.shape().clone()));
         }
     }
 
@@ -127,7 +125,7 @@ impl<F: TensorFloat> TensorAdjoints<F> {
         let theirs = other.slots.iter().filter(|slot| !matches!(slot, Slot::Empty));
         for (sum, x_bar) in self.asked_for().zip(theirs) {
             match (sum, x_bar) {
-                (Slot::Flowed(sum), Slot::Flowed(x_bar)) => sum.accumulate(x_bar),
+                (Slot::Flowed(sum), Slot::Flowed(x_bar)) => sum.add_scaled(F::ONE, x_bar),
                 (sum, Slot::Flowed(_)) => *sum = x_bar.clone(),
                 _ => {}
             }
@@ -138,7 +136,7 @@ impl<F: TensorFloat> TensorAdjoints<F> {
     pub(super) fn scale(&mut self, factor: F) {
         for slot in self.asked_for() {
             if let Slot::Flowed(x_bar) = slot {
-                x_bar.scale(factor);
+                *x_bar = x_bar.map(|x_bar| x_bar * factor);
             }
         }
     }

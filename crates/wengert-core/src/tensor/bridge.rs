@@ -37,6 +37,7 @@ impl<F: TensorFloat> Tape<F> {
             }
             None => Edge { partial: F::ZERO, parent: NOWHERE },
         });
+        self.tensors.bridged.set(true);
         let y = self.push_tensor(value, Origin::Packed { start }, true);
         self.place_special(y.number());
         y
@@ -110,6 +111,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
             active: true,
             retained: false,
         };
+        tape.tensors.bridged.set(true);
         let number = {
             let mut nodes = tape.tensors.nodes.borrow_mut();
             nodes.push(reading);

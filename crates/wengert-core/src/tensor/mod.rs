@@ -4,6 +4,7 @@
 //! only an entry in the side list, which places it in recording order. Its adjoint lives in a recycled buffer: the first
 //! contribution is moved in, later ones are added, and the buffer is handed on once consumed.
 
+pub(crate) mod late;
 mod adjoints;
 mod bridge;
 mod parameter;
@@ -38,6 +39,10 @@ pub struct Nodes<F: TensorFloat> {
     edges: Arena<Edge<F>>,
     /// Parameters bound in this recording: a parameter is one node however often it is used.
     bound: RefCell<Vec<(ParameterId, u32)>>,
+    /// Inputs and retained tensors: whose adjoints may be asked for.
+    asked_for: RefCell<Vec<u32>>,
+    /// Whether scalars were made of tensors or tensors of scalars.
+    bridged: Cell<bool>,
     /// Whether parameters are bound as constants.
     evaluating: Cell<bool>,
     spare: Spare<F>,
@@ -82,6 +87,8 @@ impl<F: TensorFloat> Default for Nodes<F> {
             nodes: RefCell::default(),
             edges: Arena::new(u32::MAX as usize),
             bound: RefCell::default(),
+            asked_for: RefCell::default(),
+            bridged: Cell::new(false),
             evaluating: Cell::new(false),
             spare: Spare::default(),
         }
@@ -105,6 +112,10 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
             }
         }
         self.bound.borrow_mut().retain(|&(_, node)| (node as usize) < len);
+        self.asked_for.borrow_mut().retain(|&node| (node as usize) < len);
+        if len == 0 {
+            self.bridged.set(false);
+        }
     }
 
     fn start(&self, tensors: &mut TensorAdjoints<F>) {
@@ -122,8 +133,13 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
             Origin::Input | Origin::Constant => {}
             Origin::Op { rule, operands } => {
                 let Some(y_bar) = tensors.consume(number, node.retained) else { return };
-                let x: SmallVec<[&Tensor<F>; 4]> = operands.iter().map(|&k| &nodes[k as usize].value).collect();
-                let wanted: SmallVec<[bool; 8]> = operands.iter().map(|&k| nodes[k as usize].active).collect();
+                let mut x: SmallVec<[&Tensor<F>; 4]> = SmallVec::new();
+                let mut wanted: SmallVec<[bool; 8]> = SmallVec::new();
+                for &operand in operands {
+                    let operand = &nodes[operand as usize];
+                    x.push(&operand.value);
+                    wanted.push(operand.active);
+                }
                 let cotangents = rule.pull(&x, &node.value, y_bar, &wanted);
                 for ((cotangent, &operand), wanted) in cotangents.into_iter().zip(operands).zip(wanted) {
                     if let (true, Some(x_bar)) = (wanted, cotangent) {
@@ -143,14 +159,13 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
 
     fn has_nan(&self, tensors: &TensorAdjoints<F>) -> bool {
         // Tensor rules keep the zero rule themselves; only scalars above them can have spoiled an adjoint.
-        let nodes = self.nodes.borrow();
-        let bridged = nodes.iter().any(|node| matches!(node.origin, Origin::Read { .. } | Origin::Packed { .. }));
-        bridged && tensors.has_nan()
+        self.bridged.get() && tensors.has_nan()
     }
 
     fn finish(&self, tensors: &mut TensorAdjoints<F>) {
-        for (k, node) in self.nodes.borrow().iter().enumerate() {
-            tensors.finish(k, matches!(node.origin, Origin::Input) || node.retained, &node.value);
+        let nodes = self.nodes.borrow();
+        for &number in &*self.asked_for.borrow() {
+            tensors.settle(number, &nodes[number as usize].value);
         }
     }
 
@@ -167,6 +182,16 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
     }
 }
 
+impl<F: TensorFloat> Nodes<F> {
+    fn retain(&self, number: u32) {
+        let node = &mut self.nodes.borrow_mut()[number as usize];
+        if node.active && !node.retained {
+            node.retained = true;
+            self.asked_for.borrow_mut().push(number);
+        }
+    }
+}
+
 impl<F: TensorFloat> Tape<F> {
     /// Records a tensor input: differentiate with respect to it.
     ///
@@ -179,7 +204,9 @@ impl<F: TensorFloat> Tape<F> {
     /// assert_eq!(y.gradient()[w].to_vec(), [2.0, 4.0, 6.0, 8.0]);
     /// ```
     pub fn tensor(&self, value: impl Into<Tensor<F>>) -> TensorVar<'_, F> {
-        self.push_tensor(value.into(), Origin::Input, true)
+        let input = self.push_tensor(value.into(), Origin::Input, true);
+        self.tensors.asked_for.borrow_mut().push(input.number());
+        input
     }
 
     /// A tensor with no derivative, by intent: data. Operations on constants alone record nothing.
@@ -199,7 +226,7 @@ impl<F: TensorFloat> Tape<F> {
     /// ```
     #[must_use]
     pub fn evaluating() -> Self {
-        let tape = Tape::new();
+        let tape = Self::new();
         tape.tensors.evaluating.set(true);
         tape
     }
@@ -235,9 +262,14 @@ impl<F: TensorFloat> Tape<F> {
     ) -> Result<TensorVar<'_, F>, Error> {
         let (value, active) = {
             let nodes = self.tensors.nodes.borrow();
-            let x: SmallVec<[&Tensor<F>; 4]> = operands.iter().map(|&k| &nodes[k as usize].value).collect();
-            let value = rule.forward(&x).map_err(|source| Error::Shape { source, caller })?;
-            (value, operands.iter().any(|&k| nodes[k as usize].active))
+            let mut x: SmallVec<[&Tensor<F>; 4]> = SmallVec::new();
+            let mut active = false;
+            for &operand in &operands {
+                let operand = &nodes[operand as usize];
+                x.push(&operand.value);
+                active |= operand.active;
+            }
+            (rule.forward(&x).map_err(|source| Error::Shape { source, caller })?, active)
         };
         if !active {
             return Ok(self.push_tensor(value, Origin::Constant, false));

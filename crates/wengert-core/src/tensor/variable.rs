@@ -98,7 +98,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[must_use]
     pub fn retain(self) -> Self {
-        self.tape.tensors.nodes.borrow_mut()[self.number as usize].retained = true;
+        self.tape.tensors.retain(self.number);
         self
     }
 
