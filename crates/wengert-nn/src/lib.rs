@@ -54,3 +54,11 @@ pub use optim::{Adam, AdamW, Optimizer, Sgd};
 pub use state::{Mismatch, StateDict};
 pub use train::{Cause, Epoch, Event, History, Score, Step, Target, Trainer};
 pub use wengert_derive::Module;
+
+/// What most programs use of this crate; part of the facade's prelude.
+pub mod prelude {
+    pub use crate::{
+        Adam, AdamW, Batches, Dropout, Flatten, Layer, Linear, Mode, Module, Optimizer, Relu, Sequential, Sgd, Sigmoid,
+        Softplus, StateDict, Tanh, Trainer, loss,
+    };
+}

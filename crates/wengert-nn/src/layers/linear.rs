@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::layer::{Layer, Mode};
-use crate::module::Module;
+use crate::Module;
 use core::panic::Location;
 use rand::Rng;
 use wengert_core::{Caller, Parameter, TensorFloat, TensorVar};

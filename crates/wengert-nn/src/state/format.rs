@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use wengert_core::TensorFloat;
+use wengert_core::{Float, TensorFloat};
 use wengert_tensor::{Shape, Tensor};
 
 /// What the reference implementation accepts at most.
@@ -212,7 +212,7 @@ fn checked(name: String, kind: String, shape: &[u64], bytes: [u64; 2], len: u64)
 
 /// Writes a state. Equal states give equal files.
 pub(super) fn write<F: TensorFloat>(state: &StateDict<F>, out: &mut impl Write) -> io::Result<()> {
-    let kind = F::NAME.to_ascii_uppercase();
+    let kind = <F as Float>::NAME.to_ascii_uppercase();
     // PyTorch's loaders want to know who wrote the file; the layout is theirs.
     let mut header = "{\"__metadata__\":{\"format\":\"pt\"}".to_owned();
     let mut end = 0;
