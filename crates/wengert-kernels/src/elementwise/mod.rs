@@ -486,3 +486,6 @@ pub fn fill<T: Copy + Send + Sync>(y: &mut [T], value: T, par: Par) {
     }
     par.for_each(y.chunks_mut(PIECE), |y| y.fill(value));
 }
+
+#[cfg(test)]
+mod tests;

@@ -418,3 +418,6 @@ pub fn cross_entropy_vjp<F: Float, L: Label>(
         cross_entropy_vjp_rows(simd_level(), x, n, labels, stats, y_bar, x_bar);
     });
 }
+
+#[cfg(test)]
+mod tests;
