@@ -1,6 +1,7 @@
 //! The numbers of Wengert: what a tape is built over, and what a user's generic function is written over.
 
 use crate::dual::Dual;
+use crate::error::Error;
 use crate::tape::{Handle, Scalar};
 use core::fmt::{Debug, Display};
 use core::iter::{Product, Sum};
@@ -53,6 +54,15 @@ pub trait TensorSide<F: Primal>: Default {
     fn has_nan(&self, tensors: &Self::Adjoints) -> bool;
     /// Gives back what no one can ask for.
     fn finish(&self, tensors: &mut Self::Adjoints);
+    /// Adds the adjoints of the inputs of another recording of the same program, in order.
+    ///
+    /// # Errors
+    /// [`Error::Unlike`] if they do not correspond; `sum` is unchanged then.
+    fn add_adjoints(sum: &mut Self::Adjoints, other: &Self::Adjoints) -> Result<(), Error>;
+    /// Multiplies the adjoints by a number.
+    fn scale_adjoints(tensors: &mut Self::Adjoints, factor: F);
+    /// The Euclidean norm of the inputs' adjoints.
+    fn norm_of_adjoints(tensors: &Self::Adjoints) -> F;
 }
 
 impl<F: Primal> TensorSide<F> for () {
@@ -70,6 +80,13 @@ impl<F: Primal> TensorSide<F> for () {
         false
     }
     fn finish(&self, (): &mut ()) {}
+    fn add_adjoints((): &mut (), (): &()) -> Result<(), Error> {
+        Ok(())
+    }
+    fn scale_adjoints((): &mut (), _factor: F) {}
+    fn norm_of_adjoints((): &()) -> F {
+        F::ZERO
+    }
 }
 
 macro_rules! primal_float {

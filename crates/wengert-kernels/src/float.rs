@@ -1,6 +1,7 @@
 //! The two floating-point types everything is built over.
 
 use crate::lane::LaneFloat;
+use crate::matmul::vector::VectorFloat;
 use core::fmt::{Debug, Display};
 use core::iter::Sum;
 use core::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
@@ -19,6 +20,7 @@ pub trait Constants: Sized {
 pub trait Float:
     LaneFloat
     + Constants
+    + VectorFloat
     + Copy
     + Default
     + Debug

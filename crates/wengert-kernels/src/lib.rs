@@ -8,6 +8,7 @@ pub mod elementwise;
 mod float;
 mod lane;
 mod math;
+pub mod matmul;
 pub mod par;
 mod table;
 

@@ -2,7 +2,7 @@
 
 use crate::element::Element;
 use crate::layout::Layout;
-use crate::walk::{Walk, for_each_position};
+use crate::walk::{Walk, for_positions};
 
 /// Side of the tiles a transposition goes by: a row of a tile of `f32` is one cache line.
 const TILE: usize = 16;
@@ -56,7 +56,7 @@ fn transpose<T: Element>(source: &[T], offset: usize, walk: &Walk<1>, axis: usiz
         target_stride *= dim;
     }
     let mut tile = [[T::default(); TILE]; TILE];
-    for_each_position(&dims, &strides, [offset, 0], |[from, to]| {
+    for_positions(&dims, &strides, [offset, 0], 0..dims.iter().product(), |[from, to]| {
         for i in (0..rows).step_by(TILE) {
             let height = TILE.min(rows - i);
             for j in (0..run).step_by(TILE) {

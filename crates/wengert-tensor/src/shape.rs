@@ -78,6 +78,12 @@ impl Shape {
         Some(size)
     }
 
+    /// Adds an axis of `dim` entries at the end.
+    #[inline]
+    pub(crate) fn push(&mut self, dim: usize) {
+        self.0.push(dim);
+    }
+
     /// Inserts an axis of `dim` entries before `axis`.
     pub(crate) fn insert(&mut self, axis: usize, dim: usize) {
         self.0.insert(axis, dim);

@@ -41,11 +41,6 @@ fn refused(op: &'static str, shape: &Shape, error: AllocError) -> ShapeError {
 }
 
 impl<T: Element> Tensor<T> {
-    #[inline]
-    pub(crate) fn from_parts(layout: Layout, buffer: Buffer<T>) -> Self {
-        Tensor { layout, buffer }
-    }
-
     /// A dense tensor with arbitrary values, for `op` to fill.
     #[inline]
     pub(crate) fn try_scratch_for(op: &'static str, shape: Shape) -> Result<Self, ShapeError> {

@@ -1,5 +1,7 @@
 //! Walking over several layouts at once: as few axes as possible outside, runs as long as possible inside.
 
+use core::ops::Range;
+
 use smallvec::SmallVec;
 
 use crate::layout::Strides;
@@ -56,45 +58,66 @@ impl<const K: usize> Walk<K> {
         &self.strides
     }
 
+    /// The number of runs.
+    pub(crate) fn runs(&self) -> usize {
+        self.dims[..self.dims.len() - 1].iter().product()
+    }
+
     /// Calls `f` with the position where each run starts, in order; `offsets` is where the layouts start.
     pub(crate) fn for_each_run(&self, offsets: [usize; K], f: impl FnMut([usize; K])) {
+        self.for_runs(offsets, 0..self.runs(), f);
+    }
+
+    /// As [`for_each_run`](Self::for_each_run), for some of the runs.
+    #[inline]
+    pub(crate) fn for_runs(&self, offsets: [usize; K], runs: Range<usize>, f: impl FnMut([usize; K])) {
         let outer = self.dims.len() - 1;
-        for_each_position(&self.dims[..outer], &self.strides[..outer], offsets, f);
+        for_positions(&self.dims[..outer], &self.strides[..outer], offsets, runs, f);
     }
 }
 
-/// Calls `f` with the position of `K` layouts at every index of `dims`, in row-major order.
-pub(crate) fn for_each_position<const K: usize>(
+/// Calls `f` with the position of `K` layouts at the indices of `dims` that have these numbers in row-major order.
+#[inline]
+pub(crate) fn for_positions<const K: usize>(
     dims: &[usize],
     strides: &[[isize; K]],
     offsets: [usize; K],
+    numbers: Range<usize>,
     mut f: impl FnMut([usize; K]),
 ) {
-    if dims.contains(&0) {
+    if numbers.is_empty() {
         return;
     }
-    let mut index: SmallVec<[usize; INLINE]> = SmallVec::from_elem(0, dims.len());
     let mut position = offsets;
-    loop {
-        f(position);
+    let mut step = |axis: usize, by: isize| {
+        for (position, stride) in position.iter_mut().zip(strides[axis]) {
+            *position = position.wrapping_add_signed(stride * by);
+        }
+        position
+    };
+    // The first index.
+    let mut index: SmallVec<[usize; INLINE]> = SmallVec::from_elem(0, dims.len());
+    let mut number = numbers.start;
+    let mut at = offsets;
+    for axis in (0..dims.len()).rev() {
+        index[axis] = number % dims[axis];
+        number /= dims[axis];
+        at = step(axis, index[axis] as isize);
+    }
+    for _ in 1..numbers.len() {
+        f(at);
         // Count up like an odometer, the last axis fastest.
-        let mut axis = dims.len();
-        loop {
-            let Some(next) = axis.checked_sub(1) else { return };
-            axis = next;
+        for axis in (0..dims.len()).rev() {
             index[axis] += 1;
             if index[axis] < dims[axis] {
-                for k in 0..K {
-                    position[k] = position[k].wrapping_add_signed(strides[axis][k]);
-                }
+                at = step(axis, 1);
                 break;
             }
             index[axis] = 0;
-            for k in 0..K {
-                position[k] = position[k].wrapping_add_signed(-strides[axis][k] * (dims[axis] - 1) as isize);
-            }
+            step(axis, 1 - dims[axis] as isize);
         }
     }
+    f(at);
 }
 
 #[cfg(test)]
@@ -123,12 +146,15 @@ mod tests {
 
     #[test]
     fn positions_count_like_an_odometer_and_backwards() {
-        let mut seen = Vec::new();
-        for_each_position(&[2, 3], &[[-3], [1]], [3], |[at]| seen.push(at));
-        assert_eq!(seen, [3, 4, 5, 0, 1, 2]);
-        for_each_position(&[2, 0], &[[1], [1]], [0], |_| panic!("there is nothing to visit"));
-        let mut visits = 0;
-        for_each_position(&[], &[], [7], |[at]| visits += at);
-        assert_eq!(visits, 7);
+        let visit = |dims: &[usize], strides: &[[isize; 1]], offset, numbers| {
+            let mut seen = Vec::new();
+            for_positions(dims, strides, [offset], numbers, |[at]| seen.push(at));
+            seen
+        };
+        assert_eq!(visit(&[2, 3], &[[-3], [1]], 3, 0..6), [3, 4, 5, 0, 1, 2]);
+        assert_eq!(visit(&[2, 3], &[[-3], [1]], 3, 2..4), [5, 0]);
+        assert_eq!(visit(&[2, 1, 2], &[[10], [7], [1]], 0, 1..4), [1, 10, 11]);
+        assert_eq!(visit(&[2, 0], &[[1], [1]], 0, 0..0), []);
+        assert_eq!(visit(&[], &[], 7, 0..1), [7]);
     }
 }

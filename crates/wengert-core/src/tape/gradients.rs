@@ -2,6 +2,7 @@
 
 use super::scalar::Var;
 use super::{Spare, Tape};
+use crate::error::Error;
 use crate::number::{Primal, TensorSide};
 use core::fmt;
 use core::ops::Index;
@@ -65,6 +66,72 @@ impl<F: Primal> Gradients<F> {
         x.adjoints(self)
     }
 
+    /// Adds the gradients of another sweep over the same program, input by input, in recording order: the sum over the
+    /// parts of a batch.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_add`](Self::try_add) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let (mut tape, mut total) = (Tape::new(), None::<Gradients>);
+    /// for item in [1.0, 2.0, 3.0] {
+    ///     let g = (tape.var(5.0) * item).square().gradient();
+    ///     tape.clear();
+    ///     match &mut total {
+    ///         Some(total) => total.add(&g),
+    ///         None => total = Some(g),
+    ///     }
+    /// }
+    /// assert_eq!(total.unwrap().norm(), 10.0 * 14.0);
+    /// ```
+    #[track_caller]
+    pub fn add(&mut self, other: &Self) {
+        self.try_add(other).unwrap_or_else(|error| error.raise());
+    }
+
+    /// [`add`](Self::add), returning what does not correspond; nothing is changed then.
+    ///
+    /// # Errors
+    /// [`Error::Unlike`] if the numbers of inputs or the shapes of tensors differ.
+    pub fn try_add(&mut self, other: &Self) -> Result<(), Error> {
+        let (left, right) = (self.scalar_inputs().count(), other.scalar_inputs().count());
+        if left != right {
+            return Err(Error::Unlike { op: "add gradients", left, right });
+        }
+        F::Tensors::add_adjoints(&mut self.tensors, &other.tensors)?;
+        for (sum, x_bar) in self.scalar_inputs_mut().zip(other.scalar_inputs()) {
+            *sum += *x_bar;
+        }
+        Ok(())
+    }
+
+    /// Multiplies every derivative by `factor`.
+    pub fn scale(&mut self, factor: F) {
+        for x_bar in self.scalar_inputs_mut() {
+            *x_bar = *x_bar * factor;
+        }
+        F::Tensors::scale_adjoints(&mut self.tensors, factor);
+    }
+
+    /// The Euclidean norm of all derivatives with respect to inputs, scalars and tensors together.
+    pub fn norm(&self) -> F {
+        self.scalar_inputs().fold(F::Tensors::norm_of_adjoints(&self.tensors), |norm, x_bar| norm.hypot(*x_bar))
+    }
+
+    /// Scales the gradient down to the norm `limit` if it is longer; returns the norm it had.
+    ///
+    /// Source: R. Pascanu, T. Mikolov, Y. Bengio, "On the difficulty of training recurrent neural networks", 2013,
+    /// algorithm 1.
+    pub fn clip(&mut self, limit: F) -> F {
+        let norm = self.norm();
+        if norm > limit {
+            self.scale(limit / norm);
+        }
+        norm
+    }
+
     fn find(&self, x: Var<'_, F>) -> Result<&F, &'static str> {
         let of = x.handle().tape().map(|tape| (tape.number(), tape.generation()));
         if x.is_constant() {
@@ -113,9 +180,9 @@ impl<F: Primal> Wrt<F> for &[Var<'_, F>] {
     type Adjoints = Vec<F>;
     #[track_caller]
     fn adjoints(self, gradients: &Gradients<F>) -> Vec<F> {
-        let mut adjoints = Vec::with_capacity(self.len());
-        for &x in self {
-            adjoints.push(gradients[x]);
+        let mut adjoints = vec![F::ZERO; self.len()];
+        for (adjoint, &x) in adjoints.iter_mut().zip(self) {
+            *adjoint = gradients[x];
         }
         adjoints
     }

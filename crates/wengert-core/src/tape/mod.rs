@@ -155,7 +155,14 @@ impl<F: Primal> Tape<F> {
     /// assert_eq!(y.gradient().wrt(&x), [6.0, 3.0, 2.0]);
     /// ```
     pub fn vars(&self, values: &[F]) -> Vec<Var<'_, F>> {
-        values.iter().map(|&value| self.var(value)).collect()
+        if values.is_empty() {
+            return Vec::new();
+        }
+        // All leaves at once: one capacity test and one range of inputs for the lot.
+        let first = self.first_leaf();
+        self.nodes.extend(values.len(), |k| Node { partials: [F::ZERO; 2], parents: [first + k as u32; 2] });
+        self.note_input(first, values.len() as u32);
+        (first..).zip(values).map(|(node, &value)| Scalar::input(self, value, node)).collect()
     }
 
     /// A number with no derivative, by intent. Operations on it alone record nothing.
@@ -260,11 +267,17 @@ impl<F: Primal> Tape<F> {
     /// A node without parents.
     #[inline(always)]
     pub(crate) fn leaf(&self) -> u32 {
+        let node = self.first_leaf();
+        self.nodes.push(Node { partials: [F::ZERO; 2], parents: [node; 2] })
+    }
+
+    /// The position of the next node; on an empty tape the slot of constants is made first.
+    #[inline(always)]
+    pub(crate) fn first_leaf(&self) -> u32 {
         if self.nodes.len() == 0 {
             self.nodes.push(Node { partials: [F::ZERO; 2], parents: [NOWHERE; 2] });
         }
-        let node = self.nodes.len() as u32;
-        self.nodes.push(Node { partials: [F::ZERO; 2], parents: [node; 2] })
+        self.nodes.len() as u32
     }
 
     /// Lists `count` nodes from `first` on as inputs, growing the last range where they follow it.

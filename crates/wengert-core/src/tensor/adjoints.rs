@@ -1,6 +1,7 @@
 //! The adjoints of tensors.
 
 use super::{ParameterId, TensorFloat};
+use crate::error::Error;
 use core::fmt;
 use std::sync::{Arc, Mutex};
 use wengert_tensor::Tensor;
@@ -105,16 +106,45 @@ impl<F: TensorFloat> TensorAdjoints<F> {
         self.bound.iter().find(|(id, _)| *id == parameter).map(|&(_, node)| node)
     }
 
-    /// The adjoints that are there to be asked for.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Tensor<F>> {
+    /// The adjoints of inputs and retained tensors, zeros included.
+    fn iter(&self) -> impl Iterator<Item = &Tensor<F>> {
         self.slots.iter().filter_map(|slot| match slot {
-            Slot::Flowed(x_bar) => Some(x_bar),
-            _ => None,
+            Slot::Flowed(x_bar) | Slot::Unconnected(x_bar) => Some(x_bar),
+            Slot::Empty => None,
         })
     }
 
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Slot<F>> {
-        self.slots.iter_mut()
+    /// The slots of inputs and retained tensors.
+    fn asked_for(&mut self) -> impl Iterator<Item = &mut Slot<F>> {
+        self.slots.iter_mut().filter(|slot| !matches!(slot, Slot::Empty))
+    }
+
+    pub(super) fn add_all(&mut self, other: &Self) -> Result<(), Error> {
+        let (left, right) = (self.iter().count(), other.iter().count());
+        if left != right || self.iter().zip(other.iter()).any(|(a, b)| a.shape() != b.shape()) {
+            return Err(Error::Unlike { op: "add gradients", left, right });
+        }
+        let theirs = other.slots.iter().filter(|slot| !matches!(slot, Slot::Empty));
+        for (sum, x_bar) in self.asked_for().zip(theirs) {
+            match (sum, x_bar) {
+                (Slot::Flowed(sum), Slot::Flowed(x_bar)) => sum.accumulate(x_bar),
+                (sum, Slot::Flowed(_)) => *sum = x_bar.clone(),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn scale(&mut self, factor: F) {
+        for slot in self.asked_for() {
+            if let Slot::Flowed(x_bar) = slot {
+                x_bar.scale(factor);
+            }
+        }
+    }
+
+    pub(super) fn norm(&self) -> F {
+        self.iter().fold(F::ZERO, |norm, x_bar| norm.hypot(x_bar.norm2()))
     }
 }
 

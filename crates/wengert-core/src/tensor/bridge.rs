@@ -103,10 +103,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         if !self.is_active() {
             return NOWHERE;
         }
-        if tape.nodes.len() == 0 {
-            tape.leaf(); // the slot of constants, and a leaf nobody asks for
-        }
-        let first = tape.nodes.len() as u32;
+        let first = tape.first_leaf();
         let reading = TensorNode {
             value: Tensor::scalar(F::ZERO),
             origin: Origin::Read { of: self.number(), first, element },

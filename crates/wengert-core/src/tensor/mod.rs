@@ -153,6 +153,18 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
             tensors.finish(k, matches!(node.origin, Origin::Input) || node.retained, &node.value);
         }
     }
+
+    fn add_adjoints(sum: &mut TensorAdjoints<F>, other: &TensorAdjoints<F>) -> Result<(), Error> {
+        sum.add_all(other)
+    }
+
+    fn scale_adjoints(tensors: &mut TensorAdjoints<F>, factor: F) {
+        tensors.scale(factor);
+    }
+
+    fn norm_of_adjoints(tensors: &TensorAdjoints<F>) -> F {
+        tensors.norm()
+    }
 }
 
 impl<F: TensorFloat> Tape<F> {

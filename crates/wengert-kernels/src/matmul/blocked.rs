@@ -1,0 +1,286 @@
+//! The product cut into blocks that fit the caches.
+//!
+//! The order of loops is that of Goto & van de Geijn 2008, "Anatomy of high-performance matrix multiplication": blocks
+//! of columns, of the inner dimension, of rows; a panel of the right operand stays in the first-level cache while the
+//! panels of the left one stream past it from the second.
+
+#![expect(
+    unsafe_code,
+    reason = "operands are raw parts of slices that threads share; the slices were checked by the caller"
+)]
+
+use super::pack::{Block, pack, packed_len};
+use super::tile::{Tile, tile};
+use super::vector::Vector;
+use crate::dispatch::{Level, simd_level};
+use crate::{Float, Par};
+use core::cell::Cell;
+
+/// Length of an inner block. A panel of the right operand, two vectors wide, then takes 32 KiB of a 48 KiB cache.
+///
+/// Sums of a block are added to the result one block after the other, so this length is part of what a product's bits
+/// depend on; it is the same for every level and number of threads.
+pub(super) const INNER: usize = 256;
+/// Rows of a block: with [`INNER`] columns 430 KiB of `f32`, a part of the second-level cache.
+const ROWS: usize = 420;
+/// Columns of a block: with [`INNER`] rows 1 MiB of `f32`.
+const COLUMNS: usize = 1024;
+
+/// A product `c = alpha a b` or `c += alpha a b` of `[m, k]` and `[k, n]`, by pointers and strides in elements.
+#[derive(Clone, Copy)]
+pub(super) struct Product<F> {
+    pub m: usize,
+    pub k: usize,
+    pub n: usize,
+    pub a: *const F,
+    pub a_row: usize,
+    pub a_col: usize,
+    pub b: *const F,
+    pub b_row: usize,
+    pub b_col: usize,
+    pub c: *mut F,
+    pub c_row: usize,
+    pub alpha: F,
+    pub accumulate: bool,
+}
+
+// SAFETY: a product is a borrow of three slices in raw form. Whoever sends one to another thread holds the borrows until
+// that thread is done and sends disjoint parts of the result; see `matmul`.
+unsafe impl<F: Send + Sync> Send for Product<F> {}
+// SAFETY: as above; it is `Copy` and has no interior mutability.
+unsafe impl<F: Send + Sync> Sync for Product<F> {}
+
+impl<F: Float> Product<F> {
+    /// The part with rows `from..to` of the result.
+    ///
+    /// # Safety
+    /// `from < to <= m`.
+    pub(super) unsafe fn rows(self, from: usize, to: usize) -> Self {
+        // SAFETY: the row exists in `a` and `c`.
+        unsafe { Product { m: to - from, a: self.a.add(from * self.a_row), c: self.c.add(from * self.c_row), ..self } }
+    }
+
+    /// The part with columns `from..to` of the result.
+    ///
+    /// # Safety
+    /// `from < to <= n`.
+    pub(super) unsafe fn columns(self, from: usize, to: usize) -> Self {
+        // SAFETY: the column exists in `b` and `c`.
+        unsafe { Product { n: to - from, b: self.b.add(from * self.b_col), c: self.c.add(from), ..self } }
+    }
+}
+
+/// Computes a product at a level, its result cut among threads.
+pub(super) fn run<F: Float>(level: Level, product: Product<F>, par: Par) {
+    if par.threads() == 1 {
+        // SAFETY: `matmul` checked the slices, and holds them.
+        return unsafe { at(level, product) };
+    }
+    // Cut across the longer side: every piece packs the whole of the operand that is not cut.
+    let by_rows = product.m >= product.n;
+    let length = if by_rows { product.m } else { product.n };
+    let piece = length.div_ceil(par.threads()).next_multiple_of(if by_rows { 4 } else { 32 });
+    par.for_each(0..length.div_ceil(piece), |i| {
+        let (from, to) = (i * piece, ((i + 1) * piece).min(length));
+        // SAFETY: as above, and the pieces of the result are disjoint.
+        unsafe { at(level, if by_rows { product.rows(from, to) } else { product.columns(from, to) }) }
+    });
+}
+
+/// Computes a product with the vectors of a level.
+///
+/// # Safety
+/// The operands must be readable and the result writable at all their indices.
+unsafe fn at<F: Float>(level: Level, product: Product<F>) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx2,fma")]
+        unsafe fn avx2<F: Float>(product: Product<F>) {
+            // SAFETY: this function has the instructions; the operands are the caller's promise.
+            unsafe { blocked::<F::Avx2>(product) }
+        }
+        #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+        unsafe fn avx512<F: Float>(product: Product<F>) {
+            // SAFETY: as above.
+            unsafe { blocked::<F::Avx512>(product) }
+        }
+        match level.min(simd_level()) {
+            // SAFETY: `simd_level` found these instructions; the operands are the caller's promise.
+            Level::Avx512 => return unsafe { avx512(product) },
+            // SAFETY: as above.
+            Level::Avx2 => return unsafe { avx2(product) },
+            Level::Portable => {}
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = level;
+    // SAFETY: plain arrays need no instructions; the operands are the caller's promise.
+    unsafe { blocked::<F::Portable>(product) }
+}
+
+/// Computes a product.
+///
+/// # Safety
+/// As for [`Vector`]; the operands must be readable and the result writable at all their indices.
+#[inline(always)]
+pub(super) unsafe fn blocked<V: Vector>(product: Product<V::Element>) {
+    let Product { m, k, n, a_row, a_col, b_row, b_col, .. } = product;
+    let across = 2 * V::LANES;
+    // A panel that is used once or twice is not worth a copy, unless it cannot be read in place.
+    let pack_a = n > 2 * across;
+    let pack_b = b_col != 1 || m > V::TILE_ROWS;
+    let panel_rows = panel_rows(m, V::TILE_ROWS);
+    let inner_block = k.div_ceil(k.div_ceil(INNER));
+
+    let a_len = if pack_a { packed_len(m.min(ROWS), inner_block, 2) + panel_rows * inner_block } else { 0 };
+    let b_len = if pack_b { packed_len(n.min(COLUMNS), inner_block, across) } else { 0 };
+    with_scratch(a_len + b_len, |scratch: *mut V::Element| {
+        // SAFETY: indices stay below m, k, n; packed panels lie within the scratch computed above, `b`'s first.
+        unsafe {
+            let (packed_b, packed_a) = (scratch, scratch.add(b_len));
+            for j0 in (0..n).step_by(COLUMNS) {
+                let columns = COLUMNS.min(n - j0);
+                for p0 in (0..k).step_by(inner_block) {
+                    let inner = inner_block.min(k - p0);
+                    let b = product.b.add(p0 * b_row + j0 * b_col);
+                    if pack_b {
+                        pack::<V>(
+                            Block { start: b, across: b_col, inner: b_row, width: columns, k: inner },
+                            across,
+                            packed_b,
+                        );
+                    }
+                    for i0 in (0..m).step_by(ROWS) {
+                        let rows = ROWS.min(m - i0);
+                        let a = product.a.add(i0 * a_row + p0 * a_col);
+                        let whole = rows - rows % panel_rows;
+                        let rest = even(rows - whole);
+                        if pack_a {
+                            let block = Block { start: a, across: a_row, inner: a_col, width: whole, k: inner };
+                            pack::<V>(block, panel_rows, packed_a);
+                            let block = Block { start: a.add(whole * a_row), width: rows - whole, ..block };
+                            pack::<V>(block, rest, packed_a.add(whole * inner));
+                        }
+                        for j in (0..columns).step_by(across) {
+                            let mut i = 0;
+                            while i < rows {
+                                let left = rows - i;
+                                let height = match (pack_a, left >= panel_rows) {
+                                    (true, true) => panel_rows,
+                                    (true, false) => rest,
+                                    (false, _) => direct_rows(left),
+                                };
+                                let t = Tile {
+                                    k: inner,
+                                    a: if pack_a { packed_a.add(i * inner) } else { a.add(i * a_row) },
+                                    a_row,
+                                    a_inner: a_col,
+                                    b: if pack_b { packed_b.add(j * inner) } else { b.add(j) },
+                                    b_inner: if pack_b { across } else { b_row },
+                                    c: product.c.add((i0 + i) * product.c_row + j0 + j),
+                                    c_row: product.c_row,
+                                    rows: height.min(left),
+                                    columns: across.min(columns - j),
+                                    b_padded: pack_b,
+                                    alpha: product.alpha,
+                                    accumulate: product.accumulate || p0 > 0,
+                                };
+                                match (pack_a, t.columns > V::LANES) {
+                                    (true, true) => packed_tile::<V, 2>(height, t),
+                                    (true, false) => packed_tile::<V, 1>(height, t),
+                                    (false, true) => direct_tile::<V, 2>(height, t),
+                                    (false, false) => direct_tile::<V, 1>(height, t),
+                                }
+                                i += height;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    });
+}
+
+/// Heights of packed panels are 1 or even.
+fn even(rows: usize) -> usize {
+    if rows == 1 { 1 } else { rows.next_multiple_of(2) }
+}
+
+/// The height of panels that wastes the fewest rows: 128 rows are 10 panels of 12 and one of 8, not 9 of 14 and one of 2,
+/// whose 4 sums could not keep the multipliers busy.
+fn panel_rows(m: usize, most: usize) -> usize {
+    if m <= most {
+        return even(m);
+    }
+    let cost = |rows: usize| m - m % rows + if m % rows == 0 { 0 } else { even(m % rows).max(most / 2) };
+    (most / 2..=most).filter(|rows| rows % 2 == 0).min_by_key(|&rows| (cost(rows), most - rows)).unwrap_or(most)
+}
+
+/// The height of a tile read in place, from what is left of the rows.
+fn direct_rows(left: usize) -> usize {
+    match left {
+        0..2 => 1,
+        2..4 => 2,
+        4..8 => 4,
+        _ => 8,
+    }
+}
+
+#[inline(always)]
+unsafe fn packed_tile<V: Vector, const VECTORS: usize>(height: usize, t: Tile<V::Element>) {
+    // SAFETY: passed on.
+    unsafe {
+        match height {
+            1 => tile::<V, 1, VECTORS, true>(t),
+            2 => tile::<V, 2, VECTORS, true>(t),
+            4 => tile::<V, 4, VECTORS, true>(t),
+            6 => tile::<V, 6, VECTORS, true>(t),
+            // Not taken where `TILE_ROWS` is 6, and then not compiled.
+            8 if V::TILE_ROWS >= 8 => tile::<V, 8, VECTORS, true>(t),
+            10 if V::TILE_ROWS >= 10 => tile::<V, 10, VECTORS, true>(t),
+            12 if V::TILE_ROWS >= 12 => tile::<V, 12, VECTORS, true>(t),
+            14 if V::TILE_ROWS >= 14 => tile::<V, 14, VECTORS, true>(t),
+            _ => unreachable!("panels are 1 row or an even number up to a tile's"),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn direct_tile<V: Vector, const VECTORS: usize>(height: usize, t: Tile<V::Element>) {
+    // SAFETY: passed on.
+    unsafe {
+        match height {
+            1 => tile::<V, 1, VECTORS, false>(t),
+            2 => tile::<V, 2, VECTORS, false>(t),
+            4 => tile::<V, 4, VECTORS, false>(t),
+            _ => tile::<V, 8, VECTORS, false>(t),
+        }
+    }
+}
+
+/// A cache line.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([u8; 64]);
+
+thread_local! {
+    /// Room for packed panels, kept between products: at most 1.5 MiB of `f32`, 3 MiB of `f64`.
+    static SCRATCH: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
+}
+
+/// Calls `f` with room for `len` elements, aligned to a cache line and holding anything.
+#[inline(always)]
+fn with_scratch<F: Float, R>(len: usize, f: impl FnOnce(*mut F) -> R) -> R {
+    if len == 0 {
+        return f(core::ptr::null_mut());
+    }
+    let lines = (len * size_of::<F>()).div_ceil(size_of::<Line>());
+    // Taken, not borrowed: a product within a product would find an empty vector and get room of its own.
+    let mut scratch = SCRATCH.take();
+    if scratch.len() < lines {
+        scratch.resize(lines, Line([0; 64]));
+    }
+    let result = f(scratch.as_mut_ptr().cast());
+    SCRATCH.set(scratch);
+    result
+}

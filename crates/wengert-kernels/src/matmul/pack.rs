@@ -1,0 +1,121 @@
+//! Copies of operand blocks in the order the micro-kernel reads them.
+//!
+//! Both operands are packed by one routine: a block of `width` by `k` is cut into panels of `panel` elements across, and
+//! a panel holds, for each inner index, its `panel` elements side by side. A last panel is padded with zeros.
+
+#![expect(unsafe_code, reason = "copies through pointers; the slices were checked by the caller")]
+
+use super::vector::Vector;
+use crate::Float;
+
+/// A block of an operand: element `(w, p)` at `start + w * across + p * inner`.
+#[derive(Clone, Copy)]
+pub(super) struct Block<F> {
+    pub start: *const F,
+    pub across: usize,
+    pub inner: usize,
+    pub width: usize,
+    pub k: usize,
+}
+
+/// Elements [`pack`] writes.
+pub(super) const fn packed_len(width: usize, k: usize, panel: usize) -> usize {
+    width.div_ceil(panel) * panel * k
+}
+
+/// Packs a block into panels of `panel` elements at `target`.
+///
+/// # Safety
+/// As for [`Vector`]. The block must be readable and `target` writable for [`packed_len`] elements.
+#[inline(always)]
+pub(super) unsafe fn pack<V: Vector>(block: Block<V::Element>, panel: usize, target: *mut V::Element) {
+    let Block { start, across, inner, width, k } = block;
+    // SAFETY: by the contract above; `w` stays below the width, `p` below `k`.
+    unsafe {
+        let mut w = 0;
+        while w < width {
+            let count = panel.min(width - w);
+            let source = start.add(w * across);
+            let target = target.add(w * k);
+            if across == 1 {
+                copy_rows::<V>(source, inner, count, k, panel, target);
+            } else if inner == 1 {
+                transpose_rows::<V>(source, across, count, k, panel, target);
+            } else {
+                for p in 0..k {
+                    for i in 0..count {
+                        *target.add(p * panel + i) = *source.add(i * across + p * inner);
+                    }
+                }
+            }
+            if count < panel {
+                for p in 0..k {
+                    for i in count..panel {
+                        *target.add(p * panel + i) = V::Element::ZERO;
+                    }
+                }
+            }
+            w += panel;
+        }
+    }
+}
+
+/// `k` rows of `count` neighbours each.
+#[inline(always)]
+unsafe fn copy_rows<V: Vector>(
+    source: *const V::Element,
+    inner: usize,
+    count: usize,
+    k: usize,
+    panel: usize,
+    target: *mut V::Element,
+) {
+    // SAFETY: `pack` passes a panel of its block; reads stay within `count`, writes within the panel.
+    unsafe {
+        let whole = count - count % V::LANES;
+        let rest = count - whole;
+        for p in 0..k {
+            let (source, target) = (source.add(p * inner), target.add(p * panel));
+            let mut i = 0;
+            while i < whole {
+                V::load(source.add(i)).store(target.add(i));
+                i += V::LANES;
+            }
+            if rest > 0 {
+                V::load_first(source.add(i), rest).store_first(target.add(i), rest);
+            }
+        }
+    }
+}
+
+/// `count` rows that are contiguous along the inner dimension, turned.
+#[inline(always)]
+unsafe fn transpose_rows<V: Vector>(
+    source: *const V::Element,
+    across: usize,
+    count: usize,
+    k: usize,
+    panel: usize,
+    target: *mut V::Element,
+) {
+    // SAFETY: `pack` passes a panel of its block; reads and writes stay within `count` and `k`.
+    unsafe {
+        let whole = k - k % V::LANES;
+        let mut i = 0;
+        while i < count {
+            let rows = V::LANES.min(count - i);
+            let mut p = 0;
+            while p < whole {
+                V::transpose(source.add(i * across + p), across, rows, target.add(p * panel + i), panel);
+                p += V::LANES;
+            }
+            while p < k {
+                for r in i..i + rows {
+                    *target.add(p * panel + r) = *source.add(r * across + p);
+                }
+                p += 1;
+            }
+            i += rows;
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Products against the sum written out in `f64`, for every level, layout and awkward size.
+
+use super::*;
+
+/// Numbers in `-1..1` from a multiplicative congruence (Knuth's), the same on every machine.
+fn numbers<F: Float>(n: usize, seed: u32) -> Vec<F> {
+    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(12345);
+    (0..n)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            F::from_f64(f64::from(state >> 8) / f64::from(1u32 << 23) - 1.0)
+        })
+        .collect()
+}
+
+/// `c` by the definition, with the sums of absolute values beside it.
+fn definition<F: Float>(p: &MatMul<'_, F>, c: &[F]) -> Vec<(f64, f64)> {
+    let at = |x: &MatRef<'_, F>, i: usize, j: usize| -> f64 { F::to_f64(x.slice[i * x.row_stride + j * x.col_stride]) };
+    (0..p.m * p.n)
+        .map(|index| {
+            let (i, j) = (index / p.n, index % p.n);
+            let terms = (0..p.k).map(|q| p.alpha.to_f64() * at(&p.a, i, q) * at(&p.b, q, j));
+            let start = if p.beta == Beta::Accumulate { c[index].to_f64() } else { 0.0 };
+            terms.fold((start, start.abs()), |(sum, abs), t| (sum + t, abs + t.abs()))
+        })
+        .collect()
+}
+
+fn check<F: Float>([m, k, n]: [usize; 3], variant: usize) {
+    // Two elements in front and rows longer than needed: nothing is aligned, and strides are not lengths.
+    let pad = 2 + variant % 3;
+    let (a, b) = (numbers::<F>(2 + (m + pad) * (k + pad), 1), numbers::<F>(2 + (k + pad) * (n + pad), 2));
+    let side = |slice, rows, columns, turned| {
+        if turned { MatRef::row_major(slice, rows + pad).t() } else { MatRef::row_major(slice, columns + pad) }
+    };
+    let product = MatMul {
+        m,
+        k,
+        n,
+        a: side(&a[2..], m, k, variant & 1 == 1),
+        b: side(&b[1..], k, n, variant & 2 == 2),
+        alpha: F::from_f64(if variant & 4 == 4 { -0.5 } else { 1.0 }),
+        beta: if variant & 8 == 8 { Beta::Accumulate } else { Beta::Overwrite },
+    };
+    let before = if product.beta == Beta::Accumulate { numbers::<F>(m * n, 3) } else { vec![F::NAN; m * n] };
+    let exact = definition(&product, &before);
+    for level in Level::available() {
+        let mut one = before.clone();
+        matmul_at(level, product, &mut one, Par::SEQUENTIAL);
+        for (index, (&got, &(want, scale))) in one.iter().zip(&exact).enumerate() {
+            // The worst case of a sum of k terms is k/2 eps; blocks and rounding to even keep it far below.
+            let tolerance = F::EPSILON.to_f64() * (2.0 + (k as f64).sqrt()) * scale;
+            assert!(
+                (got.to_f64() - want).abs() <= tolerance,
+                "{level:?} {} [{m}, {k}] x [{k}, {n}], variant {variant}, element {index}: {got}, expected {want}",
+                F::NAME
+            );
+        }
+        for threads in [2, 3, 8] {
+            let mut many = before.clone();
+            matmul_at(level, product, &mut many, Par::new(threads));
+            assert!(one == many, "{level:?} [{m}, {k}, {n}] variant {variant}: {threads} threads change the bits");
+        }
+    }
+}
+
+#[test]
+fn products_equal_their_definition_at_awkward_sizes() {
+    for shape in [
+        [1, 1, 1],
+        [2, 3, 4],
+        [4, 2, 16],
+        [5, 7, 17],
+        [7, 16, 15],
+        [8, 1, 33],
+        [13, 31, 31],
+        [14, 32, 32],
+        [15, 33, 65],
+        [29, 64, 10],
+        [3, 300, 70],
+        [70, 257, 3],
+        [43, 130, 97],
+    ] {
+        for variant in 0..16 {
+            check::<f32>(shape, variant);
+            check::<f64>(shape, variant);
+        }
+    }
+}
+
+#[test]
+fn products_with_a_vector_equal_their_definition() {
+    for shape in [[1, 5, 7], [1, 1000, 65], [9, 33, 1], [130, 257, 1], [1, 40, 1]] {
+        for variant in 0..16 {
+            check::<f32>(shape, variant);
+            check::<f64>(shape, variant);
+        }
+    }
+}
+
+#[test]
+fn large_products_equal_their_definition() {
+    for (shape, variant) in [([430, 300, 40], 0), ([33, 520, 1100], 2), ([150, 300, 150], 9), ([1, 700, 700], 0)] {
+        check::<f32>(shape, variant);
+        check::<f64>(shape, variant);
+    }
+}
+
+#[test]
+fn a_long_inner_dimension_is_cut_the_same_way_for_any_number_of_threads() {
+    assert!(inner_parts(6, 20_000, 10) > 1);
+    check::<f32>([6, 20_000, 10], 1);
+    check::<f64>([6, 20_000, 10], 12);
+}
+
+#[test]
+fn an_empty_inner_dimension_gives_zeros_or_changes_nothing() {
+    let product = MatMul::<f32>::row_major([2, 0, 3], &[], &[]);
+    let mut c = [1.0; 6];
+    matmul(MatMul { beta: Beta::Accumulate, ..product }, &mut c, Par::SEQUENTIAL);
+    assert_eq!(c, [1.0; 6]);
+    matmul(product, &mut c, Par::SEQUENTIAL);
+    assert_eq!(c, [0.0; 6]);
+    matmul(MatMul::<f32>::row_major([0, 2, 3], &[], &[0.0; 6]), &mut [], Par::SEQUENTIAL);
+}
+
+#[test]
+fn a_batch_is_its_products_one_by_one() {
+    let [m, k, n] = [17, 9, 33];
+    for batch in [0, 1, 5, 400] {
+        let (a, b) = (numbers::<f32>(batch * m * k, 4), numbers::<f32>(k * n, 5));
+        let mut together = vec![0.0; batch * m * n];
+        let product = MatMul::row_major([m, k, n], &a, &b);
+        matmul_batched(product, batch, m * k, 0, &mut together, Par::new(3));
+        for (i, together) in together.chunks(m * n).enumerate() {
+            let mut alone = vec![0.0; m * n];
+            matmul(MatMul { a: MatRef::row_major(&a[i * m * k..], k), ..product }, &mut alone, Par::SEQUENTIAL);
+            assert_eq!(together, alone);
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "reaches beyond its slice")]
+fn an_operand_that_is_too_short_is_refused() {
+    matmul(MatMul::row_major([2, 2, 2], &[0.0; 3], &[0.0; 4]), &mut [0.0; 4], Par::SEQUENTIAL);
+}
