@@ -13,6 +13,7 @@ mod iter;
 mod join;
 mod layout;
 mod map;
+mod matmul;
 mod print;
 mod random;
 mod reduce;

@@ -3,6 +3,7 @@
 //! Formula: `loss = -1/n sum_i log_softmax(x_i)[label_i]`. Shapes: `x: [n, classes]`, `labels: [n]`, `loss: []`.
 //! Cotangent: `x_bar = (softmax(x) - onehot(labels)) loss_bar / n`, fused in one pass.
 
+use crate::tensor::late::Late as _;
 use super::softmax::softmax;
 use super::zip::zip;
 use super::{Array, Cotangents, Op};

@@ -65,8 +65,13 @@ pub(crate) trait Op<F: TensorFloat>: Clone + Into<Rule<F>> {
 
     /// Applies the op inside a pullback, where shapes fit by construction.
     fn on<A: Array<F>>(self, operands: &[&A]) -> A {
-        A::apply(self.into(), operands).unwrap_or_else(|error| panic!("in a pullback, which is a bug: {error}"))
+        fitting(A::apply(self.into(), operands))
     }
+}
+
+/// The result of an operation inside a pullback: shapes fit there by construction, so only memory can be wanting.
+fn fitting<T>(result: Result<T, ShapeError>) -> T {
+    result.unwrap_or_else(|error| panic!("in a reverse sweep: {error}"))
 }
 
 macro_rules! rules {
@@ -149,10 +154,9 @@ impl<F: TensorFloat> Array<F> for Tensor<F> {
         value
     }
     fn unary_pullback(op: Unary, x: &Self, y: &Self, y_bar: Self) -> Self {
-        Tensor::unary_vjp(op, x, y, y_bar)
+        fitting(Tensor::unary_vjp(op, Some(x), Some(y), y_bar))
     }
     fn binary_pullback(op: Binary, a: &Self, b: &Self, y: &Self, y_bar: Self, wanted: [bool; 2]) -> [Option<Self>; 2] {
-        let (a_bar, b_bar) = Tensor::binary_vjp(op, a, b, y, &y_bar, (wanted[0], wanted[1]));
-        [a_bar, b_bar]
+        fitting(Tensor::binary_vjp(op, a, b, Some(y), &y_bar, wanted))
     }
 }

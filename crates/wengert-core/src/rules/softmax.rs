@@ -6,6 +6,7 @@
 //! Shapes: `x: [.., n, ..]`; softmax and log_softmax keep the shape, log_sum_exp drops the axis. Cotangents:
 //! `y (y_bar - <y, y_bar>)`, `y_bar - exp(y) <1, y_bar>`, and `softmax(x) y_bar`.
 
+use crate::tensor::late::Late as _;
 use super::map::map;
 use super::sum::{broadcast_back, sum_keep};
 use super::zip::zip;

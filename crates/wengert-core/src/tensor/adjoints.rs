@@ -51,7 +51,7 @@ impl<F: TensorFloat> TensorAdjoints<F> {
     #[inline]
     pub(super) fn add(&mut self, number: u32, x_bar: Tensor<F>) {
         match &mut self.slots[number as usize] {
-            Slot::Flowed(sum) => sum.accumulate(&x_bar),
+            Slot::Flowed(sum) => sum.add_scaled(F::ONE, &x_bar),
             empty => *empty = Slot::Flowed(x_bar),
         }
     }
@@ -127,7 +127,7 @@ impl<F: TensorFloat> TensorAdjoints<F> {
         let theirs = other.slots.iter().filter(|slot| !matches!(slot, Slot::Empty));
         for (sum, x_bar) in self.asked_for().zip(theirs) {
             match (sum, x_bar) {
-                (Slot::Flowed(sum), Slot::Flowed(x_bar)) => sum.accumulate(x_bar),
+                (Slot::Flowed(sum), Slot::Flowed(x_bar)) => sum.add_scaled(F::ONE, x_bar),
                 (sum, Slot::Flowed(_)) => *sum = x_bar.clone(),
                 _ => {}
             }
@@ -138,7 +138,7 @@ impl<F: TensorFloat> TensorAdjoints<F> {
     pub(super) fn scale(&mut self, factor: F) {
         for slot in self.asked_for() {
             if let Slot::Flowed(x_bar) = slot {
-                x_bar.scale(factor);
+                *x_bar = x_bar.map(|x_bar| x_bar * factor);
             }
         }
     }

@@ -4,6 +4,7 @@
 //! only an entry in the side list, which places it in recording order. Its adjoint lives in a recycled buffer: the first
 //! contribution is moved in, later ones are added, and the buffer is handed on once consumed.
 
+pub(crate) mod late;
 mod adjoints;
 mod bridge;
 mod parameter;
@@ -199,7 +200,7 @@ impl<F: TensorFloat> Tape<F> {
     /// ```
     #[must_use]
     pub fn evaluating() -> Self {
-        let tape = Tape::new();
+        let tape = Self::new();
         tape.tensors.evaluating.set(true);
         tape
     }

@@ -21,7 +21,8 @@ pub struct ParameterId(u64);
 /// let loss = tape.parameter(&w).square().sum();
 /// let g = loss.gradient();
 /// tape.clear();
-/// w.value_mut().add_scaled(-0.5, &g[&w]);
+/// let step = g[&w].clone(); // shares memory
+/// w.value_mut().add_scaled(-0.5, &step);
 /// assert_eq!(w.value().to_vec(), [0.0, 0.0]);
 /// ```
 #[derive(Debug)]

@@ -6,7 +6,7 @@
 #![expect(unsafe_code, reason = "copies through pointers; the slices were checked by the caller")]
 
 use super::vector::Vector;
-use crate::Float;
+use crate::float::Constants;
 
 /// A block of an operand: element `(w, p)` at `start + w * across + p * inner`.
 #[derive(Clone, Copy)]
