@@ -106,13 +106,14 @@ UNARY = {
     "relu": (signed(TINY + HUGE), lambda x: max(x, mpf(0)), lambda x: mpf(x > 0), ZERO, None),
     "sign": (signed(TINY + HUGE), mpmath.sign, ZERO, ZERO, None),
     "step": (signed(TINY + HUGE), lambda x: mpf(x > 0), ZERO, ZERO, None),
+    "one_minus_square": (signed(TINY + [0.5] + BELOW_ONE + [7.0, 1e150]), lambda x: 1 - x * x, lambda x: -2 * x, lambda x: mpf(-2), None),
     "non_negative": (TINY + HUGE, lambda x: x, lambda x: mpf(1), ZERO, None),
 }
 RANDOM = {  # intervals for points of full length
     "recip": (-3, 3), "sqrt": (0, 9), "cbrt": (-9, 9), "square": (-9, 9), "exp": (-20, 20), "exp_m1": (-5, 5), "ln": (0, 9),
     "ln_1p": (-1, 9), "log2": (0, 9), "log10": (0, 9), "sin": (-20, 20), "cos": (-20, 20), "tan": (-20, 20), "asin": (-1, 1),
     "acos": (-1, 1), "atan": (-5, 5), "sinh": (-5, 5), "cosh": (-5, 5), "tanh": (-5, 5), "asinh": (-5, 5), "acosh": (1, 9),
-    "atanh": (-1, 1), "sigmoid": (-20, 20), "softplus": (-20, 20),
+    "one_minus_square": (-2, 2), "atanh": (-1, 1), "sigmoid": (-20, 20), "softplus": (-20, 20),
 }
 
 # Binary: value, da, db, daa, dab, dbb; units of the three second ones or None.
@@ -133,10 +134,10 @@ def smaller(a, b):
     return mpf(a < b)
 
 
-PAIRS = [(x, y) for x in (1e-100, 0.3, 5.0, 1e100) for y in (-1e-100, 0.7, -3.0, 1e100)]
-POINTS = [(1.3e-160, -2.1e-160), (0.3, -0.7), (1e-8, 3.0), (3.0, 1e-8), (-5.0, 5.0), (1e100, -1e99), (3.1e150, 2.7e150)]
-POWERS = [(1e-300, 0.3), (1e-100, 1.1), (0.3, 500.0), (0.3, 0.3), (0.9, -0.1), (1.0, 0.3), (1 + 1e-10, 1e10), (1.1, 1e-20), (7.0, 3.0),
-          (7.0, 2.0), (7.0, 1.0), (2.0, -0.7), (1e10, 10.1), (1e100, 1.7), (1e300, 0.3), (1e300, 1 / 3), (1e200, -0.2), (1e-200, 0.4)]
+PAIRS = [(x, y) for x in (1e-100, 0.3, 5.0, 1e100) for y in (-1e-100, 0.7, -3.0, 3e99)]
+POINTS = [(1.3e-150, -2.1e-150), (0.3, -0.7), (1e-8, 3.0), (3.0, 1e-8), (-5.0, 5.0), (1e100, -1e99), (3.1e150, 2.7e150)]
+POWERS = [(1e-170, 0.3), (1e-100, 1.1), (0.3, 500.0), (0.3, 0.3), (0.9, -0.1), (1.0, 0.3), (1 + 1e-10, 1e10), (1.1, 1e-20), (7.0, 3.0),
+          (7.0, 2.0), (7.0, 1.0), (2.0, -0.7), (1e10, 10.1), (1e100, 1.7), (1e300, 0.3), (1e300, 1 / 3), (1e200, -0.2), (1e-130, 0.4)]
 QUOTIENTS = [(x, y) for x in (1e-50, -0.3, 5.0, 1e50) for y in (1e-80, -0.7, 3.0, 1e80)]
 
 quotient = (lambda a, b: a / b, lambda a, b: 1 / b, lambda a, b: -a / b**2, NONE, lambda a, b: -1 / b**2, lambda a, b: 2 * a / b**3, None)
@@ -192,6 +193,16 @@ BINARY = {
     "wins": (PAIRS, larger, NONE, NONE, NONE, NONE, NONE, None),
     "mul_zero": (PAIRS, *product),
     "div_or_zero": (QUOTIENTS, *quotient),
+    "powf_less": (
+        POWERS,
+        lambda a, b: a**b / a,
+        lambda a, b: (b - 1) * a**b / a**2,
+        lambda a, b: a**b / a * log(a),
+        lambda a, b: (b - 1) * (b - 2) * a**b / a**3,
+        lambda a, b: a**b / a**2 * (1 + (b - 1) * log(a)),
+        lambda a, b: a**b / a * log(a) ** 2,
+        lambda a, b: (0, a**b / a**2 * max(mpf(1), abs((b - 1) * log(a))), 0),
+    ),
     "powf_ln": (
         POWERS,
         lambda a, b: a**b * log(a),
@@ -207,7 +218,7 @@ FIRST_UNITS = {"powf_ln": lambda a, b: (a**b / a * max(mpf(1), abs(b * log(a))),
 RANDOM_PAIRS = {
     "plus": (-3, 3, -3, 3), "minus": (-3, 3, -3, 3), "times": (-3, 3, -3, 3), "over": (-3, 3, 0.1, 3), "powf": (0.01, 9, -5, 5),
     "hypot": (-3, 3, -3, 3), "atan2": (-3, 3, -3, 3), "maximum": (-3, 3, -3, 3), "minimum": (-3, 3, -3, 3), "wins": (-3, 3, -3, 3),
-    "mul_zero": (-3, 3, 0.1, 3), "div_or_zero": (-3, 3, 0.1, 3), "powf_ln": (0.01, 9, -5, 5),
+    "mul_zero": (-3, 3, 0.1, 3), "div_or_zero": (-3, 3, 0.1, 3), "powf_less": (0.01, 9, -5, 5), "powf_ln": (0.01, 9, -5, 5),
 }
 UNSMOOTH = {"sign", "step", "abs", "relu", "maximum", "minimum", "wins"}
 
