@@ -4,7 +4,6 @@
 //! only an entry in the side list, which places it in recording order. Its adjoint lives in a recycled buffer: the first
 //! contribution is moved in, later ones are added, and the buffer is handed on once consumed.
 
-pub(crate) mod late;
 mod adjoints;
 mod bridge;
 mod parameter;
@@ -34,7 +33,7 @@ impl TensorFloat for f64 {}
 
 /// The tensor half of a tape.
 pub struct Nodes<F: TensorFloat> {
-    nodes: RefCell<Vec<TensorNode<F>>>,
+    nodes: RefCell<Columns<F>>,
     /// Edges of tensors packed from scalars.
     edges: Arena<Edge<F>>,
     /// Parameters bound in this recording: a parameter is one node however often it is used.
@@ -48,13 +47,29 @@ pub struct Nodes<F: TensorFloat> {
     spare: Spare<F>,
 }
 
-/// One entry of the tensor list.
-pub(crate) struct TensorNode<F: TensorFloat> {
-    pub(crate) value: Tensor<F>,
-    pub(crate) origin: Origin<F>,
+/// The tensor list, by columns: a node as one struct would be moved about in pieces too large to stay in registers, and a
+/// rule reads the values of its operands alone.
+pub(crate) struct Columns<F: TensorFloat> {
+    values: Vec<Tensor<F>>,
+    origins: Vec<Origin<F>>,
+    flags: Vec<Flags>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Flags {
     /// Whether a gradient flows through it: an input is among its ancestors.
     pub(crate) active: bool,
     pub(crate) retained: bool,
+}
+
+impl<F: TensorFloat> Columns<F> {
+    fn push(&mut self, value: Tensor<F>, origin: Origin<F>, active: bool) -> u32 {
+        let number = self.values.len() as u32;
+        self.values.push(value);
+        self.origins.push(origin);
+        self.flags.push(Flags { active, retained: false });
+        number
+    }
 }
 
 /// Where a tensor comes from.
@@ -84,7 +99,7 @@ pub(crate) type Operands = SmallVec<[u32; 4]>;
 impl<F: TensorFloat> Default for Nodes<F> {
     fn default() -> Self {
         Nodes {
-            nodes: RefCell::default(),
+            nodes: RefCell::new(Columns { values: Vec::new(), origins: Vec::new(), flags: Vec::new() }),
             edges: Arena::new(u32::MAX as usize),
             bound: RefCell::default(),
             asked_for: RefCell::default(),
@@ -100,17 +115,22 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
     type Seed = Tensor<F>;
 
     fn len(&self) -> usize {
-        self.nodes.borrow().len()
+        self.nodes.borrow().values.len()
     }
 
     fn truncate(&self, len: usize) {
         let mut nodes = self.nodes.borrow_mut();
-        // From the end, so that the edges of what is dropped are known.
-        while nodes.len() > len {
-            if let Some(TensorNode { origin: Origin::Packed { start }, .. }) = nodes.pop() {
-                self.edges.truncate(start as usize);
-            }
+        let nodes = &mut *nodes;
+        let packed = |origin: &Origin<F>| match origin {
+            Origin::Packed { start } => Some(*start as usize),
+            _ => None,
+        };
+        if let Some(start) = nodes.origins[len..].iter().find_map(packed) {
+            self.edges.truncate(start);
         }
+        nodes.values.truncate(len);
+        nodes.origins.truncate(len);
+        nodes.flags.truncate(len);
         self.bound.borrow_mut().retain(|&(_, node)| (node as usize) < len);
         self.asked_for.borrow_mut().retain(|&node| (node as usize) < len);
         if len == 0 {
@@ -128,19 +148,18 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
 
     fn pull<const CAREFUL: bool>(&self, number: u32, scalars: &mut [F], tensors: &mut TensorAdjoints<F>) {
         let nodes = self.nodes.borrow();
-        let node = &nodes[number as usize];
-        match &node.origin {
+        let (value, retained) = (&nodes.values[number as usize], nodes.flags[number as usize].retained);
+        match &nodes.origins[number as usize] {
             Origin::Input | Origin::Constant => {}
             Origin::Op { rule, operands } => {
-                let Some(y_bar) = tensors.consume(number, node.retained) else { return };
+                let Some(y_bar) = tensors.consume(number, retained) else { return };
                 let mut x: SmallVec<[&Tensor<F>; 4]> = SmallVec::new();
                 let mut wanted: SmallVec<[bool; 8]> = SmallVec::new();
                 for &operand in operands {
-                    let operand = &nodes[operand as usize];
-                    x.push(&operand.value);
-                    wanted.push(operand.active);
+                    x.push(&nodes.values[operand as usize]);
+                    wanted.push(nodes.flags[operand as usize].active);
                 }
-                let cotangents = rule.pull(&x, &node.value, y_bar, &wanted);
+                let cotangents = rule.pull(&x, value, y_bar, &wanted);
                 for ((cotangent, &operand), wanted) in cotangents.into_iter().zip(operands).zip(wanted) {
                     if let (true, Some(x_bar)) = (wanted, cotangent) {
                         tensors.add(operand, x_bar);
@@ -148,11 +167,11 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
                 }
             }
             Origin::Packed { start } => {
-                let Some(y_bar) = tensors.consume(number, node.retained) else { return };
+                let Some(y_bar) = tensors.consume(number, retained) else { return };
                 bridge::pull_packed::<F, CAREFUL>(&self.edges, *start as usize, &y_bar, scalars);
             }
             &Origin::Read { of, first, element } => {
-                bridge::pull_read(&nodes[of as usize].value, of, first as usize, element, scalars, tensors);
+                bridge::pull_read(&nodes.values[of as usize], of, first as usize, element, scalars, tensors);
             }
         }
     }
@@ -165,7 +184,7 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
     fn finish(&self, tensors: &mut TensorAdjoints<F>) {
         let nodes = self.nodes.borrow();
         for &number in &*self.asked_for.borrow() {
-            tensors.settle(number, &nodes[number as usize].value);
+            tensors.settle(number, &nodes.values[number as usize]);
         }
     }
 
@@ -184,9 +203,9 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
 
 impl<F: TensorFloat> Nodes<F> {
     fn retain(&self, number: u32) {
-        let node = &mut self.nodes.borrow_mut()[number as usize];
-        if node.active && !node.retained {
-            node.retained = true;
+        let flags = &mut self.nodes.borrow_mut().flags[number as usize];
+        if flags.active && !flags.retained {
+            flags.retained = true;
             self.asked_for.borrow_mut().push(number);
         }
     }
@@ -246,10 +265,7 @@ impl<F: TensorFloat> Tape<F> {
     }
 
     fn push_tensor(&self, value: Tensor<F>, origin: Origin<F>, active: bool) -> TensorVar<'_, F> {
-        let mut nodes = self.tensors.nodes.borrow_mut();
-        let number = nodes.len() as u32;
-        nodes.push(TensorNode { value, origin, active, retained: false });
-        TensorVar::new(self, number)
+        TensorVar::new(self, self.tensors.nodes.borrow_mut().push(value, origin, active))
     }
 
     /// Evaluates `rule` and, if an input is among the ancestors of its operands, records it. A failed op leaves nothing.
@@ -265,9 +281,8 @@ impl<F: TensorFloat> Tape<F> {
             let mut x: SmallVec<[&Tensor<F>; 4]> = SmallVec::new();
             let mut active = false;
             for &operand in &operands {
-                let operand = &nodes[operand as usize];
-                x.push(&operand.value);
-                active |= operand.active;
+                x.push(&nodes.values[operand as usize]);
+                active |= nodes.flags[operand as usize].active;
             }
             (rule.forward(&x).map_err(|source| Error::Shape { source, caller })?, active)
         };
