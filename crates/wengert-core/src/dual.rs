@@ -1,6 +1,6 @@
 //! Forward mode: numbers that carry tangents.
 
-use crate::number::Primal;
+use crate::number::{Primal, zero_product};
 use core::cmp::Ordering;
 use core::fmt::{self, Display};
 use core::iter::{Product, Sum};
@@ -57,17 +57,17 @@ impl<R: Primal, const N: usize> Dual<R, N> {
         })
     }
 
-    /// `y` with tangents `p x_dot`: the chain rule for one argument. A zero tangent stays zero, so that an infinite
-    /// slope in one variable does not make NaN of the others'.
+    /// `y` with tangents `p x_dot`: the chain rule for one argument. Zero on either side makes zero: an infinite slope in
+    /// one variable does not make NaN of the others', nor does what a later function ignores.
     #[inline(always)]
     fn chain(self, y: R, p: R) -> Self {
-        Dual { value: y, tangents: self.tangents.map(|x_dot| p.mul_zero(x_dot)) }
+        Dual { value: y, tangents: self.tangents.map(|x_dot| zero_product(p, x_dot)) }
     }
 
     /// `y` with tangents `p a_dot + q b_dot`, zeros kept.
     #[inline(always)]
     fn chain2(self, other: Self, y: R, p: R, q: R) -> Self {
-        let tangents = core::array::from_fn(|k| p.mul_zero(self.tangents[k]) + q.mul_zero(other.tangents[k]));
+        let tangents = core::array::from_fn(|k| zero_product(p, self.tangents[k]) + zero_product(q, other.tangents[k]));
         Dual { value: y, tangents }
     }
 }

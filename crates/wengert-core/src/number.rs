@@ -31,6 +31,13 @@ pub trait Primal:
     fn all_finite(self) -> bool;
 }
 
+/// A product in which zero on either side makes zero, infinities and NaN on the other notwithstanding.
+#[inline(always)]
+pub(crate) fn zero_product<F: Primal>(a: F, b: F) -> F {
+    let product = a * b;
+    if a.is_zero() || b.is_zero() { F::ZERO } else { product }
+}
+
 /// What the scalar half of a tape asks of its tensor half.
 ///
 /// Tapes over floats have one ([`tensor::Nodes`](crate::tensor)); a tape over duals has none, `()`.

@@ -9,7 +9,10 @@ mod float;
 mod lane;
 mod math;
 pub mod matmul;
+pub mod optimizer;
 pub mod par;
+pub mod reduce;
+pub mod softmax;
 mod table;
 
 pub use dispatch::{Level, simd_level};

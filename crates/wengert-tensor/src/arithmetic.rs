@@ -11,7 +11,7 @@ use crate::tensor::Tensor;
 use crate::zip::{try_update, try_zip};
 
 impl<T: Numeric> Tensor<T> {
-    #[inline]
+    #[inline(always)]
     fn try_arithmetic(&self, op: Arithmetic, other: &Tensor<T>) -> Result<Tensor<T>, ShapeError> {
         if T::EXACT && op == Arithmetic::Div {
             other.refuse_zeros()?;
@@ -20,14 +20,14 @@ impl<T: Numeric> Tensor<T> {
     }
 
     /// With a number on the right, or on the left if `swapped`.
-    #[inline]
+    #[inline(always)]
     fn try_arithmetic_scalar(&self, op: Arithmetic, c: T, swapped: bool) -> Result<Tensor<T>, ShapeError> {
         if T::EXACT && op == Arithmetic::Div {
             if swapped { self.refuse_zeros()? } else { Tensor::from(c).refuse_zeros()? }
         }
-        let x = self.try_to_contiguous(op.name())?;
-        Tensor::try_build(op.name(), x.shape().clone(), |y| {
-            let x = Operand::Slice(x.as_slice().unwrap_or_default());
+        let mut copy = None;
+        let x = Operand::Slice(self.try_dense(op.name(), &mut copy)?);
+        Tensor::try_build(op.name(), self.shape(), |y| {
             if swapped {
                 T::arithmetic(op, Operand::Splat(c), x, y)
             } else {
@@ -36,7 +36,7 @@ impl<T: Numeric> Tensor<T> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn try_arithmetic_assign(&mut self, op: Arithmetic, other: &Tensor<T>) -> Result<(), ShapeError> {
         if T::EXACT && op == Arithmetic::Div {
             other.refuse_zeros()?;
@@ -45,7 +45,7 @@ impl<T: Numeric> Tensor<T> {
     }
 
     /// As [`try_arithmetic`](Self::try_arithmetic), into the memory of `self` if that is possible.
-    #[inline]
+    #[inline(always)]
     fn try_arithmetic_into(mut self, op: Arithmetic, other: &Tensor<T>) -> Result<Tensor<T>, ShapeError> {
         if self.shape() == other.shape() && self.unique_mut().is_some() {
             self.try_arithmetic_assign(op, other)?;
@@ -148,8 +148,9 @@ impl<F: FloatElement> Tensor<F> {
         if self.shape() != other.shape() {
             return Err(ShapeError::Unequal { op, lhs: self.shape().clone(), rhs: other.shape().clone() });
         }
-        let other = other.try_to_contiguous(op)?;
-        elementwise::add_scaled(self.try_make_mut(op)?, alpha, other.as_slice().unwrap_or_default(), Par::current());
+        let mut copy = None;
+        let other = other.try_dense(op, &mut copy)?;
+        elementwise::add_scaled(self.try_make_mut(op)?, alpha, other, Par::current());
         Ok(())
     }
 }

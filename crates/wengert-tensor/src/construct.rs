@@ -51,7 +51,7 @@ impl<T: Element> Tensor<T> {
         if shape.try_size(op)? != values.len() {
             return Err(ShapeError::Length { op, shape, given: values.len() });
         }
-        Self::try_build(op, shape, |y| y.copy_from_slice(values))
+        Self::try_build(op, &shape, |y| y.copy_from_slice(values))
     }
 
     /// A tensor whose element at each index is `f(index)`.
@@ -80,7 +80,7 @@ impl<T: Element> Tensor<T> {
         for i in index.as_mut() {
             *i = 0;
         }
-        Self::try_build("from_fn", shape.clone(), |y| {
+        Self::try_build("from_fn", &shape, |y| {
             for y in y {
                 *y = f(&index);
                 for (i, &dim) in index.as_mut().iter_mut().zip(shape.iter()).rev() {
@@ -114,7 +114,7 @@ impl<T: Element> Tensor<T> {
     /// # Errors
     /// [`ShapeError::TooLarge`] or [`ShapeError::Memory`].
     pub fn try_full(shape: impl Into<Shape>, value: T) -> Result<Self, ShapeError> {
-        Self::try_build("full", shape.into(), |y| y.fill(value))
+        Self::try_build("full", &shape.into(), |y| y.fill(value))
     }
 
     /// Every element 0, or `false`.
@@ -195,7 +195,7 @@ impl<T: Numeric> Tensor<T> {
     /// # Errors
     /// [`ShapeError::TooLarge`] or [`ShapeError::Memory`].
     pub fn try_ones(shape: impl Into<Shape>) -> Result<Self, ShapeError> {
-        Self::try_build("ones", shape.into(), |y| y.fill(T::from_index(1)))
+        Self::try_build("ones", &shape.into(), |y| y.fill(T::from_index(1)))
     }
 
     /// Ones in the shape of this tensor.
@@ -240,7 +240,7 @@ impl<T: Numeric> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn arange(n: usize) -> Self {
-        Self::try_build("arange", Shape::from(n), |y| {
+        Self::try_build("arange", &Shape::from(n), |y| {
             for (i, y) in y.iter_mut().enumerate() {
                 *y = T::from_index(i);
             }
@@ -264,7 +264,7 @@ impl<F: FloatElement> Tensor<F> {
     /// ```
     #[track_caller]
     pub fn linspace(first: F, last: F, n: usize) -> Self {
-        Self::try_build("linspace", Shape::from(n), |y| {
+        Self::try_build("linspace", &Shape::from(n), |y| {
             let steps = n.saturating_sub(1).max(1);
             let step = (last.to_f64() - first.to_f64()) / steps as f64;
             for (i, y) in y.iter_mut().enumerate() {
@@ -285,7 +285,7 @@ impl<T: Element> From<T> for Tensor<T> {
     #[inline]
     #[track_caller]
     fn from(value: T) -> Self {
-        Self::try_build("scalar", Shape::SCALAR, |y| y.fill(value)).or_panic()
+        Self::try_build("scalar", &Shape::SCALAR, |y| y.fill(value)).or_panic()
     }
 }
 

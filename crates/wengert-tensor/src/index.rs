@@ -57,7 +57,7 @@ impl<T: Element> Tensor<T> {
         let row: usize = self.shape()[1..].iter().product();
         let x = self.try_to_contiguous(op)?;
         let x = x.as_slice().unwrap_or_default();
-        Tensor::try_build(op, shape, |y| {
+        Tensor::try_build(op, &shape, |y| {
             if row > 0 {
                 for (y, number) in y.chunks_exact_mut(row).zip(numbers) {
                     y.copy_from_slice(&x[number * row..][..row]);

@@ -43,7 +43,7 @@ impl<T: Element> Tensor<T> {
         }
         let shape = first.shape().clone().with(axis, total);
         let inner: usize = shape[axis + 1..].iter().product();
-        Self::try_build(op, shape, |y| {
+        Self::try_build(op, &shape, |y| {
             // Each tensor is a band of every row, where a row is all that has one index before `axis`.
             let row = total * inner;
             let mut start = 0;

@@ -113,6 +113,11 @@ impl Layout {
     }
 
     #[inline(always)]
+    pub(crate) fn into_shape(self) -> Shape {
+        self.shape
+    }
+
+    #[inline(always)]
     pub(crate) fn offset(&self) -> usize {
         self.offset
     }
@@ -127,7 +132,7 @@ impl Layout {
     /// The number of elements; known not to overflow.
     #[inline(always)]
     pub(crate) fn len(&self) -> usize {
-        self.shape.iter().product()
+        self.shape.product()
     }
 
     /// The strides, also of a dense layout.

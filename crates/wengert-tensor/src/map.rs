@@ -30,9 +30,10 @@ impl<T: Element> Tensor<T> {
     /// # Errors
     /// [`ShapeError::Memory`].
     pub fn try_map<U: Element>(&self, mut f: impl FnMut(T) -> U) -> Result<Tensor<U>, ShapeError> {
-        let x = self.try_to_contiguous("map")?;
-        Tensor::try_build("map", x.shape().clone(), |y| {
-            for (y, &x) in y.iter_mut().zip(x.as_slice().unwrap_or_default()) {
+        let mut copy = None;
+        let x = self.try_dense("map", &mut copy)?;
+        Tensor::try_build("map", self.shape(), |y| {
+            for (y, &x) in y.iter_mut().zip(x) {
                 *y = f(x);
             }
         })
@@ -140,10 +141,9 @@ impl<F: FloatElement> Tensor<F> {
     /// [`ShapeError::Memory`].
     #[inline]
     pub fn try_map_unary(&self, op: Unary) -> Result<Tensor<F>, ShapeError> {
-        let x = self.try_to_contiguous(op.name())?;
-        Tensor::try_build(op.name(), x.shape().clone(), |y| {
-            elementwise::unary(op, x.as_slice().unwrap_or_default(), y, Par::current());
-        })
+        let mut copy = None;
+        let x = self.try_dense(op.name(), &mut copy)?;
+        Tensor::try_build(op.name(), self.shape(), |y| elementwise::unary(op, x, y, Par::current()))
     }
 
     /// An elementary function of the elements of two tensors, repeated to a common shape, named by its opcode.
@@ -252,7 +252,7 @@ impl<F: FloatElement> Tensor<F> {
             return Ok(y_bar);
         }
         let y_bar = y_bar.try_to_contiguous(op.name())?;
-        Tensor::try_build(op.name(), y_bar.shape().clone(), |x_bar| {
+        Tensor::try_build(op.name(), y_bar.shape(), |x_bar| {
             elementwise::unary_vjp(op, x, y, y_bar.as_slice().unwrap_or_default(), x_bar, Par::current());
         })
     }

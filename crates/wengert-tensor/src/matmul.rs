@@ -232,7 +232,7 @@ impl<F: FloatElement> Tensor<F> {
         b_transposed: bool,
     ) -> Result<Tensor<F>, ShapeError> {
         Product::with("matmul", (a, a_transposed), (b, b_transposed), |product| {
-            Tensor::try_build("matmul", product.shape.clone(), |c| product.run(Beta::Overwrite, c))
+            Tensor::try_build("matmul", &product.shape, |c| product.run(Beta::Overwrite, c))
         })
     }
 

@@ -109,7 +109,7 @@ impl<F: FloatElement> Tensor<F> {
         rng: &mut (impl Rng + ?Sized),
     ) -> Result<Self, ShapeError> {
         let (from, width) = (low.to_f64(), high.to_f64() - low.to_f64());
-        Self::try_build("uniform", shape.into(), |y| {
+        Self::try_build("uniform", &shape.into(), |y| {
             for y in y {
                 let x = F::from_f64(from + width * unit(rng));
                 // Rounding can reach the upper end.
@@ -145,7 +145,7 @@ impl<F: FloatElement> Tensor<F> {
         rng: &mut (impl Rng + ?Sized),
     ) -> Result<Self, ShapeError> {
         let (mean, deviation) = (mean.to_f64(), deviation.to_f64());
-        Self::try_build("normal", shape.into(), |y| {
+        Self::try_build("normal", &shape.into(), |y| {
             for pair in y.chunks_mut(2) {
                 for (y, x) in pair.iter_mut().zip(normal_pair(rng)) {
                     *y = F::from_f64(mean + deviation * x);

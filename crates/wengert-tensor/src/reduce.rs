@@ -72,13 +72,14 @@ impl Plan {
             }
             (dims, left.clone())
         };
-        let x = x.try_to_contiguous(op)?;
+        let mut copy = None;
+        let x = x.try_dense(op, &mut copy)?;
         let mut groups = self.groups.iter().rev();
         let (dims, shape) = take(groups.next().copied().unwrap_or_default());
-        let mut y = Tensor::try_build(op, shape, |y| first(x.as_slice().unwrap_or_default(), dims, y))?;
+        let mut y = Tensor::try_build(op, &shape, |y| first(x, dims, y))?;
         for &group in groups {
             let (dims, shape) = take(group);
-            y = Tensor::try_build(op, shape, |z| next(y.as_slice().unwrap_or_default(), dims, z))?;
+            y = Tensor::try_build(op, &shape, |z| next(y.as_slice().unwrap_or_default(), dims, z))?;
         }
         y.try_reshape(&self.shape)
     }
@@ -90,9 +91,10 @@ fn whole<T: Element, S: Copy + Default>(
     x: &Tensor<T>,
     f: impl FnOnce(&[T], [usize; 3], &mut [S]),
 ) -> Result<S, ShapeError> {
-    let x = x.try_to_contiguous(op)?;
+    let mut copy = None;
+    let x = x.try_dense(op, &mut copy)?;
     let mut y = [S::default()];
-    f(x.as_slice().unwrap_or_default(), [1, x.len(), 1], &mut y);
+    f(x, [1, x.len(), 1], &mut y);
     Ok(y[0])
 }
 

@@ -1,6 +1,7 @@
 //! Shapes: how many entries a tensor has along each axis.
 
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use core::ops::Deref;
 
 use smallvec::SmallVec;
@@ -21,7 +22,7 @@ use crate::error::ShapeError;
 /// assert_eq!(shape.size(), 24);
 /// assert_eq!(shape.to_string(), "[2, 3, 4]");
 /// ```
-#[derive(PartialEq, Eq, Hash, Default)]
+#[derive(Eq, Default)]
 pub struct Shape(SmallVec<[usize; INLINE]>);
 
 /// Axes stored without an allocation: a batch of images has four.
@@ -65,17 +66,47 @@ impl Shape {
         }
     }
 
-    #[inline]
+    // Written out for the usual ranks: a loop is unrolled for long slices, which costs more than the products.
+    #[inline(always)]
     fn checked_size(&self) -> Option<usize> {
-        let mut size = 1usize;
-        for &dim in self.iter() {
-            match size.checked_mul(dim) {
-                Some(product) => size = product,
-                // A zero further on makes the product zero, however large the others are.
-                None => return self.contains(&0).then_some(0),
-            }
+        match *self.0 {
+            [] => Some(1),
+            [a] => Some(a),
+            [a, b] => a.checked_mul(b),
+            _ => self.checked_size_of_many(),
         }
-        Some(size)
+    }
+
+    // A zero makes the product zero, however large the others are.
+    fn checked_size_of_many(&self) -> Option<usize> {
+        let product = self.iter().try_fold(1usize, |product, &dim| product.checked_mul(dim));
+        product.or(self.contains(&0).then_some(0))
+    }
+
+    /// The number of elements of a tensor's own shape, which is known not to overflow.
+    #[inline(always)]
+    pub(crate) fn product(&self) -> usize {
+        match *self.0 {
+            [] => 1,
+            [a] => a,
+            [a, b] => a * b,
+            [a, b, c] => a * b * c,
+            [a, b, c, d] => a * b * c * d,
+            ref more => more.iter().product(),
+        }
+    }
+
+    // Copying one of five fixed sizes takes 1-2 ns; the library's copy calls memcpy with a variable length.
+    #[inline(always)]
+    fn copied(dims: &[usize]) -> Self {
+        Shape(match *dims {
+            [] => SmallVec::new_const(),
+            [a] => SmallVec::from_buf_and_len([a, 0, 0, 0], 1),
+            [a, b] => SmallVec::from_buf_and_len([a, b, 0, 0], 2),
+            [a, b, c] => SmallVec::from_buf_and_len([a, b, c, 0], 3),
+            [a, b, c, d] => SmallVec::from_buf_and_len([a, b, c, d], 4),
+            ref more => SmallVec::from_slice(more),
+        })
     }
 
     /// Adds an axis of `dim` entries at the end.
@@ -137,17 +168,23 @@ impl Shape {
 }
 
 impl Clone for Shape {
-    // Copying one of five fixed sizes takes 1-2 ns; the library's clone calls memcpy with a variable length.
     #[inline]
     fn clone(&self) -> Self {
-        Shape(match *self.0 {
-            [] => SmallVec::new_const(),
-            [a] => SmallVec::from_buf_and_len([a, 0, 0, 0], 1),
-            [a, b] => SmallVec::from_buf_and_len([a, b, 0, 0], 2),
-            [a, b, c] => SmallVec::from_buf_and_len([a, b, c, 0], 3),
-            [a, b, c, d] => SmallVec::from_buf_and_len([a, b, c, d], 4),
-            ref more => SmallVec::from_slice(more),
-        })
+        Shape::copied(self)
+    }
+}
+
+impl PartialEq for Shape {
+    // A loop: comparing slices calls memcmp, which takes longer than up to four numbers do.
+    #[inline(always)]
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().zip(other.iter()).all(|(a, b)| a == b)
+    }
+}
+
+impl Hash for Shape {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
     }
 }
 
@@ -175,21 +212,21 @@ impl fmt::Debug for Shape {
 impl<const N: usize> From<[usize; N]> for Shape {
     #[inline]
     fn from(dims: [usize; N]) -> Self {
-        Shape(SmallVec::from_slice(&dims))
+        Shape::copied(&dims)
     }
 }
 
 impl<const N: usize> From<&[usize; N]> for Shape {
     #[inline]
     fn from(dims: &[usize; N]) -> Self {
-        Shape(SmallVec::from_slice(dims))
+        Shape::copied(dims)
     }
 }
 
 impl From<&[usize]> for Shape {
     #[inline]
     fn from(dims: &[usize]) -> Self {
-        Shape(SmallVec::from_slice(dims))
+        Shape::copied(dims)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The tensor itself: a layout over shared storage, and access to its elements.
 
-use crate::buffer::{AllocError, Buffer};
+use crate::buffer::Buffer;
 use crate::copy::copy_to_dense;
 use crate::element::Element;
 use crate::error::{OrPanic, ShapeError};
@@ -30,47 +30,80 @@ pub struct Tensor<T: Element> {
     buffer: Buffer<T>,
 }
 
-/// The error of an allocation that `op` needed for a result of this shape.
+/// The error when `op` gets no memory for `len` elements.
 #[cold]
-fn refused(op: &'static str, shape: &Shape, error: AllocError) -> ShapeError {
-    if error.bytes > isize::MAX as usize {
-        ShapeError::TooLarge { op, shape: shape.clone() }
-    } else {
-        ShapeError::Memory { op, shape: shape.clone(), bytes: error.bytes }
+#[inline(never)]
+fn refused<T>(op: &'static str, shape: &Shape, len: usize) -> ShapeError {
+    match len.checked_mul(size_of::<T>()) {
+        Some(bytes) if bytes <= isize::MAX as usize => ShapeError::Memory { op, shape: shape.clone(), bytes },
+        _ => ShapeError::TooLarge { op, shape: shape.clone() },
     }
 }
 
+// What an operation on one element costs is mostly the tensor's own making. Moving one (96 bytes) right after it was written
+// piece by piece stalls the processor for some 5 ns, so the short functions on the way to a result are inlined, and a
+// tensor is put together last, from a buffer that is filled already: its parts then go straight to where it will stay.
 impl<T: Element> Tensor<T> {
     /// A dense tensor with arbitrary values, for `op` to fill.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn try_scratch_for(op: &'static str, shape: Shape) -> Result<Self, ShapeError> {
-        let len = shape.try_size(op)?;
-        match Buffer::try_scratch(len) {
-            Ok(buffer) => Ok(Tensor { layout: Layout::dense(shape), buffer }),
-            Err(error) => Err(refused(op, &shape, error)),
+        let len = shape.size();
+        match Buffer::scratch(len) {
+            Some(buffer) => Ok(Tensor { layout: Layout::dense(shape), buffer }),
+            None => Err(refused::<T>(op, &shape, len)),
         }
     }
 
     /// A dense tensor of zeros.
     #[inline]
     pub(crate) fn try_zeros_for(op: &'static str, shape: Shape) -> Result<Self, ShapeError> {
-        let len = shape.try_size(op)?;
-        match Buffer::try_zeros(len) {
-            Ok(buffer) => Ok(Tensor { layout: Layout::dense(shape), buffer }),
-            Err(error) => Err(refused(op, &shape, error)),
+        let len = shape.size();
+        match Buffer::zeros(len) {
+            Some(buffer) => Ok(Tensor { layout: Layout::dense(shape), buffer }),
+            None => Err(refused::<T>(op, &shape, len)),
         }
     }
 
     /// A dense tensor of this shape whose elements `fill` writes.
-    #[inline]
-    pub(crate) fn try_build(op: &'static str, shape: Shape, fill: impl FnOnce(&mut [T])) -> Result<Self, ShapeError> {
-        let mut tensor = Tensor::try_scratch_for(op, shape)?;
-        fill(tensor.fresh_mut());
-        Ok(tensor)
+    #[inline(always)]
+    pub(crate) fn try_build(op: &'static str, shape: &Shape, fill: impl FnOnce(&mut [T])) -> Result<Self, ShapeError> {
+        let buffer = Self::try_buffer(op, shape, fill)?;
+        Ok(Tensor::from_dense_parts(shape.clone(), buffer))
+    }
+
+    /// The storage of a dense tensor of this shape, whose elements `fill` writes.
+    #[inline(always)]
+    pub(crate) fn try_buffer(
+        op: &'static str,
+        shape: &Shape,
+        fill: impl FnOnce(&mut [T]),
+    ) -> Result<Buffer<T>, ShapeError> {
+        let len = shape.size();
+        match Buffer::scratch(len) {
+            Some(mut buffer) => {
+                fill(buffer.unique_mut().unwrap_or_default());
+                Ok(buffer)
+            }
+            None => Err(refused::<T>(op, shape, len)),
+        }
+    }
+
+    /// A dense tensor of this shape with all of this storage.
+    #[inline(always)]
+    pub(crate) fn from_dense_parts(shape: Shape, buffer: Buffer<T>) -> Self {
+        debug_assert_eq!(shape.size(), buffer.len());
+        Tensor { layout: Layout::dense(shape), buffer }
+    }
+
+    /// Undoes [`from_dense_parts`](Self::from_dense_parts).
+    #[inline(always)]
+    pub(crate) fn into_dense_parts(self) -> (Shape, Buffer<T>) {
+        debug_assert!(self.is_dense() && self.len() == self.buffer.len());
+        (self.layout.into_shape(), self.buffer)
     }
 
     /// The elements of a tensor just made: dense, from the buffer's start, without another owner.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn fresh_mut(&mut self) -> &mut [T] {
         debug_assert!(self.is_dense() && self.layout.offset() == 0 && self.buffer.is_unique());
         self.buffer.unique_mut().unwrap_or_default()
@@ -146,7 +179,7 @@ impl<T: Element> Tensor<T> {
     /// The elements in row-major order, if they lie like that in the storage.
     ///
     /// `None` for views that skip, repeat, flip or permute; [`to_contiguous`](Self::to_contiguous) always has a slice.
-    #[inline]
+    #[inline(always)]
     pub fn as_slice(&self) -> Option<&[T]> {
         if !self.is_dense() {
             return None;
@@ -170,9 +203,20 @@ impl<T: Element> Tensor<T> {
         if self.is_dense() { Ok(self.clone()) } else { self.try_copy(op) }
     }
 
+    /// The elements in row-major order; `copy` holds them if they have to be brought into that order first.
+    #[inline(always)]
+    pub(crate) fn try_dense<'a>(&'a self, op: &'static str, copy: &'a mut Option<Self>) -> Result<&'a [T], ShapeError> {
+        match self.as_slice() {
+            Some(x) => Ok(x),
+            None => Ok(copy.insert(self.try_copy(op)?).as_slice().unwrap_or_default()),
+        }
+    }
+
     /// A dense copy in storage of its own.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn try_copy(&self, op: &'static str) -> Result<Tensor<T>, ShapeError> {
-        Tensor::try_build(op, self.shape().clone(), |y| copy_to_dense(&self.buffer, &self.layout, y))
+        Tensor::try_build(op, self.shape(), |y| copy_to_dense(&self.buffer, &self.layout, y))
     }
 
     /// The elements in row-major order, copied.
@@ -231,7 +275,7 @@ impl<T: Element> Tensor<T> {
         self.try_make_mut("make_mut").or_panic()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn try_make_mut(&mut self, op: &'static str) -> Result<&mut [T], ShapeError> {
         if !(self.is_dense() && self.buffer.is_unique()) {
             *self = self.try_copy(op)?;

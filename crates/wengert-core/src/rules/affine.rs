@@ -2,7 +2,7 @@
 //!
 //! Shapes: `x: [..]`, `y: [..]`. Cotangent: `x_bar = scale y_bar`.
 
-use super::{Array, Cotangents, Op};
+use super::{Array, Cotangents, Op, one};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::ops::{Add, Div, Mul, Neg, Sub};
 use wengert_kernels::{Binary, Elementary};
@@ -30,7 +30,7 @@ impl<F: TensorFloat> Op<F> for Affine<F> {
 
     fn vjp<A: Array<F>>(&self, _x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
         let x_bar = if self.scale == F::ONE { y_bar } else { scaled(&y_bar, self.scale) };
-        [Some(x_bar)].into_iter().collect()
+        one(x_bar)
     }
 }
 

@@ -6,14 +6,18 @@
 use crate::tensor::late::Late as _;
 use super::softmax::softmax;
 use super::zip::zip;
-use super::{Array, Cotangents, Op};
+use super::{Array, Cotangents, Op, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use wengert_kernels::Binary;
 use wengert_tensor::{Axis, ShapeError, Tensor};
 
+/// Boxed: the largest op sets the size of all nodes.
 #[derive(Clone)]
-pub(crate) struct CrossEntropy<F: TensorFloat> {
+pub(crate) struct CrossEntropy<F: TensorFloat>(Box<Kept<F>>);
+
+#[derive(Clone)]
+struct Kept<F: TensorFloat> {
     labels: Tensor<i64>,
     /// Per row the largest logit and the sum of exponentials relative to it.
     statistics: Option<Tensor<F>>,
@@ -23,27 +27,33 @@ impl<F: TensorFloat> Op<F> for CrossEntropy<F> {
     const NAME: &'static str = "cross_entropy";
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
-        let (losses, statistics) = x[0].try_cross_entropy(&self.labels)?;
-        self.statistics = Some(statistics);
+        let (losses, statistics) = x[0].try_cross_entropy(&self.0.labels)?;
+        self.0.statistics = Some(statistics);
         losses.try_mean_axes(())
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
         let shape = x[0].shape();
         let onehot = Tensor::from_fn(shape.clone(), |index| {
-            let hit = self.labels.at([index[0]]) == index[1] as i64;
+            let hit = self.0.labels.at([index[0]]) == index[1] as i64;
             F::from_f64(f64::from(u8::from(hit)) / shape[0] as f64)
         });
         let share = Tensor::scalar(F::from_f64(1.0 / shape[0] as f64));
         let weights = zip(Binary::Mul, &softmax(x[0], Axis::from(1)), &x[0].constant(share));
         let slope = zip(Binary::Sub, &weights, &x[0].constant(onehot));
-        [Some(zip(Binary::MulZero, &slope, &y_bar))].into_iter().collect()
+        one(zip(Binary::MulZero, &slope, &y_bar))
     }
 
     fn pull(&self, x: &[&Tensor<F>], y: &Tensor<F>, y_bar: Tensor<F>, wanted: &[bool]) -> Cotangents<Tensor<F>> {
-        let Some(statistics) = &self.statistics else { return self.vjp(x, y, y_bar, wanted) };
-        let scale = y_bar.item() / F::from_f64(self.labels.len() as f64);
-        [Some(x[0].cross_entropy_vjp(&self.labels, statistics, scale))].into_iter().collect()
+        let Kept { labels, statistics: Some(statistics) } = &*self.0 else { return self.vjp(x, y, y_bar, wanted) };
+        let scale = y_bar.item() / F::from_f64(labels.len() as f64);
+        one(x[0].cross_entropy_vjp(labels, statistics, scale))
+    }
+}
+
+impl<F: TensorFloat> CrossEntropy<F> {
+    fn of(labels: &(impl Labels + ?Sized)) -> Self {
+        CrossEntropy(Box::new(Kept { labels: labels.to_labels(), statistics: None }))
     }
 }
 
@@ -96,7 +106,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn cross_entropy(self, labels: &(impl Labels + ?Sized)) -> Self {
-        self.record1(CrossEntropy { labels: labels.to_labels(), statistics: None })
+        self.record1(CrossEntropy::of(labels))
     }
 
     /// [`cross_entropy`](Self::cross_entropy), returning what does not fit.
@@ -106,6 +116,6 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// negative or not below the number of classes: the text names the row.
     #[track_caller]
     pub fn try_cross_entropy(self, labels: &(impl Labels + ?Sized)) -> Result<Self, Error> {
-        self.try_record1(CrossEntropy { labels: labels.to_labels(), statistics: None })
+        self.try_record1(CrossEntropy::of(labels))
     }
 }

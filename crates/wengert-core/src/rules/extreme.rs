@@ -5,7 +5,7 @@
 
 use super::sum::broadcast_back;
 use super::zip::zip;
-use super::{Array, Cotangents, Op};
+use super::{Array, Cotangents, Op, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -31,7 +31,7 @@ impl<F: TensorFloat> Op<F> for Extreme<F> {
         let extreme = broadcast_back(y, &self.axes, &shape);
         let share = TieShare(self.axes.clone(), PhantomData).on(&[x[0], &extreme]);
         let y_bar = broadcast_back(&y_bar, &self.axes, &shape);
-        [Some(zip(Binary::MulZero, &share, &y_bar))].into_iter().collect()
+        one(zip(Binary::MulZero, &share, &y_bar))
     }
 }
 
@@ -54,7 +54,7 @@ impl<F: TensorFloat> Op<F> for TieShare<F> {
     }
 
     fn vjp<A: Array<F>>(&self, _x: &[&A], _y: &A, _y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        [None, None].into_iter().collect()
+        Cotangents::from([None, None])
     }
 }
 

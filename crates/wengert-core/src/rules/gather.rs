@@ -3,7 +3,7 @@
 //! Shapes: `x: [n, ..]`, `rows: [m]`, `y: [m, ..]`. Cotangent: `x_bar[rows[k]] += y_bar[k]`: a row picked twice receives
 //! both.
 
-use super::{Array, Cotangents, Op};
+use super::{Array, Cotangents, Op, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -20,30 +20,26 @@ impl<F: TensorFloat> Op<F> for GatherRows<F> {
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        let scatter = ScatterRows { rows: self.0.clone(), shape: x[0].shape(), number: PhantomData };
-        [Some(scatter.on(&[&y_bar]))].into_iter().collect()
+        one(ScatterRows(Box::new((self.0.clone(), x[0].shape())), PhantomData).on(&[&y_bar]))
     }
 }
 
-/// Zeros of `shape` with the operand's rows added where `rows` says.
+/// Zeros of a shape with the operand's rows added where the indices say. Boxed: the largest op sets the size of all nodes.
 #[derive(Clone)]
-pub(crate) struct ScatterRows<F> {
-    rows: Tensor<i64>,
-    shape: Shape,
-    number: PhantomData<F>,
-}
+pub(crate) struct ScatterRows<F>(Box<(Tensor<i64>, Shape)>, PhantomData<F>);
 
 impl<F: TensorFloat> Op<F> for ScatterRows<F> {
     const NAME: &'static str = "scatter_rows";
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
-        let mut y = Tensor::try_zeros(self.shape.clone())?;
-        y.try_scatter_add_rows(&self.rows, x[0])?;
+        let (rows, shape) = &*self.0;
+        let mut y = Tensor::try_zeros(shape.clone())?;
+        y.try_scatter_add_rows(rows, x[0])?;
         Ok(y)
     }
 
     fn vjp<A: Array<F>>(&self, _x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        [Some(GatherRows(self.rows.clone(), PhantomData).on(&[&y_bar]))].into_iter().collect()
+        one(GatherRows(self.0.0.clone(), PhantomData).on(&[&y_bar]))
     }
 }
 

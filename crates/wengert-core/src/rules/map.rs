@@ -2,7 +2,7 @@
 //!
 //! Shapes: `x: [..]`, `y: [..]`. Cotangent: `x_bar = y_bar dy/dx`, zero wherever `y_bar` is.
 
-use super::{Array, Cotangents, Op};
+use super::{Array, Cotangents, Op, one};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use wengert_kernels::{Unary, UnaryFunctions, unary_table};
@@ -20,7 +20,7 @@ impl<F: TensorFloat> Op<F> for Map<F> {
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        [Some(A::unary_pullback(self.0, x[0], y, y_bar))].into_iter().collect()
+        one(A::unary_pullback(self.0, x[0], y, y_bar))
     }
 }
 

@@ -40,7 +40,7 @@ impl<F: TensorFloat> Op<F> for MatMul<F> {
             let b_bar = if tb { matmul(&y_bar, true, a, ta) } else { matmul(a, !ta, &y_bar, false) };
             sum_to(&b_bar, &b.shape())
         });
-        [a_bar, b_bar].into_iter().collect()
+        Cotangents::from([a_bar, b_bar])
     }
 }
 

@@ -69,6 +69,12 @@ pub(crate) trait Op<F: TensorFloat>: Clone + Into<Rule<F>> {
     }
 }
 
+/// The cotangent of an op's only operand.
+#[inline]
+fn one<A>(x_bar: A) -> Cotangents<A> {
+    Cotangents::from([Some(x_bar), None])
+}
+
 /// The result of an operation inside a pullback: shapes fit there by construction, so only memory can be wanting.
 fn fitting<T>(result: Result<T, ShapeError>) -> T {
     result.unwrap_or_else(|error| panic!("in a reverse sweep: {error}"))

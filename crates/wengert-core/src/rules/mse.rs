@@ -32,7 +32,7 @@ impl<F: TensorFloat> Op<F> for Mse<F> {
         let slope = scaled(&zip(Binary::Sub, x[0], x[1]), scale);
         let x_bar = zip(Binary::MulZero, &slope, &y_bar);
         let target_bar = wanted[1].then(|| scaled(&x_bar, -F::ONE));
-        [wanted[0].then_some(x_bar), target_bar].into_iter().collect()
+        Cotangents::from([wanted[0].then_some(x_bar), target_bar])
     }
 }
 

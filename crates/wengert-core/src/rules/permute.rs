@@ -2,7 +2,7 @@
 //!
 //! Shapes: axis `k` of `y` is axis `order[k]` of `x`. Cotangent: the inverse permutation.
 
-use super::{Array, Cotangents, Op};
+use super::{Array, Cotangents, Op, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -30,7 +30,7 @@ impl<F: TensorFloat> Op<F> for Permute<F> {
                 inverse[axis] = Axis::from(k);
             }
         }
-        [Some(Permute { order: inverse, number: PhantomData }.on(&[&y_bar]))].into_iter().collect()
+        one(Permute { order: inverse, number: PhantomData }.on(&[&y_bar]))
     }
 }
 

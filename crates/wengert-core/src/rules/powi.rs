@@ -4,7 +4,7 @@
 
 use super::affine::scaled;
 use super::zip::zip;
-use super::{Array, Cotangents, Op};
+use super::{Array, Cotangents, Op, one};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use wengert_kernels::{Binary, Elementary};
@@ -31,7 +31,7 @@ impl<F: TensorFloat> Op<F> for Powi<F> {
                 zip(Binary::MulZero, &scaled(&power, F::from_f64(f64::from(n))), &y_bar)
             }
         };
-        [Some(x_bar)].into_iter().collect()
+        one(x_bar)
     }
 }
 

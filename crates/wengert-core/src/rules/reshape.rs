@@ -2,7 +2,7 @@
 //!
 //! Shapes: `x: [..]`, `y: shape` of as many elements. Cotangent: the reshape back.
 
-use super::{Array, Cotangents, Op};
+use super::{Array, Cotangents, Op, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -19,7 +19,7 @@ impl<F: TensorFloat> Op<F> for Reshape<F> {
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        [Some(reshape(&y_bar, &x[0].shape()))].into_iter().collect()
+        one(reshape(&y_bar, &x[0].shape()))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Shapes: axis `axis` of `y` has as many entries as the range names. Cotangent: `y_bar` in its place among zeros.
 
-use super::{Array, Cotangents, Op};
+use super::{Array, Cotangents, Op, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -23,7 +23,7 @@ impl<F: TensorFloat> Op<F> for Slice<F> {
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        [Some(Embed { slice: self.clone(), shape: x[0].shape() }.on(&[&y_bar]))].into_iter().collect()
+        one(Embed { slice: self.clone(), shape: x[0].shape() }.on(&[&y_bar]))
     }
 }
 
@@ -42,7 +42,7 @@ impl<F: TensorFloat> Op<F> for Embed<F> {
     }
 
     fn vjp<A: Array<F>>(&self, _x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        [Some(self.slice.clone().on(&[&y_bar]))].into_iter().collect()
+        one(self.slice.clone().on(&[&y_bar]))
     }
 }
 

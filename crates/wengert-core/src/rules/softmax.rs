@@ -10,7 +10,7 @@ use crate::tensor::late::Late as _;
 use super::map::map;
 use super::sum::{broadcast_back, sum_keep};
 use super::zip::zip;
-use super::{Array, Cotangents, Op};
+use super::{Array, Cotangents, Op, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -31,7 +31,7 @@ impl<F: TensorFloat> Op<F> for Softmax<F> {
         let axis = self.0.resolve(Self::NAME, &y.shape()).unwrap_or_default();
         let inner = sum_keep(&zip(Binary::MulZero, y, &y_bar), axis);
         let x_bar = zip(Binary::Mul, y, &zip(Binary::Sub, &y_bar, &inner));
-        [Some(x_bar)].into_iter().collect()
+        one(x_bar)
     }
 }
 
@@ -49,7 +49,7 @@ impl<F: TensorFloat> Op<F> for LogSoftmax<F> {
         let axis = self.0.resolve(Self::NAME, &y.shape()).unwrap_or_default();
         let total = sum_keep(&y_bar, axis);
         let x_bar = zip(Binary::Sub, &y_bar, &zip(Binary::Mul, &map(Unary::Exp, y), &total));
-        [Some(x_bar)].into_iter().collect()
+        one(x_bar)
     }
 }
 
@@ -71,7 +71,7 @@ impl<F: TensorFloat> Op<F> for LogSumExp<F> {
         // A slice that is all minus infinity has softmax NaN and no slope.
         let defined = broadcast_back(&map(Unary::Exp, y), &axes, &shape);
         let weights = zip(Binary::MulZero, &weights, &map(Unary::Step, &defined));
-        [Some(zip(Binary::MulZero, &weights, &broadcast_back(&y_bar, &axes, &shape)))].into_iter().collect()
+        one(zip(Binary::MulZero, &weights, &broadcast_back(&y_bar, &axes, &shape)))
     }
 }
 

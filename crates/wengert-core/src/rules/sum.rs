@@ -5,7 +5,7 @@
 
 use super::affine::scaled;
 use super::reshape::reshape;
-use super::{Array, Cotangents, Op};
+use super::{Array, Cotangents, Op, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -35,7 +35,7 @@ impl<F: TensorFloat> Op<F> for SumAxes<F> {
         } else {
             y_bar
         };
-        [Some(broadcast_back(&y_bar, &self.axes, &shape))].into_iter().collect()
+        one(broadcast_back(&y_bar, &self.axes, &shape))
     }
 }
 
@@ -58,7 +58,7 @@ impl<F: TensorFloat> Op<F> for BroadcastTo<F> {
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        [Some(sum_to(&y_bar, &x[0].shape()))].into_iter().collect()
+        one(sum_to(&y_bar, &x[0].shape()))
     }
 }
 
@@ -78,7 +78,7 @@ impl<F: TensorFloat> Op<F> for SumTo<F> {
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        [Some(broadcast_to(&y_bar, &x[0].shape()))].into_iter().collect()
+        one(broadcast_to(&y_bar, &x[0].shape()))
     }
 }
 

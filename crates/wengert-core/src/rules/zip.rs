@@ -23,7 +23,20 @@ impl<F: TensorFloat> Op<F> for Zip<F> {
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
-        A::binary_pullback(self.0, x[0], x[1], y, y_bar, [wanted[0], wanted[1]]).into_iter().collect()
+        Cotangents::from(A::binary_pullback(self.0, x[0], x[1], y, y_bar, [wanted[0], wanted[1]]))
+    }
+
+    #[inline]
+    fn pull(&self, x: &[&Tensor<F>], y: &Tensor<F>, y_bar: Tensor<F>, wanted: &[bool]) -> Cotangents<Tensor<F>> {
+        // A sum hands its cotangent on: the buffer itself, where one operand wants it.
+        if self.0 == Binary::Add && x[0].shape() == x[1].shape() {
+            return Cotangents::from(match wanted {
+                [true, false] => [Some(y_bar), None],
+                [false, _] => [None, Some(y_bar)],
+                _ => [Some(y_bar.clone()), Some(y_bar)],
+            });
+        }
+        self.vjp(x, y, y_bar, wanted)
     }
 }
 

@@ -87,14 +87,12 @@ impl<F: TensorFloat> TensorAdjoints<F> {
         self.slots.iter().any(|slot| matches!(slot, Slot::Flowed(sum) if sum.iter().any(|x| x != x)))
     }
 
-    /// Settles a slot after the sweep: an input nothing flowed to has derivative 0, everything in between is given back.
-    pub(super) fn finish(&mut self, number: usize, asked_for: bool, like: &Tensor<F>) {
-        let slot = &mut self.slots[number];
-        match (asked_for, &slot) {
-            (true, Slot::Flowed(_)) => {}
+    /// Settles the adjoint of an input or retained tensor after the sweep: if nothing flowed to it, it is 0.
+    pub(super) fn settle(&mut self, number: u32, like: &Tensor<F>) {
+        let slot = &mut self.slots[number as usize];
+        if !matches!(slot, Slot::Flowed(_)) {
             // One zero, repeated: an unconnected input costs no memory.
-            (true, _) => *slot = Slot::Unconnected(Tensor::scalar(F::ZERO).broadcast_to(like.shape().clone())),
-            (false, _) => *slot = Slot::Empty,
+            *slot = Slot::Unconnected(Tensor::scalar(F::ZERO).broadcast_to(like.shape().clone()));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Scalars made of tensors, and tensors made of scalars: recorded ops that cost a copy, not an allocation per element.
 
-use super::{Origin, TensorAdjoints, TensorFloat, TensorNode, TensorVar};
+use super::{Origin, TensorAdjoints, TensorFloat, TensorVar};
 use crate::error::Error;
 use crate::tape::arena::Arena;
 use crate::tape::node::{Edge, NOWHERE, Node};
@@ -37,6 +37,7 @@ impl<F: TensorFloat> Tape<F> {
             }
             None => Edge { partial: F::ZERO, parent: NOWHERE },
         });
+        self.tensors.bridged.set(true);
         let y = self.push_tensor(value, Origin::Packed { start }, true);
         self.place_special(y.number());
         y
@@ -104,17 +105,9 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
             return NOWHERE;
         }
         let first = tape.first_leaf();
-        let reading = TensorNode {
-            value: Tensor::scalar(F::ZERO),
-            origin: Origin::Read { of: self.number(), first, element },
-            active: true,
-            retained: false,
-        };
-        let number = {
-            let mut nodes = tape.tensors.nodes.borrow_mut();
-            nodes.push(reading);
-            nodes.len() as u32 - 1
-        };
+        tape.tensors.bridged.set(true);
+        let origin = Origin::Read { of: self.number(), first, element };
+        let number = tape.tensors.nodes.borrow_mut().push(Tensor::scalar(F::ZERO), origin, true);
         tape.place_special(number);
         tape.nodes.extend(count, |k| Node { partials: [F::ZERO; 2], parents: [first + k as u32; 2] });
         first

@@ -34,23 +34,43 @@ impl TensorFloat for f64 {}
 
 /// The tensor half of a tape.
 pub struct Nodes<F: TensorFloat> {
-    nodes: RefCell<Vec<TensorNode<F>>>,
+    nodes: RefCell<Columns<F>>,
     /// Edges of tensors packed from scalars.
     edges: Arena<Edge<F>>,
     /// Parameters bound in this recording: a parameter is one node however often it is used.
     bound: RefCell<Vec<(ParameterId, u32)>>,
+    /// Inputs and retained tensors: whose adjoints may be asked for.
+    asked_for: RefCell<Vec<u32>>,
+    /// Whether scalars were made of tensors or tensors of scalars.
+    bridged: Cell<bool>,
     /// Whether parameters are bound as constants.
     evaluating: Cell<bool>,
     spare: Spare<F>,
 }
 
-/// One entry of the tensor list.
-pub(crate) struct TensorNode<F: TensorFloat> {
-    pub(crate) value: Tensor<F>,
-    pub(crate) origin: Origin<F>,
+/// The tensor list, by columns: a node as one struct would be moved about in pieces too large to stay in registers, and a
+/// rule reads the values of its operands alone.
+pub(crate) struct Columns<F: TensorFloat> {
+    values: Vec<Tensor<F>>,
+    origins: Vec<Origin<F>>,
+    flags: Vec<Flags>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Flags {
     /// Whether a gradient flows through it: an input is among its ancestors.
     pub(crate) active: bool,
     pub(crate) retained: bool,
+}
+
+impl<F: TensorFloat> Columns<F> {
+    fn push(&mut self, value: Tensor<F>, origin: Origin<F>, active: bool) -> u32 {
+        let number = self.values.len() as u32;
+        self.values.push(value);
+        self.origins.push(origin);
+        self.flags.push(Flags { active, retained: false });
+        number
+    }
 }
 
 /// Where a tensor comes from.
@@ -80,9 +100,11 @@ pub(crate) type Operands = SmallVec<[u32; 4]>;
 impl<F: TensorFloat> Default for Nodes<F> {
     fn default() -> Self {
         Nodes {
-            nodes: RefCell::default(),
+            nodes: RefCell::new(Columns { values: Vec::new(), origins: Vec::new(), flags: Vec::new() }),
             edges: Arena::new(u32::MAX as usize),
             bound: RefCell::default(),
+            asked_for: RefCell::default(),
+            bridged: Cell::new(false),
             evaluating: Cell::new(false),
             spare: Spare::default(),
         }
@@ -94,18 +116,27 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
     type Seed = Tensor<F>;
 
     fn len(&self) -> usize {
-        self.nodes.borrow().len()
+        self.nodes.borrow().values.len()
     }
 
     fn truncate(&self, len: usize) {
         let mut nodes = self.nodes.borrow_mut();
-        // From the end, so that the edges of what is dropped are known.
-        while nodes.len() > len {
-            if let Some(TensorNode { origin: Origin::Packed { start }, .. }) = nodes.pop() {
-                self.edges.truncate(start as usize);
-            }
+        let nodes = &mut *nodes;
+        let packed = |origin: &Origin<F>| match origin {
+            Origin::Packed { start } => Some(*start as usize),
+            _ => None,
+        };
+        if let Some(start) = nodes.origins[len..].iter().find_map(packed) {
+            self.edges.truncate(start);
         }
+        nodes.values.truncate(len);
+        nodes.origins.truncate(len);
+        nodes.flags.truncate(len);
         self.bound.borrow_mut().retain(|&(_, node)| (node as usize) < len);
+        self.asked_for.borrow_mut().retain(|&node| (node as usize) < len);
+        if len == 0 {
+            self.bridged.set(false);
+        }
     }
 
     fn start(&self, tensors: &mut TensorAdjoints<F>) {
@@ -118,14 +149,18 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
 
     fn pull<const CAREFUL: bool>(&self, number: u32, scalars: &mut [F], tensors: &mut TensorAdjoints<F>) {
         let nodes = self.nodes.borrow();
-        let node = &nodes[number as usize];
-        match &node.origin {
+        let (value, retained) = (&nodes.values[number as usize], nodes.flags[number as usize].retained);
+        match &nodes.origins[number as usize] {
             Origin::Input | Origin::Constant => {}
             Origin::Op { rule, operands } => {
-                let Some(y_bar) = tensors.consume(number, node.retained) else { return };
-                let x: SmallVec<[&Tensor<F>; 4]> = operands.iter().map(|&k| &nodes[k as usize].value).collect();
-                let wanted: SmallVec<[bool; 8]> = operands.iter().map(|&k| nodes[k as usize].active).collect();
-                let cotangents = rule.pull(&x, &node.value, y_bar, &wanted);
+                let Some(y_bar) = tensors.consume(number, retained) else { return };
+                let mut x: SmallVec<[&Tensor<F>; 4]> = SmallVec::new();
+                let mut wanted: SmallVec<[bool; 8]> = SmallVec::new();
+                for &operand in operands {
+                    x.push(&nodes.values[operand as usize]);
+                    wanted.push(nodes.flags[operand as usize].active);
+                }
+                let cotangents = rule.pull(&x, value, y_bar, &wanted);
                 for ((cotangent, &operand), wanted) in cotangents.into_iter().zip(operands).zip(wanted) {
                     if let (true, Some(x_bar)) = (wanted, cotangent) {
                         tensors.add(operand, x_bar);
@@ -133,25 +168,24 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
                 }
             }
             Origin::Packed { start } => {
-                let Some(y_bar) = tensors.consume(number, node.retained) else { return };
+                let Some(y_bar) = tensors.consume(number, retained) else { return };
                 bridge::pull_packed::<F, CAREFUL>(&self.edges, *start as usize, &y_bar, scalars);
             }
             &Origin::Read { of, first, element } => {
-                bridge::pull_read(&nodes[of as usize].value, of, first as usize, element, scalars, tensors);
+                bridge::pull_read(&nodes.values[of as usize], of, first as usize, element, scalars, tensors);
             }
         }
     }
 
     fn has_nan(&self, tensors: &TensorAdjoints<F>) -> bool {
         // Tensor rules keep the zero rule themselves; only scalars above them can have spoiled an adjoint.
-        let nodes = self.nodes.borrow();
-        let bridged = nodes.iter().any(|node| matches!(node.origin, Origin::Read { .. } | Origin::Packed { .. }));
-        bridged && tensors.has_nan()
+        self.bridged.get() && tensors.has_nan()
     }
 
     fn finish(&self, tensors: &mut TensorAdjoints<F>) {
-        for (k, node) in self.nodes.borrow().iter().enumerate() {
-            tensors.finish(k, matches!(node.origin, Origin::Input) || node.retained, &node.value);
+        let nodes = self.nodes.borrow();
+        for &number in &*self.asked_for.borrow() {
+            tensors.settle(number, &nodes.values[number as usize]);
         }
     }
 
@@ -168,6 +202,16 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
     }
 }
 
+impl<F: TensorFloat> Nodes<F> {
+    fn retain(&self, number: u32) {
+        let flags = &mut self.nodes.borrow_mut().flags[number as usize];
+        if flags.active && !flags.retained {
+            flags.retained = true;
+            self.asked_for.borrow_mut().push(number);
+        }
+    }
+}
+
 impl<F: TensorFloat> Tape<F> {
     /// Records a tensor input: differentiate with respect to it.
     ///
@@ -180,7 +224,9 @@ impl<F: TensorFloat> Tape<F> {
     /// assert_eq!(y.gradient()[w].to_vec(), [2.0, 4.0, 6.0, 8.0]);
     /// ```
     pub fn tensor(&self, value: impl Into<Tensor<F>>) -> TensorVar<'_, F> {
-        self.push_tensor(value.into(), Origin::Input, true)
+        let input = self.push_tensor(value.into(), Origin::Input, true);
+        self.tensors.asked_for.borrow_mut().push(input.number());
+        input
     }
 
     /// A tensor with no derivative, by intent: data. Operations on constants alone record nothing.
@@ -220,10 +266,7 @@ impl<F: TensorFloat> Tape<F> {
     }
 
     fn push_tensor(&self, value: Tensor<F>, origin: Origin<F>, active: bool) -> TensorVar<'_, F> {
-        let mut nodes = self.tensors.nodes.borrow_mut();
-        let number = nodes.len() as u32;
-        nodes.push(TensorNode { value, origin, active, retained: false });
-        TensorVar::new(self, number)
+        TensorVar::new(self, self.tensors.nodes.borrow_mut().push(value, origin, active))
     }
 
     /// Evaluates `rule` and, if an input is among the ancestors of its operands, records it. A failed op leaves nothing.
@@ -236,9 +279,13 @@ impl<F: TensorFloat> Tape<F> {
     ) -> Result<TensorVar<'_, F>, Error> {
         let (value, active) = {
             let nodes = self.tensors.nodes.borrow();
-            let x: SmallVec<[&Tensor<F>; 4]> = operands.iter().map(|&k| &nodes[k as usize].value).collect();
-            let value = rule.forward(&x).map_err(|source| Error::Shape { source, caller })?;
-            (value, operands.iter().any(|&k| nodes[k as usize].active))
+            let mut x: SmallVec<[&Tensor<F>; 4]> = SmallVec::new();
+            let mut active = false;
+            for &operand in &operands {
+                x.push(&nodes.values[operand as usize]);
+                active |= nodes.flags[operand as usize].active;
+            }
+            (rule.forward(&x).map_err(|source| Error::Shape { source, caller })?, active)
         };
         if !active {
             return Ok(self.push_tensor(value, Origin::Constant, false));

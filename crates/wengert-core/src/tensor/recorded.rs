@@ -116,7 +116,7 @@ impl<F: TensorFloat> Tape<F> {
         number: u32,
         caller: crate::error::Caller,
     ) -> Result<Option<(Rule<F>, super::Operands)>, Error> {
-        match &self.tensors.nodes.borrow()[number as usize].origin {
+        match &self.tensors.nodes.borrow().origins[number as usize] {
             Origin::Input | Origin::Constant => Ok(None),
             Origin::Op { rule, operands } => Ok(Some((rule.clone(), operands.clone()))),
             Origin::Packed { .. } | Origin::Read { .. } => Err(Error::ScalarsBetween { caller }),

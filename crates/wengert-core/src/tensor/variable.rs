@@ -57,7 +57,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// The value of the computation so far; shares memory with the tape.
     pub fn value(self) -> Tensor<F> {
-        self.tape.tensors.nodes.borrow()[self.number as usize].value.clone()
+        self.tape.tensors.nodes.borrow().values[self.number as usize].clone()
     }
 
     /// The value of a tensor of one element.
@@ -71,12 +71,12 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// The shape.
     pub fn shape(self) -> Shape {
-        self.tape.tensors.nodes.borrow()[self.number as usize].value.shape().clone()
+        self.tape.tensors.nodes.borrow().values[self.number as usize].shape().clone()
     }
 
     /// Whether an input is among the ancestors, so that gradients flow through.
     pub fn is_active(self) -> bool {
-        self.tape.tensors.nodes.borrow()[self.number as usize].active
+        self.tape.tensors.nodes.borrow().flags[self.number as usize].active
     }
 
     /// The same value as a constant: nothing flows back through it.
@@ -98,7 +98,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[must_use]
     pub fn retain(self) -> Self {
-        self.tape.tensors.nodes.borrow_mut()[self.number as usize].retained = true;
+        self.tape.tensors.retain(self.number);
         self
     }
 

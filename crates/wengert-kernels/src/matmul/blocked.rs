@@ -134,71 +134,71 @@ pub(super) unsafe fn blocked<V: Vector>(product: Product<V::Element>) {
 
     let a_len = if pack_a { packed_len(m.min(ROWS), inner_block, 2) + panel_rows * inner_block } else { 0 };
     let b_len = if pack_b { packed_len(n.min(COLUMNS), inner_block, across) } else { 0 };
-    with_scratch(a_len + b_len, |scratch: *mut V::Element| {
-        // SAFETY: indices stay below m, k, n; packed panels lie within the scratch computed above, `b`'s first.
-        unsafe {
-            let (packed_b, packed_a) = (scratch, scratch.add(b_len));
-            for j0 in (0..n).step_by(COLUMNS) {
-                let columns = COLUMNS.min(n - j0);
-                for p0 in (0..k).step_by(inner_block) {
-                    let inner = inner_block.min(k - p0);
-                    let b = product.b.add(p0 * b_row + j0 * b_col);
-                    if pack_b {
-                        pack::<V>(
-                            Block { start: b, across: b_col, inner: b_row, width: columns, k: inner },
-                            across,
-                            packed_b,
-                        );
+    let mut scratch = Scratch::take::<V::Element>(a_len + b_len);
+    let packed_b = scratch.start::<V::Element>();
+    // SAFETY: indices stay below m, k, n; packed panels lie within the scratch computed above, `b`'s first.
+    unsafe {
+        let packed_a = packed_b.add(b_len);
+        for j0 in (0..n).step_by(COLUMNS) {
+            let columns = COLUMNS.min(n - j0);
+            for p0 in (0..k).step_by(inner_block) {
+                let inner = inner_block.min(k - p0);
+                let b = product.b.add(p0 * b_row + j0 * b_col);
+                if pack_b {
+                    pack::<V>(
+                        Block { start: b, across: b_col, inner: b_row, width: columns, k: inner },
+                        across,
+                        packed_b,
+                    );
+                }
+                for i0 in (0..m).step_by(ROWS) {
+                    let rows = ROWS.min(m - i0);
+                    let a = product.a.add(i0 * a_row + p0 * a_col);
+                    let whole = rows - rows % panel_rows;
+                    let rest = even(rows - whole);
+                    if pack_a {
+                        let block = Block { start: a, across: a_row, inner: a_col, width: whole, k: inner };
+                        pack::<V>(block, panel_rows, packed_a);
+                        let block = Block { start: a.add(whole * a_row), width: rows - whole, ..block };
+                        pack::<V>(block, rest, packed_a.add(whole * inner));
                     }
-                    for i0 in (0..m).step_by(ROWS) {
-                        let rows = ROWS.min(m - i0);
-                        let a = product.a.add(i0 * a_row + p0 * a_col);
-                        let whole = rows - rows % panel_rows;
-                        let rest = even(rows - whole);
-                        if pack_a {
-                            let block = Block { start: a, across: a_row, inner: a_col, width: whole, k: inner };
-                            pack::<V>(block, panel_rows, packed_a);
-                            let block = Block { start: a.add(whole * a_row), width: rows - whole, ..block };
-                            pack::<V>(block, rest, packed_a.add(whole * inner));
-                        }
-                        for j in (0..columns).step_by(across) {
-                            let mut i = 0;
-                            while i < rows {
-                                let left = rows - i;
-                                let height = match (pack_a, left >= panel_rows) {
-                                    (true, true) => panel_rows,
-                                    (true, false) => rest,
-                                    (false, _) => direct_rows(left),
-                                };
-                                let t = Tile {
-                                    k: inner,
-                                    a: if pack_a { packed_a.add(i * inner) } else { a.add(i * a_row) },
-                                    a_row,
-                                    a_inner: a_col,
-                                    b: if pack_b { packed_b.add(j * inner) } else { b.add(j) },
-                                    b_inner: if pack_b { across } else { b_row },
-                                    c: product.c.add((i0 + i) * product.c_row + j0 + j),
-                                    c_row: product.c_row,
-                                    rows: height.min(left),
-                                    columns: across.min(columns - j),
-                                    b_padded: pack_b,
-                                    alpha: product.alpha,
-                                    accumulate: product.accumulate || p0 > 0,
-                                };
-                                match (pack_a, t.columns > V::LANES) {
-                                    (true, true) => packed_tile::<V, 2>(height, t),
-                                    (true, false) => packed_tile::<V, 1>(height, t),
-                                    (false, true) => direct_tile::<V, 2>(height, t),
-                                    (false, false) => direct_tile::<V, 1>(height, t),
-                                }
-                                i += height;
+                    for j in (0..columns).step_by(across) {
+                        let mut i = 0;
+                        while i < rows {
+                            let left = rows - i;
+                            let height = match (pack_a, left >= panel_rows) {
+                                (true, true) => panel_rows,
+                                (true, false) => rest,
+                                (false, _) => direct_rows(left),
+                            };
+                            let t = Tile {
+                                k: inner,
+                                a: if pack_a { packed_a.add(i * inner) } else { a.add(i * a_row) },
+                                a_row,
+                                a_inner: a_col,
+                                b: if pack_b { packed_b.add(j * inner) } else { b.add(j) },
+                                b_inner: if pack_b { across } else { b_row },
+                                c: product.c.add((i0 + i) * product.c_row + j0 + j),
+                                c_row: product.c_row,
+                                rows: height.min(left),
+                                columns: across.min(columns - j),
+                                b_padded: pack_b,
+                                alpha: product.alpha,
+                                accumulate: product.accumulate || p0 > 0,
+                            };
+                            match (pack_a, t.columns > V::LANES) {
+                                (true, true) => packed_tile::<V, 2>(height, t),
+                                (true, false) => packed_tile::<V, 1>(height, t),
+                                (false, true) => direct_tile::<V, 2>(height, t),
+                                (false, false) => direct_tile::<V, 1>(height, t),
                             }
+                            i += height;
                         }
                     }
                 }
             }
         }
-    });
+    }
 }
 
 /// Heights of packed panels are 1 or even.
@@ -206,13 +206,15 @@ fn even(rows: usize) -> usize {
     if rows == 1 { 1 } else { rows.next_multiple_of(2) }
 }
 
-/// The height of panels that wastes the fewest rows: 128 rows are 10 panels of 12 and one of 8, not 9 of 14 and one of 2,
-/// whose 4 sums could not keep the multipliers busy.
+/// The height of panels that costs least: 128 rows are 10 panels of 12 and one of 8, not 9 of 14 and one of 2, whose 4 sums
+/// could not keep the multipliers busy.
 fn panel_rows(m: usize, most: usize) -> usize {
     if m <= most {
         return even(m);
     }
-    let cost = |rows: usize| m - m % rows + if m % rows == 0 { 0 } else { even(m % rows).max(most / 2) };
+    // In tenths of a row's time: a tile costs its rows, no fewer than hide the latency, and two thirds of a row besides.
+    let tile = |rows: usize| if rows == 0 { 0 } else { 10 * rows.max(most / 2) + 7 };
+    let cost = |rows: usize| m / rows * tile(rows) + tile(even(m % rows));
     (most / 2..=most).filter(|rows| rows % 2 == 0).min_by_key(|&rows| (cost(rows), most - rows)).unwrap_or(most)
 }
 
@@ -268,19 +270,35 @@ thread_local! {
     static SCRATCH: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
 }
 
-/// Calls `f` with room for `len` elements, aligned to a cache line and holding anything.
-#[inline(always)]
-fn with_scratch<F: Float, R>(len: usize, f: impl FnOnce(*mut F) -> R) -> R {
-    if len == 0 {
-        return f(core::ptr::null_mut());
+/// Room for packed panels, taken from the thread and given back when dropped.
+///
+/// Taken, not borrowed: a product within a product would find none and get room of its own.
+struct Scratch(Vec<Line>);
+
+impl Scratch {
+    /// Room for `len` elements, holding anything.
+    fn take<F>(len: usize) -> Scratch {
+        if len == 0 {
+            return Scratch(Vec::new());
+        }
+        let lines = (len * size_of::<F>()).div_ceil(size_of::<Line>());
+        let mut scratch = SCRATCH.take();
+        if scratch.len() < lines {
+            scratch.resize(lines, Line([0; 64]));
+        }
+        Scratch(scratch)
     }
-    let lines = (len * size_of::<F>()).div_ceil(size_of::<Line>());
-    // Taken, not borrowed: a product within a product would find an empty vector and get room of its own.
-    let mut scratch = SCRATCH.take();
-    if scratch.len() < lines {
-        scratch.resize(lines, Line([0; 64]));
+
+    /// The first element, aligned to a cache line.
+    fn start<F>(&mut self) -> *mut F {
+        self.0.as_mut_ptr().cast()
     }
-    let result = f(scratch.as_mut_ptr().cast());
-    SCRATCH.set(scratch);
-    result
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if !self.0.is_empty() {
+            SCRATCH.set(core::mem::take(&mut self.0));
+        }
+    }
 }

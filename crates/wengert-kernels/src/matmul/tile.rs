@@ -48,50 +48,72 @@ pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize, co
     unsafe {
         let last = t.columns - (VECTORS - 1) * V::LANES;
         let full = last == V::LANES;
-        let mut sum = [[V::splat(V::Element::ZERO); VECTORS]; ROWS];
+        let zero = V::splat(V::Element::ZERO);
+        let mut sum = [[zero; VECTORS]; ROWS];
         let (mut a, mut b) = (t.a, t.b);
-        if t.b_padded || full {
-            for _ in 0..t.k {
-                let row: [V; VECTORS] = core::array::from_fn(|v| V::load(b.add(v * V::LANES)));
-                for (i, sum) in sum.iter_mut().enumerate() {
-                    let x = V::splat(*a.add(i * a_row));
-                    for (sum, &row) in sum.iter_mut().zip(&row) {
-                        *sum = x.mul_add(row, *sum);
+        // Unrolled by hand: the compiler unrolls up to eight rows by itself, and beyond keeps the sums in memory at half the
+        // speed. And no closures: they would be compiled without the instructions of the caller.
+        macro_rules! multiply_rows {
+            ($row:ident: $($i:literal)*) => { $(
+                if $i < ROWS {
+                    let x = V::splat(*a.add($i * a_row));
+                    sum[$i][0] = x.mul_add($row[0], sum[$i][0]);
+                    if VECTORS == 2 {
+                        sum[$i][1] = x.mul_add($row[1], sum[$i][1]);
                     }
                 }
+            )* };
+        }
+        // The result is wanted at the end, by when it has arrived.
+        for i in 0..t.rows {
+            let c = t.c.add(i * t.c_row);
+            V::prefetch(c);
+            V::prefetch(c.add(t.columns - 1));
+        }
+        if t.b_padded || full {
+            for _ in 0..t.k {
+                let row = [V::load(b), if VECTORS == 2 { V::load(b.add(V::LANES)) } else { zero }];
+                multiply_rows!(row: 0 1 2 3 4 5 6 7 8 9 10 11 12 13);
                 a = a.add(a_inner);
                 b = b.add(t.b_inner);
             }
         } else {
             for _ in 0..t.k {
-                let row: [V; VECTORS] = core::array::from_fn(|v| {
-                    let p = b.add(v * V::LANES);
-                    if v + 1 < VECTORS { V::load(p) } else { V::load_first(p, last) }
-                });
-                for (i, sum) in sum.iter_mut().enumerate() {
-                    let x = V::splat(*a.add(i * a_row));
-                    for (sum, &row) in sum.iter_mut().zip(&row) {
-                        *sum = x.mul_add(row, *sum);
-                    }
-                }
+                let row = match VECTORS {
+                    1 => [V::load_first(b, last), zero],
+                    _ => [V::load(b), V::load_first(b.add(V::LANES), last)],
+                };
+                multiply_rows!(row: 0 1 2 3 4 5 6 7 8 9 10 11 12 13);
                 a = a.add(a_inner);
                 b = b.add(t.b_inner);
             }
         }
         let alpha = V::splat(t.alpha);
-        for (i, sum) in sum.iter().enumerate() {
-            if i >= t.rows {
-                break;
-            }
-            for (v, &sum) in sum.iter().enumerate() {
-                let c = t.c.add(i * t.c_row + v * V::LANES);
-                if v + 1 < VECTORS || full {
-                    (if t.accumulate { alpha.mul_add(sum, V::load(c)) } else { alpha.mul(sum) }).store(c);
-                } else {
-                    let y = if t.accumulate { alpha.mul_add(sum, V::load_first(c, last)) } else { alpha.mul(sum) };
-                    y.store_first(c, last);
+        macro_rules! store_rows {
+            ($($i:literal)*) => { $(
+                if $i < ROWS && $i < t.rows {
+                    let c = t.c.add($i * t.c_row);
+                    if VECTORS == 2 {
+                        store(alpha, sum[$i][0], c, V::LANES, t.accumulate);
+                    }
+                    store(alpha, sum[$i][VECTORS - 1], c.add((VECTORS - 1) * V::LANES), last, t.accumulate);
                 }
-            }
+            )* };
         }
+        store_rows!(0 1 2 3 4 5 6 7 8 9 10 11 12 13);
+    }
+}
+
+/// Stores `alpha sum`, or adds it to, the first `n` elements at `c`.
+#[inline(always)]
+unsafe fn store<V: Vector>(alpha: V, sum: V, c: *mut V::Element, n: usize, accumulate: bool) {
+    // SAFETY: passed on.
+    unsafe {
+        let y = match (accumulate, n == V::LANES) {
+            (false, _) => alpha.mul(sum),
+            (true, true) => alpha.mul_add(sum, V::load(c)),
+            (true, false) => alpha.mul_add(sum, V::load_first(c, n)),
+        };
+        y.store_up_to(c, n);
     }
 }

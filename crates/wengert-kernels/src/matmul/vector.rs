@@ -24,6 +24,17 @@ pub trait Vector: Copy {
     unsafe fn load(p: *const Self::Element) -> Self;
     /// The first `n` lanes from memory, the others zero.
     unsafe fn load_first(p: *const Self::Element, n: usize) -> Self;
+    /// Asks for the cache line of `p`.
+    #[inline(always)]
+    fn prefetch(p: *const Self::Element) {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a hint, which any address may be given.
+        unsafe {
+            core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(p.cast());
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = p;
+    }
     /// All lanes to memory.
     unsafe fn store(self, p: *mut Self::Element);
     /// The first `n` lanes to memory.
@@ -95,11 +106,19 @@ impl<F: Float, const LANES: usize> Vector for Plain<F, LANES> {
     }
     #[inline(always)]
     unsafe fn mul_add(self, b: Self, c: Self) -> Self {
-        Plain(core::array::from_fn(|i| self.0[i] * b.0[i] + c.0[i]))
+        let mut y = c;
+        for i in 0..LANES {
+            y.0[i] += self.0[i] * b.0[i];
+        }
+        y
     }
     #[inline(always)]
     unsafe fn mul(self, b: Self) -> Self {
-        Plain(core::array::from_fn(|i| self.0[i] * b.0[i]))
+        let mut y = self;
+        for i in 0..LANES {
+            y.0[i] *= b.0[i];
+        }
+        y
     }
     #[inline(always)]
     unsafe fn transpose(source: *const F, stride: usize, rows: usize, target: *mut F, target_stride: usize) {
@@ -202,8 +221,7 @@ mod x86 {
             // SAFETY: the caller promises the instructions, `rows` rows of 16 here and 16 of `rows` there.
             unsafe {
                 // 4 x 4 blocks in place within 128-bit quarters, then the quarters change places.
-                let mut r: [__m512; 16] =
-                    core::array::from_fn(|i| _mm512_loadu_ps(source.add(i.min(rows - 1) * stride)));
+                let mut r: [__m512; 16] = load_rows(source, stride, rows);
                 for i in 0..4 {
                     let [a, b, c, d] = [r[4 * i], r[4 * i + 1], r[4 * i + 2], r[4 * i + 3]];
                     let (ab, cd) = (_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d));
@@ -214,20 +232,18 @@ mod x86 {
                     r[4 * i + 3] = _mm512_shuffle_ps::<0xee>(ef, gh);
                 }
                 // Column 4 q + j of the result is quarter q of r[j], r[4 + j], r[8 + j], r[12 + j].
-                let halves: [[__m512; 4]; 4] = core::array::from_fn(|j| {
+                for j in 0..4 {
                     let [a, b, c, d] = [r[j], r[4 + j], r[8 + j], r[12 + j]];
                     let (even_ab, odd_ab) = (_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0xdd>(a, b));
                     let (even_cd, odd_cd) = (_mm512_shuffle_f32x4::<0x88>(c, d), _mm512_shuffle_f32x4::<0xdd>(c, d));
-                    [
+                    let columns = [
                         _mm512_shuffle_f32x4::<0x88>(even_ab, even_cd),
                         _mm512_shuffle_f32x4::<0x88>(odd_ab, odd_cd),
                         _mm512_shuffle_f32x4::<0xdd>(even_ab, even_cd),
                         _mm512_shuffle_f32x4::<0xdd>(odd_ab, odd_cd),
-                    ]
-                });
-                for q in 0..4 {
-                    for (j, columns) in halves.iter().enumerate() {
-                        columns[q].store_up_to(target.add((4 * q + j) * target_stride), rows);
+                    ];
+                    for (q, column) in columns.into_iter().enumerate() {
+                        column.store_up_to(target.add((4 * q + j) * target_stride), rows);
                     }
                 }
             }
@@ -250,28 +266,25 @@ mod x86 {
         unsafe fn transpose(source: *const f64, stride: usize, rows: usize, target: *mut f64, target_stride: usize) {
             // SAFETY: the caller promises the instructions, `rows` rows of 8 here and 8 of `rows` there.
             unsafe {
-                let mut r: [__m512d; 8] =
-                    core::array::from_fn(|i| _mm512_loadu_pd(source.add(i.min(rows - 1) * stride)));
+                let mut r: [__m512d; 8] = load_rows(source, stride, rows);
                 for i in 0..4 {
                     let [a, b] = [r[2 * i], r[2 * i + 1]];
                     r[2 * i] = _mm512_unpacklo_pd(a, b);
                     r[2 * i + 1] = _mm512_unpackhi_pd(a, b);
                 }
                 // Column 2 q + j of the result is quarter q of r[j], r[2 + j], r[4 + j], r[6 + j].
-                let halves: [[__m512d; 4]; 2] = core::array::from_fn(|j| {
+                for j in 0..2 {
                     let [a, b, c, d] = [r[j], r[2 + j], r[4 + j], r[6 + j]];
                     let (even_ab, odd_ab) = (_mm512_shuffle_f64x2::<0x88>(a, b), _mm512_shuffle_f64x2::<0xdd>(a, b));
                     let (even_cd, odd_cd) = (_mm512_shuffle_f64x2::<0x88>(c, d), _mm512_shuffle_f64x2::<0xdd>(c, d));
-                    [
+                    let columns = [
                         _mm512_shuffle_f64x2::<0x88>(even_ab, even_cd),
                         _mm512_shuffle_f64x2::<0x88>(odd_ab, odd_cd),
                         _mm512_shuffle_f64x2::<0xdd>(even_ab, even_cd),
                         _mm512_shuffle_f64x2::<0xdd>(odd_ab, odd_cd),
-                    ]
-                });
-                for q in 0..4 {
-                    for (j, columns) in halves.iter().enumerate() {
-                        columns[q].store_up_to(target.add((2 * q + j) * target_stride), rows);
+                    ];
+                    for (q, column) in columns.into_iter().enumerate() {
+                        column.store_up_to(target.add((2 * q + j) * target_stride), rows);
                     }
                 }
             }
@@ -295,8 +308,7 @@ mod x86 {
         unsafe fn transpose(source: *const f32, stride: usize, rows: usize, target: *mut f32, target_stride: usize) {
             // SAFETY: the caller promises the instructions, `rows` rows of 8 here and 8 of `rows` there.
             unsafe {
-                let mut r: [__m256; 8] =
-                    core::array::from_fn(|i| _mm256_loadu_ps(source.add(i.min(rows - 1) * stride)));
+                let mut r: [__m256; 8] = load_rows(source, stride, rows);
                 for i in 0..2 {
                     let [a, b, c, d] = [r[4 * i], r[4 * i + 1], r[4 * i + 2], r[4 * i + 3]];
                     let (ab, cd) = (_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d));
@@ -333,8 +345,7 @@ mod x86 {
         unsafe fn transpose(source: *const f64, stride: usize, rows: usize, target: *mut f64, target_stride: usize) {
             // SAFETY: the caller promises the instructions, `rows` rows of 4 here and 4 of `rows` there.
             unsafe {
-                let [a, b, c, d]: [__m256d; 4] =
-                    core::array::from_fn(|i| _mm256_loadu_pd(source.add(i.min(rows - 1) * stride)));
+                let [a, b, c, d]: [__m256d; 4] = load_rows(source, stride, rows);
                 let (ab, cd) = (_mm256_unpacklo_pd(a, b), _mm256_unpacklo_pd(c, d));
                 let (ef, gh) = (_mm256_unpackhi_pd(a, b), _mm256_unpackhi_pd(c, d));
                 _mm256_permute2f128_pd::<0x20>(ab, cd).store_up_to(target, rows);
@@ -342,6 +353,19 @@ mod x86 {
                 _mm256_permute2f128_pd::<0x31>(ab, cd).store_up_to(target.add(2 * target_stride), rows);
                 _mm256_permute2f128_pd::<0x31>(ef, gh).store_up_to(target.add(3 * target_stride), rows);
             }
+        }
+    }
+
+    /// `N` vectors, `stride` apart; past the last of `rows`, that one again.
+    #[inline(always)]
+    unsafe fn load_rows<V: Vector, const N: usize>(source: *const V::Element, stride: usize, rows: usize) -> [V; N] {
+        // SAFETY: passed on. No closure: it would be compiled without the instructions of the caller.
+        unsafe {
+            let mut r = [V::load(source); N];
+            for (i, r) in r.iter_mut().enumerate() {
+                *r = V::load(source.add(i.min(rows - 1) * stride));
+            }
+            r
         }
     }
 

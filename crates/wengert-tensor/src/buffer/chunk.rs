@@ -4,8 +4,6 @@ use core::ptr::NonNull;
 use core::sync::atomic::AtomicUsize;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 
-use super::AllocError;
-
 /// Where data starts: a cache line, which is also the widest vector register.
 pub(super) const ALIGN: usize = 64;
 /// Memory from this size on is asked for in huge pages.
@@ -31,21 +29,20 @@ pub(super) struct Header {
 
 const _: () = assert!(size_of::<Header>() == ALIGN);
 
-/// Asks the allocator for a chunk of `size` zeroed bytes of data.
+/// Asks the allocator for a chunk of `size` zeroed bytes of data; `None` when it refuses.
 ///
 /// The chunk is nobody's yet: `refs` is 0 and `len` is 0.
-pub(super) fn allocate(class: usize, size: usize) -> Result<NonNull<Header>, AllocError> {
+pub(super) fn allocate(class: usize, size: usize) -> Option<NonNull<Header>> {
     // The block is aligned by hand. Asking the allocator for the alignment makes it fill the memory with zeros itself
     // instead of taking zero pages from the system, which costs a page fault per 4 KiB even for pages never used.
     // Chunks of huge pages put their data on a huge page's boundary: what is skipped is never touched.
     let align = if size >= HUGE { HUGE } else { ALIGN };
-    let refused = AllocError { bytes: size };
-    let block = size.checked_add(align + ALIGN).ok_or(refused)?;
-    let layout = block_layout(block).ok_or(refused)?;
+    let block = size.checked_add(align + ALIGN)?;
+    let layout = block_layout(block)?;
     // SAFETY: the layout's size is not zero, it has a header in it.
     let base = unsafe { alloc_zeroed(layout) };
     if base.is_null() {
-        return Err(refused);
+        return None;
     }
     // The first aligned address with room for a header before it.
     let skip = (base.addr() + ALIGN).next_multiple_of(align) - ALIGN - base.addr();
@@ -65,8 +62,7 @@ pub(super) fn allocate(class: usize, size: usize) -> Result<NonNull<Header>, All
         });
     }
     advise_huge_pages(base, block);
-    // SAFETY: `header` lies within a block that is not null.
-    Ok(unsafe { NonNull::new_unchecked(header) })
+    NonNull::new(header)
 }
 
 /// Hands a chunk back to the allocator.

@@ -18,7 +18,6 @@ use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::AllocError;
 use super::chunk::{self, Header};
 use super::class::{CLASSES, UNPOOLED, class_of};
 
@@ -135,12 +134,12 @@ thread_local! {
     static AT_THREAD_END: AtThreadEnd = const { AtThreadEnd };
 }
 
-/// A chunk of at least `bytes` bytes for the caller alone, and whether it is fresh: all zeros.
+/// A chunk of at least `bytes` bytes for the caller alone, and whether it is fresh: all zeros. `None` when there is none.
 ///
 /// The chunk's `refs` is whatever its last user left; the caller sets it.
 #[inline]
-pub(super) fn take(bytes: usize) -> Result<(NonNull<Header>, bool), AllocError> {
-    let (class, size) = class_of(bytes).ok_or(AllocError { bytes })?;
+pub(super) fn take(bytes: usize) -> Option<(NonNull<Header>, bool)> {
+    let (class, size) = class_of(bytes)?;
     LOCAL.with(|local| {
         if let Some(list) = local.lists.get(class)
             && let Some(chunk) = NonNull::new(list.head.get())
@@ -150,7 +149,7 @@ pub(super) fn take(bytes: usize) -> Result<(NonNull<Header>, bool), AllocError> 
             list.idle.set(list.idle.get() - 1);
             local.held.set(local.held.get() - size);
             local.hits.set(local.hits.get() + 1);
-            return Ok((chunk, false));
+            return Some((chunk, false));
         }
         local.take_slow(class, size)
     })
@@ -188,7 +187,7 @@ impl Local {
 
     #[cold]
     #[inline(never)]
-    fn take_slow(&self, class: usize, size: usize) -> Result<(NonNull<Header>, bool), AllocError> {
+    fn take_slow(&self, class: usize, size: usize) -> Option<(NonNull<Header>, bool)> {
         // The first chunk of a thread comes this way, so the destructor is registered before a list holds anything.
         let _ = AT_THREAD_END.try_with(|_| ());
         if class != UNPOOLED
@@ -196,9 +195,9 @@ impl Local {
         {
             self.lists[class].owned.set(self.lists[class].owned.get() + 1);
             self.hits.set(self.hits.get() + 1);
-            return Ok((chunk, false));
+            return Some((chunk, false));
         }
-        let chunk = chunk::allocate(class, size).or_else(|_| {
+        let chunk = chunk::allocate(class, size).or_else(|| {
             // What lies idle may be what is missing.
             self.free_all();
             shared().free_all();
@@ -208,7 +207,7 @@ impl Local {
         if class != UNPOOLED && !self.closed.get() {
             self.lists[class].owned.set(self.lists[class].owned.get() + 1);
         }
-        Ok((chunk, true))
+        Some((chunk, true))
     }
 
     #[cold]

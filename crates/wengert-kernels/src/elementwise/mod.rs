@@ -28,7 +28,7 @@ pub enum Operand<'a, T> {
 
 impl<'a, T: Copy> Operand<'a, T> {
     /// The elements from `start` to `start + len`; a splat stays one.
-    fn part(self, start: usize, len: usize) -> Operand<'a, T> {
+    pub(crate) fn part(self, start: usize, len: usize) -> Operand<'a, T> {
         match self {
             Operand::Slice(slice) => Operand::Slice(&slice[start..start + len]),
             splat @ Operand::Splat(_) => splat,
@@ -486,3 +486,6 @@ pub fn fill<T: Copy + Send + Sync>(y: &mut [T], value: T, par: Par) {
     }
     par.for_each(y.chunks_mut(PIECE), |y| y.fill(value));
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,578 @@
+//! Sums, extremes and norms of slices and along an axis.
+//!
+//! Sums of `f32` run in `f64`: the conversions cost nothing beside the memory traffic, and the only error left is the
+//! rounding of the result, 6e-8. Sums of `f64` are pairwise over blocks (Higham 2002, *Accuracy and Stability of
+//! Numerical Algorithms*, section 4.2). How a sum is cut depends on the sizes only, so its bits depend neither on the
+//! number of threads nor on the instruction set.
+//!
+//! A NaN wins every comparison: it is the maximum, the minimum, and where both are found. Of equal elements the first
+//! wins.
+//!
+//! Along an axis, an array is `[outer, n, inner]` in row-major order and the result `[outer, inner]`.
+
+use crate::dispatch::{Level, kernel, simd_level};
+use crate::{Float, Par};
+
+/// Partial sums kept side by side: enough to hide the latency of four-cycle additions at 512 bits.
+const LANES: usize = 32;
+/// Elements summed into one set of lanes before they are folded.
+const BLOCK: usize = 4096;
+/// Elements a thread takes at a time, a multiple of [`BLOCK`].
+const PIECE: usize = 1 << 16;
+
+/// What is summed: a function of each element, or of each pair.
+trait Term {
+    fn term(a: f64, b: f64) -> f64;
+}
+struct Plain;
+impl Term for Plain {
+    #[inline(always)]
+    fn term(a: f64, _: f64) -> f64 {
+        a
+    }
+}
+struct Absolute;
+impl Term for Absolute {
+    #[inline(always)]
+    fn term(a: f64, _: f64) -> f64 {
+        a.abs()
+    }
+}
+struct Product;
+impl Term for Product {
+    #[inline(always)]
+    fn term(a: f64, b: f64) -> f64 {
+        a * b
+    }
+}
+struct Square;
+impl Term for Square {
+    #[inline(always)]
+    fn term(a: f64, _: f64) -> f64 {
+        a * a
+    }
+}
+
+kernel! {
+    /// The sum of the terms of at most a few blocks.
+    fn block_sum<F: Float, T: Term>(_term: T, a: &'a [F], b: &'a [F]) -> f64 {
+        let mut lanes = [0.0; LANES];
+        let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+        for (a, b) in a.iter().zip(b) {
+            for i in 0..LANES {
+                lanes[i] += T::term(a[i].to_f64(), b[i].to_f64());
+            }
+        }
+        for (lane, (&a, &b)) in lanes.iter_mut().zip(a_rest.iter().zip(b_rest)) {
+            *lane += T::term(a.to_f64(), b.to_f64());
+        }
+        fold(lanes)
+    }
+
+    /// `sums += rows`, where a row is as long as `sums`.
+    fn add_rows<F: Float, T: Term>(_term: T, rows: &'a [F], sums: &'a mut [f64]) -> () {
+        for row in rows.chunks_exact(sums.len()) {
+            for (sum, &x) in sums.iter_mut().zip(row) {
+                *sum += T::term(x.to_f64(), x.to_f64());
+            }
+        }
+    }
+
+    /// `sums += rows`, for `n` rows `stride` apart.
+    fn add_strided_rows<F: Float, T: Term>(_term: T, rows: &'a [F], n: usize, stride: usize, sums: &'a mut [f64]) -> () {
+        for row in 0..n {
+            for (sum, &x) in sums.iter_mut().zip(&rows[row * stride..]) {
+                *sum += T::term(x.to_f64(), x.to_f64());
+            }
+        }
+    }
+}
+
+/// The sum of the lanes, halves first.
+#[inline(always)]
+fn fold(mut lanes: [f64; LANES]) -> f64 {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for i in 0..half {
+            lanes[i] += lanes[i + half];
+        }
+        half /= 2;
+    }
+    lanes[0]
+}
+
+/// Pairwise sum over blocks. `b` is read by [`Product`] only, and may be `a`.
+fn pairwise<F: Float, T: Term>(level: Level, term: fn() -> T, a: &[F], b: &[F]) -> f64 {
+    if a.len() <= BLOCK {
+        return block_sum(level, term(), a, b);
+    }
+    let middle = (a.len() / 2).next_multiple_of(BLOCK);
+    let ((a, a_end), (b, b_end)) = (a.split_at(middle), b.split_at(middle));
+    pairwise(level, term, a, b) + pairwise(level, term, a_end, b_end)
+}
+
+/// Pairwise sum of partial sums.
+fn pairwise_f64(x: &[f64]) -> f64 {
+    match x {
+        [] => 0.0,
+        [x] => *x,
+        _ => {
+            let (start, end) = x.split_at(x.len().next_power_of_two() / 2);
+            pairwise_f64(start) + pairwise_f64(end)
+        }
+    }
+}
+
+fn sum_of<F: Float, T: Term>(level: Level, term: fn() -> T, a: &[F], b: &[F], par: Par) -> f64 {
+    if a.len() < 4 * PIECE {
+        return pairwise(level, term, a, b);
+    }
+    let mut parts = vec![0.0; a.len().div_ceil(PIECE)];
+    par.for_each(parts.iter_mut().zip(a.chunks(PIECE).zip(b.chunks(PIECE))), |(part, (a, b))| {
+        *part = pairwise(level, term, a, b);
+    });
+    pairwise_f64(&parts)
+}
+
+/// The sum of all elements; 0 for none.
+///
+/// # Examples
+/// ```
+/// use wengert_kernels::{Par, reduce};
+///
+/// let x = vec![0.1_f32; 10_000_000];
+/// assert_eq!(reduce::sum(&x, Par::current()), 1_000_000.0); // a running `f32` sum gives 1 087 937
+/// ```
+pub fn sum<F: Float>(x: &[F], par: Par) -> F {
+    F::from_f64(sum_of(simd_level(), || Plain, x, x, par))
+}
+
+/// The sum of the absolute values.
+pub fn sum_abs<F: Float>(x: &[F], par: Par) -> F {
+    F::from_f64(sum_of(simd_level(), || Absolute, x, x, par))
+}
+
+/// The sum of the squares. That of `f64` may overflow; [`norm2`] does not.
+pub fn sum_of_squares<F: Float>(x: &[F], par: Par) -> F {
+    F::from_f64(sum_of(simd_level(), || Square, x, x, par))
+}
+
+/// The arithmetic mean; NaN of nothing.
+pub fn mean<F: Float>(x: &[F], par: Par) -> F {
+    F::from_f64(sum_of(simd_level(), || Plain, x, x, par) / x.len() as f64)
+}
+
+/// The inner product `<a, b>`.
+///
+/// # Panics
+/// When the slices differ in length.
+pub fn dot<F: Float>(a: &[F], b: &[F], par: Par) -> F {
+    assert_eq!(a.len(), b.len(), "the slices must have one length");
+    F::from_f64(sum_of(simd_level(), || Product, a, b, par))
+}
+
+/// The Euclidean norm, without overflow or underflow on the way.
+///
+/// # Examples
+/// ```
+/// use wengert_kernels::{Par, reduce};
+///
+/// assert_eq!(reduce::norm2(&[3.0_f64, 4.0], Par::current()), 5.0);
+/// assert!((reduce::norm2(&[3e200_f64, 4e200], Par::current()) / 5e200 - 1.0).abs() < 1e-15);
+/// ```
+pub fn norm2<F: Float>(x: &[F], par: Par) -> F {
+    let squares = sum_of(simd_level(), || Square, x, x, par);
+    // Within these bounds no square of any weight has overflowed or lost digits; those of f32 always are, or are zero.
+    if (1e-280..1e300).contains(&squares) || squares == 0.0 && F::EPSILON.to_f64() > f64::EPSILON || squares.is_nan() {
+        return F::from_f64(squares.sqrt());
+    }
+    let largest = extreme_of(simd_level(), || Largest, x, par).map_or(0.0, |x| x.to_f64());
+    let smallest = extreme_of(simd_level(), || Smallest, x, par).map_or(0.0, |x| x.to_f64());
+    let magnitude = largest.max(-smallest);
+    if magnitude == 0.0 || magnitude == f64::INFINITY {
+        return F::from_f64(magnitude);
+    }
+    let scaled: Vec<f64> = x.iter().map(|x| x.to_f64() / magnitude).collect();
+    F::from_f64(magnitude * sum_of(simd_level(), || Square, &scaled, &scaled, par).sqrt())
+}
+
+/// Which extreme is looked for.
+trait Extreme {
+    /// Whether `a` beats `b`; a NaN never does.
+    fn beats<F: Float>(a: F, b: F) -> bool;
+    /// What every number beats or equals.
+    fn start<F: Float>() -> F;
+}
+struct Largest;
+impl Extreme for Largest {
+    #[inline(always)]
+    fn beats<F: Float>(a: F, b: F) -> bool {
+        a > b
+    }
+    fn start<F: Float>() -> F {
+        -F::INFINITY
+    }
+}
+struct Smallest;
+impl Extreme for Smallest {
+    #[inline(always)]
+    fn beats<F: Float>(a: F, b: F) -> bool {
+        a < b
+    }
+    fn start<F: Float>() -> F {
+        F::INFINITY
+    }
+}
+
+kernel! {
+    /// The extreme of the numbers, and whether there is a NaN among them.
+    fn block_extreme<F: Float, E: Extreme>(_extreme: E, x: &'a [F]) -> (F, bool) {
+        let mut best = [E::start::<F>(); LANES];
+        let mut nan = [false; LANES];
+        let (lanes, rest) = x.as_chunks::<LANES>();
+        for x in lanes {
+            for i in 0..LANES {
+                best[i] = if E::beats(x[i], best[i]) { x[i] } else { best[i] };
+                nan[i] |= x[i].is_nan();
+            }
+        }
+        for (i, &x) in rest.iter().enumerate() {
+            best[i] = if E::beats(x, best[i]) { x } else { best[i] };
+            nan[i] |= x.is_nan();
+        }
+        let one = best.iter().fold(E::start::<F>(), |a, &b| if E::beats(b, a) { b } else { a });
+        (one, nan.contains(&true))
+    }
+
+    /// `best` and `row` element by element; a NaN in either stays.
+    fn extreme_rows<F: Float, E: Extreme>(_extreme: E, best: &'a mut [F], row: &'a [F]) -> () {
+        for (best, &x) in best.iter_mut().zip(row) {
+            *best = if E::beats(x, *best) || x.is_nan() { if best.is_nan() { *best } else { x } } else { *best };
+        }
+    }
+}
+
+/// The extreme of a slice, NaN if there is one; `None` for an empty slice.
+fn extreme_of<F: Float, E: Extreme>(level: Level, extreme: fn() -> E, x: &[F], par: Par) -> Option<F> {
+    let of_piece = |x: &[F]| match block_extreme(level, extreme(), x) {
+        (_, true) => F::NAN,
+        (best, false) => best,
+    };
+    if x.is_empty() {
+        return None;
+    }
+    if x.len() < 4 * PIECE {
+        return Some(of_piece(x));
+    }
+    let mut parts = vec![F::ZERO; x.len().div_ceil(PIECE)];
+    par.for_each(parts.iter_mut().zip(x.chunks(PIECE)), |(part, x)| *part = of_piece(x));
+    Some(of_piece(&parts))
+}
+
+/// Where the extreme is: the first NaN, else the first of the extreme elements; `None` for an empty slice.
+fn position_of<F: Float, E: Extreme>(level: Level, extreme: fn() -> E, x: &[F]) -> Option<usize> {
+    // Blocks are compared by their extreme at full width; only the winner is searched element by element.
+    let mut winner: Option<(usize, F)> = None;
+    for (i, block) in x.chunks(BLOCK).enumerate() {
+        let (best, nan) = block_extreme(level, extreme(), block);
+        if nan {
+            return block.iter().position(|x| x.is_nan()).map(|j| i * BLOCK + j);
+        }
+        if winner.is_none_or(|(_, so_far)| E::beats(best, so_far)) {
+            winner = Some((i, best));
+        }
+    }
+    let (i, best) = winner?;
+    x[i * BLOCK..].iter().position(|&x| x == best).map(|j| i * BLOCK + j)
+}
+
+/// The largest element, NaN if there is one; `-inf` of nothing.
+pub fn max<F: Float>(x: &[F], par: Par) -> F {
+    extreme_of(simd_level(), || Largest, x, par).unwrap_or(-F::INFINITY)
+}
+
+/// The smallest element, NaN if there is one; `inf` of nothing.
+pub fn min<F: Float>(x: &[F], par: Par) -> F {
+    extreme_of(simd_level(), || Smallest, x, par).unwrap_or(F::INFINITY)
+}
+
+/// Where the largest element is: the first of ties, the first NaN before all; `None` of nothing.
+///
+/// # Examples
+/// ```
+/// use wengert_kernels::reduce;
+///
+/// assert_eq!(reduce::argmax(&[1.0_f32, 3.0, 3.0]), Some(1));
+/// assert_eq!(reduce::argmax(&[1.0_f32, f32::NAN, 3.0]), Some(1));
+/// ```
+pub fn argmax<F: Float>(x: &[F]) -> Option<usize> {
+    position_of(simd_level(), || Largest, x)
+}
+
+/// Where the smallest element is: the first of ties, the first NaN before all; `None` of nothing.
+pub fn argmin<F: Float>(x: &[F]) -> Option<usize> {
+    position_of(simd_level(), || Smallest, x)
+}
+
+/// Panics unless `x` is `[outer, n, inner]` and `y` is `[outer, inner]`.
+fn assert_dims<F, T>(x: &[F], [outer, n, inner]: [usize; 3], y: &[T]) {
+    assert_eq!(x.len(), outer * n * inner, "the array must be [outer, n, inner]");
+    assert_eq!(y.len(), outer * inner, "the result must be [outer, inner]");
+}
+
+/// Rows of a column sum that are added to one set of partial sums.
+const COLUMN_ROWS: usize = 1024;
+
+fn sum_axis_of<F: Float, T: Term + 'static>(
+    level: Level,
+    term: fn() -> T,
+    x: &[F],
+    [outer, n, inner]: [usize; 3],
+    y: &mut [F],
+    par: Par,
+) {
+    assert_dims(x, [outer, n, inner], y);
+    if y.is_empty() {
+        return;
+    }
+    if n == 0 {
+        return y.fill(F::ZERO);
+    }
+    let small = x.len() < 4 * PIECE;
+    if inner == 1 {
+        if !small && outer < 16 {
+            let each = y.iter_mut().zip(x.chunks(n));
+            return each.for_each(|(y, x)| *y = F::from_f64(sum_of(level, term, x, x, par)));
+        }
+        let rows = PIECE.div_ceil(n);
+        let par = if small { Par::SEQUENTIAL } else { par };
+        return par.for_each(y.chunks_mut(rows).zip(x.chunks(rows * n)), |(y, x)| {
+            for (y, x) in y.iter_mut().zip(x.chunks(n)) {
+                *y = F::from_f64(pairwise(level, term, x, x));
+            }
+        });
+    }
+    if !small && outer < 16 {
+        return y.chunks_mut(inner).zip(x.chunks(n * inner)).for_each(|(y, x)| column_sums(level, term, x, n, y, par));
+    }
+    let matrices = PIECE.div_ceil(n * inner);
+    let par = if small { Par::SEQUENTIAL } else { par };
+    par.for_each(y.chunks_mut(matrices * inner).zip(x.chunks(matrices * n * inner)), |(y, x)| {
+        for (y, x) in y.chunks_mut(inner).zip(x.chunks(n * inner)) {
+            column_sums(level, term, x, n, y, Par::SEQUENTIAL);
+        }
+    });
+}
+
+/// Sums of the columns of a matrix `[n, inner]`.
+fn column_sums<F: Float, T: Term>(level: Level, term: fn() -> T, x: &[F], n: usize, y: &mut [F], par: Par) {
+    let inner = y.len();
+    // A stripe of rows is summed into f64, and the stripes pairwise: two levels keep the error of f64 below 1e-13.
+    let stripes = n.div_ceil(COLUMN_ROWS);
+    let mut sums = vec![0.0; stripes * inner];
+    let stripe = |(sums, x): (&mut [f64], &[F])| {
+        if inner < 64 {
+            narrow_stripe(level, term, x, sums);
+        } else {
+            // Columns in groups whose sums stay in the first-level cache.
+            let rows = x.len() / inner;
+            for (group, sums) in sums.chunks_mut(512).enumerate() {
+                add_strided_rows(level, term(), &x[group * 512..], rows, inner, sums);
+            }
+        }
+    };
+    let par = if x.len() < 4 * PIECE { Par::SEQUENTIAL } else { par };
+    par.for_each(sums.chunks_mut(inner).zip(x.chunks(COLUMN_ROWS * inner)), stripe);
+    let mut distance = 1;
+    while distance < stripes {
+        for i in (0..stripes - distance).step_by(2 * distance) {
+            let (left, right) = sums.split_at_mut((i + distance) * inner);
+            for (a, &b) in left[i * inner..][..inner].iter_mut().zip(&right[..inner]) {
+                *a += b;
+            }
+        }
+        distance *= 2;
+    }
+    for (y, &sum) in y.iter_mut().zip(&sums) {
+        *y = F::from_f64(sum);
+    }
+}
+
+/// Column sums of a few columns: as many rows side by side as fill the lanes, folded at the end.
+fn narrow_stripe<F: Float, T: Term>(level: Level, term: fn() -> T, x: &[F], sums: &mut [f64]) {
+    const WIDTH: usize = 128;
+    let inner = sums.len();
+    let mut wide = [0.0; WIDTH];
+    let wide = &mut wide[..WIDTH / inner * inner];
+    let whole = x.len() - x.len() % wide.len();
+    add_rows(level, term(), &x[..whole], wide);
+    for row in wide.chunks(inner) {
+        for (sum, &x) in sums.iter_mut().zip(row) {
+            *sum += x;
+        }
+    }
+    add_rows(level, term(), &x[whole..], sums);
+}
+
+/// Sums along the middle axis of `[outer, n, inner]`; overwrites `y: [outer, inner]`.
+///
+/// # Panics
+/// When a slice has another length than the dimensions say.
+///
+/// # Examples
+/// ```
+/// use wengert_kernels::{Par, reduce};
+///
+/// let mut columns = [0.0_f32; 3];
+/// reduce::sum_axis(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1, 2, 3], &mut columns, Par::current());
+/// assert_eq!(columns, [5.0, 7.0, 9.0]);
+/// ```
+pub fn sum_axis<F: Float>(x: &[F], dims: [usize; 3], y: &mut [F], par: Par) {
+    sum_axis_of(simd_level(), || Plain, x, dims, y, par);
+}
+
+/// Sums of absolute values along the middle axis; as [`sum_axis`].
+pub fn sum_abs_axis<F: Float>(x: &[F], dims: [usize; 3], y: &mut [F], par: Par) {
+    sum_axis_of(simd_level(), || Absolute, x, dims, y, par);
+}
+
+/// Sums of squares along the middle axis; as [`sum_axis`].
+pub fn sum_of_squares_axis<F: Float>(x: &[F], dims: [usize; 3], y: &mut [F], par: Par) {
+    sum_axis_of(simd_level(), || Square, x, dims, y, par);
+}
+
+fn extreme_axis<F: Float, E: Extreme>(
+    level: Level,
+    extreme: fn() -> E,
+    x: &[F],
+    [outer, n, inner]: [usize; 3],
+    y: &mut [F],
+    par: Par,
+) {
+    assert_dims(x, [outer, n, inner], y);
+    if y.is_empty() {
+        return;
+    }
+    if n == 0 {
+        return y.fill(E::start());
+    }
+    let matrices = PIECE.div_ceil(n * inner);
+    let par = if x.len() < 4 * PIECE { Par::SEQUENTIAL } else { par };
+    par.for_each(y.chunks_mut(matrices * inner).zip(x.chunks(matrices * n * inner)), |(y, x)| {
+        for (y, x) in y.chunks_mut(inner).zip(x.chunks(n * inner)) {
+            if inner == 1 {
+                let (best, nan) = block_extreme(level, extreme(), x);
+                y[0] = if nan { F::NAN } else { best };
+            } else {
+                y.copy_from_slice(&x[..inner]);
+                for row in x[inner..].chunks(inner) {
+                    extreme_rows(level, extreme(), y, row);
+                }
+            }
+        }
+    });
+}
+
+/// Largest elements along the middle axis; as [`sum_axis`], and for elements as [`max`].
+pub fn max_axis<F: Float>(x: &[F], dims: [usize; 3], y: &mut [F], par: Par) {
+    extreme_axis(simd_level(), || Largest, x, dims, y, par);
+}
+
+/// Smallest elements along the middle axis; as [`sum_axis`], and for elements as [`min`].
+pub fn min_axis<F: Float>(x: &[F], dims: [usize; 3], y: &mut [F], par: Par) {
+    extreme_axis(simd_level(), || Smallest, x, dims, y, par);
+}
+
+fn position_axis<F: Float, E: Extreme>(
+    level: Level,
+    extreme: fn() -> E,
+    x: &[F],
+    [outer, n, inner]: [usize; 3],
+    y: &mut [i64],
+    par: Par,
+) {
+    assert_dims(x, [outer, n, inner], y);
+    assert!(n > 0 || y.is_empty(), "an axis without elements has no extreme");
+    if y.is_empty() {
+        return;
+    }
+    let matrices = PIECE.div_ceil(n * inner);
+    let par = if x.len() < 4 * PIECE { Par::SEQUENTIAL } else { par };
+    par.for_each(y.chunks_mut(matrices * inner).zip(x.chunks(matrices * n * inner)), |(y, x)| {
+        for (y, x) in y.chunks_mut(inner).zip(x.chunks(n * inner)) {
+            if inner == 1 {
+                y[0] = position_of(level, extreme, x).map_or(0, |i| i as i64);
+            } else {
+                y.fill(0);
+                for (row, elements) in x.chunks(inner).enumerate().skip(1) {
+                    for (j, (y, &element)) in y.iter_mut().zip(elements).enumerate() {
+                        let best = x[*y as usize * inner + j];
+                        if !best.is_nan() && (element.is_nan() || E::beats(element, best)) {
+                            *y = row as i64;
+                        }
+                    }
+                }
+            }
+        }
+    });
+}
+
+/// Where the largest elements are along the middle axis, counted along it; as [`sum_axis`], and for elements as [`argmax`].
+///
+/// # Panics
+/// When a slice has another length than the dimensions say, or the axis is empty and the result is not.
+pub fn argmax_axis<F: Float>(x: &[F], dims: [usize; 3], y: &mut [i64], par: Par) {
+    position_axis(simd_level(), || Largest, x, dims, y, par);
+}
+
+/// Where the smallest elements are along the middle axis, counted along it; as [`argmax_axis`].
+///
+/// # Panics
+/// As [`argmax_axis`].
+pub fn argmin_axis<F: Float>(x: &[F], dims: [usize; 3], y: &mut [i64], par: Par) {
+    position_axis(simd_level(), || Smallest, x, dims, y, par);
+}
+
+/// An element that is counted in `i64`: integers, and truth values as 0 and 1.
+pub trait Integer: Copy + Send + Sync {
+    /// The value.
+    fn to_i64(self) -> i64;
+}
+macro_rules! integer {
+    ($($t:ident)*) => { $(
+        impl Integer for $t {
+            #[inline(always)]
+            fn to_i64(self) -> i64 {
+                self.into()
+            }
+        }
+    )* };
+}
+integer!(i64 u32 u8 bool);
+
+/// The sum of integers, wrapping at the ends of `i64`.
+pub fn sum_integers<T: Integer>(x: &[T]) -> i64 {
+    x.iter().fold(0, |sum, x| sum.wrapping_add(x.to_i64()))
+}
+
+/// Sums of integers along the middle axis of `[outer, n, inner]`, wrapping; overwrites `y: [outer, inner]`.
+///
+/// # Panics
+/// When a slice has another length than the dimensions say.
+pub fn sum_integers_axis<T: Integer>(x: &[T], [outer, n, inner]: [usize; 3], y: &mut [i64]) {
+    assert_dims(x, [outer, n, inner], y);
+    y.fill(0);
+    if inner == 0 || n == 0 {
+        return;
+    }
+    for (y, x) in y.chunks_mut(inner).zip(x.chunks(n * inner)) {
+        for row in x.chunks(inner) {
+            for (y, x) in y.iter_mut().zip(row) {
+                *y = y.wrapping_add(x.to_i64());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
