@@ -227,8 +227,7 @@ impl<P: Program> Check<P> {
             direction[element] = scale_of(self.coordinate(element));
             let slopes = slopes(&[plain], |t| Ok::<_, CheckError>(vec![self.program.value(&self.moved(t, &direction))?]))?;
             let slope = slopes.map(|slopes| slopes[0].over(direction[element]));
-            let size = plain.abs() / direction[element];
-            self.compare(1, element, analytic, slope, size, &mut findings);
+            self.compare(1, element, analytic, slope, 0.0, &mut findings);
         }
         findings.settle(self.kinks, &mut report)?;
         for number in 0..u64::from(self.directions) {
@@ -247,7 +246,8 @@ impl<P: Program> Check<P> {
         let along =
             |t: f64| Ok::<_, CheckError>(flatten(&self.program.value_and_gradient(&self.moved(t, direction))?.1));
         let slopes = slopes(gradient, along)?;
-        let size = gradient.iter().fold(0.0, |size: f64, g| size.max(g.abs()));
+        // One element's differences may be those of a sum whose terms are the size of the others'.
+        let size = slopes.iter().flatten().fold(0.0, |size: f64, slope| size.max(slope.size));
         let mut findings = Findings::default();
         for (element, &analytic) in product.iter().enumerate() {
             self.compare(2, element, analytic, slopes.as_ref().map(|slopes| slopes[element]), size, &mut findings);
@@ -277,7 +277,7 @@ impl<P: Program> Check<P> {
     ) {
         let (input, index) = self.place(element);
         let unknown = crate::Estimate { value: f64::NAN, error: f64::INFINITY };
-        let slope = slope.unwrap_or(Slope { central: unknown, left: unknown, right: unknown });
+        let slope = slope.unwrap_or(Slope { central: unknown, left: unknown, right: unknown, size: 0.0 });
         let comparison = |estimate: crate::Estimate| Comparison {
             order,
             input,
@@ -304,7 +304,7 @@ impl<P: Program> Check<P> {
             return;
         }
         let comparison = comparison(slope.central);
-        let size = size.max(analytic.abs()).max(comparison.numeric.abs());
+        let size = size.max(slope.size).max(analytic.abs()).max(comparison.numeric.abs());
         if comparison.tolerance.is_nan() || comparison.tolerance > MEANINGFUL * size {
             findings.unsettled.get_or_insert(comparison);
         } else if comparison.severity() > 1.0 {

@@ -26,6 +26,8 @@ pub struct Slope {
     pub left: Estimate,
     /// From differences to the right.
     pub right: Estimate,
+    /// The largest value met around the point, over the same scale: what a derivative is small or large against.
+    pub(crate) size: f64,
 }
 
 impl Slope {
@@ -38,7 +40,7 @@ impl Slope {
     /// The same for a variable that is `scale` times as large.
     pub(crate) fn over(self, scale: f64) -> Self {
         let over = |Estimate { value, error }| Estimate { value: value / scale, error: error / scale.abs() };
-        Slope { central: over(self.central), left: over(self.left), right: over(self.right) }
+        Slope { central: over(self.central), left: over(self.left), right: over(self.right), size: self.size / scale.abs() }
     }
 }
 
@@ -91,8 +93,8 @@ pub(crate) fn slopes<E>(
     center: &[f64],
     mut f: impl FnMut(f64) -> Result<Vec<f64>, E>,
 ) -> Result<Option<Vec<Slope>>, E> {
-    let mut extrapolations: Vec<[Extrapolation; 3]> =
-        center.iter().map(|_| [Extrapolation::new(4.0), Extrapolation::new(2.0), Extrapolation::new(2.0)]).collect();
+    let start = |y: &f64| ([Extrapolation::new(4.0), Extrapolation::new(2.0), Extrapolation::new(2.0)], y.abs());
+    let mut extrapolations: Vec<([Extrapolation; 3], f64)> = center.iter().map(start).collect();
     let (mut step, mut levels, mut shrinks) = (FIRST_STEP, 0, 0);
     while levels < LEVELS {
         let (right, left) = (f(step)?, f(-step)?);
@@ -106,8 +108,9 @@ pub(crate) fn slopes<E>(
             continue;
         }
         let mut settled = levels >= 4;
-        for (((sides, &y), &right), &left) in extrapolations.iter_mut().zip(center).zip(&right).zip(&left) {
+        for ((((sides, largest), &y), &right), &left) in extrapolations.iter_mut().zip(center).zip(&right).zip(&left) {
             let size = y.abs().max(right.abs()).max(left.abs());
+            *largest = largest.max(size);
             let noise = NOISE * f64::EPSILON * size / step;
             let [central, from_left, from_right] = sides;
             central.push((right - left) / (2.0 * step), noise);
@@ -124,10 +127,11 @@ pub(crate) fn slopes<E>(
     if levels == 0 && !center.is_empty() {
         return Ok(None);
     }
-    let slope = |[central, left, right]: [Extrapolation; 3]| Slope {
+    let slope = |([central, left, right], size): ([Extrapolation; 3], f64)| Slope {
         central: central.best,
         left: left.best,
         right: right.best,
+        size,
     };
     Ok(Some(extrapolations.into_iter().map(slope).collect()))
 }
