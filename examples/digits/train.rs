@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use wengert::nn::{self, Adam, AdamW, Layer, Linear, Module, Optimizer as _, Relu, Sequential, Sgd, StateDict, Trainer, loss};
+use wengert::nn::{self, Adam, AdamW, Layer, Linear, Module, Relu, Sequential, Sgd, StateDict, Trainer, loss};
 use wengert::prelude::*;
 
 use crate::config::{Architecture, Config, Optimizer};
@@ -103,6 +103,7 @@ pub fn fit(
                 test: epoch.test.map_or(Score { loss: f64::NAN, accuracy: f64::NAN }, score),
                 elapsed: epoch.elapsed,
             })),
+            _ => {}
         })
         .fit(&mut network, &images, &labels)?;
     Ok(Trained::new(config.architecture.clone(), network))

@@ -1,12 +1,12 @@
 //! Softmax cross-entropy against class labels, mean over rows.
 //!
-//! Formula: `loss = -1/n sum_i log_softmax(x_i)[label_i]`. Shapes: `x: [n, classes]`, `labels: [n]`, `loss: []`.
+//! Formula: `loss = -1/n sum_i log_softmax(x_i)[label_i]`. Shapes: `x: [rows.., classes]`, `labels: [rows..]`, `n` rows in
+//! all, `loss: []`.
 //! Cotangent: `x_bar = (softmax(x) - onehot(labels)) loss_bar / n`, fused in one pass.
 
-use crate::tensor::late::Late as _;
 use super::softmax::softmax;
 use super::zip::zip;
-use super::{Array, Cotangents, Op, one};
+use super::{Array, Cotangents, Op, fitting, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use wengert_kernels::Binary;
@@ -33,21 +33,22 @@ impl<F: TensorFloat> Op<F> for CrossEntropy<F> {
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        let shape = x[0].shape();
-        let onehot = Tensor::from_fn(shape.clone(), |index| {
-            let hit = self.0.labels.at([index[0]]) == index[1] as i64;
-            F::from_f64(f64::from(u8::from(hit)) / shape[0] as f64)
+        let labels = &self.0.labels;
+        let share = 1.0 / labels.len() as f64;
+        let onehot = Tensor::from_fn(x[0].shape(), |index| {
+            let (class, row) = index.split_last().unwrap_or((&0, &[]));
+            F::from_f64(if labels.at(row) == *class as i64 { share } else { 0.0 })
         });
-        let share = Tensor::scalar(F::from_f64(1.0 / shape[0] as f64));
-        let weights = zip(Binary::Mul, &softmax(x[0], Axis::from(1)), &x[0].constant(share));
+        let share = x[0].constant(Tensor::scalar(F::from_f64(share)));
+        let weights = zip(Binary::Mul, &softmax(x[0], Axis::from(-1)), &share);
         let slope = zip(Binary::Sub, &weights, &x[0].constant(onehot));
         one(zip(Binary::MulZero, &slope, &y_bar))
     }
 
     fn pull(&self, x: &[&Tensor<F>], y: &Tensor<F>, y_bar: Tensor<F>, wanted: &[bool]) -> Cotangents<Tensor<F>> {
         let Kept { labels, statistics: Some(statistics) } = &*self.0 else { return self.vjp(x, y, y_bar, wanted) };
-        let scale = y_bar.item() / F::from_f64(labels.len() as f64);
-        one(x[0].cross_entropy_vjp(labels, statistics, scale))
+        let row_bar = Tensor::scalar(y_bar.item() / F::from_f64(labels.len() as f64));
+        one(fitting(x[0].cross_entropy_vjp(labels, statistics, &row_bar)))
     }
 }
 

@@ -6,11 +6,10 @@
 //! Shapes: `x: [.., n, ..]`; softmax and log_softmax keep the shape, log_sum_exp drops the axis. Cotangents:
 //! `y (y_bar - <y, y_bar>)`, `y_bar - exp(y) <1, y_bar>`, and `softmax(x) y_bar`.
 
-use crate::tensor::late::Late as _;
 use super::map::map;
 use super::sum::{broadcast_back, sum_keep};
 use super::zip::zip;
-use super::{Array, Cotangents, Op, one};
+use super::{Array, Cotangents, Op, fitting, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -33,6 +32,10 @@ impl<F: TensorFloat> Op<F> for Softmax<F> {
         let x_bar = zip(Binary::Mul, y, &zip(Binary::Sub, &y_bar, &inner));
         one(x_bar)
     }
+
+    fn pull(&self, _x: &[&Tensor<F>], y: &Tensor<F>, y_bar: Tensor<F>, _wanted: &[bool]) -> Cotangents<Tensor<F>> {
+        one(fitting(Tensor::softmax_vjp(y, &y_bar, self.0)))
+    }
 }
 
 #[derive(Clone)]
@@ -50,6 +53,10 @@ impl<F: TensorFloat> Op<F> for LogSoftmax<F> {
         let total = sum_keep(&y_bar, axis);
         let x_bar = zip(Binary::Sub, &y_bar, &zip(Binary::Mul, &map(Unary::Exp, y), &total));
         one(x_bar)
+    }
+
+    fn pull(&self, _x: &[&Tensor<F>], y: &Tensor<F>, y_bar: Tensor<F>, _wanted: &[bool]) -> Cotangents<Tensor<F>> {
+        one(fitting(Tensor::log_softmax_vjp(y, &y_bar, self.0)))
     }
 }
 
@@ -72,6 +79,10 @@ impl<F: TensorFloat> Op<F> for LogSumExp<F> {
         let defined = broadcast_back(&map(Unary::Exp, y), &axes, &shape);
         let weights = zip(Binary::MulZero, &weights, &map(Unary::Step, &defined));
         one(zip(Binary::MulZero, &weights, &broadcast_back(&y_bar, &axes, &shape)))
+    }
+
+    fn pull(&self, x: &[&Tensor<F>], _y: &Tensor<F>, y_bar: Tensor<F>, _wanted: &[bool]) -> Cotangents<Tensor<F>> {
+        one(fitting(Tensor::log_sum_exp_vjp(x[0], &y_bar, self.0)))
     }
 }
 

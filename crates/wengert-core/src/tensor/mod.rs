@@ -4,7 +4,6 @@
 //! only an entry in the side list, which places it in recording order. Its adjoint lives in a recycled buffer: the first
 //! contribution is moved in, later ones are added, and the buffer is handed on once consumed.
 
-pub(crate) mod late;
 mod adjoints;
 mod bridge;
 mod parameter;
