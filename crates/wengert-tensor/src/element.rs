@@ -3,10 +3,9 @@
 use core::fmt;
 
 use wengert_kernels::elementwise::{self, Operand};
-use wengert_kernels::{Binary, Elementary, Float, Par};
+use wengert_kernels::{Binary, Elementary, Float, Par, reduce};
 
 use crate::buffer::Plain;
-use crate::compute;
 
 /// A type tensors can be made of: `f32`, `f64`, `i32`, `i64`, `u32`, `u8` or `bool`.
 ///
@@ -78,6 +77,26 @@ pub(crate) fn update<A: Copy, B: Copy>(a: &mut [A], b: Operand<'_, B>, f: impl F
     }
 }
 
+/// Folds the `n` entries of each lane of `x: [outer, n, inner]` into `y: [outer, inner]`, starting from what `start` makes of
+/// the first. Without entries `y` stays as it is.
+fn fold_axis<T, A>(x: &[T], [_, n, inner]: [usize; 3], y: &mut [A], start: impl Fn(&T) -> A, add: impl Fn(&mut A, &T)) {
+    if n == 0 || inner == 0 {
+        return;
+    }
+    for (block, y) in x.chunks_exact(n * inner).zip(y.chunks_exact_mut(inner)) {
+        let (first, rest) = block.split_at(inner);
+        // Row by row, so that memory is read in order whatever the axis.
+        for (y, x) in y.iter_mut().zip(first) {
+            *y = start(x);
+        }
+        for row in rest.chunks_exact(inner) {
+            for (y, x) in y.iter_mut().zip(row) {
+                add(y, x);
+            }
+        }
+    }
+}
+
 /// The operations all numbers have, integers included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[doc(hidden)]
@@ -123,13 +142,17 @@ pub trait Numeric: Element {
     /// The number nearest to `i`.
     #[doc(hidden)]
     fn from_index(i: usize) -> Self;
-    /// Whether this is NaN.
-    #[doc(hidden)]
-    fn is_nan_value(self) -> bool;
     #[doc(hidden)]
     fn arithmetic(op: Arithmetic, a: Operand<'_, Self>, b: Operand<'_, Self>, y: &mut [Self]);
     #[doc(hidden)]
     fn arithmetic_in_place(op: Arithmetic, a: &mut [Self], b: Operand<'_, Self>);
+    #[doc(hidden)]
+    fn total(x: &[Self]) -> Self::Sum;
+    /// The largest or smallest of at least one element.
+    #[doc(hidden)]
+    fn extreme(largest: bool, x: &[Self]) -> Self;
+    #[doc(hidden)]
+    fn arg_extreme(largest: bool, x: &[Self]) -> Option<usize>;
     #[doc(hidden)]
     fn sum_axis(x: &[Self], dims: [usize; 3], y: &mut [Self::Sum]);
     #[doc(hidden)]
@@ -147,10 +170,6 @@ macro_rules! numeric_float {
             #[inline]
             fn from_index(i: usize) -> Self {
                 i as $t
-            }
-            #[inline]
-            fn is_nan_value(self) -> bool {
-                self.is_nan()
             }
             #[inline]
             fn arithmetic(op: Arithmetic, a: Operand<'_, Self>, b: Operand<'_, Self>, y: &mut [Self]) {
@@ -180,14 +199,26 @@ macro_rules! numeric_float {
                     _ => elementwise::binary_in_place(op.row(), a, b, Par::current()),
                 }
             }
+            #[inline]
+            fn total(x: &[Self]) -> Self {
+                reduce::sum(x, Par::current())
+            }
+            fn extreme(largest: bool, x: &[Self]) -> Self {
+                if largest { reduce::max(x, Par::current()) } else { reduce::min(x, Par::current()) }
+            }
+            fn arg_extreme(largest: bool, x: &[Self]) -> Option<usize> {
+                if largest { reduce::argmax(x) } else { reduce::argmin(x) }
+            }
             fn sum_axis(x: &[Self], dims: [usize; 3], y: &mut [Self]) {
-                compute::sum_axis(x, dims, y);
+                reduce::sum_axis(x, dims, y, Par::current());
             }
             fn extreme_axis(largest: bool, x: &[Self], dims: [usize; 3], y: &mut [Self]) {
-                compute::extreme_axis(largest, x, dims, y);
+                let f = if largest { reduce::max_axis } else { reduce::min_axis };
+                f(x, dims, y, Par::current());
             }
             fn arg_extreme_axis(largest: bool, x: &[Self], dims: [usize; 3], y: &mut [i64]) {
-                compute::arg_extreme_axis(largest, x, dims, y);
+                let f = if largest { reduce::argmax_axis } else { reduce::argmin_axis };
+                f(x, dims, y, Par::current());
             }
         }
     )* };
@@ -203,10 +234,6 @@ macro_rules! numeric_integer {
             #[inline]
             fn from_index(i: usize) -> Self {
                 i as $t
-            }
-            #[inline]
-            fn is_nan_value(self) -> bool {
-                false
             }
             fn arithmetic(op: Arithmetic, a: Operand<'_, Self>, b: Operand<'_, Self>, y: &mut [Self]) {
                 match op {
@@ -224,15 +251,37 @@ macro_rules! numeric_integer {
                     Arithmetic::Div => update(a, b, $t::wrapping_div),
                 }
             }
+            fn total(x: &[Self]) -> i64 {
+                x.iter().fold(0, |sum, &x| sum.wrapping_add(i64::from(x)))
+            }
+            fn extreme(largest: bool, x: &[Self]) -> Self {
+                let extreme = if largest { x.iter().max() } else { x.iter().min() };
+                extreme.copied().unwrap_or_default()
+            }
+            fn arg_extreme(largest: bool, x: &[Self]) -> Option<usize> {
+                // The first of equal ones: `max_by` would return the last.
+                let first = |(i, x), (j, y)| if if largest { y > x } else { y < x } { (j, y) } else { (i, x) };
+                x.iter().enumerate().reduce(first).map(|(i, _)| i)
+            }
             fn sum_axis(x: &[Self], dims: [usize; 3], y: &mut [i64]) {
                 y.fill(0);
-                compute::fold_axis(x, dims, y, |x| x as i64, |sum: i64, x| sum.wrapping_add(x as i64));
+                fold_axis(x, dims, y, |&x| i64::from(x), |sum, &x| *sum = sum.wrapping_add(i64::from(x)));
             }
             fn extreme_axis(largest: bool, x: &[Self], dims: [usize; 3], y: &mut [Self]) {
-                compute::extreme_axis(largest, x, dims, y);
+                fold_axis(x, dims, y, |&x| x, |best, &x| *best = if largest { x.max(*best) } else { x.min(*best) });
             }
             fn arg_extreme_axis(largest: bool, x: &[Self], dims: [usize; 3], y: &mut [i64]) {
-                compute::arg_extreme_axis(largest, x, dims, y);
+                // The best so far, where it was, and where the fold is.
+                let mut lanes = vec![(0, 0, 0); y.len()];
+                fold_axis(x, dims, &mut lanes, |&x| (x, 0, 0), |(best, place, here), &x| {
+                    *here += 1;
+                    if if largest { x > *best } else { x < *best } {
+                        (*best, *place) = (x, *here);
+                    }
+                });
+                for (y, lane) in y.iter_mut().zip(lanes) {
+                    *y = lane.1;
+                }
             }
         }
     )* };

@@ -3,7 +3,6 @@
 mod arithmetic;
 mod axis;
 mod buffer;
-mod compute;
 mod construct;
 mod copy;
 mod element;
@@ -19,6 +18,7 @@ mod random;
 mod reduce;
 mod shape;
 mod slice;
+mod softmax;
 mod tensor;
 mod view;
 mod walk;
