@@ -41,7 +41,7 @@ pub struct Cli {
     #[arg(long, value_name = "NAME", value_enum, default_value = "sgd", hide_possible_values = true, help = optimizer_help())]
     pub optimizer: Optimizer,
 
-    /// Units of the hidden layers, as 64 or 128,64; none for softmax regression [default: 64]
+    /// Units of the hidden layers, as 64 or 128,64; none for softmax regression [default: 128,64]
     #[arg(long, value_name = "UNITS")]
     pub hidden: Option<Hidden>,
 
@@ -89,7 +89,7 @@ pub struct Hidden(pub Vec<usize>);
 
 impl Default for Hidden {
     fn default() -> Self {
-        Self(vec![64])
+        Self(vec![128, 64])
     }
 }
 
@@ -216,7 +216,7 @@ mod tests {
         );
         assert_eq!(
             (cli.learning_rate(), cli.hidden.unwrap_or_default().0),
-            (0.05, vec![64])
+            (0.05, vec![128, 64])
         );
     }
 
