@@ -192,7 +192,14 @@ mod tests {
     fn config(hidden: &[usize], seed: u64) -> Config {
         let architecture = Architecture { inputs: 64, hidden: hidden.to_vec(), classes: 10 };
         let optimizer = Optimizer::Sgd;
-        Config { architecture, epochs: 30, batch: 32, optimizer, learning_rate: optimizer.default_learning_rate(), seed }
+        Config {
+            architecture,
+            epochs: 30,
+            batch: 32,
+            optimizer,
+            learning_rate: optimizer.default_learning_rate(),
+            seed,
+        }
     }
 
     /// Mean accuracies on the training and the test set after the last epoch, over the seeds.
@@ -221,7 +228,8 @@ mod tests {
         let (_, softmax_regression) = accuracies(|_| in_order(), &[]);
         assert_eq!(train, 1.0);
         assert!(test >= 0.905 && test >= softmax_regression + 0.005, "{test} against {softmax_regression}");
-        let (_, shuffled) = accuracies(|seed| in_order().reshuffled(seed).expect("both parts stay as large"), &[128, 64]);
+        let (_, shuffled) =
+            accuracies(|seed| in_order().reshuffled(seed).expect("both parts stay as large"), &[128, 64]);
         assert!(shuffled >= 0.975, "{shuffled}");
     }
 
@@ -232,7 +240,8 @@ mod tests {
             let mut config = config(&[128, 64], 7);
             config.epochs = 2;
             config.batch = 256;
-            let trained = with_threads(Some(threads), || fit(&train, &test, &config, |_| {})).expect("the digits train");
+            let trained =
+                with_threads(Some(threads), || fit(&train, &test, &config, |_| {})).expect("the digits train");
             trained.first_layer().iter().map(|w| w.to_bits()).collect::<Vec<_>>()
         };
         assert!(weights(1) == weights(2));

@@ -42,13 +42,7 @@ impl<F: Primal> Gradients<F> {
 
     /// The gradient of a number nothing flows back from.
     pub(crate) fn of_a_constant() -> Self {
-        Gradients {
-            scalars: Vec::new(),
-            tensors: Default::default(),
-            inputs: SmallVec::new(),
-            of: None,
-            spare: None,
-        }
+        Gradients { scalars: Vec::new(), tensors: Default::default(), inputs: SmallVec::new(), of: None, spare: None }
     }
 
     /// The derivative with respect to `x`, or `None` for a number that has none here: a constant, a number folded onto
