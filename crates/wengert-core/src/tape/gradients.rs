@@ -223,11 +223,11 @@ impl<F: Primal> fmt::Debug for Gradients<F> {
 
 impl<F: Primal> Drop for Gradients<F> {
     fn drop(&mut self) {
-        if let Some(Ok(mut spare)) = self.spare.as_ref().map(|spare| spare.lock()) {
-            // One is enough for a training loop; a handful covers several gradients alive at a time.
-            if spare.len() < 4 {
-                spare.push(core::mem::take(&mut self.scalars));
-            }
+        // One is enough for a training loop; a handful covers several gradients alive at a time.
+        if let Some(Ok(mut spare)) = self.spare.as_ref().map(|spare| spare.lock())
+            && spare.len() < 4
+        {
+            spare.push(core::mem::take(&mut self.scalars));
         }
     }
 }

@@ -14,7 +14,7 @@ impl<'t, F: TensorFloat> Array<F> for TensorVar<'t, F> {
     fn apply(op: Rule<F>, operands: &[&Self]) -> Result<Self, ShapeError> {
         let numbers = operands.iter().map(|x| x.number()).collect();
         operands[0].tape().record_tensor(op, numbers, Location::caller()).map_err(|error| match error {
-            Error::Shape { source, .. } => source,
+            Error::Shape { source, .. } => *source,
             error => panic!("recording a pullback: {error}"),
         })
     }
