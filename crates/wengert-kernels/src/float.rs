@@ -1,5 +1,6 @@
 //! The two floating-point types everything is built over.
 
+use crate::compiled::Compiled;
 use crate::lane::LaneFloat;
 use crate::matmul::vector::VectorFloat;
 use core::fmt::{Debug, Display};
@@ -9,8 +10,10 @@ use core::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 /// A floating-point number the kernels are compiled for: `f32` or `f64`.
 ///
 /// Sealed: the kernels are written for these two widths.
+#[expect(private_bounds, reason = "seals the trait")]
 pub trait Float:
-    LaneFloat
+    Compiled
+    + LaneFloat
     + VectorFloat
     + Copy
     + Default
