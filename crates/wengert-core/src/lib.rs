@@ -10,6 +10,8 @@
 //!
 //! The elementary functions are rows of one table in `wengert-kernels`; a rule for tensors is one file in `rules`.
 
+#[cfg(doctest)]
+mod compile_fail;
 mod dual;
 mod error;
 mod number;
