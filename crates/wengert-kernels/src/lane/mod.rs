@@ -38,8 +38,8 @@ pub(crate) trait LaneFloat: Sized {
     fn library<O: UnaryRow>(self) -> Self;
     /// A row's derivative from the standard library, at any argument.
     fn library_partial<O: UnaryRow>(self, y: Self) -> Self;
-    /// `e^x`.
-    fn lane_exp<const FMA: bool>(self) -> Self;
+    /// `e^x` for `x <= 0`, zero where it would be within a few binades of the subnormals.
+    fn exp_decay<const FMA: bool>(self) -> Self;
     /// Square root, correctly rounded.
     fn square_root(self) -> Self;
     /// `self * b + c`, in one rounding where that is an instruction.
@@ -198,8 +198,8 @@ macro_rules! lane {
                 O::partial(self, y)
             }
             #[inline(always)]
-            fn lane_exp<const FMA: bool>(self) -> $f {
-                $m::exp::<FMA>(self)
+            fn exp_decay<const FMA: bool>(self) -> $f {
+                $m::exp_decay::<FMA>(self)
             }
             #[inline(always)]
             fn square_root(self) -> $f {
