@@ -1,1 +1,5 @@
 //! One test binary whose modules mirror the rooms of the workspace.
+
+mod elementary;
+mod reference;
+mod ulp;

@@ -7,6 +7,14 @@ use core::fmt::{Debug, Display};
 use core::iter::Sum;
 use core::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
+/// The two numbers every kind of number has.
+pub trait Constants: Sized {
+    /// `0`, constant.
+    const ZERO: Self;
+    /// `1`, constant.
+    const ONE: Self;
+}
+
 /// A floating-point number the kernels are compiled for: `f32` or `f64`.
 ///
 /// Sealed: the kernels are written for these two widths.
@@ -14,6 +22,7 @@ use core::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 pub trait Float:
     Compiled
     + LaneFloat
+    + Constants
     + VectorFloat
     + Copy
     + Default
@@ -34,10 +43,6 @@ pub trait Float:
     + MulAssign
     + Sum
 {
-    /// `0`.
-    const ZERO: Self;
-    /// `1`.
-    const ONE: Self;
     /// A quiet NaN.
     const NAN: Self;
     /// Positive infinity.
@@ -65,9 +70,11 @@ pub trait Float:
 
 macro_rules! float {
     ($($f:ident)*) => { $(
-        impl Float for $f {
+        impl Constants for $f {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
+        }
+        impl Float for $f {
             const NAN: Self = $f::NAN;
             const INFINITY: Self = $f::INFINITY;
             const EPSILON: Self = $f::EPSILON;

@@ -17,6 +17,6 @@ pub mod softmax;
 mod table;
 
 pub use dispatch::{Level, simd_level};
-pub use float::Float;
+pub use float::{Constants, Float};
 pub use par::Par;
 pub use table::{Binary, BinaryFunctions, Elementary, Unary, UnaryFunctions, derivative};

@@ -272,6 +272,9 @@ macro_rules! value_loop {
     (non_negative) => {
         cheap_loop
     };
+    (one_minus_square) => {
+        cheap_loop
+    };
     ($other:ident) => {
         unary_loop
     };
@@ -334,6 +337,9 @@ macro_rules! vjp_loop {
     (non_negative) => {
         cheap_vjp_loop
     };
+    (one_minus_square) => {
+        cheap_vjp_loop
+    };
     ($other:ident) => {
         unary_vjp_loop
     };
@@ -352,6 +358,9 @@ macro_rules! binary_value_loop {
     (powf_ln) => {
         library_binary_loop
     };
+    (powf_less) => {
+        library_binary_loop
+    };
     ($other:ident) => {
         binary_loop
     };
@@ -364,6 +373,9 @@ macro_rules! binary_vjp_loop {
         $library
     };
     (powf_ln, $library:ident, $own:ident) => {
+        $library
+    };
+    (powf_less, $library:ident, $own:ident) => {
         $library
     };
     ($other:ident, $library:ident, $own:ident) => {

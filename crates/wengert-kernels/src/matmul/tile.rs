@@ -7,7 +7,7 @@
 #![expect(unsafe_code, reason = "loads and stores through pointers; the slices were checked by the caller")]
 
 use super::vector::Vector;
-use crate::Float;
+use crate::float::Constants;
 
 /// Where a tile's operands lie. Strides are in elements.
 #[derive(Clone, Copy)]

@@ -1,0 +1,123 @@
+//! What can go wrong on a tape.
+
+use core::panic::Location;
+use wengert_tensor::{Shape, ShapeError};
+
+/// The place in the user's program that an error is about.
+pub type Caller = &'static Location<'static>;
+
+/// Errors of recording and of the sweeps.
+///
+/// Scalar operators cannot return a `Result`: they keep the first error with its caller's line on the tape, and
+/// `try_gradient` returns it.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Two operands were recorded on different tapes.
+    ///
+    /// ```should_panic
+    /// # use wengert_core::Tape;
+    /// let (first, second) = (Tape::<f64>::new(), Tape::<f64>::new());
+    /// let y = first.var(1.0) + second.var(2.0);
+    /// y.gradient(); // panics; record both on one tape, or pass `x.value()`, a plain number
+    /// ```
+    #[error("{caller}: {op}: operands belong to two tapes, tape #{left} and tape #{right}; record both on one tape")]
+    MixedTapes {
+        /// The operation.
+        op: &'static str,
+        /// The left operand's tape, numbered in order of creation.
+        left: u32,
+        /// The right operand's tape.
+        right: u32,
+        /// Where the operation stands.
+        caller: Caller,
+    },
+    /// The tape reached its limit, or the system has no more memory for it.
+    #[error(
+        "tape #{tape} is full: {nodes} nodes and {bytes} bytes recorded, limit {limit} nodes; clear it more often, rewind, or split the computation"
+    )]
+    Full {
+        /// The tape.
+        tape: u32,
+        /// Scalar nodes it holds.
+        nodes: usize,
+        /// Bytes it holds.
+        bytes: usize,
+        /// Scalar nodes it may hold.
+        limit: usize,
+    },
+    /// Operands, axes or indices of a tensor operation do not fit.
+    #[error("{caller}: {source}")]
+    Shape {
+        /// What does not fit. Boxed: errors are rare, results are returned by every operation.
+        source: Box<ShapeError>,
+        /// Where the operation stands.
+        caller: Caller,
+    },
+    /// A gradient without a seed was asked of something that is not one number.
+    #[error("{caller}: gradient of a tensor of shape {shape}: not one number; sum it, or give a seed with vjp")]
+    NotScalar {
+        /// The shape of the output.
+        shape: Shape,
+        /// Where the gradient was asked for.
+        caller: Caller,
+    },
+    /// A seed has another shape than its output.
+    #[error("{caller}: vjp: seed of shape {seed} for an output of shape {output}; they must be equal")]
+    SeedShape {
+        /// The shape of the seed.
+        seed: Shape,
+        /// The shape of the output.
+        output: Shape,
+        /// Where the sweep was asked for.
+        caller: Caller,
+    },
+    /// A gradient that should be recorded passes through scalars.
+    #[error(
+        "{caller}: recorded_gradient: scalars lie between the output and the inputs; keep the program in tensors, or take second derivatives over duals"
+    )]
+    ScalarsBetween {
+        /// Where the gradient was asked for.
+        caller: Caller,
+    },
+    /// Two sets of gradients, or two recordings, do not correspond.
+    #[error("{op}: {left} inputs on one side, {right} on the other; both must come from the same program")]
+    Unlike {
+        /// The operation.
+        op: &'static str,
+        /// Inputs of the left operand.
+        left: usize,
+        /// Inputs of the right operand.
+        right: usize,
+    },
+    /// Two lists of numbers that belong together have different lengths.
+    #[error("{caller}: {op}: {left} numbers on the left, {right} on the right; they must be as many")]
+    Lengths {
+        /// The operation.
+        op: &'static str,
+        /// Length of the left operand.
+        left: usize,
+        /// Length of the right operand.
+        right: usize,
+        /// Where the operation stands.
+        caller: Caller,
+    },
+    /// An operation that needs a number was given none.
+    #[error("{caller}: {op}: of nothing; give it at least one number")]
+    Empty {
+        /// The operation.
+        op: &'static str,
+        /// Where the operation stands.
+        caller: Caller,
+    },
+}
+
+impl Error {
+    /// Panics with this error's text at the caller's line.
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    pub(crate) fn raise(&self) -> ! {
+        panic!("{self}")
+    }
+}

@@ -1,0 +1,191 @@
+//! The numbers of Wengert: what a tape is built over, and what a user's generic function is written over.
+
+use crate::dual::Dual;
+use crate::error::Error;
+use crate::tape::{Handle, Scalar};
+use core::fmt::{Debug, Display};
+use core::iter::{Product, Sum};
+use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
+use wengert_kernels::{Constants, Elementary, Float};
+
+/// A number a tape records values, partials and adjoints in: `f32`, `f64`, and [`Dual`](crate::Dual) over either.
+///
+/// A tape over duals carries tangents through its reverse sweep: that is a Hessian-vector product.
+pub trait Primal:
+    Elementary + Constants + Debug + Display + PartialEq + PartialOrd + AddAssign + Send + Sync + 'static
+{
+    /// The float underneath.
+    type Base: Float + Elementary;
+    /// The tensor half of a tape over this number.
+    type Tensors: TensorSide<Self>;
+
+    /// The value without its tangents.
+    fn base(self) -> Self::Base;
+    /// A constant.
+    fn from_base(value: Self::Base) -> Self;
+    /// Whether the value and every tangent are 0.
+    fn is_zero(self) -> bool;
+    /// Whether the value or a tangent is NaN.
+    fn has_nan(self) -> bool;
+    /// Whether the value and every tangent are finite.
+    fn all_finite(self) -> bool;
+}
+
+/// A product in which zero on either side makes zero, infinities and NaN on the other notwithstanding.
+#[inline(always)]
+pub(crate) fn zero_product<F: Primal>(a: F, b: F) -> F {
+    let product = a * b;
+    if a.is_zero() || b.is_zero() { F::ZERO } else { product }
+}
+
+/// What the scalar half of a tape asks of its tensor half.
+///
+/// Tapes over floats have one ([`tensor::Nodes`](crate::tensor)); a tape over duals has none, `()`.
+pub trait TensorSide<F: Primal>: Default {
+    /// The adjoints of tensors during a sweep, and of inputs and retained tensors after it.
+    type Adjoints: Default + Debug;
+    /// Where a sweep may start from, beside scalars.
+    type Seed;
+
+    /// Tensor nodes recorded.
+    fn count(&self) -> usize;
+    /// Forgets all tensor nodes from number `len` on.
+    fn truncate(&self, len: usize);
+    /// Makes ready for a sweep: no tensor has an adjoint.
+    fn start(&self, tensors: &mut Self::Adjoints);
+    /// Adds a seed to the adjoint of tensor `number`.
+    fn seed(&self, tensors: &mut Self::Adjoints, number: u32, seed: &Self::Seed);
+    /// Passes the cotangent of op `number` on to its operands, tensors and scalars. `CAREFUL` multiplies zeros with care.
+    fn pull<const CAREFUL: bool>(&self, number: u32, scalars: &mut [F], tensors: &mut Self::Adjoints);
+    /// Whether a NaN reached an input or a retained tensor.
+    fn has_nan(&self, tensors: &Self::Adjoints) -> bool;
+    /// Gives back what no one can ask for.
+    fn finish(&self, tensors: &mut Self::Adjoints);
+    /// Adds the adjoints of the inputs of another recording of the same program, in order.
+    ///
+    /// # Errors
+    /// [`Error::Unlike`] if they do not correspond; `sum` is unchanged then.
+    fn add_adjoints(sum: &mut Self::Adjoints, other: &Self::Adjoints) -> Result<(), Error>;
+    /// Multiplies the adjoints by a number.
+    fn scale_adjoints(tensors: &mut Self::Adjoints, factor: F);
+    /// The Euclidean norm of the inputs' adjoints.
+    fn norm_of_adjoints(tensors: &Self::Adjoints) -> F;
+}
+
+impl<F: Primal> TensorSide<F> for () {
+    type Adjoints = ();
+    type Seed = ();
+
+    fn count(&self) -> usize {
+        0
+    }
+    fn truncate(&self, _len: usize) {}
+    fn start(&self, (): &mut ()) {}
+    fn seed(&self, (): &mut (), _number: u32, (): &()) {}
+    fn pull<const CAREFUL: bool>(&self, _number: u32, _scalars: &mut [F], (): &mut ()) {}
+    fn has_nan(&self, (): &()) -> bool {
+        false
+    }
+    fn finish(&self, (): &mut ()) {}
+    fn add_adjoints((): &mut (), (): &()) -> Result<(), Error> {
+        Ok(())
+    }
+    fn scale_adjoints((): &mut (), _factor: F) {}
+    fn norm_of_adjoints((): &()) -> F {
+        F::ZERO
+    }
+}
+
+macro_rules! primal_float {
+    ($($f:ident)*) => { $(
+        impl Primal for $f {
+            type Base = $f;
+            type Tensors = crate::tensor::Nodes<$f>;
+
+            #[inline(always)]
+            fn base(self) -> $f {
+                self
+            }
+            #[inline(always)]
+            fn from_base(value: $f) -> $f {
+                value
+            }
+            #[inline(always)]
+            fn is_zero(self) -> bool {
+                self == 0.0
+            }
+            #[inline(always)]
+            fn has_nan(self) -> bool {
+                self.is_nan()
+            }
+            #[inline(always)]
+            fn all_finite(self) -> bool {
+                self.is_finite()
+            }
+        }
+    )* };
+}
+primal_float!(f32 f64);
+
+/// What a user's generic function is written over: plain floats, duals and variables alike.
+///
+/// `B` is the type of literals: `Number` alone means constants are `f64`; for single precision write `Number<f32>`. Write a
+/// constant on the right of an operator (`x * 100.0`), or through `T::from(100.0)`: the mirrored bound cannot be implied.
+///
+/// # Examples
+/// ```
+/// use wengert_core::prelude::*;
+///
+/// fn rosenbrock<T: Number>(x: &[T]) -> T {
+///     (x[0] - 1.0).square() + (x[1] - x[0] * x[0]).square() * 100.0
+/// }
+/// assert_eq!(rosenbrock(&[1.5, -0.5]), 756.5);
+/// let (value, gradient) = value_and_grad(|x| rosenbrock(x), &[1.5, -0.5]);
+/// assert_eq!((value, gradient), (756.5, vec![1651.0, -550.0]));
+/// ```
+pub trait Number<B = f64>:
+    Elementary
+    + Debug
+    + Display
+    + PartialEq
+    + PartialOrd
+    + From<B>
+    + Neg<Output = Self>
+    + Add<B, Output = Self>
+    + Sub<B, Output = Self>
+    + Mul<B, Output = Self>
+    + Div<B, Output = Self>
+    + AddAssign
+    + SubAssign
+    + MulAssign
+    + DivAssign
+    + Sum
+    + Product
+{
+    /// The value as a plain float: to print, or to branch on. No derivative passes through it.
+    fn value(self) -> B;
+}
+
+macro_rules! number {
+    ($($B:ident)*) => { $(
+        impl Number<$B> for $B {
+            #[inline(always)]
+            fn value(self) -> $B {
+                self
+            }
+        }
+        impl<R: Primal<Base = $B>, const N: usize> Number<$B> for Dual<R, N> {
+            #[inline(always)]
+            fn value(self) -> $B {
+                self.base()
+            }
+        }
+        impl<F: Primal<Base = $B>, H: Handle<F>> Number<$B> for Scalar<F, H> {
+            #[inline(always)]
+            fn value(self) -> $B {
+                self.primal().base()
+            }
+        }
+    )* };
+}
+number!(f32 f64);

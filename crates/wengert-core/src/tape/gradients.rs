@@ -1,0 +1,233 @@
+//! What a reverse sweep returns.
+
+use super::scalar::Var;
+use super::{Spare, Tape};
+use crate::error::Error;
+use crate::number::{Primal, TensorSide};
+use core::fmt;
+use core::ops::Index;
+use smallvec::SmallVec;
+
+/// The adjoints of one reverse sweep: owned, so they outlive [`Tape::clear`].
+///
+/// `g[x]` is the derivative of the output with respect to `x`: a number for a scalar, a tensor for a tensor. An input the
+/// output does not depend on has derivative 0.
+///
+/// # Examples
+/// ```
+/// # use wengert_core::prelude::*;
+/// let tape = Tape::new();
+/// let x = tape.vars(&[3.0, 4.0]);
+/// let g = norm2(&x).gradient();
+/// assert_eq!((g[x[0]], g.wrt(&x)), (0.6, vec![0.6, 0.8]));
+/// ```
+pub struct Gradients<F: Primal = f64> {
+    scalars: Vec<F>,
+    pub(crate) tensors: <F::Tensors as TensorSide<F>>::Adjoints,
+    inputs: SmallVec<[(u32, u32); 2]>,
+    /// Tape and recording the adjoints are of; none for the gradient of a constant.
+    of: Option<(u32, u32)>,
+    spare: Option<Spare<F>>,
+}
+
+impl<F: Primal> Gradients<F> {
+    pub(crate) fn new(
+        tape: &Tape<F>,
+        scalars: Vec<F>,
+        tensors: <F::Tensors as TensorSide<F>>::Adjoints,
+        inputs: SmallVec<[(u32, u32); 2]>,
+    ) -> Self {
+        Gradients { scalars, tensors, inputs, of: Some((tape.number(), tape.generation())), spare: Some(tape.spare()) }
+    }
+
+    /// The gradient of a number nothing flows back from.
+    pub(crate) fn of_a_constant() -> Self {
+        Gradients { scalars: Vec::new(), tensors: Default::default(), inputs: SmallVec::new(), of: None, spare: None }
+    }
+
+    /// The derivative with respect to `x`, or `None` for a number that has none here: a constant, a number folded onto
+    /// another node, one recorded after the sweep or on another recording.
+    pub fn get(&self, x: Var<'_, F>) -> Option<F> {
+        self.find(x).ok().copied()
+    }
+
+    /// The derivatives with respect to several variables, in their order.
+    ///
+    /// # Panics
+    /// As indexing, for a number that has no adjoint here.
+    #[track_caller]
+    pub fn wrt<X: Wrt<F>>(&self, x: X) -> X::Adjoints {
+        x.adjoints(self)
+    }
+
+    /// Adds the gradients of another sweep over the same program, input by input, in recording order: the sum over the
+    /// parts of a batch.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_add`](Self::try_add) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let (mut tape, mut total) = (Tape::new(), None::<Gradients>);
+    /// for item in [1.0, 2.0, 3.0] {
+    ///     let g = (tape.var(5.0) * item).square().gradient();
+    ///     tape.clear();
+    ///     match &mut total {
+    ///         Some(total) => total.add(&g),
+    ///         None => total = Some(g),
+    ///     }
+    /// }
+    /// assert_eq!(total.unwrap().norm(), 10.0 * 14.0);
+    /// ```
+    #[track_caller]
+    pub fn add(&mut self, other: &Self) {
+        self.try_add(other).unwrap_or_else(|error| error.raise());
+    }
+
+    /// [`add`](Self::add), returning what does not correspond; nothing is changed then.
+    ///
+    /// # Errors
+    /// [`Error::Unlike`] if the numbers of inputs or the shapes of tensors differ.
+    pub fn try_add(&mut self, other: &Self) -> Result<(), Error> {
+        let (left, right) = (self.scalar_inputs().count(), other.scalar_inputs().count());
+        if left != right {
+            return Err(Error::Unlike { op: "add gradients", left, right });
+        }
+        F::Tensors::add_adjoints(&mut self.tensors, &other.tensors)?;
+        for (sum, x_bar) in self.scalar_inputs_mut().zip(other.scalar_inputs()) {
+            *sum += *x_bar;
+        }
+        Ok(())
+    }
+
+    /// Multiplies every derivative by `factor`.
+    pub fn scale(&mut self, factor: F) {
+        for x_bar in self.scalar_inputs_mut() {
+            *x_bar = *x_bar * factor;
+        }
+        F::Tensors::scale_adjoints(&mut self.tensors, factor);
+    }
+
+    /// The Euclidean norm of all derivatives with respect to inputs, scalars and tensors together.
+    pub fn norm(&self) -> F {
+        self.scalar_inputs().fold(F::Tensors::norm_of_adjoints(&self.tensors), |norm, x_bar| norm.hypot(*x_bar))
+    }
+
+    /// Scales the gradient down to the norm `limit` if it is longer; returns the norm it had.
+    ///
+    /// Source: R. Pascanu, T. Mikolov, Y. Bengio, "On the difficulty of training recurrent neural networks", 2013,
+    /// algorithm 1.
+    pub fn clip(&mut self, limit: F) -> F {
+        let norm = self.norm();
+        if norm > limit {
+            self.scale(limit / norm);
+        }
+        norm
+    }
+
+    fn find(&self, x: Var<'_, F>) -> Result<&F, &'static str> {
+        let of = x.handle().tape().map(|tape| (tape.number(), tape.generation()));
+        if x.is_constant() {
+            return Err("the gradient was asked for a constant; make it an input with tape.var");
+        }
+        if self.of.is_some() && of != self.of {
+            return Err("the gradient is of another recording than the variable");
+        }
+        if !x.is_node() {
+            return Err("not an input: call y.retain() first, and use what it returns");
+        }
+        self.scalars.get(x.pending().1 as usize).ok_or("the variable was recorded after the sweep")
+    }
+
+    pub(crate) fn is_of(&self, tape: &Tape<F>) -> bool {
+        self.of == Some((tape.number(), tape.generation()))
+    }
+
+    /// The adjoints of the scalar inputs, in recording order.
+    pub(crate) fn scalar_inputs(&self) -> impl Iterator<Item = &F> {
+        self.inputs.iter().flat_map(|&(start, end)| &self.scalars[start as usize..end as usize])
+    }
+
+    pub(crate) fn scalar_inputs_mut(&mut self) -> impl Iterator<Item = &mut F> {
+        let mut rest = &mut self.scalars[..];
+        let mut at = 0;
+        self.inputs.iter().flat_map(move |&(start, end)| {
+            let (_, tail) = core::mem::take(&mut rest).split_at_mut(start as usize - at);
+            let (range, tail) = tail.split_at_mut((end - start) as usize);
+            rest = tail;
+            at = end as usize;
+            range
+        })
+    }
+}
+
+/// What [`Gradients::wrt`] takes: scalars or tensors, several at a time.
+pub trait Wrt<F: Primal> {
+    /// Their adjoints.
+    type Adjoints;
+    /// Looks them up.
+    #[track_caller]
+    fn adjoints(self, gradients: &Gradients<F>) -> Self::Adjoints;
+}
+impl<F: Primal> Wrt<F> for &[Var<'_, F>] {
+    type Adjoints = Vec<F>;
+    #[track_caller]
+    fn adjoints(self, gradients: &Gradients<F>) -> Vec<F> {
+        let mut adjoints = vec![F::ZERO; self.len()];
+        for (adjoint, &x) in adjoints.iter_mut().zip(self) {
+            *adjoint = gradients[x];
+        }
+        adjoints
+    }
+}
+impl<F: Primal> Wrt<F> for &Vec<Var<'_, F>> {
+    type Adjoints = Vec<F>;
+    #[track_caller]
+    fn adjoints(self, gradients: &Gradients<F>) -> Vec<F> {
+        gradients.wrt(&self[..])
+    }
+}
+impl<F: Primal, const N: usize> Wrt<F> for [Var<'_, F>; N] {
+    type Adjoints = [F; N];
+    #[track_caller]
+    fn adjoints(self, gradients: &Gradients<F>) -> [F; N] {
+        let mut adjoints = [F::ZERO; N];
+        for (adjoint, x) in adjoints.iter_mut().zip(self) {
+            *adjoint = gradients[x];
+        }
+        adjoints
+    }
+}
+
+impl<F: Primal> Index<Var<'_, F>> for Gradients<F> {
+    type Output = F;
+    /// The derivative with respect to `x`.
+    ///
+    /// # Panics
+    /// If `x` is a constant, is folded onto another node (call [`Var::retain`] first), or is not of this recording.
+    #[track_caller]
+    fn index(&self, x: Var<'_, F>) -> &F {
+        self.find(x).unwrap_or_else(|reason| panic!("{reason}"))
+    }
+}
+
+impl<F: Primal> fmt::Debug for Gradients<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gradients")
+            .field("scalars", &self.scalar_inputs().collect::<Vec<_>>())
+            .field("tensors", &self.tensors)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<F: Primal> Drop for Gradients<F> {
+    fn drop(&mut self) {
+        // One is enough for a training loop; a handful covers several gradients alive at a time.
+        if let Some(Ok(mut spare)) = self.spare.as_ref().map(|spare| spare.lock())
+            && spare.len() < 4
+        {
+            spare.push(core::mem::take(&mut self.scalars));
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Second derivatives: reverse mode over duals.
+
+use super::ScalarFn;
+use crate::dual::Dual;
+use crate::error::Error;
+use crate::tape::{Gradients, Tape, Var};
+use core::panic::Location;
+use wengert_tensor::Tensor;
+
+/// The Hessian of `f` at `x` times `v`, in about 1.7 times the cost of a gradient: the tangent of the reverse sweep.
+///
+/// Source: B. A. Pearlmutter, "Fast exact multiplication by the Hessian", 1994.
+///
+/// # Panics
+/// With the text of the error that [`try_hvp`] returns.
+///
+/// # Examples
+/// ```
+/// use wengert_core::prelude::*;
+///
+/// fn f<T: Number>(x: &[T]) -> T {
+///     x[0] * x[0] * x[1]
+/// }
+/// assert_eq!(hvp(&function!(f), &[3.0, 5.0], &[1.0, 10.0]), [70.0, 6.0]);
+/// ```
+#[track_caller]
+pub fn hvp(f: &impl ScalarFn, x: &[f64], v: &[f64]) -> Vec<f64> {
+    try_hvp(f, x, v).unwrap_or_else(|error| error.raise())
+}
+
+/// [`hvp`], returning what went wrong.
+///
+/// # Errors
+/// [`Error::Lengths`] if `x` and `v` have different lengths; otherwise as [`Var::try_gradient`].
+#[track_caller]
+pub fn try_hvp(f: &impl ScalarFn, x: &[f64], v: &[f64]) -> Result<Vec<f64>, Error> {
+    if x.len() != v.len() {
+        return Err(Error::Lengths { op: "hvp", left: x.len(), right: v.len(), caller: Location::caller() });
+    }
+    let tape = Tape::new();
+    let moving = |k: usize| Dual { value: x[k], tangents: [v[k]] };
+    let inputs: Vec<Var<'_, Dual<f64, 1>>> = (0..x.len()).map(|k| tape.var(moving(k))).collect();
+    let gradients = f.call(&inputs).try_gradient()?;
+    Ok(inputs.iter().map(|&x| tangents(&gradients, x)[0]).collect())
+}
+
+/// The Hessian of `f` at `x`, `H[i, j] = d2f/dx_i dx_j`: four columns per sweep over duals.
+///
+/// # Panics
+/// With the text of the error that [`try_hessian`] returns.
+///
+/// # Examples
+/// ```
+/// use wengert_core::prelude::*;
+///
+/// fn f<T: Number>(x: &[T]) -> T {
+///     x[0] * x[0] * x[1]
+/// }
+/// assert_eq!(hessian(&function!(f), &[3.0, 5.0]).to_vec(), [10.0, 6.0, 6.0, 0.0]);
+/// ```
+#[track_caller]
+pub fn hessian(f: &impl ScalarFn, x: &[f64]) -> Tensor<f64> {
+    try_hessian(f, x).unwrap_or_else(|error| error.raise())
+}
+
+/// [`hessian`], returning what went wrong.
+///
+/// # Errors
+/// As [`Var::try_gradient`].
+pub fn try_hessian(f: &impl ScalarFn, x: &[f64]) -> Result<Tensor<f64>, Error> {
+    const LANES: usize = 4;
+    let n = x.len();
+    let mut hessian = vec![0.0; n * n];
+    let mut tape = Tape::new();
+    for first in (0..n).step_by(LANES) {
+        let moving = |k: usize| {
+            let direction = |lane: usize| if first + lane == k { 1.0 } else { 0.0 };
+            Dual { value: x[k], tangents: core::array::from_fn(direction) }
+        };
+        let inputs: Vec<Var<'_, Dual<f64, LANES>>> = (0..n).map(|k| tape.var(moving(k))).collect();
+        let gradients = f.call(&inputs).try_gradient()?;
+        for (k, &input) in inputs.iter().enumerate() {
+            let row = tangents(&gradients, input);
+            let columns = (n - first).min(LANES);
+            hessian[k * n + first..][..columns].copy_from_slice(&row[..columns]);
+        }
+        drop(inputs);
+        tape.clear();
+    }
+    Ok(Tensor::from_vec([n, n], hessian))
+}
+
+/// The tangents of the adjoint of `x`; zeros if the function does not depend on any input.
+fn tangents<const N: usize>(gradients: &Gradients<Dual<f64, N>>, x: Var<'_, Dual<f64, N>>) -> [f64; N] {
+    gradients.get(x).map_or([0.0; N], |x_bar| x_bar.tangents)
+}

@@ -1,0 +1,234 @@
+//! Where the elements of a tensor lie: shape, strides, offset. Arithmetic on numbers only, no storage.
+
+use core::fmt;
+use core::ops::Deref;
+
+use smallvec::SmallVec;
+
+use crate::error::ShapeError;
+use crate::shape::{INLINE, Shape};
+
+/// How far apart, in elements, neighbours along each axis lie. Negative along a flipped axis, 0 along a repeated one.
+#[derive(PartialEq, Eq, Default)]
+pub struct Strides(SmallVec<[isize; INLINE]>);
+
+impl Strides {
+    const EMPTY: Strides = Strides(SmallVec::new_const());
+
+    /// Row-major: the last axis is contiguous.
+    pub(crate) fn row_major(shape: &[usize]) -> Self {
+        let mut strides: SmallVec<[isize; INLINE]> = SmallVec::from_elem(0, shape.len());
+        let mut stride = 1isize;
+        for (s, &dim) in strides.iter_mut().zip(shape).rev() {
+            *s = stride;
+            // Wraps only when another dimension is 0, and then nothing is ever addressed.
+            stride = stride.wrapping_mul(dim as isize);
+        }
+        Strides(strides)
+    }
+
+    pub(crate) fn insert(&mut self, axis: usize, stride: isize) {
+        self.0.insert(axis, stride);
+    }
+
+    pub(crate) fn remove(&mut self, axis: usize) -> isize {
+        self.0.remove(axis)
+    }
+
+    pub(crate) fn as_mut(&mut self) -> &mut [isize] {
+        &mut self.0
+    }
+}
+
+impl Clone for Strides {
+    #[inline]
+    fn clone(&self) -> Self {
+        // Nearly all tensors are dense and have none.
+        if self.0.is_empty() { Strides::EMPTY } else { Strides(SmallVec::from_slice(&self.0)) }
+    }
+}
+
+impl Deref for Strides {
+    type Target = [isize];
+
+    #[inline]
+    fn deref(&self) -> &[isize] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Strides {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+impl FromIterator<isize> for Strides {
+    fn from_iter<I: IntoIterator<Item = isize>>(strides: I) -> Self {
+        Strides(strides.into_iter().collect())
+    }
+}
+
+/// Shape, strides and offset of a tensor in its buffer.
+///
+/// A dense layout (row-major without gaps) stores no strides, so that the question asked most often, whether the elements
+/// are a slice, is one comparison, and the layouts met most often are cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    shape: Shape,
+    /// Empty if dense.
+    strides: Strides,
+    offset: usize,
+}
+
+impl Layout {
+    /// Row-major from the buffer's start.
+    #[inline(always)]
+    pub(crate) fn dense(shape: Shape) -> Self {
+        Layout { shape, strides: Strides::EMPTY, offset: 0 }
+    }
+
+    /// The layout of these parts; drops the strides if they are those of a dense layout.
+    pub(crate) fn new(shape: Shape, strides: Strides, offset: usize) -> Self {
+        debug_assert_eq!(shape.rank(), strides.len());
+        let mut expected = 1isize;
+        for (&dim, &stride) in shape.iter().zip(strides.iter()).rev() {
+            match dim {
+                // Nothing to address: any strides will do, and so will any offset that stays in the buffer.
+                0 => return Layout::dense(shape),
+                // Never stepped along.
+                1 => {}
+                _ if stride != expected => {
+                    return if shape.contains(&0) { Layout::dense(shape) } else { Layout { shape, strides, offset } };
+                }
+                _ => expected *= dim as isize,
+            }
+        }
+        Layout { shape, strides: Strides::EMPTY, offset }
+    }
+
+    #[inline(always)]
+    pub(crate) fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    #[inline(always)]
+    pub(crate) fn into_shape(self) -> Shape {
+        self.shape
+    }
+
+    #[inline(always)]
+    pub(crate) fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// Whether the elements are a slice of the buffer, in order.
+    #[inline(always)]
+    pub(crate) fn is_dense(&self) -> bool {
+        // A layout without axes is one element, and dense.
+        self.strides.is_empty()
+    }
+
+    /// The number of elements; known not to overflow.
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        self.shape.product()
+    }
+
+    /// The strides, also of a dense layout.
+    pub(crate) fn strides(&self) -> Strides {
+        if self.is_dense() { Strides::row_major(&self.shape) } else { self.strides.clone() }
+    }
+
+    /// The same elements under another shape of as many elements; `None` when the strides do not allow it.
+    ///
+    /// Axes that lie behind one another without a gap are taken as one; the new shape has to cut each of these groups
+    /// into whole axes.
+    pub(crate) fn reshaped(&self, shape: &Shape) -> Option<Layout> {
+        debug_assert_eq!(self.len(), shape.size());
+        if self.is_dense() {
+            return Some(Layout { shape: shape.clone(), strides: Strides::EMPTY, offset: self.offset });
+        }
+        // Groups as (entries, stride of the innermost axis), outermost first.
+        let mut groups: SmallVec<[(usize, isize); INLINE]> = SmallVec::new();
+        for (&dim, &stride) in self.shape.iter().zip(self.strides.iter()) {
+            match groups.last_mut() {
+                _ if dim == 1 => {}
+                Some(group) if group.1 == stride * dim as isize => *group = (group.0 * dim, stride),
+                _ => groups.push((dim, stride)),
+            }
+        }
+        let mut strides: SmallVec<[isize; INLINE]> = SmallVec::from_elem(0, shape.rank());
+        let mut left = (1, 0);
+        for (s, &dim) in strides.iter_mut().zip(shape.iter()).rev() {
+            if dim == 1 {
+                continue;
+            }
+            if left.0 == 1 {
+                left = groups.pop()?;
+            }
+            if !left.0.is_multiple_of(dim) {
+                return None;
+            }
+            *s = left.1;
+            left = (left.0 / dim, left.1 * dim as isize);
+        }
+        Some(Layout::new(shape.clone(), Strides(strides), self.offset))
+    }
+
+    /// The strides that repeat this layout's elements to shape `to`: 0 along every axis that is repeated.
+    pub(crate) fn strides_over(&self, op: &'static str, to: &Shape) -> Result<Strides, ShapeError> {
+        let refused = || ShapeError::BroadcastTo { op, from: self.shape.clone(), to: to.clone() };
+        let lead = to.rank().checked_sub(self.shape.rank()).ok_or_else(refused)?;
+        let own = self.strides();
+        let mut strides: SmallVec<[isize; INLINE]> = SmallVec::from_elem(0, to.rank());
+        for (axis, (&dim, &stride)) in self.shape.iter().zip(own.iter()).enumerate() {
+            match (dim, to[lead + axis]) {
+                (1, _) => {}
+                (a, b) if a == b => strides[lead + axis] = stride,
+                _ => return Err(refused()),
+            }
+        }
+        Ok(Strides(strides))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(shape: &[usize], strides: &[isize]) -> Layout {
+        Layout::new(shape.into(), strides.iter().copied().collect(), 0)
+    }
+
+    #[test]
+    fn dense_layouts_are_recognised() {
+        for (shape, strides) in [
+            (&[2, 3][..], &[3, 1][..]),
+            (&[1, 3], &[77, 1]), // an axis of one entry is never stepped along
+            (&[2, 1, 3], &[3, -5, 1]),
+            (&[0, 3], &[7, 7]), // nothing to address
+            (&[3, 0], &[7, 7]),
+            (&[], &[]),
+        ] {
+            assert!(layout(shape, strides).is_dense(), "{shape:?} {strides:?}");
+        }
+        for (shape, strides) in [(&[2, 3][..], &[1, 2][..]), (&[2, 3], &[0, 1]), (&[3], &[-1]), (&[3], &[2])] {
+            assert!(!layout(shape, strides).is_dense(), "{shape:?} {strides:?}");
+        }
+    }
+
+    #[test]
+    fn reshapes_without_a_copy_are_found() {
+        // Every second row of [8, 6]: rows can be cut, not joined.
+        let rows = layout(&[4, 6], &[12, 1]);
+        assert_eq!(rows.reshaped(&[2, 2, 3, 2].into()).unwrap().strides[..], [24, 12, 2, 1]);
+        assert!(rows.reshaped(&[24].into()).is_none());
+        assert!(rows.reshaped(&[8, 3].into()).is_none());
+        // A transposed matrix.
+        assert!(layout(&[3, 2], &[1, 3]).reshaped(&[6].into()).is_none());
+        assert!(layout(&[3, 2], &[1, 3]).reshaped(&[3, 1, 2].into()).is_some());
+        // A number repeated.
+        assert_eq!(layout(&[2, 3], &[0, 0]).reshaped(&[6].into()).unwrap().strides[..], [0]);
+    }
+}
