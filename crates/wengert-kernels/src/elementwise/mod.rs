@@ -176,7 +176,7 @@ fn library_vjp_loop<F: Float, O: UnaryRow>(_: Level, row: O, x: &[F], y: &[F], y
 }
 fn library_binary_loop<F: Float, O: BinaryRow>(_: Level, _row: O, a: &[F], b: &[F], y: &mut [F]) {
     for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
-        *y = F::of_lane::<false>(O::value(a.lane(), b.lane()));
+        *y = a.library_binary::<O>(b);
     }
 }
 fn library_left_vjp_loop<F: Float, O: BinaryRow>(
@@ -189,7 +189,7 @@ fn library_left_vjp_loop<F: Float, O: BinaryRow>(
     a_bar: &mut [F],
 ) {
     for ((((a_bar, &a), &b), &y), &y_bar) in a_bar.iter_mut().zip(a).zip(b).zip(y).zip(y_bar) {
-        *a_bar = pull_back(y_bar, F::of_lane::<false>(O::partials(a.lane(), b.lane(), y.lane()).0));
+        *a_bar = pull_back(y_bar, a.library_partials::<O>(b, y).0);
     }
 }
 fn library_right_vjp_loop<F: Float, O: BinaryRow>(
@@ -202,7 +202,7 @@ fn library_right_vjp_loop<F: Float, O: BinaryRow>(
     b_bar: &mut [F],
 ) {
     for ((((b_bar, &a), &b), &y), &y_bar) in b_bar.iter_mut().zip(a).zip(b).zip(y).zip(y_bar) {
-        *b_bar = pull_back(y_bar, F::of_lane::<false>(O::partials(a.lane(), b.lane(), y.lane()).1));
+        *b_bar = pull_back(y_bar, a.library_partials::<O>(b, y).1);
     }
 }
 
@@ -621,6 +621,7 @@ pub fn binary_in_place<F: Float>(op: Binary, a: &mut [F], b: Operand<'_, F>, par
 ///
 /// # Panics
 /// When a slice differs from `y_bar` in length.
+#[expect(clippy::too_many_arguments, reason = "two operands, a result, and the cotangent of each")]
 pub fn binary_vjp<F: Float>(
     op: Binary,
     a: Operand<'_, F>,
@@ -642,12 +643,12 @@ pub fn binary_vjp<F: Float>(
     assert_eq!(y.len(), len, "result and cotangent must have one length");
     if let Some(a_bar) = &mut a_bar {
         par_pull_back(a, b, y, y_bar, a_bar, par, |a, b, y, y_bar, bar| {
-            F::left_vjp_at(simd_level(), op, a, b, y, y_bar, bar)
+            F::left_vjp_at(simd_level(), op, a, b, y, y_bar, bar);
         });
     }
     if let Some(b_bar) = &mut b_bar {
         par_pull_back(a, b, y, y_bar, b_bar, par, |a, b, y, y_bar, bar| {
-            F::right_vjp_at(simd_level(), op, a, b, y, y_bar, bar)
+            F::right_vjp_at(simd_level(), op, a, b, y, y_bar, bar);
         });
     }
 }

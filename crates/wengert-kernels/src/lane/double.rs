@@ -3,6 +3,8 @@
 //! Polynomials named "FDLIBM" are those of Sun's Freely Distributable LIBM 5.3 (1993, `e_log.c`, `k_sin.c`, `k_cos.c`,
 //! `e_rem_pio2.c`). The others come from the Remez algorithm in 90-digit arithmetic, with the error that is stated.
 
+#![expect(clippy::excessive_precision, reason = "constants with the digits their sources print")]
+
 use core::f64::consts::{FRAC_2_PI, LOG2_E, SQRT_2};
 
 /// `1.5 * 2^52`: adding and subtracting it rounds to the nearest integer, and the sum holds that integer in its low bits.

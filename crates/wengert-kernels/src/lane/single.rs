@@ -3,6 +3,8 @@
 //! Polynomials named "Cephes" are those of S. Moshier's Cephes library (single precision, 1992). The others come from the
 //! Remez algorithm in 90-digit arithmetic, with the error that is stated, then rounded to `f32`.
 
+#![expect(clippy::excessive_precision, reason = "constants with the digits their sources print")]
+
 use core::f32::consts::{LOG2_E, SQRT_2};
 
 /// `1.5 * 2^23`: adding and subtracting it rounds to the nearest integer, and the sum holds that integer in its low bits.
