@@ -15,7 +15,6 @@ use crate::{Binary, Unary};
 macro_rules! compiled {
     ($( fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $out:ty)? = $generic:path; )*) => {
         /// The loops of this crate for one float. Private, so that it seals [`Float`](crate::Float).
-        #[expect(clippy::too_many_arguments, reason = "operands of loops")]
         pub(crate) trait Compiled: Sized {
             $( #[doc = concat!("`", stringify!($generic), "`")] fn $name($($arg: $ty),*) $(-> $out)?; )*
         }

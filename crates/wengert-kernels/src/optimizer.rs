@@ -130,7 +130,7 @@ fn sgd_at<F: Float>(
         (s.momentum, F::ONE - s.dampening)
     };
     par.for_each(pieces.zip(velocity.chunks_mut(PIECE)), |((p, g), v)| {
-        F::sgd_momentum_at(level, s, keep, take, g, v, p)
+        F::sgd_momentum_at(level, s, keep, take, g, v, p);
     });
 }
 

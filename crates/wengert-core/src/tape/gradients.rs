@@ -28,6 +28,8 @@ pub struct Gradients<F: Primal = f64> {
     /// Tape and recording the adjoints are of; none for the gradient of a constant.
     of: Option<Recording>,
     spare: Option<Spare<F>>,
+    /// What indexing refers to for an output that depends on nothing.
+    zero: F,
 }
 
 impl<F: Primal> Gradients<F> {
@@ -37,12 +39,20 @@ impl<F: Primal> Gradients<F> {
         tensors: <F::Tensors as TensorSide<F>>::Adjoints,
         inputs: SmallVec<[(u32, u32); 2]>,
     ) -> Self {
-        Gradients { scalars, tensors, inputs, of: Some(tape.recording()), spare: Some(tape.spare()) }
+        let (of, spare) = (Some(tape.recording()), Some(tape.spare()));
+        Gradients { scalars, tensors, inputs, of, spare, zero: F::ZERO }
     }
 
     /// The gradient of a number nothing flows back from.
     pub(crate) fn of_a_constant() -> Self {
-        Gradients { scalars: Vec::new(), tensors: Default::default(), inputs: SmallVec::new(), of: None, spare: None }
+        Gradients {
+            scalars: Vec::new(),
+            tensors: Default::default(),
+            inputs: SmallVec::new(),
+            of: None,
+            spare: None,
+            zero: F::ZERO,
+        }
     }
 
     /// The derivative with respect to `x`, or `None` for a number that has none here: a constant, a number folded onto
@@ -131,7 +141,7 @@ impl<F: Primal> Gradients<F> {
             return Err("the gradient was asked for a constant; make it an input with tape.var");
         };
         // A constant depends on nothing.
-        let Some(of) = self.of else { return Ok(const { &F::ZERO }) };
+        let Some(of) = self.of else { return Ok(&self.zero) };
         if !tape.keeps_node(of, x.pending().1) {
             return Err("the gradient is of another recording than the variable");
         }

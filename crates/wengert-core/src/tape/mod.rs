@@ -7,8 +7,8 @@
 pub(crate) mod arena;
 mod gradients;
 mod nary;
-mod rewinds;
 pub(crate) mod node;
+mod rewinds;
 mod scalar;
 pub(crate) mod sweep;
 

@@ -296,7 +296,9 @@ impl<F: TensorFloat, const N: usize> Wrt<F> for [TensorVar<'_, F>; N] {
         self.map(|x| {
             // A closure cannot pass the caller's line on: look before indexing.
             match gradients.tensors.slot(x.number) {
-                Some(Slot::Flowed(_) | Slot::Unconnected(_)) if gradients.knows(x.tape, x.number) => gradients[x].clone(),
+                Some(Slot::Flowed(_) | Slot::Unconnected(_)) if gradients.knows(x.tape, x.number) => {
+                    gradients[x].clone()
+                }
                 _ => panic!("{caller}: not an input of this sweep: call y.retain() first, and use what it returns"),
             }
         })

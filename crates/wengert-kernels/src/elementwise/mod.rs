@@ -80,8 +80,8 @@ fn library_vjp<F: Float, O: UnaryRow>(_row: O, x: &[F], y: &[F], y_bar: &[F], x_
 }
 
 kernel! {
-    /// `y = op(x)` for a multiple of [`PADDED`] elements, knowing which the compiler leaves no scalar rest.
-    fn unary_loop<F: Float, O: UnaryRow>(row: O, x: &'a [F], y: &'a mut [F]) -> () {
+    /// `y = op(x)` for a multiple of [`PADDED`] elements, knowing which the compiler leaves no scalar rest. Says how many.
+    fn unary_loop<F: Float, O: UnaryRow>(row: O, x: &'a [F], y: &'a mut [F]) -> usize {
         let whole = y.len() / PADDED * PADDED;
         let (x, y) = (&x[..whole], &mut y[..whole]);
         if !vectorised::<FMA>() {
@@ -101,10 +101,11 @@ kernel! {
                 *y = F::of_lane::<FMA>(O::value(x.lane::<FMA>()));
             }
         }
+        whole
     }
 
-    /// `x_bar = y_bar dy/dx` for a multiple of [`PADDED`] elements.
-    fn unary_vjp_loop<F: Float, O: UnaryRow>(row: O, x: &'a [F], y: &'a [F], y_bar: &'a [F], x_bar: &'a mut [F]) -> () {
+    /// `x_bar = y_bar dy/dx` for a multiple of [`PADDED`] elements. Says how many.
+    fn unary_vjp_loop<F: Float, O: UnaryRow>(row: O, x: &'a [F], y: &'a [F], y_bar: &'a [F], x_bar: &'a mut [F]) -> usize {
         let whole = x_bar.len() / PADDED * PADDED;
         let (x, y, y_bar, x_bar) = (&x[..whole], &y[..whole], &y_bar[..whole], &mut x_bar[..whole]);
         if !vectorised::<FMA>() {
@@ -125,6 +126,23 @@ kernel! {
                 *x_bar = pull_back(y_bar, F::of_lane::<FMA>(O::partial(x.lane::<FMA>(), y.lane::<FMA>())));
             }
         }
+        whole
+    }
+
+    /// `y = op(x)` for any number of elements: for functions so cheap that a scalar rest costs less than a padded block.
+    fn cheap_loop<F: Float, O: UnaryRow>(_row: O, x: &'a [F], y: &'a mut [F]) -> usize {
+        for (y, &x) in y.iter_mut().zip(x) {
+            *y = F::of_lane::<FMA>(O::value(x.lane::<FMA>()));
+        }
+        y.len()
+    }
+
+    /// `x_bar = y_bar dy/dx` for any number of elements.
+    fn cheap_vjp_loop<F: Float, O: UnaryRow>(_row: O, x: &'a [F], y: &'a [F], y_bar: &'a [F], x_bar: &'a mut [F]) -> usize {
+        for (((x_bar, &x), &y), &y_bar) in x_bar.iter_mut().zip(x).zip(y).zip(y_bar) {
+            *x_bar = pull_back(y_bar, F::of_lane::<FMA>(O::partial(x.lane::<FMA>(), y.lane::<FMA>())));
+        }
+        x_bar.len()
     }
 
     fn binary_loop<F: Float, O: BinaryRow>(_row: O, a: &'a [F], b: &'a [F], y: &'a mut [F]) -> () {
@@ -148,15 +166,17 @@ kernel! {
     }
 }
 
-fn library_loop<F: Float, O: UnaryRow>(_: Level, row: O, x: &[F], y: &mut [F]) {
+fn library_loop<F: Float, O: UnaryRow>(_: Level, row: O, x: &[F], y: &mut [F]) -> usize {
     library(row, x, y);
+    y.len()
 }
-fn library_vjp_loop<F: Float, O: UnaryRow>(_: Level, row: O, x: &[F], y: &[F], y_bar: &[F], x_bar: &mut [F]) {
+fn library_vjp_loop<F: Float, O: UnaryRow>(_: Level, row: O, x: &[F], y: &[F], y_bar: &[F], x_bar: &mut [F]) -> usize {
     library_vjp(row, x, y, y_bar, x_bar);
+    x_bar.len()
 }
 fn library_binary_loop<F: Float, O: BinaryRow>(_: Level, _row: O, a: &[F], b: &[F], y: &mut [F]) {
     for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
-        *y = F::of_lane::<false>(O::value(a.lane(), b.lane()));
+        *y = a.library_binary::<O>(b);
     }
 }
 fn library_left_vjp_loop<F: Float, O: BinaryRow>(
@@ -169,7 +189,7 @@ fn library_left_vjp_loop<F: Float, O: BinaryRow>(
     a_bar: &mut [F],
 ) {
     for ((((a_bar, &a), &b), &y), &y_bar) in a_bar.iter_mut().zip(a).zip(b).zip(y).zip(y_bar) {
-        *a_bar = pull_back(y_bar, F::of_lane::<false>(O::partials(a.lane(), b.lane(), y.lane()).0));
+        *a_bar = pull_back(y_bar, a.library_partials::<O>(b, y).0);
     }
 }
 fn library_right_vjp_loop<F: Float, O: BinaryRow>(
@@ -182,11 +202,12 @@ fn library_right_vjp_loop<F: Float, O: BinaryRow>(
     b_bar: &mut [F],
 ) {
     for ((((b_bar, &a), &b), &y), &y_bar) in b_bar.iter_mut().zip(a).zip(b).zip(y).zip(y_bar) {
-        *b_bar = pull_back(y_bar, F::of_lane::<false>(O::partials(a.lane(), b.lane(), y.lane()).1));
+        *b_bar = pull_back(y_bar, a.library_partials::<O>(b, y).1);
     }
 }
 
-// Rows that are calls to the standard library have nothing to vectorise, and one loop for all levels.
+// Which loop serves a row. Rows that are calls to the standard library have nothing to vectorise and share one loop for all
+// levels; a row that is not named here gets padded blocks, which is right for whatever takes more than a few instructions.
 macro_rules! value_loop {
     (cbrt) => {
         library_loop
@@ -224,7 +245,37 @@ macro_rules! value_loop {
     (atanh) => {
         library_loop
     };
-    ($vectorised:ident) => {
+    (negated) => {
+        cheap_loop
+    };
+    (recip) => {
+        cheap_loop
+    };
+    (sqrt) => {
+        cheap_loop
+    };
+    (square) => {
+        cheap_loop
+    };
+    (abs) => {
+        cheap_loop
+    };
+    (relu) => {
+        cheap_loop
+    };
+    (sign) => {
+        cheap_loop
+    };
+    (step) => {
+        cheap_loop
+    };
+    (non_negative) => {
+        cheap_loop
+    };
+    (one_minus_square) => {
+        cheap_loop
+    };
+    ($other:ident) => {
         unary_loop
     };
 }
@@ -238,10 +289,62 @@ macro_rules! vjp_loop {
     (asinh) => {
         library_vjp_loop
     };
-    ($vectorised:ident) => {
+    (negated) => {
+        cheap_vjp_loop
+    };
+    (recip) => {
+        cheap_vjp_loop
+    };
+    (sqrt) => {
+        cheap_vjp_loop
+    };
+    (square) => {
+        cheap_vjp_loop
+    };
+    (exp) => {
+        cheap_vjp_loop
+    };
+    (ln) => {
+        cheap_vjp_loop
+    };
+    (ln_1p) => {
+        cheap_vjp_loop
+    };
+    (log2) => {
+        cheap_vjp_loop
+    };
+    (log10) => {
+        cheap_vjp_loop
+    };
+    (tan) => {
+        cheap_vjp_loop
+    };
+    (atan) => {
+        cheap_vjp_loop
+    };
+    (abs) => {
+        cheap_vjp_loop
+    };
+    (relu) => {
+        cheap_vjp_loop
+    };
+    (sign) => {
+        cheap_vjp_loop
+    };
+    (step) => {
+        cheap_vjp_loop
+    };
+    (non_negative) => {
+        cheap_vjp_loop
+    };
+    (one_minus_square) => {
+        cheap_vjp_loop
+    };
+    ($other:ident) => {
         unary_vjp_loop
     };
 }
+
 macro_rules! binary_value_loop {
     (powf) => {
         library_binary_loop
@@ -255,7 +358,10 @@ macro_rules! binary_value_loop {
     (powf_ln) => {
         library_binary_loop
     };
-    ($vectorised:ident) => {
+    (powf_less) => {
+        library_binary_loop
+    };
+    ($other:ident) => {
         binary_loop
     };
 }
@@ -269,11 +375,13 @@ macro_rules! binary_vjp_loop {
     (powf_ln, $library:ident, $own:ident) => {
         $library
     };
-    ($vectorised:ident, $library:ident, $own:ident) => {
+    (powf_less, $library:ident, $own:ident) => {
+        $library
+    };
+    ($other:ident, $library:ident, $own:ident) => {
         $own
     };
 }
-
 // The table as a `match` on the opcode, each arm with its own loop.
 macro_rules! unary_loops {
     ($( $(#[$doc:meta])* $Op:ident: $method:ident($x:ident) {
@@ -281,46 +389,41 @@ macro_rules! unary_loops {
         d($($kept:ident),*) $d:expr;
         on $lo:literal..$hi:literal;
     } )*) => {
-        fn unary_whole<F: Float>(level: Level, op: Unary, x: &[F], y: &mut [F]) {
+        /// As many elements from the start as the row's loop takes; says how many.
+        fn unary_start<F: Float>(level: Level, op: Unary, x: &[F], y: &mut [F]) -> usize {
             match op { $(Unary::$Op => value_loop!($method)(level, rows::$Op, x, y)),* }
         }
-        fn unary_vjp_whole<F: Float>(level: Level, op: Unary, x: &[F], y: &[F], y_bar: &[F], x_bar: &mut [F]) {
+        fn unary_vjp_start<F: Float>(level: Level, op: Unary, x: &[F], y: &[F], y_bar: &[F], x_bar: &mut [F]) -> usize {
             match op { $(Unary::$Op => vjp_loop!($method)(level, rows::$Op, x, y, y_bar, x_bar)),* }
         }
     };
 }
 crate::unary_table!(unary_loops);
 
-/// `y = op(x)`, the last incomplete block through a padded buffer.
+/// `y = op(x)`, an incomplete last block through a padded buffer.
 pub(crate) fn unary_at<F: Float>(level: Level, op: Unary, x: &[F], y: &mut [F]) {
-    let whole = y.len() / PADDED * PADDED;
-    if whole > 0 {
-        unary_whole(level, op, x, y);
-    }
-    let rest = y.len() - whole;
+    let done = unary_start(level, op, x, y);
+    let rest = y.len() - done;
     if rest > 0 {
-        let (mut x_rest, mut y_rest) = ([x[whole]; PADDED], [F::ZERO; PADDED]);
-        x_rest[..rest].copy_from_slice(&x[whole..]);
-        unary_whole(level, op, &x_rest, &mut y_rest);
-        y[whole..].copy_from_slice(&y_rest[..rest]);
+        let (mut x_rest, mut y_rest) = ([x[done]; PADDED], [F::ZERO; PADDED]);
+        x_rest[..rest].copy_from_slice(&x[done..]);
+        unary_start(level, op, &x_rest, &mut y_rest);
+        y[done..].copy_from_slice(&y_rest[..rest]);
     }
 }
 
-/// `x_bar = y_bar dy/dx`, the last incomplete block through padded buffers.
+/// `x_bar = y_bar dy/dx`, an incomplete last block through padded buffers.
 pub(crate) fn unary_vjp_at<F: Float>(level: Level, op: Unary, x: &[F], y: &[F], y_bar: &[F], x_bar: &mut [F]) {
-    let whole = x_bar.len() / PADDED * PADDED;
-    if whole > 0 {
-        unary_vjp_whole(level, op, x, y, y_bar, x_bar);
-    }
-    let rest = x_bar.len() - whole;
+    let done = unary_vjp_start(level, op, x, y, y_bar, x_bar);
+    let rest = x_bar.len() - done;
     if rest > 0 {
-        let mut buffers = [[x[whole]; PADDED], [y[whole]; PADDED], [F::ZERO; PADDED]];
+        let mut buffers = [[x[done]; PADDED], [y[done]; PADDED], [F::ZERO; PADDED]];
         for (buffer, slice) in buffers.iter_mut().zip([x, y, y_bar]) {
-            buffer[..rest].copy_from_slice(&slice[whole..]);
+            buffer[..rest].copy_from_slice(&slice[done..]);
         }
         let mut x_bar_rest = [F::ZERO; PADDED];
-        unary_vjp_whole(level, op, &buffers[0], &buffers[1], &buffers[2], &mut x_bar_rest);
-        x_bar[whole..].copy_from_slice(&x_bar_rest[..rest]);
+        unary_vjp_start(level, op, &buffers[0], &buffers[1], &buffers[2], &mut x_bar_rest);
+        x_bar[done..].copy_from_slice(&x_bar_rest[..rest]);
     }
 }
 
@@ -518,6 +621,7 @@ pub fn binary_in_place<F: Float>(op: Binary, a: &mut [F], b: Operand<'_, F>, par
 ///
 /// # Panics
 /// When a slice differs from `y_bar` in length.
+#[expect(clippy::too_many_arguments, reason = "two operands, a result, and the cotangent of each")]
 pub fn binary_vjp<F: Float>(
     op: Binary,
     a: Operand<'_, F>,
@@ -539,12 +643,12 @@ pub fn binary_vjp<F: Float>(
     assert_eq!(y.len(), len, "result and cotangent must have one length");
     if let Some(a_bar) = &mut a_bar {
         par_pull_back(a, b, y, y_bar, a_bar, par, |a, b, y, y_bar, bar| {
-            F::left_vjp_at(simd_level(), op, a, b, y, y_bar, bar)
+            F::left_vjp_at(simd_level(), op, a, b, y, y_bar, bar);
         });
     }
     if let Some(b_bar) = &mut b_bar {
         par_pull_back(a, b, y, y_bar, b_bar, par, |a, b, y, y_bar, bar| {
-            F::right_vjp_at(simd_level(), op, a, b, y, y_bar, bar)
+            F::right_vjp_at(simd_level(), op, a, b, y, y_bar, bar);
         });
     }
 }

@@ -197,8 +197,8 @@ pub fn norm2<F: Float>(x: &[F], par: Par) -> F {
     if (1e-280..1e300).contains(&squares) || squares == 0.0 && F::EPSILON.to_f64() > f64::EPSILON || squares.is_nan() {
         return F::from_f64(squares.sqrt());
     }
-    let largest = extreme_of(simd_level(), Extreme::Largest, x, par).map_or(0.0, |x| x.to_f64());
-    let smallest = extreme_of(simd_level(), Extreme::Smallest, x, par).map_or(0.0, |x| x.to_f64());
+    let largest = extreme_of(simd_level(), Extreme::Largest, x, par).map_or(0.0, F::to_f64);
+    let smallest = extreme_of(simd_level(), Extreme::Smallest, x, par).map_or(0.0, F::to_f64);
     let magnitude = largest.max(-smallest);
     if magnitude == 0.0 || magnitude == f64::INFINITY {
         return F::from_f64(magnitude);

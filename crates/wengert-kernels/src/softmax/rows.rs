@@ -31,20 +31,43 @@ fn row_max<F: Float>(x: &[F]) -> F {
     best[0]
 }
 
-/// `y = exp(x - shift) * scale`.
-#[inline(always)]
-fn exp_shifted<F: Float, const FMA: bool>(x: &[F], shift: F, scale: F, y: &mut [F]) {
-    let whole = x.len() - x.len() % PADDED;
-    let rest = x.len() - whole;
-    let (mut x_rest, mut y_rest) = ([shift; PADDED], [F::ZERO; PADDED]);
-    x_rest[..rest].copy_from_slice(&x[whole..]);
-    let (y_whole, y_end) = y.split_at_mut(whole);
-    for (x, y) in [(&x[..whole], y_whole), (&x_rest[..], &mut y_rest[..])] {
-        for (y, &x) in y.iter_mut().zip(x) {
-            *y = (x - shift).lane_exp::<FMA>() * scale;
-        }
+/// Exponentials of a block of a row, in a buffer that is padded with zeros.
+struct Exponentials<F> {
+    buffer: [F; BLOCK],
+}
+
+impl<F: Float> Exponentials<F> {
+    #[inline(always)]
+    fn new() -> Self {
+        Exponentials { buffer: [F::ZERO; BLOCK] }
     }
-    y_end.copy_from_slice(&y_rest[..rest]);
+
+    /// `exp(x - shift)`, and zeros up to a multiple of [`PADDED`]: knowing which the compiler leaves no scalar rest.
+    #[inline(always)]
+    fn of<const FMA: bool>(&mut self, x: &[F], shift: F) -> &[F] {
+        for (e, &x) in self.buffer.iter_mut().zip(x) {
+            *e = x - shift;
+        }
+        let padded = x.len().next_multiple_of(PADDED);
+        self.buffer[x.len()..padded].fill(-F::INFINITY);
+        for e in &mut self.buffer[..padded / PADDED * PADDED] {
+            *e = e.exp_decay::<FMA>();
+        }
+        &self.buffer[..padded / PADDED * PADDED]
+    }
+}
+
+/// `y = exp(x - shift)` for a row; returns the sum.
+#[inline(always)]
+fn exp_row<F: Float, const FMA: bool>(x: &[F], shift: F, y: &mut [F]) -> f64 {
+    let mut exponentials = Exponentials::new();
+    let mut sum = 0.0;
+    for (x, y) in x.chunks(BLOCK).zip(y.chunks_mut(BLOCK)) {
+        let e = exponentials.of::<FMA>(x, shift);
+        y.copy_from_slice(&e[..y.len()]);
+        sum += block_sum(e);
+    }
+    sum
 }
 
 /// The sum of products of at most a block, in lanes.
@@ -95,12 +118,10 @@ fn fold<F: Float>(mut lanes: [F; 32]) -> f64 {
 #[inline(always)]
 fn max_and_sum<F: Float, const FMA: bool>(x: &[F]) -> (F, f64) {
     let max = row_max(x);
-    let mut buffer = [F::ZERO; BLOCK];
+    let mut exponentials = Exponentials::new();
     let mut sum = 0.0;
     for x in x.chunks(BLOCK) {
-        let e = &mut buffer[..x.len()];
-        exp_shifted::<F, FMA>(x, max, F::ONE, e);
-        sum += block_sum(e);
+        sum += block_sum(exponentials.of::<FMA>(x, max));
     }
     (max, sum)
 }
@@ -121,11 +142,7 @@ kernel! {
     pub(crate) fn softmax<F: Float>(x: &'a [F], n: usize, y: &'a mut [F]) -> () {
         for (x, y) in x.chunks_exact(n).zip(y.chunks_exact_mut(n)) {
             let max = row_max(x);
-            let mut sum = 0.0;
-            for (x, y) in x.chunks(BLOCK).zip(y.chunks_mut(BLOCK)) {
-                exp_shifted::<F, FMA>(x, max, F::ONE, y);
-                sum += block_sum(y);
-            }
+            let sum = exp_row::<F, FMA>(x, max, y);
             let scale = F::from_f64(1.0 / sum);
             for y in y {
                 *y *= scale;
@@ -169,9 +186,10 @@ kernel! {
             for y_bar in y_bar.chunks(BLOCK) {
                 sum += block_sum(y_bar);
             }
-            exp_shifted::<F, FMA>(y, F::ZERO, F::from_f64(sum), x_bar);
+            exp_row::<F, FMA>(y, F::ZERO, x_bar);
+            let sum = F::from_f64(sum);
             for (x_bar, &y_bar) in x_bar.iter_mut().zip(y_bar) {
-                *x_bar = y_bar - *x_bar;
+                *x_bar = y_bar - *x_bar * sum;
             }
         }
     }
@@ -182,11 +200,7 @@ kernel! {
             if y_bar == F::ZERO || max == -F::INFINITY && !x.iter().any(|x| x.is_nan()) {
                 x_bar.fill(F::ZERO);
             } else if max.is_finite() {
-                let mut sum = 0.0;
-                for (x, x_bar) in x.chunks(BLOCK).zip(x_bar.chunks_mut(BLOCK)) {
-                    exp_shifted::<F, FMA>(x, max, F::ONE, x_bar);
-                    sum += block_sum(x_bar);
-                }
+                let sum = exp_row::<F, FMA>(x, max, x_bar);
                 let scale = F::from_f64(y_bar.to_f64() / sum);
                 for x_bar in x_bar {
                     *x_bar *= scale;
@@ -224,7 +238,13 @@ kernel! {
                 continue;
             }
             let (max, sum) = (stats[2 * row], stats[2 * row + 1]);
-            exp_shifted::<F, FMA>(x, max, y_bar / sum, x_bar);
+            let scale = y_bar / sum;
+            let mut exponentials = Exponentials::new();
+            for (x, x_bar) in x.chunks(BLOCK).zip(x_bar.chunks_mut(BLOCK)) {
+                for (x_bar, &e) in x_bar.iter_mut().zip(exponentials.of::<FMA>(x, max)) {
+                    *x_bar = e * scale;
+                }
+            }
             x_bar[label] -= y_bar;
         }
     }
