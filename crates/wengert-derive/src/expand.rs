@@ -4,7 +4,9 @@ use crate::root;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Data, DeriveInput, Error, Field, Fields, GenericParam, Generics, Ident, Member, Path, Result, Type, TypeParamBound};
+use syn::{
+    Data, DeriveInput, Error, Field, Fields, GenericParam, Generics, Ident, Member, Path, Result, Type, TypeParamBound,
+};
 
 /// What a field is to the module.
 #[derive(Clone, Copy, PartialEq)]
@@ -169,7 +171,9 @@ fn field_role(field: &Field) -> Result<Role> {
             } else if meta.path.is_ident("buffer") {
                 Role::Buffer
             } else {
-                return Err(meta.error("unknown option; a field has `skip` (plain data) and `buffer` (saved, not trained)"));
+                return Err(
+                    meta.error("unknown option; a field has `skip` (plain data) and `buffer` (saved, not trained)")
+                );
             };
             if role.is_some() {
                 return Err(meta.error("a field has one role: `skip` or `buffer`"));
@@ -192,7 +196,14 @@ mod tests {
 
     #[test]
     fn what_is_not_a_struct_is_refused_with_advice() {
-        assert!(refusal(&parse_quote!(enum E { A(u8) })).contains("implement `Module` by hand"));
+        assert!(
+            refusal(&parse_quote!(
+                enum E {
+                    A(u8),
+                }
+            ))
+            .contains("implement `Module` by hand")
+        );
         assert!(refusal(&parse_quote!(union U { a: u8 })).contains("use a struct"));
     }
 
