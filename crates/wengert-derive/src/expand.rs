@@ -87,8 +87,9 @@ fn visits(fields: &Fields, library: &TokenStream, float: &TokenStream, unique: b
                 quote!(path.index(#position))
             }
         };
-        // At the field's type, so that "is not a module" points there.
+        // At the field's type, so that "is not a module" points there: the path and the argument are what the error is about.
         let span = field.ty.span();
+        let [library, borrow] = [library, &borrow].map(|tokens| spanned(tokens, span));
         match field_role(field)? {
             Role::Module => statements.push(quote_spanned! { span =>
                 #library::Module::<#float>::#method(#borrow self.#member, #step, visitor);
@@ -100,6 +101,14 @@ fn visits(fields: &Fields, library: &TokenStream, float: &TokenStream, unique: b
         }
     }
     Ok(statements)
+}
+
+fn spanned(tokens: &TokenStream, span: Span) -> TokenStream {
+    let at_span = |mut token: TokenTree| {
+        token.set_span(span);
+        token
+    };
+    tokens.clone().into_iter().map(at_span).collect()
 }
 
 /// The struct's own where clause, and that fields of generic types be modules.
