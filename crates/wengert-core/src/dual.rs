@@ -173,6 +173,7 @@ impl<R: Primal, const N: usize> Sub for Dual<R, N> {
 impl<R: Primal, const N: usize> Mul for Dual<R, N> {
     type Output = Self;
     #[inline(always)]
+    #[expect(clippy::suspicious_arithmetic_impl, reason = "the product rule is a sum")]
     fn mul(self, other: Self) -> Self {
         let tangents = core::array::from_fn(|k| self.tangents[k] * other.value + self.value * other.tangents[k]);
         Dual { value: self.value * other.value, tangents }

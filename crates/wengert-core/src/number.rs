@@ -48,7 +48,7 @@ pub trait TensorSide<F: Primal>: Default {
     type Seed;
 
     /// Tensor nodes recorded.
-    fn len(&self) -> usize;
+    fn count(&self) -> usize;
     /// Forgets all tensor nodes from number `len` on.
     fn truncate(&self, len: usize);
     /// Makes ready for a sweep: no tensor has an adjoint.
@@ -76,7 +76,7 @@ impl<F: Primal> TensorSide<F> for () {
     type Adjoints = ();
     type Seed = ();
 
-    fn len(&self) -> usize {
+    fn count(&self) -> usize {
         0
     }
     fn truncate(&self, _len: usize) {}

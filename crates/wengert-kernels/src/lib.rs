@@ -3,6 +3,7 @@
 //! No graph, no named shapes, no allocation that a caller could have made. Everything here is deterministic: a result
 //! depends on the operands only, never on the number of threads.
 
+mod compiled;
 mod dispatch;
 pub mod elementwise;
 mod float;

@@ -114,5 +114,5 @@ fn alike<'t, F: TensorFloat>(
         return Ok(y.tape().constant_tensor(target));
     }
     let source = ShapeError::Unequal { op, lhs, rhs };
-    Err(wengert_core::Error::Shape { source, caller: Location::caller() }.into())
+    Err(wengert_core::Error::Shape { source: Box::new(source), caller: Location::caller() }.into())
 }

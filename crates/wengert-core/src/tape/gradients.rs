@@ -42,13 +42,7 @@ impl<F: Primal> Gradients<F> {
 
     /// The gradient of a number nothing flows back from.
     pub(crate) fn of_a_constant() -> Self {
-        Gradients {
-            scalars: Vec::new(),
-            tensors: Default::default(),
-            inputs: SmallVec::new(),
-            of: None,
-            spare: None,
-        }
+        Gradients { scalars: Vec::new(), tensors: Default::default(), inputs: SmallVec::new(), of: None, spare: None }
     }
 
     /// The derivative with respect to `x`, or `None` for a number that has none here: a constant, a number folded onto
@@ -229,11 +223,11 @@ impl<F: Primal> fmt::Debug for Gradients<F> {
 
 impl<F: Primal> Drop for Gradients<F> {
     fn drop(&mut self) {
-        if let Some(Ok(mut spare)) = self.spare.as_ref().map(|spare| spare.lock()) {
-            // One is enough for a training loop; a handful covers several gradients alive at a time.
-            if spare.len() < 4 {
-                spare.push(core::mem::take(&mut self.scalars));
-            }
+        // One is enough for a training loop; a handful covers several gradients alive at a time.
+        if let Some(Ok(mut spare)) = self.spare.as_ref().map(|spare| spare.lock())
+            && spare.len() < 4
+        {
+            spare.push(core::mem::take(&mut self.scalars));
         }
     }
 }

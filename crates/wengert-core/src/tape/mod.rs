@@ -196,7 +196,7 @@ impl<F: Primal> Tape<F> {
             inputs: self.inputs.len(),
             retained: self.retained.len(),
             last_input: self.inputs.last().unwrap_or((NOWHERE, NOWHERE)),
-            tensors: self.tensors.len(),
+            tensors: self.tensors.count(),
         }
     }
 
@@ -245,7 +245,7 @@ impl<F: Primal> Tape<F> {
     pub fn size(&self) -> TapeSize {
         TapeSize {
             nodes: self.nodes.len().saturating_sub(1),
-            tensors: self.tensors.len(),
+            tensors: self.tensors.count(),
             bytes: self.nodes.bytes()
                 + self.edges.bytes()
                 + self.scratch.bytes()

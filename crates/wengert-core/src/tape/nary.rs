@@ -53,8 +53,7 @@ impl<'t, F: Primal> Builder<'t, F> {
             [] => Scalar::folded(y, F::ZERO, handle, NOWHERE),
             [x] => Scalar::folded(y, x.partial, handle, x.parent),
             [a, b] => {
-                let node =
-                    tape.nodes.push(Node { partials: [a.partial, b.partial], parents: [a.parent, b.parent] });
+                let node = tape.nodes.push(Node { partials: [a.partial, b.partial], parents: [a.parent, b.parent] });
                 Scalar::recorded(y, F::ONE, handle, node)
             }
             edges => Scalar::recorded(y, F::ONE, handle, tape.push_nary(edges)),

@@ -70,7 +70,9 @@ impl<F: Primal> Tape<F> {
         self.sweep::<false>(seeds, &mut scalars, &mut tensors);
         let spoiled = |node: u32| scalars[node as usize].has_nan();
         if inputs.iter().any(|&(start, end)| (start..end).any(spoiled))
-            || self.retained.with(|nodes| nodes.iter().copied().any(spoiled)) || self.tensors.has_nan(&tensors) {
+            || self.retained.with(|nodes| nodes.iter().copied().any(spoiled))
+            || self.tensors.has_nan(&tensors)
+        {
             self.sweep::<true>(seeds, &mut scalars, &mut tensors);
         }
         self.tensors.finish(&mut tensors);

@@ -150,7 +150,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub(crate) fn fit<T>(self, result: Result<T, ShapeError>) -> Result<T, Error> {
         let caller = Location::caller();
-        result.map_err(|source| Error::Shape { source, caller })
+        result.map_err(|source| Error::Shape { source: Box::new(source), caller })
     }
 
     #[inline]

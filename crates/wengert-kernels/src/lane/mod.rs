@@ -13,7 +13,7 @@
 mod double;
 mod single;
 
-use crate::{BinaryFunctions, Elementary, Float, Unary, UnaryFunctions};
+use crate::{BinaryFunctions, Elementary, Float, UnaryFunctions};
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
 /// A float whose elementary functions are branch-free.
@@ -22,10 +22,10 @@ use core::ops::{Add, Div, Mul, Neg, Sub};
 /// arguments up to [`LaneFloat::ANGLE_LIMIT`] only; a loop that calls them tests its blocks first.
 #[derive(Clone, Copy, PartialEq, PartialOrd, Debug)]
 #[repr(transparent)]
-pub struct Lane<F, const FMA: bool>(pub F);
+pub(crate) struct Lane<F, const FMA: bool>(pub F);
 
-/// What loops over lanes need to know of the float. In a private module, so that it seals [`Float`].
-pub trait LaneFloat: Sized {
+/// What loops over lanes need to know of the float.
+pub(crate) trait LaneFloat: Sized {
     /// The largest magnitude `sin` and `cos` of a lane can reduce.
     const ANGLE_LIMIT: Self;
     /// The branch-free number: `Lane<Self, FMA>`.
@@ -40,8 +40,6 @@ pub trait LaneFloat: Sized {
     fn library_partial<O: UnaryRow>(self, y: Self) -> Self;
     /// `e^x`.
     fn lane_exp<const FMA: bool>(self) -> Self;
-    /// `ln x` of the standard library.
-    fn library_ln(self) -> Self;
     /// Square root, correctly rounded.
     fn square_root(self) -> Self;
     /// `self * b + c`, in one rounding where that is an instruction.
@@ -49,11 +47,9 @@ pub trait LaneFloat: Sized {
 }
 
 /// A row of the table of unary functions as a type, for loops that are compiled once per row.
-pub trait UnaryRow {
+pub(crate) trait UnaryRow: Copy {
     /// Whether the function, and so its derivative, reduces an angle: then it holds up to [`LaneFloat::ANGLE_LIMIT`].
     const ANGLE: bool;
-    /// The opcode.
-    const OP: Unary;
     /// The function.
     fn value<R: Elementary>(x: R) -> R;
     /// `dy/dx` at `x`, where `y` is the value.
@@ -61,7 +57,7 @@ pub trait UnaryRow {
 }
 
 /// A row of the table of binary functions as a type.
-pub trait BinaryRow {
+pub(crate) trait BinaryRow: Copy {
     /// The function.
     fn value<R: Elementary>(a: R, b: R) -> R;
     /// `(dy/da, dy/db)` at `(a, b)`, where `y` is the value.
@@ -74,10 +70,10 @@ macro_rules! unary_row_types {
         d($($kept:ident),*) $d:expr;
         on $lo:literal..$hi:literal;
     } )*) => { $(
-        pub struct $Op;
+        #[derive(Clone, Copy)]
+        pub(crate) struct $Op;
         impl UnaryRow for $Op {
             const ANGLE: bool = matches!(Unary::$Op, Unary::Sin | Unary::Cos);
-            const OP: Unary = Unary::$Op;
             #[inline(always)]
             fn value<R: Elementary>(x: R) -> R { x.$method() }
             #[inline(always)]
@@ -91,7 +87,8 @@ macro_rules! binary_row_types {
         d($($kept:ident),*) ($da:expr, $db:expr);
         on $alo:literal..$ahi:literal, $blo:literal..$bhi:literal;
     } )*) => { $(
-        pub struct $Op;
+        #[derive(Clone, Copy)]
+        pub(crate) struct $Op;
         impl BinaryRow for $Op {
             #[inline(always)]
             fn value<R: Elementary>(a: R, b: R) -> R { a.$method(b) }
@@ -101,7 +98,7 @@ macro_rules! binary_row_types {
     )* };
 }
 /// The rows of both tables as types, under the names of their opcodes.
-pub mod rows {
+pub(crate) mod rows {
     use super::{BinaryRow, UnaryRow};
     use crate::{Elementary, Unary, derivative};
     crate::unary_table!(unary_row_types);
@@ -203,10 +200,6 @@ macro_rules! lane {
             #[inline(always)]
             fn lane_exp<const FMA: bool>(self) -> $f {
                 $m::exp::<FMA>(self)
-            }
-            #[inline(always)]
-            fn library_ln(self) -> $f {
-                self.ln()
             }
             #[inline(always)]
             fn square_root(self) -> $f {
