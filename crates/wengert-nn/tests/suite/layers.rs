@@ -1,7 +1,9 @@
 //! What layers compute, and what they say of bad input.
 
 use wengert_core::{Tape, TensorVar};
-use wengert_nn::{Dropout, Error, Flatten, Layer, Linear, Mode, Module, Predictor, Relu, Sequential, Sigmoid, Softplus, Tanh};
+use wengert_nn::{
+    Dropout, Error, Flatten, Layer, Linear, Mode, Module, Predictor, Relu, Sequential, Sigmoid, Softplus, Tanh,
+};
 use wengert_tensor::{Tensor, rng};
 
 #[test]
@@ -14,6 +16,8 @@ fn linear_multiplies_with_the_transposed_weight() {
     // Further axes in front are as many more rows.
     let stacked = x.reshape([2, 1, 3]);
     assert_eq!(layer.predict(&stacked).unwrap(), Tensor::from([[[16.0, 23.5]], [[9.0, 14.0]]]));
+    // A single item needs no axis for the batch.
+    assert_eq!(layer.predict(&Tensor::from([1.0, 1.0, 1.0])).unwrap(), Tensor::from([16.0, 23.5]));
     let plain = layer.without_bias();
     assert_eq!(plain.predict(&x).unwrap(), Tensor::from([[6.0, 3.5], [-1.0, -6.0]]));
     assert_eq!((plain.inputs(), plain.outputs()), (3, 2));
@@ -96,8 +100,14 @@ fn dropout_drops_infinities_and_lets_nothing_flow_back() {
 #[test]
 fn settings_without_meaning_are_typed_errors() {
     let text = |error: Error| error.to_string();
-    assert_eq!(text(Linear::<f32>::try_new(0, 3, &mut rng(0)).unwrap_err()), "linear: inputs is 0, expected at least 1");
-    assert_eq!(text(Linear::<f32>::try_new(3, 0, &mut rng(0)).unwrap_err()), "linear: outputs is 0, expected at least 1");
+    assert_eq!(
+        text(Linear::<f32>::try_new(0, 3, &mut rng(0)).unwrap_err()),
+        "linear: inputs is 0, expected at least 1"
+    );
+    assert_eq!(
+        text(Linear::<f32>::try_new(3, 0, &mut rng(0)).unwrap_err()),
+        "linear: outputs is 0, expected at least 1"
+    );
     let huge = Linear::<f32>::try_new(1 << 40, 1 << 40, &mut rng(0)).unwrap_err();
     assert_eq!(text(huge), "uniform: shape [1099511627776, 1099511627776] has more elements than memory can address");
     for p in [-0.1, 1.1, f64::NAN] {
@@ -144,10 +154,7 @@ fn refusal(model: &impl Layer, input: Tensor<f32>) -> (String, String) {
 fn shape_errors_name_the_layer_with_its_full_path() {
     let (layer, text) = refusal(&net(8), Tensor::zeros([32, 63]));
     assert_eq!(layer, "features.0");
-    assert_eq!(
-        text,
-        "features.0: linear: expected 64 features along the last axis, got 63 (shape [32, 63])"
-    );
+    assert_eq!(text, "features.0: linear: expected 64 features along the last axis, got 63 (shape [32, 63])");
     let (layer, text) = refusal(&net(9), Tensor::zeros([32, 64]));
     assert_eq!(layer, "head");
     assert_eq!(text, "head: linear: expected 9 features along the last axis, got 8 (shape [32, 8])");

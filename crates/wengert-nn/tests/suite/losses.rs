@@ -7,7 +7,8 @@ use wengert_tensor::Tensor;
 type Loss = for<'t> fn(TensorVar<'t, f64>, &Tensor<f64>) -> Result<TensorVar<'t, f64>, Error>;
 
 fn close(got: &[f64], expected: &[f64]) -> bool {
-    got.len() == expected.len() && got.iter().zip(expected).all(|(a, b)| (a - b).abs() <= 4.0 * f64::EPSILON * b.abs().max(0.1))
+    got.len() == expected.len()
+        && got.iter().zip(expected).all(|(a, b)| (a - b).abs() <= 4.0 * f64::EPSILON * b.abs().max(0.1))
 }
 
 #[test]
@@ -46,13 +47,20 @@ fn cross_entropy_is_that_of_pytorch() {
 #[test]
 fn bce_keeps_its_tails() {
     // ln(1 + exp(-x)) = exp(-x) - exp(-2x)/2 + ..; beyond x = 37 the first term is exact in double precision.
-    for (logit, target, expected) in
-        [(100.0, 1.0, (-100.0_f64).exp()), (-100.0, 0.0, (-100.0_f64).exp()), (1e4, 0.0, 1e4), (-1e4, 1.0, 1e4), (1e4, 1.0, 0.0)]
-    {
+    for (logit, target, expected) in [
+        (100.0, 1.0, (-100.0_f64).exp()),
+        (-100.0, 0.0, (-100.0_f64).exp()),
+        (1e4, 0.0, 1e4),
+        (-1e4, 1.0, 1e4),
+        (1e4, 1.0, 0.0),
+    ] {
         let tape = Tape::new();
         let y = tape.tensor([logit]);
         let loss = loss::bce_with_logits(y, &Tensor::from([target])).unwrap();
-        assert!(close(&[loss.item() / expected.max(1e-300)], &[if expected == 0.0 { 0.0 } else { 1.0 }]), "{logit} {target}: {loss}");
+        assert!(
+            close(&[loss.item() / expected.max(1e-300)], &[if expected == 0.0 { 0.0 } else { 1.0 }]),
+            "{logit} {target}: {loss}"
+        );
         // sigmoid(logit) - target, in its own tail: -sigmoid(-logit) for target 1.
         let slope = if target == 1.0 { -1.0 / (1.0 + f64::exp(logit)) } else { 1.0 / (1.0 + f64::exp(-logit)) };
         let got = loss.gradient()[y].item();
@@ -95,5 +103,5 @@ fn bad_labels_are_named_by_row() {
         assert!(text.contains(told) && text.contains("10 classes"), "{text}");
     }
     let text = loss::cross_entropy(y, &Tensor::from([1, 2])).unwrap_err().to_string();
-    assert!(text.contains("[3, 10]") && text.contains("[2]"), "{text}");
+    assert!(text.contains("[3]") && text.contains("[2]"), "{text}");
 }

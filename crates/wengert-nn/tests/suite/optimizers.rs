@@ -25,7 +25,8 @@ fn four_steps(mut optimizer: impl Optimizer<f64>) -> Vec<f64> {
 #[test]
 fn steps_are_those_of_pytorch() {
     // torch.optim with learning rate 0.1 and the same settings, four steps on the function above.
-    let cases: [(&str, Box<dyn Optimizer<f64>>, [f64; 3]); 8] = [
+    type Boxed = Box<dyn Optimizer<f64>>;
+    let cases: [(&str, Boxed, [f64; 3]); 8] = [
         ("plain", Box::new(Sgd::new(0.1)), [0.6953849448608791, -1.6187750713866977, 0.37335]),
         ("momentum", Box::new(Sgd::new(0.1).momentum(0.9)), [0.30837241384551906, -1.1445936314410494, 0.2262]),
         (
@@ -33,7 +34,11 @@ fn steps_are_those_of_pytorch() {
             Box::new(Sgd::new(0.1).momentum(0.9).nesterov().weight_decay(0.05)),
             [0.20324976040440892, -0.7446941958809118, 0.2545661371350313],
         ),
-        ("decay", Box::new(Sgd::new(0.1).weight_decay(0.05)), [0.6821260123020486, -1.580690280180918, 0.3680293128125]),
+        (
+            "decay",
+            Box::new(Sgd::new(0.1).weight_decay(0.05)),
+            [0.6821260123020486, -1.580690280180918, 0.3680293128125],
+        ),
         ("adam", Box::new(Adam::new(0.1)), [0.61013283734879, -1.5994001101377213, 0.2288164851670127]),
         (
             "adam, all set",

@@ -24,7 +24,10 @@ fn model(seed: u64) -> Sequential {
 }
 
 fn temporary_files(folder: &Path) -> usize {
-    fs::read_dir(folder).unwrap().filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().ends_with(".tmp")).count()
+    fs::read_dir(folder)
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().ends_with(".tmp"))
+        .count()
 }
 
 #[test]
@@ -94,7 +97,8 @@ fn we_read_what_the_reference_writer_writes_in_every_type() {
         (Dtype::U8, vec![1, 2]),
         (Dtype::BOOL, vec![1, 0]),
     ];
-    let views = bytes.iter().map(|(dtype, bytes)| (format!("{dtype:?}"), TensorView::new(*dtype, vec![2], bytes).unwrap()));
+    let views =
+        bytes.iter().map(|(dtype, bytes)| (format!("{dtype:?}"), TensorView::new(*dtype, vec![2], bytes).unwrap()));
     let metadata = Some([("made by".to_owned(), "the \"reference\"".to_owned())].into());
     fs::write(&path, safetensors::serialize(views, metadata).unwrap()).unwrap();
     let read = StateDict::<f32>::read(&path).unwrap();
@@ -186,17 +190,29 @@ fn hostile_files_are_typed_errors() {
         (with_header(&deep, 0), "expected less nesting"),
         (b"\x02\0\0\0\0\0\0\0\xff\xfe".to_vec(), "the header is not UTF-8"),
         (of("{\"dtype\":\"F32\",\"shape\":[1]}", 4), "tensor \"a\" lacks dtype, shape or data_offsets"),
-        (of("{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}", 4), "data_offsets that are not a first and a last byte"),
+        (
+            of("{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}", 4),
+            "data_offsets that are not a first and a last byte",
+        ),
         (of("{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}", 4), "tensor \"a\" has bytes 4 to 0 of 4"),
-        (of("{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}", 4), "tensor \"a\" has bytes 0 to 8 of 4; is the file cut off?"),
-        (of("{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}", 4), "tensor \"a\" of type F32 and shape [2] has 4 bytes"),
+        (
+            of("{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}", 4),
+            "tensor \"a\" has bytes 0 to 8 of 4; is the file cut off?",
+        ),
+        (
+            of("{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}", 4),
+            "tensor \"a\" of type F32 and shape [2] has 4 bytes",
+        ),
         (
             of("{\"dtype\":\"F32\",\"shape\":[4611686018427387904,2],\"data_offsets\":[0,0]}", 0),
             "tensor \"a\" of type F32 and shape [4611686018427387904, 2] has 0 bytes",
         ),
         (of("{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}", 5), "its tensors have 4 bytes, the file has 5"),
         (of("{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}", 4), "expected a whole number below 2^64"),
-        (of("{\"dtype\":\"F4\",\"shape\":[2],\"data_offsets\":[0,1]}", 1), "tensor \"a\" has elements of type \"F4\"; readable are F64"),
+        (
+            of("{\"dtype\":\"F4\",\"shape\":[2],\"data_offsets\":[0,1]}", 1),
+            "tensor \"a\" has elements of type \"F4\"; readable are F64",
+        ),
         (
             with_header(
                 "{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},\"b\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[1,3]}}",

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use wengert_core::{Parameter, TensorVar};
 use wengert_kernels::par::threads;
 use wengert_nn::{
-    Adam, Cause, Dropout, Error, Event, Layer, Linear, Mode, Module, Relu, Sequential, Sgd, StateDict, Tanh, Trainer, loss,
+    Adam, Cause, Dropout, Error, Event, Layer, Linear, Mode, Module, Relu, Sequential, Sgd, StateDict, Tanh, Trainer,
+    loss,
 };
 use wengert_tensor::{Tensor, rng};
 
@@ -164,10 +165,8 @@ fn divergence_is_a_typed_error_and_the_checkpoint_stays_good() {
     let path = folder("divergence").join("model.safetensors");
     let (x, labels) = bands();
     let mut generator = rng(0);
-    let mut model = Sequential::new()
-        .with(Linear::new(4, 8, &mut generator))
-        .with(Relu)
-        .with(Linear::new(8, 3, &mut generator));
+    let mut model =
+        Sequential::new().with(Linear::new(4, 8, &mut generator)).with(Relu).with(Linear::new(8, 3, &mut generator));
     let mut good = Trainer::new(Sgd::new(0.1), loss::cross_entropy).epochs(2).batch_size(300).checkpoint(&path);
     good.fit(&mut model, &x, &labels).unwrap();
     let saved = model.state_dict();
