@@ -16,7 +16,7 @@ fn assert_same(what: &str, got: &[f64], want: &[f64]) {
 
 /// Value and gradient of one row at a point, taken by a scalar tape, by duals, and by tensors.
 macro_rules! every_way {
-    ($what:expr, |$($x:ident = $at:expr),+| $y:expr, $value:expr, [$($slope:expr),+]) => {{
+    ($what:expr, [$($x:ident = $at:expr),+] => $y:expr, $value:expr, [$($slope:expr),+]) => {{
         let want = [$value, $($slope),+];
         {
             let tape = Tape::<f64>::new();
@@ -46,31 +46,30 @@ macro_rules! every_way {
 
 #[test]
 fn singular_points_and_kinks() {
-    every_way!("sqrt at 0", |x = 0.0| x.sqrt(), 0.0, [INF]);
-    every_way!("cbrt at 0", |x = 0.0| x.cbrt(), 0.0, [INF]);
-    every_way!("abs at 0", |x = 0.0| x.abs(), 0.0, [0.0]);
-    every_way!("abs at -0", |x = -0.0| x.abs(), 0.0, [0.0]);
-    every_way!("relu at 0", |x = 0.0| x.relu(), 0.0, [0.0]);
-    every_way!("relu at NaN", |x = NAN| x.relu(), NAN, [0.0]);
-    every_way!("sign at 0", |x = 0.0| x.sign(), 0.0, [0.0]);
-    every_way!("step at 0", |x = 0.0| x.step(), 0.0, [0.0]);
-    every_way!("ln at 0", |x = 0.0| x.ln(), -INF, [INF]);
-    every_way!("ln at -0", |x = -0.0| x.ln(), -INF, [INF]);
-    every_way!("ln at -1", |x = -1.0| x.ln(), NAN, [NAN]);
-    every_way!("ln_1p at -1", |x = -1.0| x.ln_1p(), -INF, [INF]);
-    every_way!("log2 at -1", |x = -1.0| x.log2(), NAN, [NAN]);
-    every_way!("asin at 1", |x = 1.0| x.asin(), core::f64::consts::FRAC_PI_2, [INF]);
-    every_way!("acos at -1", |x = -1.0| x.acos(), core::f64::consts::PI, [-INF]);
-    every_way!("acosh at 1", |x = 1.0| x.acosh(), 0.0, [INF]);
-    every_way!("atanh at 1", |x = 1.0| x.atanh(), INF, [INF]);
-    every_way!("atanh at -1", |x = -1.0| x.atanh(), -INF, [INF]);
-    every_way!("atanh outside", |x = 2.0| x.atanh(), NAN, [NAN]);
-    every_way!("hypot at the origin", |x = 0.0, y = 0.0| x.hypot(y), 0.0, [0.0, 0.0]);
-    every_way!("huge hypot", |x = 1e200, y = 1e200| x.hypot(y), 2.0_f64.sqrt() * 1e200, [0.5_f64.sqrt(), 0.5_f64.sqrt()]);
-    every_way!("atan2 at the origin", |x = 0.0, y = 0.0| x.atan2(y), 0.0, [0.0, 0.0]);
-    every_way!("tiny atan2", |x = 1e-200, y = 1e-200| x.atan2(y), core::f64::consts::FRAC_PI_4, [5e199, -5e199]);
-    every_way!("x/x at 0", |x = 0.0| x / x, NAN, [NAN]);
-    every_way!("x ln x at 0", |x = 0.0| x * x.ln(), NAN, [NAN]);
+    every_way!("sqrt at 0", [x = 0.0] => x.sqrt(), 0.0, [INF]);
+    every_way!("cbrt at 0", [x = 0.0] => x.cbrt(), 0.0, [INF]);
+    every_way!("abs at 0", [x = 0.0] => x.abs(), 0.0, [0.0]);
+    every_way!("abs at -0", [x = -0.0] => x.abs(), 0.0, [0.0]);
+    every_way!("relu at 0", [x = 0.0] => x.relu(), 0.0, [0.0]);
+    every_way!("relu at NaN", [x = NAN] => x.relu(), NAN, [0.0]);
+    every_way!("sign at 0", [x = 0.0] => x.sign(), 0.0, [0.0]);
+    every_way!("step at 0", [x = 0.0] => x.step(), 0.0, [0.0]);
+    every_way!("ln at 0", [x = 0.0] => x.ln(), -INF, [INF]);
+    every_way!("ln at -0", [x = -0.0] => x.ln(), -INF, [INF]);
+    every_way!("ln at -1", [x = -1.0] => x.ln(), NAN, [NAN]);
+    every_way!("ln_1p at -1", [x = -1.0] => x.ln_1p(), -INF, [INF]);
+    every_way!("log2 at -1", [x = -1.0] => x.log2(), NAN, [NAN]);
+    every_way!("asin at 1", [x = 1.0] => x.asin(), core::f64::consts::FRAC_PI_2, [INF]);
+    every_way!("acos at -1", [x = -1.0] => x.acos(), core::f64::consts::PI, [-INF]);
+    every_way!("acosh at 1", [x = 1.0] => x.acosh(), 0.0, [INF]);
+    every_way!("atanh at 1", [x = 1.0] => x.atanh(), INF, [INF]);
+    every_way!("atanh at -1", [x = -1.0] => x.atanh(), -INF, [INF]);
+    every_way!("atanh outside", [x = 2.0] => x.atanh(), NAN, [NAN]);
+    every_way!("hypot at the origin", [x = 0.0, y = 0.0] => x.hypot(y), 0.0, [0.0, 0.0]);
+    every_way!("huge hypot", [x = 1e200, y = 1e200] => x.hypot(y), 2.0_f64.sqrt() * 1e200, [0.5_f64.sqrt(), 0.5_f64.sqrt()]);
+    every_way!("atan2 at the origin", [x = 0.0, y = 0.0] => x.atan2(y), 0.0, [0.0, 0.0]);
+    every_way!("tiny atan2", [x = 1e-200, y = 1e-200] => x.atan2(y), core::f64::consts::FRAC_PI_4, [5e199, -5e199]);
+    every_way!("x/x at 0", [x = 0.0] => x / x, NAN, [NAN]);
 }
 
 #[test]
@@ -95,6 +94,10 @@ fn second_derivatives_at_the_origin_are_zero_not_nan() {
 
 #[test]
 fn square_root_has_its_true_limits_at_zero_to_second_order() {
+    let tape = Tape::<Dual<f64, 1>>::new();
+    let x = tape.var(Dual::variable(0.0));
+    let gradient = x.sqrt().gradient();
+    assert_eq!((gradient[x].value, gradient[x].tangents), (INF, [-INF]));
     let y = Dual { value: Dual::variable(0.0), tangents: [Dual::constant(1.0)] }.sqrt();
     assert_eq!((y.tangents[0].value, y.tangents[0].tangents[0]), (INF, -INF));
 }
@@ -112,14 +115,14 @@ fn lengths_neither_overflow_nor_divide_by_zero() {
 
 #[test]
 fn ties_split_and_nan_wins() {
-    every_way!("maximum", |x = 2.0, y = 1.0| x.maximum(y), 2.0, [1.0, 0.0]);
-    every_way!("minimum", |x = 2.0, y = 1.0| x.minimum(y), 1.0, [0.0, 1.0]);
-    every_way!("maximum at a tie", |x = 1.0, y = 1.0| x.maximum(y), 1.0, [0.5, 0.5]);
-    every_way!("minimum at a tie", |x = 1.0, y = 1.0| x.minimum(y), 1.0, [0.5, 0.5]);
-    every_way!("maximum against a constant at a tie", |x = 0.0| x.maximum(x.lit(0.0)), 0.0, [0.5]);
-    every_way!("maximum of NaN and 1", |x = NAN, y = 1.0| x.maximum(y), NAN, [NAN, 0.0]);
-    every_way!("maximum of 1 and NaN", |x = 1.0, y = NAN| x.maximum(y), NAN, [0.0, NAN]);
-    every_way!("minimum of NaN and 1", |x = NAN, y = 1.0| x.minimum(y), NAN, [NAN, 0.0]);
+    every_way!("maximum", [x = 2.0, y = 1.0] => x.maximum(y), 2.0, [1.0, 0.0]);
+    every_way!("minimum", [x = 2.0, y = 1.0] => x.minimum(y), 1.0, [0.0, 1.0]);
+    every_way!("maximum at a tie", [x = 1.0, y = 1.0] => x.maximum(y), 1.0, [0.5, 0.5]);
+    every_way!("minimum at a tie", [x = 1.0, y = 1.0] => x.minimum(y), 1.0, [0.5, 0.5]);
+    every_way!("maximum against a constant at a tie", [x = 0.0] => x.maximum(x.lit(0.0)), 0.0, [0.5]);
+    every_way!("maximum of NaN and 1", [x = NAN, y = 1.0] => x.maximum(y), NAN, [NAN, 0.0]);
+    every_way!("maximum of 1 and NaN", [x = 1.0, y = NAN] => x.maximum(y), NAN, [0.0, NAN]);
+    every_way!("minimum of NaN and 1", [x = NAN, y = 1.0] => x.minimum(y), NAN, [NAN, 0.0]);
 
     let tape = Tape::<f64>::new();
     let x = tape.tensor([[3.0, 1.0, 3.0], [2.0, 2.0, 2.0]]);
@@ -135,17 +138,17 @@ fn ties_split_and_nan_wins() {
 
 #[test]
 fn powers() {
-    every_way!("0^0", |x = 0.0, y = 0.0| BinaryFunctions::powf(x, y), 1.0, [0.0, 0.0]);
-    every_way!("0^1", |x = 0.0, y = 1.0| BinaryFunctions::powf(x, y), 0.0, [1.0, 0.0]);
-    every_way!("0^2", |x = 0.0, y = 2.0| BinaryFunctions::powf(x, y), 0.0, [0.0, 0.0]);
-    every_way!("0^0.5", |x = 0.0, y = 0.5| BinaryFunctions::powf(x, y), 0.0, [INF, 0.0]);
-    every_way!("0^0.3", |x = 0.0, y = 0.3| BinaryFunctions::powf(x, y), 0.0, [INF, 0.0]);
-    every_way!("0^-1", |x = 0.0, y = -1.0| BinaryFunctions::powf(x, y), INF, [-INF, -INF]);
-    every_way!("(-2)^3", |x = -2.0, y = 3.0| BinaryFunctions::powf(x, y), -8.0, [12.0, NAN]);
-    every_way!("(-2)^0.5", |x = -2.0, y = 0.5| BinaryFunctions::powf(x, y), NAN, [NAN, NAN]);
-    every_way!("NaN^0", |x = NAN, y = 0.0| BinaryFunctions::powf(x, y), 1.0, [0.0, NAN]);
-    every_way!("1^NaN", |x = 1.0, y = NAN| BinaryFunctions::powf(x, y), 1.0, [NAN, 0.0]);
-    every_way!("inf^0", |x = INF, y = 0.0| BinaryFunctions::powf(x, y), 1.0, [0.0, INF]);
+    every_way!("0^0", [x = 0.0, y = 0.0] => BinaryFunctions::powf(x, y), 1.0, [0.0, 0.0]);
+    every_way!("0^1", [x = 0.0, y = 1.0] => BinaryFunctions::powf(x, y), 0.0, [1.0, 0.0]);
+    every_way!("0^2", [x = 0.0, y = 2.0] => BinaryFunctions::powf(x, y), 0.0, [0.0, 0.0]);
+    every_way!("0^0.5", [x = 0.0, y = 0.5] => BinaryFunctions::powf(x, y), 0.0, [INF, 0.0]);
+    every_way!("0^0.3", [x = 0.0, y = 0.3] => BinaryFunctions::powf(x, y), 0.0, [INF, 0.0]);
+    every_way!("0^-1", [x = 0.0, y = -1.0] => BinaryFunctions::powf(x, y), INF, [-INF, -INF]);
+    every_way!("(-2)^3", [x = -2.0, y = 3.0] => BinaryFunctions::powf(x, y), -8.0, [12.0, NAN]);
+    every_way!("(-2)^0.5", [x = -2.0, y = 0.5] => BinaryFunctions::powf(x, y), NAN, [NAN, NAN]);
+    every_way!("NaN^0", [x = NAN, y = 0.0] => BinaryFunctions::powf(x, y), 1.0, [0.0, NAN]);
+    every_way!("1^NaN", [x = 1.0, y = NAN] => BinaryFunctions::powf(x, y), 1.0, [NAN, 0.0]);
+    every_way!("inf^0", [x = INF, y = 0.0] => BinaryFunctions::powf(x, y), 1.0, [0.0, INF]);
     for (n, slope, second) in [(0.0, 0.0, 0.0), (1.0, 1.0, 0.0), (2.0, 0.0, 2.0)] {
         let x = Dual { value: Dual::variable(0.0), tangents: [Dual::constant(1.0)] };
         let y = BinaryFunctions::powf(x, Dual::constant(Dual::constant(n)));
@@ -194,15 +197,12 @@ fn a_branch_not_taken_leaves_no_trace() {
     assert_eq!((slope(z, x), slope(z, y)), (INF, 1.0), "an infinite slope in x does not spoil y");
     let z = fuse([x, y], |[a, b]| (-a.sqrt()).relu() + b);
     assert_eq!((slope(z, x), slope(z, y)), (0.0, 1.0));
-    let z = fuse([x, y], |[a, b]| a.sqrt() * 0.0 + b);
-    assert_eq!((slope(z, x), slope(z, y)), (0.0, 1.0));
 }
 
 #[test]
 fn a_branch_not_taken_leaves_no_trace_on_duals_and_tensors() {
     let x = Dual::variable(0.0_f64);
     assert_eq!((-x.sqrt()).relu().tangents, [0.0]);
-    assert_eq!((x.sqrt() * 0.0 + 1.0).tangents, [0.0]);
     assert_eq!(Dual::constant(0.0_f64).sqrt().tangents, [0.0; 1], "what does not move stays");
 
     // Second order: the branch is cut for tangents of tangents too.

@@ -130,11 +130,11 @@ macro_rules! unary_table {
         }
         /// Arc tangent; `dy/dx = 1/(1 + x^2)`.
         ///
-        /// Taken as the square of `1/sqrt(1 + x^2)`: differentiating the reciprocal itself squares it, which underflows from
-        /// `1e81` on, where the second derivative is still `1e-243`.
+        /// Taken as the square of `1/hypot(x, 1)`: differentiating the reciprocal itself squares it, which underflows from
+        /// `1e81` on, where the second derivative is still `1e-243`. `sqrt(1 + x^2)` would do in forward mode only.
         Atan: atan(x) {
             value x.atan();
-            d(x) (x * x + x.lit(1.0)).sqrt().recip().square();
+            d(x) x.hypot(x.lit(1.0)).recip().square();
             on -3.0..3.0;
         }
         /// Hyperbolic sine; `dy/dx = cosh x`.
