@@ -1,1 +1,10 @@
 //! One test binary whose modules mirror the rooms of the workspace.
+
+mod elementary;
+mod elementwise;
+mod errors;
+mod panics;
+mod reference;
+mod tape;
+mod traps;
+mod ulp;

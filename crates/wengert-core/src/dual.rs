@@ -5,7 +5,7 @@ use core::cmp::Ordering;
 use core::fmt::{self, Display};
 use core::iter::{Product, Sum};
 use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
-use wengert_kernels::{BinaryFunctions, Elementary, UnaryFunctions, binary_table, derivative, unary_table};
+use wengert_kernels::{BinaryFunctions, Constants, Elementary, UnaryFunctions, binary_table, derivative, unary_table};
 
 /// A value with `N` tangents: `x + x_dot_1 e_1 + .. + x_dot_N e_N` with `e_i e_j = 0`.
 ///
@@ -57,17 +57,17 @@ impl<R: Primal, const N: usize> Dual<R, N> {
         })
     }
 
-    /// `y` with tangents `p x_dot`: the chain rule for one argument. A zero tangent stays zero, so that an infinite
-    /// slope in one variable does not make NaN of the others'.
+    /// `y` with tangents `p x_dot`: the chain rule for one argument. Zero on either side makes zero: an infinite slope in
+    /// one variable does not make NaN of the others', nor does what a later function ignores.
     #[inline(always)]
     fn chain(self, y: R, p: R) -> Self {
-        Dual { value: y, tangents: self.tangents.map(|x_dot| p.mul_zero(x_dot)) }
+        Dual { value: y, tangents: self.tangents.map(|x_dot| p.zero_product(x_dot)) }
     }
 
     /// `y` with tangents `p a_dot + q b_dot`, zeros kept.
     #[inline(always)]
     fn chain2(self, other: Self, y: R, p: R, q: R) -> Self {
-        let tangents = core::array::from_fn(|k| p.mul_zero(self.tangents[k]) + q.mul_zero(other.tangents[k]));
+        let tangents = core::array::from_fn(|k| p.zero_product(self.tangents[k]) + q.zero_product(other.tangents[k]));
         Dual { value: y, tangents }
     }
 }
@@ -114,11 +114,14 @@ impl<R: Primal, const N: usize> Elementary for Dual<R, N> {
     }
 }
 
+impl<R: Primal, const N: usize> Constants for Dual<R, N> {
+    const ZERO: Self = Dual { value: R::ZERO, tangents: [R::ZERO; N] };
+    const ONE: Self = Dual { value: R::ONE, tangents: [R::ZERO; N] };
+}
+
 impl<R: Primal, const N: usize> Primal for Dual<R, N> {
     type Base = R::Base;
     type Tensors = ();
-    const ZERO: Self = Dual { value: R::ZERO, tangents: [R::ZERO; N] };
-    const ONE: Self = Dual { value: R::ONE, tangents: [R::ZERO; N] };
 
     #[inline(always)]
     fn base(self) -> R::Base {
@@ -131,6 +134,13 @@ impl<R: Primal, const N: usize> Primal for Dual<R, N> {
     #[inline(always)]
     fn is_zero(self) -> bool {
         self.value.is_zero() && self.tangents.iter().all(|x_dot| x_dot.is_zero())
+    }
+    #[inline(always)]
+    fn zero_product(self, other: Self) -> Self {
+        let tangents = core::array::from_fn(|k| {
+            self.tangents[k].zero_product(other.value) + self.value.zero_product(other.tangents[k])
+        });
+        Dual { value: self.value.zero_product(other.value), tangents }
     }
     #[inline(always)]
     fn has_nan(self) -> bool {
@@ -170,6 +180,7 @@ impl<R: Primal, const N: usize> Sub for Dual<R, N> {
 impl<R: Primal, const N: usize> Mul for Dual<R, N> {
     type Output = Self;
     #[inline(always)]
+    #[expect(clippy::suspicious_arithmetic_impl, reason = "the product rule is a sum")]
     fn mul(self, other: Self) -> Self {
         let tangents = core::array::from_fn(|k| self.tangents[k] * other.value + self.value * other.tangents[k]);
         Dual { value: self.value * other.value, tangents }
@@ -212,7 +223,7 @@ macro_rules! with_constants {
             #[inline(always)]
             fn mul(self, c: $B) -> Self {
                 let c = R::from_base(c);
-                Dual { value: self.value * c, tangents: self.tangents.map(|x_dot| x_dot * c) }
+                Dual { value: self.value * c, tangents: self.tangents.map(|x_dot| x_dot.zero_product(c)) }
             }
         }
         impl<R: Primal<Base = $B>, const N: usize> Div<$B> for Dual<R, N> {

@@ -49,8 +49,8 @@ pub enum Error {
     /// Operands, axes or indices of a tensor operation do not fit.
     #[error("{caller}: {source}")]
     Shape {
-        /// What does not fit.
-        source: ShapeError,
+        /// What does not fit. Boxed: errors are rare, results are returned by every operation.
+        source: Box<ShapeError>,
         /// Where the operation stands.
         caller: Caller,
     },
@@ -70,6 +70,14 @@ pub enum Error {
         /// The shape of the output.
         output: Shape,
         /// Where the sweep was asked for.
+        caller: Caller,
+    },
+    /// A gradient that should be recorded passes through scalars.
+    #[error(
+        "{caller}: recorded_gradient: scalars lie between the output and the inputs; keep the program in tensors, or take second derivatives over duals"
+    )]
+    ScalarsBetween {
+        /// Where the gradient was asked for.
         caller: Caller,
     },
     /// Two sets of gradients, or two recordings, do not correspond.

@@ -1,26 +1,23 @@
 //! The numbers of Wengert: what a tape is built over, and what a user's generic function is written over.
 
 use crate::dual::Dual;
+use crate::error::Error;
 use crate::tape::{Handle, Scalar};
 use core::fmt::{Debug, Display};
 use core::iter::{Product, Sum};
 use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
-use wengert_kernels::{Elementary, Float};
+use wengert_kernels::{Constants, Elementary, Float};
 
 /// A number a tape records values, partials and adjoints in: `f32`, `f64`, and [`Dual`](crate::Dual) over either.
 ///
 /// A tape over duals carries tangents through its reverse sweep: that is a Hessian-vector product.
 pub trait Primal:
-    Elementary + Debug + Display + PartialEq + PartialOrd + AddAssign + Send + Sync + 'static
+    Elementary + Constants + Debug + Display + PartialEq + PartialOrd + AddAssign + Send + Sync + 'static
 {
     /// The float underneath.
     type Base: Float + Elementary;
     /// The tensor half of a tape over this number.
     type Tensors: TensorSide<Self>;
-    /// 0, in value and in every tangent.
-    const ZERO: Self;
-    /// 1, constant.
-    const ONE: Self;
 
     /// The value without its tangents.
     fn base(self) -> Self::Base;
@@ -28,6 +25,8 @@ pub trait Primal:
     fn from_base(value: Self::Base) -> Self;
     /// Whether the value and every tangent are 0.
     fn is_zero(self) -> bool;
+    /// A product in which zero on either side makes zero, whatever the other is; on duals in every product of components.
+    fn zero_product(self, other: Self) -> Self;
     /// Whether the value or a tangent is NaN.
     fn has_nan(self) -> bool;
     /// Whether the value and every tangent are finite.
@@ -44,7 +43,7 @@ pub trait TensorSide<F: Primal>: Default {
     type Seed;
 
     /// Tensor nodes recorded.
-    fn len(&self) -> usize;
+    fn count(&self) -> usize;
     /// Forgets all tensor nodes from number `len` on.
     fn truncate(&self, len: usize);
     /// Makes ready for a sweep: no tensor has an adjoint.
@@ -57,13 +56,22 @@ pub trait TensorSide<F: Primal>: Default {
     fn has_nan(&self, tensors: &Self::Adjoints) -> bool;
     /// Gives back what no one can ask for.
     fn finish(&self, tensors: &mut Self::Adjoints);
+    /// Adds the adjoints of the inputs of another recording of the same program, in order.
+    ///
+    /// # Errors
+    /// [`Error::Unlike`] if they do not correspond; `sum` is unchanged then.
+    fn add_adjoints(sum: &mut Self::Adjoints, other: &Self::Adjoints) -> Result<(), Error>;
+    /// Multiplies the adjoints by a number.
+    fn scale_adjoints(tensors: &mut Self::Adjoints, factor: F);
+    /// The Euclidean norm of the inputs' adjoints.
+    fn norm_of_adjoints(tensors: &Self::Adjoints) -> F;
 }
 
 impl<F: Primal> TensorSide<F> for () {
     type Adjoints = ();
     type Seed = ();
 
-    fn len(&self) -> usize {
+    fn count(&self) -> usize {
         0
     }
     fn truncate(&self, _len: usize) {}
@@ -74,15 +82,20 @@ impl<F: Primal> TensorSide<F> for () {
         false
     }
     fn finish(&self, (): &mut ()) {}
+    fn add_adjoints((): &mut (), (): &()) -> Result<(), Error> {
+        Ok(())
+    }
+    fn scale_adjoints((): &mut (), _factor: F) {}
+    fn norm_of_adjoints((): &()) -> F {
+        F::ZERO
+    }
 }
 
 macro_rules! primal_float {
     ($($f:ident)*) => { $(
         impl Primal for $f {
             type Base = $f;
-            type Tensors = ();
-            const ZERO: $f = 0.0;
-            const ONE: $f = 1.0;
+            type Tensors = crate::tensor::Nodes<$f>;
 
             #[inline(always)]
             fn base(self) -> $f {
@@ -95,6 +108,11 @@ macro_rules! primal_float {
             #[inline(always)]
             fn is_zero(self) -> bool {
                 self == 0.0
+            }
+            #[inline(always)]
+            fn zero_product(self, other: $f) -> $f {
+                let product = self * other;
+                if self == 0.0 || other == 0.0 { 0.0 } else { product }
             }
             #[inline(always)]
             fn has_nan(self) -> bool {

@@ -79,6 +79,13 @@ pub fn wins<F: Float>(a: F, b: F) -> F {
     }
 }
 
+/// `a^(b - 1)`, with the rounding of `b - 1` made good.
+#[inline(always)]
+pub fn powf_less<F: Float + Elementary>(a: F, b: F) -> F {
+    // Exponents from 1/2 up lose nothing by the subtraction. At 0 the sign of the exponent is all that matters.
+    if b < F::from_f64(0.5) && a != F::ZERO { a.powf(b) / a } else { a.powf(b - F::ONE) }
+}
+
 /// Inverse hyperbolic cosine, through `ln_1p` so that it keeps its digits near 1.
 ///
 /// `ln(x + sqrt(x^2 - 1))`, the textbook form, has lost half of them at `1 + 1e-16`.

@@ -6,7 +6,9 @@ use crate::axis::Axis;
 use crate::element::Element;
 use crate::error::{OrPanic, ShapeError};
 use crate::layout::Layout;
+use crate::shape::Shape;
 use crate::tensor::Tensor;
+use crate::walk::Walk;
 
 /// A range of entries along an axis, and a step.
 ///
@@ -129,6 +131,43 @@ impl<T: Element> Tensor<T> {
             self.layout().offset().wrapping_add_signed(skip),
         );
         Ok(self.with_layout(layout))
+    }
+
+    /// Zeros of `shape` with `part` where `slice(axis, range)` reads: the adjoint of [`slice`](Self::slice).
+    ///
+    /// # Errors
+    /// As [`try_slice`](Self::try_slice); [`ShapeError::Unequal`] when `part` has another shape than the slice.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Slice, Tensor};
+    /// let part = Tensor::from([1.0, 2.0]);
+    /// let y = Tensor::try_embed([5], 0, Slice::from(..4).step(2), &part).unwrap();
+    /// assert_eq!(y.to_vec(), [1.0, 0.0, 2.0, 0.0, 0.0]);
+    /// ```
+    pub fn try_embed(
+        shape: impl Into<Shape>,
+        axis: impl Into<Axis>,
+        range: impl Into<Slice>,
+        part: &Tensor<T>,
+    ) -> Result<Self, ShapeError> {
+        let op = "embed";
+        let mut y = Tensor::try_zeros_for(op, shape.into())?;
+        let place = y.try_slice(axis, range)?.layout().clone();
+        if place.shape() != part.shape() {
+            return Err(ShapeError::Unequal { op, lhs: place.shape().clone(), rhs: part.shape().clone() });
+        }
+        let walk = Walk::new(part.shape(), [&place.strides(), &part.strides()]);
+        let (run, steps) = walk.run();
+        let (source, target) = (part.storage(), y.fresh_mut());
+        walk.for_each_run([place.offset(), part.layout().offset()], |[mut to, mut from]| {
+            for _ in 0..run {
+                target[to] = source[from];
+                to = to.wrapping_add_signed(steps[0]);
+                from = from.wrapping_add_signed(steps[1]);
+            }
+        });
+        Ok(y)
     }
 
     /// The entries along `axis` in reverse order. No copy.

@@ -1,7 +1,8 @@
 //! What a reverse sweep returns.
 
 use super::scalar::Var;
-use super::{Spare, Tape};
+use super::{Recording, Spare, Tape};
+use crate::error::Error;
 use crate::number::{Primal, TensorSide};
 use core::fmt;
 use core::ops::Index;
@@ -25,8 +26,10 @@ pub struct Gradients<F: Primal = f64> {
     pub(crate) tensors: <F::Tensors as TensorSide<F>>::Adjoints,
     inputs: SmallVec<[(u32, u32); 2]>,
     /// Tape and recording the adjoints are of; none for the gradient of a constant.
-    of: Option<(u32, u32)>,
+    of: Option<Recording>,
     spare: Option<Spare<F>>,
+    /// What indexing refers to for an output that depends on nothing.
+    zero: F,
 }
 
 impl<F: Primal> Gradients<F> {
@@ -36,7 +39,8 @@ impl<F: Primal> Gradients<F> {
         tensors: <F::Tensors as TensorSide<F>>::Adjoints,
         inputs: SmallVec<[(u32, u32); 2]>,
     ) -> Self {
-        Gradients { scalars, tensors, inputs, of: Some((tape.number(), tape.generation())), spare: Some(tape.spare()) }
+        let (of, spare) = (Some(tape.recording()), Some(tape.spare()));
+        Gradients { scalars, tensors, inputs, of, spare, zero: F::ZERO }
     }
 
     /// The gradient of a number nothing flows back from.
@@ -47,6 +51,7 @@ impl<F: Primal> Gradients<F> {
             inputs: SmallVec::new(),
             of: None,
             spare: None,
+            zero: F::ZERO,
         }
     }
 
@@ -65,12 +70,79 @@ impl<F: Primal> Gradients<F> {
         x.adjoints(self)
     }
 
-    fn find(&self, x: Var<'_, F>) -> Result<&F, &'static str> {
-        let of = x.handle().tape().map(|tape| (tape.number(), tape.generation()));
-        if x.is_constant() {
-            return Err("the gradient was asked for a constant; make it an input with tape.var");
+    /// Adds the gradients of another sweep over the same program, input by input, in recording order: the sum over the
+    /// parts of a batch.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_add`](Self::try_add) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let (mut tape, mut total) = (Tape::new(), None::<Gradients>);
+    /// for item in [1.0, 2.0, 3.0] {
+    ///     let g = (tape.var(5.0) * item).square().gradient();
+    ///     tape.clear();
+    ///     match &mut total {
+    ///         Some(total) => total.add(&g),
+    ///         None => total = Some(g),
+    ///     }
+    /// }
+    /// assert_eq!(total.unwrap().norm(), 10.0 * 14.0);
+    /// ```
+    #[track_caller]
+    pub fn add(&mut self, other: &Self) {
+        self.try_add(other).unwrap_or_else(|error| error.raise());
+    }
+
+    /// [`add`](Self::add), returning what does not correspond; nothing is changed then.
+    ///
+    /// # Errors
+    /// [`Error::Unlike`] if the numbers of inputs or the shapes of tensors differ.
+    pub fn try_add(&mut self, other: &Self) -> Result<(), Error> {
+        let (left, right) = (self.scalar_inputs().count(), other.scalar_inputs().count());
+        if left != right {
+            return Err(Error::Unlike { op: "add gradients", left, right });
         }
-        if self.of.is_some() && of != self.of {
+        F::Tensors::add_adjoints(&mut self.tensors, &other.tensors)?;
+        for (sum, x_bar) in self.scalar_inputs_mut().zip(other.scalar_inputs()) {
+            *sum += *x_bar;
+        }
+        Ok(())
+    }
+
+    /// Multiplies every derivative by `factor`.
+    pub fn scale(&mut self, factor: F) {
+        for x_bar in self.scalar_inputs_mut() {
+            *x_bar = *x_bar * factor;
+        }
+        F::Tensors::scale_adjoints(&mut self.tensors, factor);
+    }
+
+    /// The Euclidean norm of all derivatives with respect to inputs, scalars and tensors together.
+    pub fn norm(&self) -> F {
+        self.scalar_inputs().fold(F::Tensors::norm_of_adjoints(&self.tensors), |norm, x_bar| norm.hypot(*x_bar))
+    }
+
+    /// Scales the gradient down to the norm `limit` if it is longer; returns the norm it had.
+    ///
+    /// Source: R. Pascanu, T. Mikolov, Y. Bengio, "On the difficulty of training recurrent neural networks", 2013,
+    /// algorithm 1.
+    pub fn clip(&mut self, limit: F) -> F {
+        let norm = self.norm();
+        if norm > limit {
+            self.scale(limit / norm);
+        }
+        norm
+    }
+
+    fn find(&self, x: Var<'_, F>) -> Result<&F, &'static str> {
+        let (true, Some(tape)) = (!x.is_constant(), x.handle().tape()) else {
+            return Err("the gradient was asked for a constant; make it an input with tape.var");
+        };
+        // A constant depends on nothing.
+        let Some(of) = self.of else { return Ok(&self.zero) };
+        if !tape.keeps_node(of, x.pending().1) {
             return Err("the gradient is of another recording than the variable");
         }
         if !x.is_node() {
@@ -79,8 +151,9 @@ impl<F: Primal> Gradients<F> {
         self.scalars.get(x.pending().1 as usize).ok_or("the variable was recorded after the sweep")
     }
 
-    pub(crate) fn is_of(&self, tape: &Tape<F>) -> bool {
-        self.of == Some((tape.number(), tape.generation()))
+    /// Whether tensor `number` of the tape is the one that had this number when the sweep ran.
+    pub(crate) fn knows(&self, tape: &Tape<F>, number: u32) -> bool {
+        self.of.is_some_and(|of| tape.keeps_tensor(of, number))
     }
 
     /// The adjoints of the scalar inputs, in recording order.
@@ -113,9 +186,9 @@ impl<F: Primal> Wrt<F> for &[Var<'_, F>] {
     type Adjoints = Vec<F>;
     #[track_caller]
     fn adjoints(self, gradients: &Gradients<F>) -> Vec<F> {
-        let mut adjoints = Vec::with_capacity(self.len());
-        for &x in self {
-            adjoints.push(gradients[x]);
+        let mut adjoints = vec![F::ZERO; self.len()];
+        for (adjoint, &x) in adjoints.iter_mut().zip(self) {
+            *adjoint = gradients[x];
         }
         adjoints
     }
@@ -162,11 +235,11 @@ impl<F: Primal> fmt::Debug for Gradients<F> {
 
 impl<F: Primal> Drop for Gradients<F> {
     fn drop(&mut self) {
-        if let Some(Ok(mut spare)) = self.spare.as_ref().map(|spare| spare.lock()) {
-            // One is enough for a training loop; a handful covers several gradients alive at a time.
-            if spare.len() < 4 {
-                spare.push(core::mem::take(&mut self.scalars));
-            }
+        // One is enough for a training loop; a handful covers several gradients alive at a time.
+        if let Some(Ok(mut spare)) = self.spare.as_ref().map(|spare| spare.lock())
+            && spare.len() < 4
+        {
+            spare.push(core::mem::take(&mut self.scalars));
         }
     }
 }

@@ -8,8 +8,9 @@ pub(crate) mod arena;
 mod gradients;
 mod nary;
 pub(crate) mod node;
+mod rewinds;
 mod scalar;
-mod sweep;
+pub(crate) mod sweep;
 
 pub use gradients::{Gradients, Wrt};
 pub use nary::{dot, fuse, fuse_n, log_sum_exp, norm2};
@@ -21,6 +22,8 @@ use arena::Arena;
 use core::cell::{Cell, RefCell};
 use core::sync::atomic::{AtomicU32, Ordering};
 use node::{Edge, Kind, NOWHERE, Node, Special};
+pub(crate) use rewinds::Recording;
+use rewinds::Rewinds;
 use std::sync::{Arc, Mutex};
 
 /// A Wengert list: what a program computed, in order, with the partials of every step.
@@ -58,6 +61,7 @@ pub struct Tape<F: Primal = f64> {
     number: u32,
     /// Counts recordings: a gradient remembers which one it is of.
     generation: Cell<u32>,
+    rewinds: Rewinds,
     limit: usize,
 }
 
@@ -67,8 +71,7 @@ pub(crate) type Spare<F> = Arc<Mutex<Vec<Vec<F>>>>;
 /// A place in a recording to rewind to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
-    tape: u32,
-    generation: u32,
+    of: Recording,
     nodes: usize,
     edges: usize,
     specials: usize,
@@ -132,6 +135,7 @@ impl<F: Primal> Tape<F> {
             spare: Spare::default(),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             generation: Cell::new(0),
+            rewinds: Rewinds::default(),
             limit,
         }
     }
@@ -155,7 +159,14 @@ impl<F: Primal> Tape<F> {
     /// assert_eq!(y.gradient().wrt(&x), [6.0, 3.0, 2.0]);
     /// ```
     pub fn vars(&self, values: &[F]) -> Vec<Var<'_, F>> {
-        values.iter().map(|&value| self.var(value)).collect()
+        if values.is_empty() {
+            return Vec::new();
+        }
+        // All leaves at once: one capacity test and one range of inputs for the lot.
+        let first = self.first_leaf();
+        self.nodes.extend(values.len(), |k| Node { partials: [F::ZERO; 2], parents: [first + k as u32; 2] });
+        self.note_input(first, values.len() as u32);
+        (first..).zip(values).map(|(node, &value)| Scalar::input(self, value, node)).collect()
     }
 
     /// A number with no derivative, by intent. Operations on it alone record nothing.
@@ -174,6 +185,7 @@ impl<F: Primal> Tape<F> {
         self.retained.truncate(0);
         self.tensors.truncate(0);
         self.error.replace(None);
+        self.rewinds.clear();
         self.generation.set(self.generation.get().wrapping_add(1));
     }
 
@@ -181,15 +193,14 @@ impl<F: Primal> Tape<F> {
     #[must_use]
     pub fn mark(&self) -> Mark {
         Mark {
-            tape: self.number,
-            generation: self.generation.get(),
+            of: self.recording(),
             nodes: self.nodes.len(),
             edges: self.edges.len(),
             specials: self.specials.len(),
             inputs: self.inputs.len(),
             retained: self.retained.len(),
             last_input: self.inputs.last().unwrap_or((NOWHERE, NOWHERE)),
-            tensors: self.tensors.len(),
+            tensors: self.tensors.count(),
         }
     }
 
@@ -218,9 +229,10 @@ impl<F: Primal> Tape<F> {
     #[track_caller]
     pub fn rewind(&mut self, mark: Mark) {
         assert!(
-            mark.tape == self.number && mark.generation == self.generation.get() && mark.nodes <= self.nodes.len(),
+            self.is_current(mark.of) && self.rewinds.keeps_place(mark.of.epoch, mark.nodes, mark.tensors),
             "rewind: the mark is of another tape, of a cleared recording, or after a point already rewound to"
         );
+        self.rewinds.note(mark.nodes, mark.tensors);
         self.nodes.truncate(mark.nodes);
         self.edges.truncate(mark.edges);
         self.scratch.truncate(0);
@@ -238,7 +250,7 @@ impl<F: Primal> Tape<F> {
     pub fn size(&self) -> TapeSize {
         TapeSize {
             nodes: self.nodes.len().saturating_sub(1),
-            tensors: self.tensors.len(),
+            tensors: self.tensors.count(),
             bytes: self.nodes.bytes()
                 + self.edges.bytes()
                 + self.scratch.bytes()
@@ -253,18 +265,40 @@ impl<F: Primal> Tape<F> {
         self.number
     }
 
-    pub(crate) fn generation(&self) -> u32 {
-        self.generation.get()
+    /// What is being recorded now.
+    pub(crate) fn recording(&self) -> Recording {
+        Recording { tape: self.number, generation: self.generation.get(), epoch: self.rewinds.epoch() }
+    }
+
+    /// Whether `of` is this tape since it was last cleared.
+    pub(crate) fn is_current(&self, of: Recording) -> bool {
+        of.tape == self.number && of.generation == self.generation.get()
+    }
+
+    /// Whether the scalar node recorded as `node` at that time is still the same.
+    pub(crate) fn keeps_node(&self, of: Recording, node: u32) -> bool {
+        self.is_current(of) && self.rewinds.keeps_place(of.epoch, node as usize + 1, 0)
+    }
+
+    /// Whether the tensor recorded as `number` at that time is still the same.
+    pub(crate) fn keeps_tensor(&self, of: Recording, number: u32) -> bool {
+        self.is_current(of) && self.rewinds.keeps_place(of.epoch, 0, number as usize + 1)
     }
 
     /// A node without parents.
     #[inline(always)]
     pub(crate) fn leaf(&self) -> u32 {
+        let node = self.first_leaf();
+        self.nodes.push(Node { partials: [F::ZERO; 2], parents: [node; 2] })
+    }
+
+    /// The position of the next node; on an empty tape the slot of constants is made first.
+    #[inline(always)]
+    pub(crate) fn first_leaf(&self) -> u32 {
         if self.nodes.len() == 0 {
             self.nodes.push(Node { partials: [F::ZERO; 2], parents: [NOWHERE; 2] });
         }
-        let node = self.nodes.len() as u32;
-        self.nodes.push(Node { partials: [F::ZERO; 2], parents: [node; 2] })
+        self.nodes.len() as u32
     }
 
     /// Lists `count` nodes from `first` on as inputs, growing the last range where they follow it.

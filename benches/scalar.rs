@@ -1,0 +1,32 @@
+//! What does one recorded scalar operation cost, and what a whole gradient beside its function?
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use std::hint::black_box;
+
+#[path = "workloads/scalar.rs"]
+mod workload;
+use workload::{Chain, Gradient, LORENZ_POINT, lorenz, rosenbrock, rosenbrock_point};
+
+fn chains(c: &mut Criterion) {
+    let mut group = c.benchmark_group("scalar_chain");
+    for (nodes, size) in [(1_000, "1e3"), (1_000_000, "1e6")] {
+        for (chains, shape) in [(1, "serial"), (8, "8_interleaved")] {
+            let mut chain = Chain::new(nodes, chains);
+            group.throughput(Throughput::Elements(chain.call() as u64));
+            group.bench_function(format!("{shape}/{size}"), |b| b.iter(|| chain.call()));
+        }
+    }
+}
+
+fn gradients(c: &mut Criterion) {
+    let x = rosenbrock_point();
+    c.bench_function("S5_rosenbrock/primal", |b| b.iter(|| rosenbrock(black_box(&x))));
+    let mut gradient = Gradient::new(|x| rosenbrock(x), &x);
+    c.bench_function("S5_rosenbrock/gradient", |b| b.iter(|| black_box(gradient.call()[0])));
+    c.bench_function("S8_lorenz/primal", |b| b.iter(|| lorenz(black_box(&LORENZ_POINT))));
+    let mut gradient = Gradient::new(|p| lorenz(p), &LORENZ_POINT);
+    c.bench_function("S8_lorenz/gradient", |b| b.iter(|| black_box(gradient.call()[0])));
+}
+
+criterion_group!(benches, chains, gradients);
+criterion_main!(benches);

@@ -1,0 +1,215 @@
+//! How does every workload stand against its limit or its peer?
+//!
+//! `cargo bench --bench table` prints `workload | ours | limit or peer | ratio`. Limits are measured in the same process, in
+//! turn with the workload. With `WENGERT_PEER_PYTHON` naming a Python that has PyTorch (or JAX), `benches/peer.py` runs in
+//! turn with our rows and the faster peer is printed. Words after `--` choose rows: `-- mlp tiny`.
+
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+#[path = "workloads/scalar.rs"]
+mod scalar;
+#[path = "workloads/tensor.rs"]
+mod tensor;
+#[path = "workloads/training.rs"]
+mod training;
+
+use scalar::{Chain, Gradient, LORENZ_POINT, lorenz, rosenbrock, rosenbrock_point};
+use tensor::{Elementwise, MatMul, SoftmaxCrossEntropy, TensorChain};
+use training::Step;
+
+/// How long one sample runs at least: long enough for the clock, short enough for a quiet moment.
+const SAMPLE: Duration = Duration::from_millis(20);
+const SAMPLES: usize = 25;
+
+/// Seconds per call of one sample.
+fn sample(calls: usize, work: &mut dyn FnMut()) -> f64 {
+    let start = Instant::now();
+    for _ in 0..calls {
+        work();
+    }
+    start.elapsed().as_secs_f64() / calls as f64
+}
+
+fn calls_for(work: &mut dyn FnMut()) -> usize {
+    work();
+    let once = sample(1, work).max(1e-9);
+    ((SAMPLE.as_secs_f64() / once) as usize).clamp(1, 1_000_000)
+}
+
+fn median(mut samples: Vec<f64>) -> f64 {
+    samples.sort_by(f64::total_cmp);
+    samples[samples.len() / 2]
+}
+
+/// Seconds per call of two programs, sample by sample in turn, so that a drifting clock meets both.
+fn in_turn(ours: &mut dyn FnMut(), other: &mut dyn FnMut()) -> (f64, f64) {
+    let (our_calls, other_calls) = (calls_for(ours), calls_for(other));
+    let (a, b) = (0..SAMPLES).map(|_| (sample(our_calls, ours), sample(other_calls, other))).unzip();
+    (median(a), median(b))
+}
+
+fn alone(work: &mut dyn FnMut()) -> f64 {
+    let calls = calls_for(work);
+    median((0..SAMPLES).map(|_| sample(calls, work)).collect())
+}
+
+/// A peer's time for a workload, from `benches/peer.py`; none if no Python was named or it cannot run the row.
+fn peer(workload: &str) -> Option<(String, f64)> {
+    let python = std::env::var_os("WENGERT_PEER_PYTHON")?;
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peer.py");
+    let output = Command::new(python).args([script, workload]).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let rows = text.lines().filter_map(|line| {
+        let (name, seconds) = line.split_once(' ')?;
+        Some((name.to_owned(), seconds.parse().ok()?))
+    });
+    rows.min_by(|a: &(String, f64), b| a.1.total_cmp(&b.1))
+}
+
+fn time(seconds: f64) -> String {
+    match seconds {
+        s if s < 1e-6 => format!("{:.1} ns", s * 1e9),
+        s if s < 1e-3 => format!("{:.1} us", s * 1e6),
+        s => format!("{:.2} ms", s * 1e3),
+    }
+}
+
+struct Table {
+    wanted: Vec<String>,
+}
+
+impl Table {
+    fn wants(&self, workload: &str) -> bool {
+        self.wanted.is_empty() || self.wanted.iter().any(|word| workload.contains(word.as_str()))
+    }
+
+    fn row(&self, workload: &str, ours: &str, other: &str, ratio: f64) {
+        println!("| {workload} | {ours} | {other} | {ratio:.2} |");
+    }
+
+    /// A row against the peer, measured before and after ours; without a peer the row has only our time.
+    fn against_peer(&self, workload: &str, per: f64, mut work: impl FnMut()) {
+        if !self.wants(workload) {
+            return;
+        }
+        let before = peer(workload);
+        let ours = alone(&mut work) / per;
+        let after = peer(workload);
+        match before.into_iter().chain(after).min_by(|a, b| a.1.total_cmp(&b.1)) {
+            Some((name, seconds)) => {
+                let seconds = seconds / per;
+                self.row(workload, &time(ours), &format!("{} ({name})", time(seconds)), ours / seconds);
+            }
+            None => println!("| {workload} | {} | - | - |", time(ours)),
+        }
+    }
+}
+
+/// Fused multiply-adds of one core, in floating-point operations per second: 16 independent chains of vectors.
+fn peak_flops() -> f64 {
+    const CHAINS: usize = 16;
+    const TURNS: usize = 4096;
+    fn body<const LANES: usize>(fma: impl Fn(f32, f32, f32) -> f32) -> f32 {
+        let mut sums = [[1.0_f32; LANES]; CHAINS];
+        let (a, b) = (black_box(1.000_001_f32), black_box(1e-9_f32));
+        for _ in 0..TURNS {
+            for sum in &mut sums {
+                for s in sum {
+                    *s = fma(*s, a, b);
+                }
+            }
+        }
+        sums.iter().flatten().sum()
+    }
+    let flops = |lanes: usize| (2 * CHAINS * lanes * TURNS) as f64;
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx512f")]
+        fn wide() -> f32 {
+            body::<16>(f32::mul_add)
+        }
+        #[target_feature(enable = "avx2,fma")]
+        fn medium() -> f32 {
+            body::<8>(f32::mul_add)
+        }
+        if is_x86_feature_detected!("avx512f") {
+            #[expect(unsafe_code, reason = "a bench that times the vector unit")]
+            // SAFETY: the feature was just detected.
+            return flops(16) / alone(&mut || _ = black_box(unsafe { wide() }));
+        }
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            #[expect(unsafe_code, reason = "a bench that times the vector unit")]
+            // SAFETY: the features were just detected.
+            return flops(8) / alone(&mut || _ = black_box(unsafe { medium() }));
+        }
+    }
+    flops(4) / alone(&mut || _ = black_box(body::<4>(|a, b, c| a * b + c)))
+}
+
+fn main() {
+    // Cargo passes --bench; words choose rows.
+    let wanted = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    let table = Table { wanted };
+    let mut header = String::from("| workload | ours | limit or peer | ratio |\n");
+    let _ = write!(header, "|---|---|---|---|");
+    println!("{header}");
+
+    for (nodes, size) in [(1_000, "1e3"), (1_000_000, "1e6")] {
+        for (chains, shape) in [(1, "serial"), (8, "8 interleaved")] {
+            let workload = format!("scalar_chain, {shape}, {size} nodes, per node");
+            if table.wants(&workload) {
+                let mut chain = Chain::new(nodes, chains);
+                let recorded = chain.call();
+                assert!(recorded.abs_diff(nodes) <= 16, "the chain records two nodes a turn, {recorded} in all");
+                let seconds = alone(&mut || _ = chain.call()) / recorded as f64;
+                println!("| {workload} | {} | - | - |", time(seconds));
+            }
+        }
+    }
+    if table.wants("S5_rosenbrock") {
+        let x = rosenbrock_point();
+        let mut gradient = Gradient::new(|x| rosenbrock(x), &x);
+        let (ours, primal) =
+            in_turn(&mut || _ = black_box(gradient.call()[0]), &mut || _ = black_box(rosenbrock(black_box(&x))));
+        table.row("S5_rosenbrock, gradient", &time(ours), &format!("{} (its primal)", time(primal)), ours / primal);
+    }
+    if table.wants("S8_lorenz") {
+        let mut gradient = Gradient::new(|p| lorenz(p), &LORENZ_POINT);
+        let (ours, primal) =
+            in_turn(&mut || _ = black_box(gradient.call()[0]), &mut || _ = black_box(lorenz(black_box(&LORENZ_POINT))));
+        table.row("S8_lorenz, gradient", &time(ours), &format!("{} (its primal)", time(primal)), ours / primal);
+    }
+    for (m, k, n) in [(64, 64, 64), (256, 256, 256), (1024, 1024, 1024), (2048, 2048, 2048), (128, 784, 256)] {
+        let workload = format!("matmul_{m}x{k}x{n}");
+        if table.wants(&workload) {
+            let product = MatMul::new(m, k, n);
+            let before = peak_flops();
+            let seconds = wengert::threads(1, || alone(&mut || _ = black_box(product.call())));
+            let peak = before.max(peak_flops());
+            let flops = (2 * m * k * n) as f64 / seconds;
+            let limit = format!("{:.0} GFLOP/s (one core's peak)", peak / 1e9);
+            table.row(&workload, &format!("{} = {:.0} GFLOP/s", time(seconds), flops / 1e9), &limit, peak / flops);
+        }
+    }
+    for threads in [1, 2] {
+        wengert::threads(threads, || {
+            let name =
+                |workload: &str| if threads == 1 { workload.to_owned() } else { format!("{workload}, 2 threads") };
+            let mut elementwise = Elementwise::new();
+            table.against_peer(&name("elementwise"), 1.0, || _ = black_box(elementwise.call()));
+            let mut cross_entropy = SoftmaxCrossEntropy::new();
+            table.against_peer(&name("softmax_ce"), 1.0, || _ = black_box(cross_entropy.call()));
+            let mut mlp = Step::mlp();
+            table.against_peer(&name("mlp_step"), 1.0, || _ = black_box(mlp.call()));
+        });
+    }
+    wengert::threads(1, || {
+        let mut tiny = Step::tiny();
+        table.against_peer("tiny_step", 1.0, || _ = black_box(tiny.call()));
+        let mut chain = TensorChain::new();
+        table.against_peer("tensor_chain, per op", TensorChain::OPS as f64, || _ = black_box(chain.call()));
+    });
+}

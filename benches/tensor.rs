@@ -1,0 +1,30 @@
+//! How fast are tensor operations: products against the machine, elementwise work against memory, tiny ops against nothing?
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+
+#[path = "workloads/tensor.rs"]
+mod workload;
+use workload::{Elementwise, MatMul, SoftmaxCrossEntropy, TensorChain};
+
+fn products(c: &mut Criterion) {
+    let mut group = c.benchmark_group("matmul");
+    for (m, k, n) in [(64, 64, 64), (256, 256, 256), (1024, 1024, 1024), (128, 784, 256)] {
+        let product = MatMul::new(m, k, n);
+        group.throughput(Throughput::Elements((2 * m * k * n) as u64)); // floating-point operations
+        group.bench_function(format!("{m}x{k}x{n}"), |b| b.iter(|| product.call()));
+    }
+}
+
+fn programs(c: &mut Criterion) {
+    let mut elementwise = Elementwise::new();
+    c.bench_function("elementwise", |b| b.iter(|| elementwise.call()));
+    let mut cross_entropy = SoftmaxCrossEntropy::new();
+    c.bench_function("softmax_ce", |b| b.iter(|| cross_entropy.call()));
+    let mut chain = TensorChain::new();
+    let mut group = c.benchmark_group("tensor_chain");
+    group.throughput(Throughput::Elements(TensorChain::OPS as u64));
+    group.bench_function("one_element", |b| b.iter(|| chain.call()));
+}
+
+criterion_group!(benches, products, programs);
+criterion_main!(benches);

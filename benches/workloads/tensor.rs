@@ -1,0 +1,101 @@
+//! Tensor programs: products, an elementwise expression, softmax cross-entropy, a chain of small ops.
+
+use wengert::prelude::*;
+use wengert::{Tape32, rng};
+
+fn normal(shape: &[usize], seed: u64) -> Tensor<f32> {
+    Tensor::normal(shape, 0.0, 1.0, &mut rng(seed))
+}
+
+/// `[m, k] x [k, n]`, forward only.
+pub struct MatMul {
+    a: Tensor<f32>,
+    b: Tensor<f32>,
+}
+
+impl MatMul {
+    pub fn new(m: usize, k: usize, n: usize) -> Self {
+        MatMul { a: normal(&[m, k], 1), b: normal(&[k, n], 2) }
+    }
+
+    pub fn call(&self) -> Tensor<f32> {
+        self.a.matmul(&self.b)
+    }
+}
+
+/// `mean(tanh(x w + b) sigmoid(x) + exp(-x^2))` of 1000 x 1000 numbers, value and all three gradients.
+pub struct Elementwise {
+    tape: Tape32,
+    x: Tensor<f32>,
+    w: Tensor<f32>,
+    b: Tensor<f32>,
+}
+
+impl Elementwise {
+    pub fn new() -> Self {
+        let shape = [1000, 1000];
+        Elementwise { tape: Tape32::new(), x: normal(&shape, 1), w: normal(&shape, 2), b: normal(&shape, 3) }
+    }
+
+    pub fn call(&mut self) -> (f32, [Tensor<f32>; 3]) {
+        let result = {
+            let (x, w, b) = (self.tape.tensor(&self.x), self.tape.tensor(&self.w), self.tape.tensor(&self.b));
+            let y = ((x * w + b).tanh() * x.sigmoid() + (-x.square()).exp()).mean();
+            (y.item(), y.gradient().wrt([x, w, b]))
+        };
+        self.tape.clear();
+        result
+    }
+}
+
+/// Mean softmax cross-entropy of 4096 rows of 1000 logits, value and gradient.
+pub struct SoftmaxCrossEntropy {
+    tape: Tape32,
+    logits: Tensor<f32>,
+    labels: Tensor<i64>,
+}
+
+impl SoftmaxCrossEntropy {
+    pub fn new() -> Self {
+        let labels = (0..4096_i64).map(|i| i * 7919 % 1000).collect();
+        SoftmaxCrossEntropy { tape: Tape32::new(), logits: normal(&[4096, 1000], 1), labels }
+    }
+
+    pub fn call(&mut self) -> (f32, Tensor<f32>) {
+        let result = {
+            let x = self.tape.tensor(&self.logits);
+            let loss = x.cross_entropy(&self.labels);
+            let [gradient] = loss.gradient().wrt([x]);
+            (loss.item(), gradient)
+        };
+        self.tape.clear();
+        result
+    }
+}
+
+/// A thousand additions of tensors of one element: what the engine costs beside arithmetic.
+pub struct TensorChain {
+    tape: Tape32,
+    x: Tensor<f32>,
+}
+
+impl TensorChain {
+    pub const OPS: usize = 1000;
+
+    pub fn new() -> Self {
+        TensorChain { tape: Tape32::new(), x: Tensor::from([0.5]) }
+    }
+
+    pub fn call(&mut self) -> f32 {
+        let slope = {
+            let x = self.tape.tensor(&self.x);
+            let mut y = x;
+            for _ in 0..Self::OPS {
+                y = y + x;
+            }
+            y.gradient()[x].at([0])
+        };
+        self.tape.clear();
+        slope
+    }
+}

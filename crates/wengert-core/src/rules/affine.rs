@@ -1,0 +1,95 @@
+//! Operations with constants: `y = scale x + shift`.
+//!
+//! Shapes: `x: [..]`, `y: [..]`. Cotangent: `x_bar = scale y_bar`.
+
+use super::{Array, Cotangents, Op, one};
+use crate::tensor::{TensorFloat, TensorVar};
+use core::ops::{Add, Div, Mul, Neg, Sub};
+use wengert_kernels::{Binary, Elementary};
+use wengert_tensor::{ShapeError, Tensor};
+
+#[derive(Clone)]
+pub(crate) struct Affine<F> {
+    pub(crate) scale: F,
+    pub(crate) shift: F,
+}
+
+impl<F: TensorFloat> Op<F> for Affine<F> {
+    const NAME: &'static str = "affine";
+
+    #[inline]
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        let Affine { scale, shift } = *self;
+        let with = |op, x: &Tensor<F>, c| x.try_zip_binary(op, &Tensor::scalar(c));
+        match (scale == F::ONE, shift == F::ZERO) {
+            (true, _) => with(Binary::Add, x[0], shift),
+            (_, true) => with(Binary::Mul, x[0], scale),
+            _ => with(Binary::Add, &with(Binary::Mul, x[0], scale)?, shift),
+        }
+    }
+
+    fn vjp<A: Array<F>>(&self, _x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
+        let x_bar = if self.scale == F::ONE { y_bar } else { scaled(&y_bar, self.scale) };
+        one(x_bar)
+    }
+}
+
+pub(crate) fn scaled<F: TensorFloat, A: Array<F>>(x: &A, scale: F) -> A {
+    Affine { scale, shift: F::ZERO }.on(&[x])
+}
+
+impl<F: TensorFloat> Neg for TensorVar<'_, F> {
+    type Output = Self;
+    #[inline]
+    #[track_caller]
+    fn neg(self) -> Self {
+        self.record1(Affine { scale: -F::ONE, shift: F::ZERO })
+    }
+}
+
+macro_rules! with_constants {
+    ($($F:ident)*) => { $(
+        with_constants! { $F
+            Add add |c| (1.0, c), (1.0, c);
+            Sub sub |c| (1.0, -c), (-1.0, c);
+            Mul mul |c| (c, 0.0), (c, 0.0);
+        }
+        impl<'t> Div<$F> for TensorVar<'t, $F> {
+            type Output = Self;
+            #[inline]
+            #[track_caller]
+            fn div(self, c: $F) -> Self {
+                // Not a product with 1/c, which rounds twice.
+                self / self.lit(f64::from(c))
+            }
+        }
+        impl<'t> Div<TensorVar<'t, $F>> for $F {
+            type Output = TensorVar<'t, $F>;
+            #[inline]
+            #[track_caller]
+            fn div(self, x: TensorVar<'t, $F>) -> TensorVar<'t, $F> {
+                x.lit(f64::from(self)) / x
+            }
+        }
+    )* };
+    ($F:ident $($Op:ident $op:ident |$c:ident| ($rs:expr, $rt:expr), ($ls:expr, $lt:expr);)*) => { $(
+        impl<'t> $Op<$F> for TensorVar<'t, $F> {
+            type Output = Self;
+            #[inline]
+            #[track_caller]
+            fn $op(self, $c: $F) -> Self {
+                self.record1(Affine { scale: $rs, shift: $rt })
+            }
+        }
+        impl<'t> $Op<TensorVar<'t, $F>> for $F {
+            type Output = TensorVar<'t, $F>;
+            #[inline]
+            #[track_caller]
+            fn $op(self, x: TensorVar<'t, $F>) -> TensorVar<'t, $F> {
+                let $c = self;
+                x.record1(Affine { scale: $ls, shift: $lt })
+            }
+        }
+    )* };
+}
+with_constants!(f32 f64);

@@ -1,0 +1,116 @@
+//! Matrix product, `y = op(a) op(b)` with `op` the identity or the transpose.
+//!
+//! Shapes: `a: [.., m, k]`, `b: [.., k, n]`, `y: [.., m, n]`; leading axes broadcast. Keeps `a`, `b`.
+//!
+//! Cotangents: `a_bar = y_bar bT`, `b_bar = aT y_bar`, from `<y_bar, da b + a db>` and the cyclic property of the trace
+//! (Giles 2008, "Collected matrix derivative results for forward and reverse mode algorithmic differentiation"),
+//! summed over broadcast batches.
+
+use super::sum::sum_to;
+use super::{Array, Cotangents, Op};
+use crate::error::Error;
+use crate::tensor::{TensorFloat, TensorVar};
+use core::marker::PhantomData;
+use smallvec::SmallVec;
+use wengert_tensor::{ShapeError, Tensor};
+
+#[derive(Clone)]
+pub(crate) struct MatMul<F> {
+    /// Whether each operand is taken transposed.
+    transposed: [bool; 2],
+    number: PhantomData<F>,
+}
+
+impl<F: TensorFloat> Op<F> for MatMul<F> {
+    const NAME: &'static str = "matmul";
+
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        let [ta, tb] = self.transposed;
+        Tensor::try_matmul_t(x[0], ta, x[1], tb)
+    }
+
+    fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
+        let (a, b) = (x[0], x[1]);
+        let [ta, tb] = self.transposed;
+        // Each factor's cotangent in the factor's own orientation, so that no product is transposed afterwards.
+        let a_bar = wanted[0].then(|| {
+            let a_bar = if ta { matmul(b, tb, &y_bar, true) } else { matmul(&y_bar, false, b, !tb) };
+            sum_to(&a_bar, &a.shape())
+        });
+        let b_bar = wanted[1].then(|| {
+            let b_bar = if tb { matmul(&y_bar, true, a, ta) } else { matmul(a, !ta, &y_bar, false) };
+            sum_to(&b_bar, &b.shape())
+        });
+        Cotangents::from([a_bar, b_bar])
+    }
+}
+
+fn matmul<F: TensorFloat, A: Array<F>>(a: &A, ta: bool, b: &A, tb: bool) -> A {
+    MatMul { transposed: [ta, tb], number: PhantomData }.on(&[a, b])
+}
+
+impl<'t, F: TensorFloat> TensorVar<'t, F> {
+    /// Matrix product `[.., m, k] x [.., k, n] -> [.., m, n]`; leading axes broadcast. A vector is a row on the left, a column
+    /// on the right, and its axis is dropped from the result.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_matmul`](Self::try_matmul) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let a = tape.tensor([[1.0, 2.0], [3.0, 4.0]]);
+    /// let b = tape.tensor([[1.0], [10.0]]);
+    /// let y = a.matmul(b);
+    /// assert_eq!(y.value().to_vec(), [21.0, 43.0]);
+    /// assert_eq!(y.sum().gradient()[a].to_vec(), [1.0, 10.0, 1.0, 10.0]);
+    /// ```
+    #[track_caller]
+    pub fn matmul(self, other: Self) -> Self {
+        self.try_matmul(other).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`matmul`](Self::matmul), returning what does not fit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if an operand is a single number, the inner dimensions differ or the leading ones do not broadcast;
+    /// [`Error::MixedTapes`] if the operands are of two tapes.
+    #[track_caller]
+    pub fn try_matmul(self, other: Self) -> Result<Self, Error> {
+        let (row, column) = (self.shape().rank() == 1, other.shape().rank() == 1);
+        let a = if row { self.try_reshape([1, self.shape()[0]])? } else { self };
+        let b = if column { other.try_reshape([other.shape()[0], 1])? } else { other };
+        let y = a.try_matmul_t(false, b, false)?;
+        if !row && !column {
+            return Ok(y);
+        }
+        let mut shape: SmallVec<[usize; 4]> = SmallVec::from_slice(&y.shape());
+        let rank = shape.len();
+        if column {
+            shape.remove(rank - 1);
+        }
+        if row {
+            shape.remove(rank - 2);
+        }
+        y.try_reshape(&shape[..])
+    }
+
+    /// Matrix product with either operand taken transposed, without moving it.
+    ///
+    /// # Panics
+    /// As [`matmul`](Self::matmul).
+    #[track_caller]
+    pub fn matmul_t(self, transposed: bool, other: Self, other_transposed: bool) -> Self {
+        self.record2(MatMul { transposed: [transposed, other_transposed], number: PhantomData }, other)
+    }
+
+    /// [`matmul_t`](Self::matmul_t), returning what does not fit.
+    ///
+    /// # Errors
+    /// As [`try_matmul`](Self::try_matmul).
+    #[track_caller]
+    pub fn try_matmul_t(self, transposed: bool, other: Self, other_transposed: bool) -> Result<Self, Error> {
+        self.try_record2(MatMul { transposed: [transposed, other_transposed], number: PhantomData }, other)
+    }
+}

@@ -1,0 +1,168 @@
+//! What each tensor op means: one op, one file.
+//!
+//! A rule states its forward computation on values and its pullback once, generically over [`Array`]: evaluated on tensors
+//! the pullback is the reverse sweep, evaluated on variables it records ops, so the gradient is on the list like anything
+//! else and can be differentiated again, to any order. Where a fused loop is faster a rule adds `pull`, with a test that
+//! both agree.
+//!
+//! To add an op: write its file, add its line to [`rules!`] below.
+
+mod affine;
+mod concat;
+mod cross_entropy;
+mod extreme;
+mod gather;
+mod map;
+mod matmul;
+mod mse;
+mod permute;
+mod powi;
+mod reshape;
+mod slice;
+mod softmax;
+mod sum;
+mod zip;
+
+pub use cross_entropy::Labels;
+pub(crate) use sum::sum_to;
+pub(crate) use zip::zip;
+
+use crate::tensor::TensorFloat;
+use smallvec::SmallVec;
+use wengert_kernels::{Binary, Unary};
+use wengert_tensor::{Shape, ShapeError, Tensor};
+
+/// What flows back to each operand; `None` where nothing can.
+pub(crate) type Cotangents<A> = SmallVec<[Option<A>; 2]>;
+
+/// Something tensor ops can be applied to: plain values, which they evaluate, or variables, which they record.
+pub(crate) trait Array<F: TensorFloat>: Clone {
+    fn apply(op: Rule<F>, operands: &[&Self]) -> Result<Self, ShapeError>;
+    fn shape(&self) -> Shape;
+    /// A constant beside this array.
+    fn constant(&self, value: Tensor<F>) -> Self;
+    /// `y_bar dy/dx` of an elementary function, zero wherever `y_bar` is.
+    fn unary_pullback(op: Unary, x: &Self, y: &Self, y_bar: Self) -> Self;
+    /// `y_bar dy/da` and `y_bar dy/db`, summed to the operands' shapes.
+    fn binary_pullback(op: Binary, a: &Self, b: &Self, y: &Self, y_bar: Self, wanted: [bool; 2]) -> [Option<Self>; 2];
+}
+
+/// One tensor op.
+pub(crate) trait Op<F: TensorFloat>: Clone + Into<Rule<F>> {
+    /// As error texts name it.
+    const NAME: &'static str;
+
+    /// The result, or what does not fit. May keep residuals in `self`.
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError>;
+
+    /// The cotangents of the operands that are `wanted`, from that of the result.
+    fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A>;
+
+    /// The same on plain values, fused, where that is faster.
+    fn pull(&self, x: &[&Tensor<F>], y: &Tensor<F>, y_bar: Tensor<F>, wanted: &[bool]) -> Cotangents<Tensor<F>> {
+        self.vjp(x, y, y_bar, wanted)
+    }
+
+    /// Applies the op inside a pullback, where shapes fit by construction.
+    fn on<A: Array<F>>(self, operands: &[&A]) -> A {
+        fitting(A::apply(self.into(), operands))
+    }
+}
+
+/// The cotangent of an op's only operand.
+#[inline]
+fn one<A>(x_bar: A) -> Cotangents<A> {
+    Cotangents::from([Some(x_bar), None])
+}
+
+/// The result of an operation inside a pullback: shapes fit there by construction, so only memory can be wanting.
+fn fitting<T>(result: Result<T, ShapeError>) -> T {
+    result.unwrap_or_else(|error| panic!("in a reverse sweep: {error}"))
+}
+
+macro_rules! rules {
+    ($($Op:ident in $module:ident,)*) => {
+        /// A recorded tensor op with its parameters and residuals.
+        #[derive(Clone)]
+        pub(crate) enum Rule<F: TensorFloat> {
+            $( $Op($module::$Op<F>), )*
+        }
+
+        $(
+            impl<F: TensorFloat> From<$module::$Op<F>> for Rule<F> {
+                #[inline]
+                fn from(op: $module::$Op<F>) -> Self {
+                    Rule::$Op(op)
+                }
+            }
+        )*
+
+        impl<F: TensorFloat> Rule<F> {
+            pub(crate) fn name(&self) -> &'static str {
+                match self { $( Rule::$Op(_) => <$module::$Op<F> as Op<F>>::NAME, )* }
+            }
+            #[inline]
+            pub(crate) fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+                match self { $( Rule::$Op(op) => op.forward(x), )* }
+            }
+            pub(crate) fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
+                match self { $( Rule::$Op(op) => op.vjp(x, y, y_bar, wanted), )* }
+            }
+            #[inline]
+            pub(crate) fn pull(
+                &self,
+                x: &[&Tensor<F>],
+                y: &Tensor<F>,
+                y_bar: Tensor<F>,
+                wanted: &[bool],
+            ) -> Cotangents<Tensor<F>> {
+                match self { $( Rule::$Op(op) => op.pull(x, y, y_bar, wanted), )* }
+            }
+        }
+    };
+}
+
+rules! {
+    Affine in affine,
+    BroadcastTo in sum,
+    Concat in concat,
+    CrossEntropy in cross_entropy,
+    Embed in slice,
+    Extreme in extreme,
+    GatherRows in gather,
+    LogSoftmax in softmax,
+    LogSumExp in softmax,
+    Map in map,
+    MatMul in matmul,
+    Mse in mse,
+    Permute in permute,
+    Powi in powi,
+    Reshape in reshape,
+    ScatterRows in gather,
+    Slice in slice,
+    Softmax in softmax,
+    Stack in concat,
+    SumAxes in sum,
+    SumTo in sum,
+    TieShare in extreme,
+    Zip in zip,
+}
+
+impl<F: TensorFloat> Array<F> for Tensor<F> {
+    #[inline]
+    fn apply(mut op: Rule<F>, operands: &[&Self]) -> Result<Self, ShapeError> {
+        op.forward(operands)
+    }
+    fn shape(&self) -> Shape {
+        Tensor::shape(self).clone()
+    }
+    fn constant(&self, value: Tensor<F>) -> Self {
+        value
+    }
+    fn unary_pullback(op: Unary, x: &Self, y: &Self, y_bar: Self) -> Self {
+        fitting(Tensor::unary_vjp(op, Some(x), Some(y), y_bar))
+    }
+    fn binary_pullback(op: Binary, a: &Self, b: &Self, y: &Self, y_bar: Self, wanted: [bool; 2]) -> [Option<Self>; 2] {
+        fitting(Tensor::binary_vjp(op, a, b, Some(y), &y_bar, wanted))
+    }
+}

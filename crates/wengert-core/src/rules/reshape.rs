@@ -1,0 +1,95 @@
+//! The same elements in the same order under another shape.
+//!
+//! Shapes: `x: [..]`, `y: shape` of as many elements. Cotangent: the reshape back.
+
+use super::{Array, Cotangents, Op, one};
+use crate::error::Error;
+use crate::tensor::{TensorFloat, TensorVar};
+use core::marker::PhantomData;
+use wengert_tensor::{Axis, Shape, ShapeError, Tensor};
+
+#[derive(Clone)]
+pub(crate) struct Reshape<F>(Shape, PhantomData<F>);
+
+impl<F: TensorFloat> Op<F> for Reshape<F> {
+    const NAME: &'static str = "reshape";
+
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        x[0].try_reshape(self.0.clone())
+    }
+
+    fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
+        one(reshape(&y_bar, &x[0].shape()))
+    }
+}
+
+pub(crate) fn reshape<F: TensorFloat, A: Array<F>>(x: &A, shape: &Shape) -> A {
+    if x.shape() == *shape { x.clone() } else { Reshape(shape.clone(), PhantomData).on(&[x]) }
+}
+
+impl<'t, F: TensorFloat> TensorVar<'t, F> {
+    /// The same elements under another shape.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_reshape`](Self::try_reshape) returns.
+    #[track_caller]
+    pub fn reshape(self, shape: impl Into<Shape>) -> Self {
+        self.record1(Reshape(shape.into(), PhantomData))
+    }
+
+    /// [`reshape`](Self::reshape), returning what does not fit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if `shape` has another number of elements.
+    #[track_caller]
+    pub fn try_reshape(self, shape: impl Into<Shape>) -> Result<Self, Error> {
+        self.try_record1(Reshape(shape.into(), PhantomData))
+    }
+
+    /// All axes from `axis` on made one: `[n, c, h, w]` becomes `[n, c h w]` from axis 1.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_flatten_from`](Self::try_flatten_from) returns.
+    #[track_caller]
+    pub fn flatten_from(self, axis: impl Into<Axis>) -> Self {
+        self.try_flatten_from(axis).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`flatten_from`](Self::flatten_from), returning what does not fit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the axis does not exist.
+    #[track_caller]
+    pub fn try_flatten_from(self, axis: impl Into<Axis>) -> Result<Self, Error> {
+        let shape = self.shape();
+        let axis = self.fit(axis.into().resolve("flatten_from", &shape))?;
+        let flat: Shape = shape[..axis].iter().copied().chain([shape[axis..].iter().product()]).collect();
+        self.try_reshape(flat)
+    }
+
+    /// A new axis of one entry before position `axis`.
+    ///
+    /// # Panics
+    /// If there is no such position.
+    #[track_caller]
+    pub fn unsqueeze(self, axis: impl Into<Axis>) -> Self {
+        let shape = self.value().try_unsqueeze(axis).map(|value| value.shape().clone());
+        match self.fit(shape) {
+            Ok(shape) => self.reshape(shape),
+            Err(error) => error.raise(),
+        }
+    }
+
+    /// Without the axis named, which must have one entry.
+    ///
+    /// # Panics
+    /// If the axis does not exist or has another number of entries.
+    #[track_caller]
+    pub fn squeeze(self, axis: impl Into<Axis>) -> Self {
+        let shape = self.value().try_squeeze(axis).map(|value| value.shape().clone());
+        match self.fit(shape) {
+            Ok(shape) => self.reshape(shape),
+            Err(error) => error.raise(),
+        }
+    }
+}

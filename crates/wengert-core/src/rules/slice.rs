@@ -1,0 +1,80 @@
+//! A range of one axis, with a step, without copying; and its adjoint, embedding into zeros.
+//!
+//! Shapes: axis `axis` of `y` has as many entries as the range names. Cotangent: `y_bar` in its place among zeros.
+
+use super::{Array, Cotangents, Op, one};
+use crate::error::Error;
+use crate::tensor::{TensorFloat, TensorVar};
+use core::marker::PhantomData;
+use wengert_tensor::{Axis, Shape, ShapeError, Tensor};
+
+#[derive(Clone)]
+pub(crate) struct Slice<F> {
+    axis: Axis,
+    range: wengert_tensor::Slice,
+    number: PhantomData<F>,
+}
+
+impl<F: TensorFloat> Op<F> for Slice<F> {
+    const NAME: &'static str = "slice";
+
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        x[0].try_slice(self.axis, self.range)
+    }
+
+    fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
+        one(Embed { slice: self.clone(), shape: x[0].shape() }.on(&[&y_bar]))
+    }
+}
+
+/// Zeros of `shape` with the operand where the slice reads.
+#[derive(Clone)]
+pub(crate) struct Embed<F> {
+    slice: Slice<F>,
+    shape: Shape,
+}
+
+impl<F: TensorFloat> Op<F> for Embed<F> {
+    const NAME: &'static str = "embed";
+
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        Tensor::try_embed(self.shape.clone(), self.slice.axis, self.slice.range, x[0])
+    }
+
+    fn vjp<A: Array<F>>(&self, _x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
+        one(self.slice.clone().on(&[&y_bar]))
+    }
+}
+
+pub(crate) fn slice<F: TensorFloat, A: Array<F>>(x: &A, axis: usize, range: core::ops::Range<isize>) -> A {
+    Slice { axis: axis.into(), range: range.into(), number: PhantomData }.on(&[x])
+}
+
+impl<'t, F: TensorFloat> TensorVar<'t, F> {
+    /// A range of one axis: `x.slice(1, 2..5)`, `x.slice(0, Slice::from(..).step(2))`.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_slice`](Self::try_slice) returns.
+    #[track_caller]
+    pub fn slice(self, axis: impl Into<Axis>, range: impl Into<wengert_tensor::Slice>) -> Self {
+        self.try_slice(axis, range).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`slice`](Self::slice), returning what does not fit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the axis does not exist or the range leaves it.
+    #[track_caller]
+    pub fn try_slice(self, axis: impl Into<Axis>, range: impl Into<wengert_tensor::Slice>) -> Result<Self, Error> {
+        self.try_record1(Slice { axis: axis.into(), range: range.into(), number: PhantomData })
+    }
+
+    /// The axis read backwards.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn flip(self, axis: impl Into<Axis>) -> Self {
+        self.slice(axis, wengert_tensor::Slice::from(..).step(-1))
+    }
+}

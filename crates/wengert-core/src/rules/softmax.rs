@@ -1,0 +1,123 @@
+//! Softmax, its logarithm, and log-sum-exp over one axis.
+//!
+//! Formulas: `softmax(x)_i = exp(x_i) / sum_j exp(x_j)`, taken relative to the largest so that nothing overflows;
+//! `log_softmax = x - log_sum_exp(x)`.
+//!
+//! Shapes: `x: [.., n, ..]`; softmax and log_softmax keep the shape, log_sum_exp drops the axis. Cotangents:
+//! `y (y_bar - <y, y_bar>)`, `y_bar - exp(y) <1, y_bar>`, and `softmax(x) y_bar`.
+
+use super::map::map;
+use super::sum::{broadcast_back, sum_keep};
+use super::zip::zip;
+use super::{Array, Cotangents, Op, fitting, one};
+use crate::error::Error;
+use crate::tensor::{TensorFloat, TensorVar};
+use core::marker::PhantomData;
+use wengert_kernels::{Binary, Unary};
+use wengert_tensor::{Axes, Axis, ShapeError, Tensor};
+
+#[derive(Clone)]
+pub(crate) struct Softmax<F>(Axis, PhantomData<F>);
+
+impl<F: TensorFloat> Op<F> for Softmax<F> {
+    const NAME: &'static str = "softmax";
+
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        x[0].try_softmax(self.0)
+    }
+
+    fn vjp<A: Array<F>>(&self, _x: &[&A], y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
+        let axis = self.0.resolve(Self::NAME, &y.shape()).unwrap_or_default();
+        let inner = sum_keep(&zip(Binary::MulZero, y, &y_bar), axis);
+        let x_bar = zip(Binary::Mul, y, &zip(Binary::Sub, &y_bar, &inner));
+        one(x_bar)
+    }
+
+    fn pull(&self, _x: &[&Tensor<F>], y: &Tensor<F>, y_bar: Tensor<F>, _wanted: &[bool]) -> Cotangents<Tensor<F>> {
+        one(fitting(Tensor::softmax_vjp(y, &y_bar, self.0)))
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct LogSoftmax<F>(Axis, PhantomData<F>);
+
+impl<F: TensorFloat> Op<F> for LogSoftmax<F> {
+    const NAME: &'static str = "log_softmax";
+
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        x[0].try_log_softmax(self.0)
+    }
+
+    fn vjp<A: Array<F>>(&self, _x: &[&A], y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
+        let axis = self.0.resolve(Self::NAME, &y.shape()).unwrap_or_default();
+        let total = sum_keep(&y_bar, axis);
+        let x_bar = zip(Binary::Sub, &y_bar, &zip(Binary::Mul, &map(Unary::Exp, y), &total));
+        one(x_bar)
+    }
+
+    fn pull(&self, _x: &[&Tensor<F>], y: &Tensor<F>, y_bar: Tensor<F>, _wanted: &[bool]) -> Cotangents<Tensor<F>> {
+        one(fitting(Tensor::log_softmax_vjp(y, &y_bar, self.0)))
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct LogSumExp<F>(Axis, PhantomData<F>);
+
+impl<F: TensorFloat> Op<F> for LogSumExp<F> {
+    const NAME: &'static str = "log_sum_exp";
+
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        x[0].try_log_sum_exp(self.0)
+    }
+
+    fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
+        let shape = x[0].shape();
+        let axes = Axes::from(self.0);
+        // Not exp(x - y): that loses digits where x is large.
+        let weights = Softmax(self.0, PhantomData).on(&[x[0]]);
+        // A slice that is all minus infinity has softmax NaN and no slope.
+        let defined = broadcast_back(&map(Unary::Exp, y), &axes, &shape);
+        let weights = zip(Binary::MulZero, &weights, &map(Unary::Step, &defined));
+        one(zip(Binary::MulZero, &weights, &broadcast_back(&y_bar, &axes, &shape)))
+    }
+
+    fn pull(&self, x: &[&Tensor<F>], _y: &Tensor<F>, y_bar: Tensor<F>, _wanted: &[bool]) -> Cotangents<Tensor<F>> {
+        one(fitting(Tensor::log_sum_exp_vjp(x[0], &y_bar, self.0)))
+    }
+}
+
+pub(crate) fn softmax<F: TensorFloat, A: Array<F>>(x: &A, axis: Axis) -> A {
+    Softmax(axis, PhantomData).on(&[x])
+}
+
+macro_rules! methods {
+    ($($(#[$doc:meta])* $Op:ident $method:ident $try_method:ident;)*) => {
+        impl<'t, F: TensorFloat> TensorVar<'t, F> { $(
+            $(#[$doc])*
+            ///
+            /// # Panics
+            /// If there is no such axis.
+            #[track_caller]
+            pub fn $method(self, axis: impl Into<Axis>) -> Self {
+                self.record1($Op(axis.into(), PhantomData))
+            }
+
+            #[doc = concat!("[`", stringify!($method), "`](Self::", stringify!($method), "), returning what does not fit.")]
+            ///
+            /// # Errors
+            /// [`Error::Shape`] if there is no such axis.
+            #[track_caller]
+            pub fn $try_method(self, axis: impl Into<Axis>) -> Result<Self, Error> {
+                self.try_record1($Op(axis.into(), PhantomData))
+            }
+        )* }
+    };
+}
+methods! {
+    /// Softmax over one axis: positive weights that sum to 1.
+    Softmax softmax try_softmax;
+    /// The logarithm of [`softmax`](Self::softmax), without the overflow and the zeros of taking them in turn.
+    LogSoftmax log_softmax try_log_softmax;
+    /// `ln sum exp` over one axis, which is dropped.
+    LogSumExp log_sum_exp try_log_sum_exp;
+}

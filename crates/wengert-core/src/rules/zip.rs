@@ -1,0 +1,114 @@
+//! Elementary functions of two arguments, element by element, with broadcasting: arithmetic, powers, `maximum`.
+//!
+//! Shapes: `a` and `b` broadcast against each other (axes aligned at the end; a dimension of 1 repeats), `y` has the
+//! broadcast shape. Cotangents: `y_bar dy/da` and `y_bar dy/db`, summed over what was repeated.
+
+use super::{Array, Cotangents, Op};
+use crate::error::Error;
+use crate::tensor::{TensorFloat, TensorVar};
+use core::marker::PhantomData;
+use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Sub, SubAssign};
+use wengert_kernels::{Binary, BinaryFunctions, binary_table};
+use wengert_tensor::{ShapeError, Tensor};
+
+#[derive(Clone)]
+pub(crate) struct Zip<F>(Binary, PhantomData<F>);
+
+impl<F: TensorFloat> Op<F> for Zip<F> {
+    const NAME: &'static str = "zip";
+
+    #[inline]
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        x[0].try_zip_binary(self.0, x[1])
+    }
+
+    fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
+        Cotangents::from(A::binary_pullback(self.0, x[0], x[1], y, y_bar, [wanted[0], wanted[1]]))
+    }
+
+    #[inline]
+    fn pull(&self, x: &[&Tensor<F>], y: &Tensor<F>, y_bar: Tensor<F>, wanted: &[bool]) -> Cotangents<Tensor<F>> {
+        // A sum hands its cotangent on: the buffer itself, where one operand wants it.
+        if self.0 == Binary::Add && x[0].shape() == x[1].shape() {
+            return Cotangents::from(match wanted {
+                [true, false] => [Some(y_bar), None],
+                [false, _] => [None, Some(y_bar)],
+                _ => [Some(y_bar.clone()), Some(y_bar)],
+            });
+        }
+        self.vjp(x, y, y_bar, wanted)
+    }
+}
+
+pub(crate) fn zip<F: TensorFloat, A: Array<F>>(op: Binary, a: &A, b: &A) -> A {
+    Zip(op, PhantomData).on(&[a, b])
+}
+
+macro_rules! binary_methods {
+    ($( $(#[$doc:meta])* $Op:ident: $method:ident($a:ident, $b:ident) { $($body:tt)* } )*) => {
+        impl<F: TensorFloat> BinaryFunctions for TensorVar<'_, F> {
+            $(
+                #[track_caller]
+                fn $method(self, $b: Self) -> Self {
+                    self.record2(Zip(Binary::$Op, PhantomData), $b)
+                }
+            )*
+        }
+    };
+}
+binary_table!(binary_methods);
+
+impl<'t, F: TensorFloat> TensorVar<'t, F> {
+    /// An elementary function of two tensors by its opcode, with broadcasting; `try_zip(Binary::Maximum, b)` is the
+    /// fallible form of `a.maximum(b)`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the shapes do not broadcast, [`Error::MixedTapes`] if the operands are of two tapes.
+    #[track_caller]
+    pub fn try_zip(self, op: Binary, other: Self) -> Result<Self, Error> {
+        self.try_record2(Zip(op, PhantomData), other)
+    }
+}
+
+macro_rules! arithmetic {
+    ($($Op:ident $op:ident $try_op:ident $OpAssign:ident $op_assign:ident;)*) => {
+        $(
+            impl<'t, F: TensorFloat> $Op for TensorVar<'t, F> {
+                type Output = Self;
+                #[inline]
+                #[track_caller]
+                fn $op(self, other: Self) -> Self {
+                    self.record2(Zip(Binary::$Op, PhantomData), other)
+                }
+            }
+            impl<'t, F: TensorFloat, T> $OpAssign<T> for TensorVar<'t, F>
+            where
+                Self: $Op<T, Output = Self>,
+            {
+                #[inline]
+                #[track_caller]
+                fn $op_assign(&mut self, other: T) {
+                    *self = $Op::$op(*self, other);
+                }
+            }
+        )*
+        impl<'t, F: TensorFloat> TensorVar<'t, F> {
+            $(
+                #[doc = concat!("The operator `", stringify!($op), "`, returning what does not fit.")]
+                ///
+                /// # Errors
+                /// [`Error::Shape`] if the shapes do not broadcast, [`Error::MixedTapes`] if the operands are of two tapes.
+                #[track_caller]
+                pub fn $try_op(self, other: Self) -> Result<Self, Error> {
+                    self.try_zip(Binary::$Op, other)
+                }
+            )*
+        }
+    };
+}
+arithmetic! {
+    Add add try_add AddAssign add_assign;
+    Sub sub try_sub SubAssign sub_assign;
+    Mul mul try_mul MulAssign mul_assign;
+    Div div try_div DivAssign div_assign;
+}

@@ -1,0 +1,301 @@
+//! Tensors on the same tape.
+//!
+//! A tensor node holds its value, its rule with the residuals, and its operands. The scalar half of the tape knows of it
+//! only an entry in the side list, which places it in recording order. Its adjoint lives in a recycled buffer: the first
+//! contribution is moved in, later ones are added, and the buffer is handed on once consumed.
+
+mod adjoints;
+mod bridge;
+mod parameter;
+mod recorded;
+mod variable;
+
+pub(crate) use adjoints::Slot;
+pub use adjoints::TensorAdjoints;
+pub use parameter::{Parameter, ParameterId};
+pub use variable::TensorVar;
+
+use crate::error::{Caller, Error};
+use crate::number::{Primal, TensorSide};
+use crate::rules::Rule;
+use crate::tape::Tape;
+use crate::tape::arena::Arena;
+use crate::tape::node::{Edge, Kind, Special};
+use adjoints::Spare;
+use core::cell::{Cell, RefCell};
+use smallvec::SmallVec;
+use wengert_tensor::{FloatElement, Tensor};
+
+/// A float that tensors on a tape are made of: `f32` or `f64`.
+pub trait TensorFloat: FloatElement + Primal<Base = Self, Tensors = Nodes<Self>> {}
+impl TensorFloat for f32 {}
+impl TensorFloat for f64 {}
+
+/// The tensor half of a tape.
+pub struct Nodes<F: TensorFloat> {
+    nodes: RefCell<Columns<F>>,
+    /// Edges of tensors packed from scalars.
+    edges: Arena<Edge<F>>,
+    /// Parameters bound in this recording: a parameter is one node however often it is used.
+    bound: RefCell<Vec<(ParameterId, u32)>>,
+    /// Inputs and retained tensors: whose adjoints may be asked for.
+    asked_for: RefCell<Vec<u32>>,
+    /// Whether scalars were made of tensors or tensors of scalars.
+    bridged: Cell<bool>,
+    /// Whether parameters are bound as constants.
+    evaluating: Cell<bool>,
+    spare: Spare<F>,
+}
+
+/// The tensor list, by columns: a node as one struct would be moved about in pieces too large to stay in registers, and a
+/// rule reads the values of its operands alone.
+pub(crate) struct Columns<F: TensorFloat> {
+    values: Vec<Tensor<F>>,
+    origins: Vec<Origin<F>>,
+    flags: Vec<Flags>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Flags {
+    /// Whether a gradient flows through it: an input is among its ancestors.
+    pub(crate) active: bool,
+    pub(crate) retained: bool,
+}
+
+impl<F: TensorFloat> Columns<F> {
+    fn push(&mut self, value: Tensor<F>, origin: Origin<F>, active: bool) -> u32 {
+        let number = self.values.len() as u32;
+        self.values.push(value);
+        self.origins.push(origin);
+        self.flags.push(Flags { active, retained: false });
+        number
+    }
+}
+
+/// Where a tensor comes from.
+pub(crate) enum Origin<F: TensorFloat> {
+    Input,
+    /// Made of constants alone, or given as one: only its value is kept.
+    Constant,
+    Op {
+        rule: Rule<F>,
+        operands: Operands,
+    },
+    /// Made of scalars, whose edges are `start..` in the edge arena.
+    Packed {
+        start: u32,
+    },
+    /// Not a tensor: the scalar nodes `first..` read the elements of tensor `of`, all of them or the one at `element`.
+    Read {
+        of: u32,
+        first: u32,
+        element: Option<u32>,
+    },
+}
+
+/// Numbers of tensor nodes.
+pub(crate) type Operands = SmallVec<[u32; 4]>;
+
+impl<F: TensorFloat> Default for Nodes<F> {
+    fn default() -> Self {
+        Nodes {
+            nodes: RefCell::new(Columns { values: Vec::new(), origins: Vec::new(), flags: Vec::new() }),
+            edges: Arena::new(u32::MAX as usize),
+            bound: RefCell::default(),
+            asked_for: RefCell::default(),
+            bridged: Cell::new(false),
+            evaluating: Cell::new(false),
+            spare: Spare::default(),
+        }
+    }
+}
+
+impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
+    type Adjoints = TensorAdjoints<F>;
+    type Seed = Tensor<F>;
+
+    fn count(&self) -> usize {
+        self.nodes.borrow().values.len()
+    }
+
+    fn truncate(&self, len: usize) {
+        let mut nodes = self.nodes.borrow_mut();
+        let nodes = &mut *nodes;
+        let packed = |origin: &Origin<F>| match origin {
+            Origin::Packed { start } => Some(*start as usize),
+            _ => None,
+        };
+        if let Some(start) = nodes.origins[len..].iter().find_map(packed) {
+            self.edges.truncate(start);
+        }
+        nodes.values.truncate(len);
+        nodes.origins.truncate(len);
+        nodes.flags.truncate(len);
+        self.bound.borrow_mut().retain(|&(_, node)| (node as usize) < len);
+        self.asked_for.borrow_mut().retain(|&node| (node as usize) < len);
+        if len == 0 {
+            self.bridged.set(false);
+        }
+    }
+
+    fn start(&self, tensors: &mut TensorAdjoints<F>) {
+        tensors.start(&self.spare, self.count(), &self.bound.borrow());
+    }
+
+    fn seed(&self, tensors: &mut TensorAdjoints<F>, number: u32, seed: &Tensor<F>) {
+        tensors.add(number, seed.clone());
+    }
+
+    fn pull<const CAREFUL: bool>(&self, number: u32, scalars: &mut [F], tensors: &mut TensorAdjoints<F>) {
+        let nodes = self.nodes.borrow();
+        let (value, retained) = (&nodes.values[number as usize], nodes.flags[number as usize].retained);
+        match &nodes.origins[number as usize] {
+            Origin::Input | Origin::Constant => {}
+            Origin::Op { rule, operands } => {
+                let Some(y_bar) = tensors.consume(number, retained) else { return };
+                let mut x: SmallVec<[&Tensor<F>; 4]> = SmallVec::new();
+                let mut wanted: SmallVec<[bool; 8]> = SmallVec::new();
+                for &operand in operands {
+                    x.push(&nodes.values[operand as usize]);
+                    wanted.push(nodes.flags[operand as usize].active);
+                }
+                let cotangents = rule.pull(&x, value, y_bar, &wanted);
+                for ((cotangent, &operand), wanted) in cotangents.into_iter().zip(operands).zip(wanted) {
+                    if let (true, Some(x_bar)) = (wanted, cotangent) {
+                        tensors.add(operand, x_bar);
+                    }
+                }
+            }
+            Origin::Packed { start } => {
+                let Some(y_bar) = tensors.consume(number, retained) else { return };
+                bridge::pull_packed::<F, CAREFUL>(&self.edges, *start as usize, &y_bar, scalars);
+            }
+            &Origin::Read { of, first, element } => {
+                bridge::pull_read(&nodes.values[of as usize], of, first as usize, element, scalars, tensors);
+            }
+        }
+    }
+
+    fn has_nan(&self, tensors: &TensorAdjoints<F>) -> bool {
+        // Tensor rules keep the zero rule themselves; only scalars above them can have spoiled an adjoint.
+        self.bridged.get() && tensors.has_nan()
+    }
+
+    fn finish(&self, tensors: &mut TensorAdjoints<F>) {
+        let nodes = self.nodes.borrow();
+        for &number in &*self.asked_for.borrow() {
+            tensors.settle(number, &nodes.values[number as usize]);
+        }
+    }
+
+    fn add_adjoints(sum: &mut TensorAdjoints<F>, other: &TensorAdjoints<F>) -> Result<(), Error> {
+        sum.add_all(other)
+    }
+
+    fn scale_adjoints(tensors: &mut TensorAdjoints<F>, factor: F) {
+        tensors.scale(factor);
+    }
+
+    fn norm_of_adjoints(tensors: &TensorAdjoints<F>) -> F {
+        tensors.norm()
+    }
+}
+
+impl<F: TensorFloat> Nodes<F> {
+    fn retain(&self, number: u32) {
+        let flags = &mut self.nodes.borrow_mut().flags[number as usize];
+        if flags.active && !flags.retained {
+            flags.retained = true;
+            self.asked_for.borrow_mut().push(number);
+        }
+    }
+}
+
+impl<F: TensorFloat> Tape<F> {
+    /// Records a tensor input: differentiate with respect to it.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let w = tape.tensor([[1.0, 2.0], [3.0, 4.0]]);
+    /// let y = w.square().sum();
+    /// assert_eq!(y.gradient()[w].to_vec(), [2.0, 4.0, 6.0, 8.0]);
+    /// ```
+    pub fn tensor(&self, value: impl Into<Tensor<F>>) -> TensorVar<'_, F> {
+        let input = self.push_tensor(value.into(), Origin::Input, true);
+        self.tensors.asked_for.borrow_mut().push(input.number());
+        input
+    }
+
+    /// A tensor with no derivative, by intent: data. Operations on constants alone record nothing.
+    pub fn constant_tensor(&self, value: impl Into<Tensor<F>>) -> TensorVar<'_, F> {
+        self.push_tensor(value.into(), Origin::Constant, false)
+    }
+
+    /// A tape that evaluates and records nothing: [`parameter`](Self::parameter) gives constants on it. For predictions.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # use wengert_core::Parameter;
+    /// let w = Parameter::new([2.0_f64]);
+    /// let tape = Tape::evaluating();
+    /// assert!(!(tape.parameter(&w) * 3.0).is_active());
+    /// ```
+    #[must_use]
+    pub fn evaluating() -> Self {
+        let tape = Self::new();
+        tape.tensors.evaluating.set(true);
+        tape
+    }
+
+    /// The node of a parameter in this recording: the same one however often it is asked for.
+    pub fn parameter(&self, parameter: &Parameter<F>) -> TensorVar<'_, F> {
+        let known = self.tensors.bound.borrow().iter().find(|(id, _)| *id == parameter.id()).map(|&(_, node)| node);
+        if let Some(node) = known {
+            return TensorVar::new(self, node);
+        }
+        let bound = match self.tensors.evaluating.get() {
+            true => self.constant_tensor(parameter.value()),
+            false => self.tensor(parameter.value()),
+        };
+        self.tensors.bound.borrow_mut().push((parameter.id(), bound.number()));
+        bound
+    }
+
+    fn push_tensor(&self, value: Tensor<F>, origin: Origin<F>, active: bool) -> TensorVar<'_, F> {
+        TensorVar::new(self, self.tensors.nodes.borrow_mut().push(value, origin, active))
+    }
+
+    /// Evaluates `rule` and, if an input is among the ancestors of its operands, records it. A failed op leaves nothing.
+    #[inline]
+    pub(crate) fn record_tensor(
+        &self,
+        mut rule: Rule<F>,
+        operands: Operands,
+        caller: Caller,
+    ) -> Result<TensorVar<'_, F>, Error> {
+        let (value, active) = {
+            let nodes = self.tensors.nodes.borrow();
+            let mut x: SmallVec<[&Tensor<F>; 4]> = SmallVec::new();
+            let mut active = false;
+            for &operand in &operands {
+                x.push(&nodes.values[operand as usize]);
+                active |= nodes.flags[operand as usize].active;
+            }
+            (rule.forward(&x).map_err(|source| Error::Shape { source: Box::new(source), caller })?, active)
+        };
+        if !active {
+            return Ok(self.push_tensor(value, Origin::Constant, false));
+        }
+        let y = self.push_tensor(value, Origin::Op { rule, operands }, true);
+        self.place_special(y.number());
+        Ok(y)
+    }
+
+    /// Places tensor op `number` in the recording order of scalars.
+    fn place_special(&self, number: u32) {
+        self.specials.push(Special { at: self.nodes.len() as u32, kind: Kind::Tensor(number) });
+    }
+}

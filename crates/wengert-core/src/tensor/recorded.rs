@@ -1,0 +1,121 @@
+//! Gradients that are on the tape themselves: every pullback emits ops, so the result can be differentiated again.
+
+use super::{Origin, TensorFloat, TensorVar};
+use crate::error::Error;
+use crate::rules::{Array, Rule, sum_to, zip};
+use crate::tape::Tape;
+use core::panic::Location;
+use smallvec::SmallVec;
+use wengert_kernels::{Binary, Unary};
+use wengert_tensor::{Shape, ShapeError, Tensor};
+
+impl<'t, F: TensorFloat> Array<F> for TensorVar<'t, F> {
+    #[track_caller]
+    fn apply(op: Rule<F>, operands: &[&Self]) -> Result<Self, ShapeError> {
+        let numbers = operands.iter().map(|x| x.number()).collect();
+        operands[0].tape().record_tensor(op, numbers, Location::caller()).map_err(|error| match error {
+            Error::Shape { source, .. } => *source,
+            error => panic!("recording a pullback: {error}"),
+        })
+    }
+    fn shape(&self) -> Shape {
+        TensorVar::shape(*self)
+    }
+    fn constant(&self, value: Tensor<F>) -> Self {
+        self.tape().constant_tensor(value)
+    }
+    fn unary_pullback(op: Unary, x: &Self, y: &Self, y_bar: Self) -> Self {
+        zip(Binary::MulZero, &op.derivative(*x, *y), &y_bar)
+    }
+    fn binary_pullback(op: Binary, a: &Self, b: &Self, y: &Self, y_bar: Self, wanted: [bool; 2]) -> [Option<Self>; 2] {
+        let through = |partial: &Self, x: &Self| sum_to(&zip(Binary::MulZero, partial, &y_bar), &x.shape());
+        // The partials of arithmetic are at hand: recording them anew would be dead ops in every second derivative.
+        match op {
+            Binary::Add => {
+                [wanted[0].then(|| sum_to(&y_bar, &a.shape())), wanted[1].then(|| sum_to(&y_bar, &b.shape()))]
+            }
+            Binary::Sub => {
+                [wanted[0].then(|| sum_to(&y_bar, &a.shape())), wanted[1].then(|| sum_to(&-y_bar, &b.shape()))]
+            }
+            Binary::Mul | Binary::MulZero => [wanted[0].then(|| through(b, a)), wanted[1].then(|| through(a, b))],
+            _ => {
+                let (p, q) = op.derivative(*a, *b, *y);
+                [wanted[0].then(|| through(&p, a)), wanted[1].then(|| through(&q, b))]
+            }
+        }
+    }
+}
+
+impl<'t, F: TensorFloat> TensorVar<'t, F> {
+    /// The gradient of this one number as variables on the same tape: differentiable again.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_recorded_gradient`](Self::try_recorded_gradient) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([2.0, 3.0]);
+    /// let y = (x * x * x).sum();
+    /// let [dy] = y.recorded_gradient([x]);
+    /// assert_eq!(dy.value().to_vec(), [12.0, 27.0]);
+    /// assert_eq!(dy.sum().gradient()[x].to_vec(), [12.0, 18.0]); // 6x
+    /// ```
+    #[doc(alias = "create_graph")]
+    #[track_caller]
+    pub fn recorded_gradient<const N: usize>(self, wrt: [Self; N]) -> [Self; N] {
+        self.try_recorded_gradient(wrt).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`recorded_gradient`](Self::recorded_gradient), returning what is wrong.
+    ///
+    /// # Errors
+    /// [`Error::NotScalar`] if this has not exactly one element, [`Error::MixedTapes`] if a variable is of another tape,
+    /// [`Error::ScalarsBetween`] if scalars lie on the way: a program of scalars and tensors is differentiated twice over
+    /// duals.
+    #[track_caller]
+    pub fn try_recorded_gradient<const N: usize>(self, wrt: [Self; N]) -> Result<[Self; N], Error> {
+        let caller = Location::caller();
+        let tape = self.tape();
+        let shape = self.shape();
+        if shape.iter().product::<usize>() != 1 {
+            return Err(Error::NotScalar { shape, caller });
+        }
+        if let Some(other) = wrt.iter().find(|x| !core::ptr::eq(x.tape(), tape)) {
+            let (left, right) = (tape.number(), other.tape().number());
+            return Err(Error::MixedTapes { op: "recorded_gradient", left, right, caller });
+        }
+        let mut adjoints: Vec<Option<Self>> = vec![None; self.number() as usize + 1];
+        adjoints[self.number() as usize] = Some(tape.constant_tensor(Tensor::full(shape, F::ONE)));
+        for number in (0..=self.number()).rev() {
+            let Some(y_bar) = adjoints[number as usize] else { continue };
+            let Some((rule, operands)) = tape.rule_of(number, caller)? else { continue };
+            let x: SmallVec<[Self; 4]> = operands.iter().map(|&k| TensorVar::new(tape, k)).collect();
+            let x: SmallVec<[&Self; 4]> = x.iter().collect();
+            let wanted: SmallVec<[bool; 8]> = x.iter().map(|x| x.is_active()).collect();
+            let cotangents = rule.vjp(&x, &TensorVar::new(tape, number), y_bar, &wanted);
+            for ((cotangent, x), wanted) in cotangents.into_iter().zip(&x).zip(wanted) {
+                if let (true, Some(x_bar)) = (wanted, cotangent) {
+                    let sum = &mut adjoints[x.number() as usize];
+                    *sum = Some(sum.map_or(x_bar, |sum| sum + x_bar));
+                }
+            }
+        }
+        Ok(wrt.map(|x| match adjoints.get(x.number() as usize) {
+            Some(Some(x_bar)) => *x_bar,
+            _ => tape.constant_tensor(Tensor::zeros(x.shape())),
+        }))
+    }
+}
+
+impl<F: TensorFloat> Tape<F> {
+    /// The rule and the operands of tensor `number`; none for inputs and constants.
+    fn rule_of(&self, number: u32, caller: crate::error::Caller) -> Result<Option<(Rule<F>, super::Operands)>, Error> {
+        match &self.tensors.nodes.borrow().origins[number as usize] {
+            Origin::Input | Origin::Constant => Ok(None),
+            Origin::Op { rule, operands } => Ok(Some((rule.clone(), operands.clone()))),
+            Origin::Packed { .. } | Origin::Read { .. } => Err(Error::ScalarsBetween { caller }),
+        }
+    }
+}

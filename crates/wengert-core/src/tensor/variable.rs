@@ -1,0 +1,317 @@
+//! The tensor variable.
+
+use super::{Operands, Parameter, Slot, TensorFloat};
+use crate::error::{Caller, Error};
+use crate::number::Primal;
+use crate::rules::{Op, Rule};
+use crate::tape::sweep::Seeds;
+use crate::tape::{Gradients, Tape, Wrt, mixed_tapes};
+use core::fmt;
+use core::ops::Index;
+use core::panic::Location;
+use smallvec::SmallVec;
+use wengert_tensor::{Shape, ShapeError, Tensor};
+
+/// A tensor on a tape: `Copy`, and alive no longer than the recording.
+///
+/// Every op `x` panics at the caller's line with the text of the error its fallible twin `try_x` returns.
+///
+/// # Examples
+/// ```
+/// use wengert_core::prelude::*;
+///
+/// let tape = Tape::new();
+/// let (w, b) = (tape.tensor([[1.0, -1.0]]), tape.tensor([0.5]));
+/// let x = tape.constant_tensor([[3.0, 2.0]]);
+/// let y = (x.matmul_t(false, w, true) + b).tanh().sum();
+/// let [w_bar, b_bar] = y.gradient().wrt([w, b]);
+/// assert_eq!(w_bar.to_vec(), [3.0 * b_bar.item(), 2.0 * b_bar.item()]);
+/// ```
+pub struct TensorVar<'t, F: Primal> {
+    tape: &'t Tape<F>,
+    number: u32,
+}
+
+impl<F: Primal> Clone for TensorVar<'_, F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<F: Primal> Copy for TensorVar<'_, F> {}
+
+impl<'t, F: TensorFloat> TensorVar<'t, F> {
+    #[inline]
+    pub(crate) fn new(tape: &'t Tape<F>, number: u32) -> Self {
+        TensorVar { tape, number }
+    }
+    #[inline]
+    pub(crate) fn number(self) -> u32 {
+        self.number
+    }
+
+    /// The tape this is recorded on.
+    #[inline]
+    pub fn tape(self) -> &'t Tape<F> {
+        self.tape
+    }
+
+    /// The value of the computation so far; shares memory with the tape.
+    pub fn value(self) -> Tensor<F> {
+        self.tape.tensors.nodes.borrow().values[self.number as usize].clone()
+    }
+
+    /// The value of a tensor of one element.
+    ///
+    /// # Panics
+    /// If there is not exactly one.
+    #[track_caller]
+    pub fn item(self) -> F {
+        self.value().item()
+    }
+
+    /// The shape.
+    pub fn shape(self) -> Shape {
+        self.tape.tensors.nodes.borrow().values[self.number as usize].shape().clone()
+    }
+
+    /// Whether an input is among the ancestors, so that gradients flow through.
+    pub fn is_active(self) -> bool {
+        self.tape.tensors.nodes.borrow().flags[self.number as usize].active
+    }
+
+    /// The same value as a constant: nothing flows back through it.
+    #[must_use]
+    pub fn detach(self) -> Self {
+        self.tape.constant_tensor(self.value())
+    }
+
+    /// Keeps the adjoint of this intermediate result, so that a gradient can be asked for it.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1.0, 2.0]);
+    /// let y = (x * 3.0).retain();
+    /// let g = y.square().sum().gradient();
+    /// assert_eq!(g[y].to_vec(), [6.0, 12.0]);
+    /// ```
+    #[must_use]
+    pub fn retain(self) -> Self {
+        self.tape.tensors.retain(self.number);
+        self
+    }
+
+    /// The reverse sweep: the derivative of this one number with respect to everything recorded before it.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_gradient`](Self::try_gradient) returns.
+    #[doc(alias = "backward")]
+    #[doc(alias = "grad")]
+    #[track_caller]
+    pub fn gradient(self) -> Gradients<F> {
+        self.try_gradient().unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`gradient`](Self::gradient), returning what is wrong.
+    ///
+    /// # Errors
+    /// [`Error::NotScalar`] if this has not exactly one element; otherwise as
+    /// [`Var::try_gradient`](crate::Var::try_gradient).
+    #[track_caller]
+    pub fn try_gradient(self) -> Result<Gradients<F>, Error> {
+        let shape = self.shape();
+        if shape.iter().product::<usize>() != 1 {
+            return Err(Error::NotScalar { shape, caller: Location::caller() });
+        }
+        self.try_vjp(&Tensor::full(shape, F::ONE))
+    }
+
+    /// The reverse sweep from a seed of this tensor's shape: the gradient of `sum_i seed_i y_i`.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_vjp`](Self::try_vjp) returns.
+    #[track_caller]
+    pub fn vjp(self, seed: &Tensor<F>) -> Gradients<F> {
+        self.try_vjp(seed).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`vjp`](Self::vjp), returning what is wrong.
+    ///
+    /// # Errors
+    /// [`Error::SeedShape`] if the seed has another shape; otherwise as
+    /// [`Var::try_gradient`](crate::Var::try_gradient).
+    #[track_caller]
+    pub fn try_vjp(self, seed: &Tensor<F>) -> Result<Gradients<F>, Error> {
+        self.tape.try_vjp_tensors([(self, seed)])
+    }
+
+    /// Makes an error of what does not fit, with the line it stands on.
+    #[track_caller]
+    pub(crate) fn fit<T>(self, result: Result<T, ShapeError>) -> Result<T, Error> {
+        let caller = Location::caller();
+        result.map_err(|source| Error::Shape { source: Box::new(source), caller })
+    }
+
+    #[inline]
+    #[track_caller]
+    pub(crate) fn record1(self, op: impl Op<F>) -> Self {
+        self.try_record1(op).unwrap_or_else(|error| error.raise())
+    }
+
+    #[inline]
+    #[track_caller]
+    pub(crate) fn record2(self, op: impl Op<F>, other: Self) -> Self {
+        self.try_record2(op, other).unwrap_or_else(|error| error.raise())
+    }
+
+    #[inline]
+    #[track_caller]
+    pub(crate) fn try_record1(self, op: impl Op<F>) -> Result<Self, Error> {
+        self.tape.record_tensor(op.into(), Operands::from_slice(&[self.number]), Location::caller())
+    }
+
+    #[inline]
+    #[track_caller]
+    pub(crate) fn try_record2(self, op: impl Op<F>, other: Self) -> Result<Self, Error> {
+        let rule: Rule<F> = op.into();
+        self.same_tape(other, rule.name(), Location::caller())?;
+        self.tape.record_tensor(rule, Operands::from_slice(&[self.number, other.number]), Location::caller())
+    }
+
+    #[track_caller]
+    pub(crate) fn try_record_many(op: impl Op<F>, parts: &[Self]) -> Result<Self, Error> {
+        let caller = Location::caller();
+        let rule: Rule<F> = op.into();
+        let Some(first) = parts.first() else { return Err(Error::Empty { op: rule.name(), caller }) };
+        for part in parts {
+            first.same_tape(*part, rule.name(), caller)?;
+        }
+        first.tape.record_tensor(rule, parts.iter().map(|part| part.number).collect(), caller)
+    }
+
+    #[inline]
+    fn same_tape(self, other: Self, op: &'static str, caller: Caller) -> Result<(), Error> {
+        if core::ptr::eq(self.tape, other.tape) {
+            return Ok(());
+        }
+        Err(Error::MixedTapes { op, left: self.tape.number(), right: other.tape.number(), caller })
+    }
+}
+
+impl<F: TensorFloat> Tape<F> {
+    /// One reverse sweep for several tensor outputs, each with a seed of its shape.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_vjp_tensors`](Self::try_vjp_tensors) returns.
+    #[track_caller]
+    pub fn vjp_tensors<'a>(
+        &'a self,
+        outputs: impl IntoIterator<Item = (TensorVar<'a, F>, &'a Tensor<F>)>,
+    ) -> Gradients<F> {
+        self.try_vjp_tensors(outputs).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`vjp_tensors`](Self::vjp_tensors), returning what is wrong.
+    ///
+    /// # Errors
+    /// [`Error::SeedShape`] if a seed has another shape than its output, [`Error::MixedTapes`] if an output is of another
+    /// tape; otherwise as [`Var::try_gradient`](crate::Var::try_gradient).
+    #[track_caller]
+    pub fn try_vjp_tensors<'a, 'b>(
+        &'a self,
+        outputs: impl IntoIterator<Item = (TensorVar<'a, F>, &'b Tensor<F>)>,
+    ) -> Result<Gradients<F>, Error> {
+        let caller = Location::caller();
+        let mut seeds = Seeds { scalars: SmallVec::new(), tensors: SmallVec::new() };
+        for (y, seed) in outputs {
+            if !core::ptr::eq(y.tape, self) {
+                mixed_tapes(self, y.tape, caller);
+            }
+            let output = y.shape();
+            if output != *seed.shape() {
+                return Err(Error::SeedShape { seed: seed.shape().clone(), output, caller });
+            }
+            seeds.tensors.push((y.number, seed.clone()));
+        }
+        self.sweep_from(&seeds)
+    }
+}
+
+impl<F: TensorFloat> Gradients<F> {
+    /// The derivative with respect to a tensor, or `None` if the output does not depend on it, or it is not of this sweep.
+    pub fn get_tensor(&self, x: TensorVar<'_, F>) -> Option<&Tensor<F>> {
+        match self.tensors.slot(x.number) {
+            Some(Slot::Flowed(x_bar)) if self.knows(x.tape, x.number) => Some(x_bar),
+            _ => None,
+        }
+    }
+
+    /// The derivative with respect to a parameter, or `None` if the output does not depend on it.
+    pub fn get_parameter(&self, parameter: &Parameter<F>) -> Option<&Tensor<F>> {
+        match self.tensors.slot(self.tensors.node_of(parameter.id())?) {
+            Some(Slot::Flowed(x_bar)) => Some(x_bar),
+            _ => None,
+        }
+    }
+}
+
+impl<F: TensorFloat> Index<TensorVar<'_, F>> for Gradients<F> {
+    type Output = Tensor<F>;
+    /// The derivative with respect to `x`.
+    ///
+    /// # Panics
+    /// If `x` is a constant, an intermediate result that was not retained, or not of this recording.
+    #[track_caller]
+    fn index(&self, x: TensorVar<'_, F>) -> &Tensor<F> {
+        assert!(self.knows(x.tape, x.number), "the gradient is of another recording than the variable");
+        match self.tensors.slot(x.number) {
+            Some(Slot::Flowed(x_bar) | Slot::Unconnected(x_bar)) => x_bar,
+            Some(Slot::Empty) => panic!("not an input: call y.retain() first, and use what it returns"),
+            None => panic!("the variable was recorded after the sweep"),
+        }
+    }
+}
+
+impl<F: TensorFloat> Index<&Parameter<F>> for Gradients<F> {
+    type Output = Tensor<F>;
+    /// The derivative with respect to a parameter.
+    ///
+    /// # Panics
+    /// If the parameter was not used in this recording.
+    #[track_caller]
+    fn index(&self, parameter: &Parameter<F>) -> &Tensor<F> {
+        match self.tensors.node_of(parameter.id()).and_then(|node| self.tensors.slot(node)) {
+            Some(Slot::Flowed(x_bar) | Slot::Unconnected(x_bar)) => x_bar,
+            _ => panic!("the parameter was not bound in this recording: use tape.parameter(&p)"),
+        }
+    }
+}
+
+impl<F: TensorFloat, const N: usize> Wrt<F> for [TensorVar<'_, F>; N] {
+    type Adjoints = [Tensor<F>; N];
+    #[track_caller]
+    fn adjoints(self, gradients: &Gradients<F>) -> [Tensor<F>; N] {
+        let caller = Location::caller();
+        self.map(|x| {
+            // A closure cannot pass the caller's line on: look before indexing.
+            match gradients.tensors.slot(x.number) {
+                Some(Slot::Flowed(_) | Slot::Unconnected(_)) if gradients.knows(x.tape, x.number) => {
+                    gradients[x].clone()
+                }
+                _ => panic!("{caller}: not an input of this sweep: call y.retain() first, and use what it returns"),
+            }
+        })
+    }
+}
+
+impl<F: TensorFloat> fmt::Debug for TensorVar<'_, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} (tensor {})", self.value(), self.number)
+    }
+}
+impl<F: TensorFloat> fmt::Display for TensorVar<'_, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.value(), f)
+    }
+}

@@ -1,0 +1,287 @@
+//! One walker for the tables of elementary functions: a new row is tested by existing.
+
+use crate::reference::points;
+use crate::ulp::{Misses, ulps, ulps32};
+use wengert_core::{Binary, Dual, Elementary, Tape, Unary};
+
+/// Allowed errors of value, first and second derivative in ulp, over the whole domain.
+const ALLOWED: [f64; 3] = [2.0, 4.0, 8.0];
+
+type Second = Dual<Dual<f64, 1>, 1>;
+
+/// `x` moving along the outer and the inner tangent with the speeds given.
+fn second(x: f64, outer: f64, inner: f64) -> Second {
+    let value = Dual { value: x, tangents: [inner] };
+    Dual { value, tangents: [Dual { value: outer, tangents: [0.0] }] }
+}
+
+#[test]
+fn unary_rows_agree_with_the_reference_by_every_scalar_way() {
+    let mut misses = Misses::default();
+    for &op in Unary::ALL {
+        for point in points(op.name(), 1) {
+            let (x, wanted, units) = (point.arguments[0], &point.results, &point.units);
+            let mut compare = |way: &str, order: usize, got: f64| {
+                let error = ulps(got, wanted[order], units[order]);
+                misses.compare(
+                    || format!("{}({x:e}), order {order}, {way}", op.name()),
+                    got,
+                    wanted[order],
+                    error,
+                    ALLOWED[order],
+                );
+            };
+            let y = op.eval(x);
+            compare("plain", 0, y);
+            compare("derivative", 1, op.derivative(x, y));
+
+            let tape = Tape::<f64>::new();
+            let variable = tape.var(x);
+            let on_tape = op.eval(variable);
+            compare("variable", 0, on_tape.value());
+            compare("variable", 1, on_tape.gradient()[variable]);
+
+            let dual = op.eval(second(x, 1.0, 1.0));
+            compare("dual", 0, dual.value.value);
+            compare("dual", 1, dual.tangents[0].value);
+            compare("dual over dual", 2, dual.tangents[0].tangents[0]);
+
+            let tape = Tape::<Dual<f64, 1>>::new();
+            let variable = tape.var(Dual::variable(x));
+            let adjoint = op.eval(variable).gradient()[variable];
+            compare("tape of duals", 1, adjoint.value);
+            compare("tape of duals", 2, adjoint.tangents[0]);
+        }
+    }
+    misses.assert_none();
+}
+
+#[test]
+fn binary_rows_agree_with_the_reference_by_every_scalar_way() {
+    let mut misses = Misses::default();
+    for &op in Binary::ALL {
+        for point in points(op.name(), 2) {
+            let (a, b, wanted, units) = (point.arguments[0], point.arguments[1], &point.results, &point.units);
+            let mut compare = |way: &str, result: usize, got: f64| {
+                let (error, order) = (ulps(got, wanted[result], units[result]), [0, 1, 1, 2, 2, 2][result]);
+                let which = ["y", "da", "db", "daa", "dab", "dbb"][result];
+                misses.compare(
+                    || format!("{}({a:e}, {b:e}), {which}, {way}", op.name()),
+                    got,
+                    wanted[result],
+                    error,
+                    ALLOWED[order],
+                );
+            };
+            let y = op.eval(a, b);
+            let (p, q) = op.derivative(a, b, y);
+            for (result, got) in [y, p, q].into_iter().enumerate() {
+                compare("plain", result, got);
+            }
+
+            let tape = Tape::<f64>::new();
+            let (va, vb) = (tape.var(a), tape.var(b));
+            let on_tape = op.eval(va, vb);
+            let gradient = on_tape.gradient();
+            for (result, got) in [on_tape.value(), gradient[va], gradient[vb]].into_iter().enumerate() {
+                compare("variable", result, got);
+            }
+
+            for (result, [outer, inner]) in [(3, [0, 0]), (4, [0, 1]), (4, [1, 0]), (5, [1, 1])] {
+                let moves = |k: usize, direction: usize| f64::from(u8::from(k == direction));
+                let dual =
+                    op.eval(second(a, moves(0, outer), moves(0, inner)), second(b, moves(1, outer), moves(1, inner)));
+                compare("dual over dual", 0, dual.value.value);
+                compare("dual over dual", 1 + outer, dual.tangents[0].value);
+                compare("dual over dual", result, dual.tangents[0].tangents[0]);
+
+                let tape = Tape::<Dual<f64, 1>>::new();
+                let (va, vb) = (
+                    tape.var(Dual { value: a, tangents: [moves(0, inner)] }),
+                    tape.var(Dual { value: b, tangents: [moves(1, inner)] }),
+                );
+                let gradient = op.eval(va, vb).gradient();
+                compare("tape of duals", result, gradient[[va, vb][outer]].tangents[0]);
+            }
+        }
+    }
+    misses.assert_none();
+}
+
+/// Points of an interval, ends included.
+fn sample(lo: f64, hi: f64, count: u32) -> impl Iterator<Item = f64> {
+    (0..=count).map(move |k| lo + (hi - lo) * f64::from(k) / f64::from(count))
+}
+
+#[test]
+fn single_precision_agrees_with_double_on_every_rows_domain() {
+    let mut misses = Misses::default();
+    for &op in Unary::ALL {
+        let (lo, hi) = op.domain();
+        for x in sample(lo, hi, 97) {
+            let x = x as f32;
+            let exact = op.eval(second(f64::from(x), 1.0, 1.0));
+            let got = op.eval(Dual { value: Dual::variable(x), tangents: [Dual::constant(1.0)] });
+            let orders = [
+                (got.value.value, exact.value.value, 0.0),
+                (got.tangents[0].value, exact.tangents[0].value, 0.0),
+                // A second derivative may be a difference of terms the size of the first.
+                (got.tangents[0].tangents[0], exact.tangents[0].tangents[0], exact.tangents[0].value.abs()),
+            ];
+            for (order, (got, want, unit)) in orders.into_iter().enumerate() {
+                let error = ulps32(got, want, unit);
+                misses.compare(
+                    || format!("{}({x:e}), order {order}", op.name()),
+                    f64::from(got),
+                    want,
+                    error,
+                    ALLOWED[order],
+                );
+            }
+        }
+    }
+    for &op in Binary::ALL {
+        let [(alo, ahi), (blo, bhi)] = op.domain();
+        for (a, b) in sample(alo, ahi, 13).flat_map(|a| sample(blo, bhi, 13).map(move |b| (a as f32, b as f32))) {
+            let y = op.eval(f64::from(a), f64::from(b));
+            let (p, q) = op.derivative(f64::from(a), f64::from(b), y);
+            let single = op.eval(a, b);
+            let (single_p, single_q) = op.derivative(a, b, single);
+            // The slope of `a^b ln a` is a sum whose terms may cancel.
+            let unit = if op == Binary::PowfLn { f64::from(a).powf(f64::from(b) - 1.0) } else { 0.0 };
+            for (order, got, want) in [(0, single, y), (1, single_p, p), (1, single_q, q)] {
+                let error = ulps32(got, want, if order == 0 { 0.0 } else { unit });
+                misses.compare(
+                    || format!("{}({a:e}, {b:e}), order {order}", op.name()),
+                    f64::from(got),
+                    want,
+                    error,
+                    ALLOWED[order],
+                );
+            }
+        }
+    }
+    misses.assert_none();
+}
+
+/// Values and slopes at the two infinities, from the limits.
+fn at_infinities(op: Unary) -> [f64; 4] {
+    let (inf, nan, quarter) = (f64::INFINITY, f64::NAN, core::f64::consts::FRAC_PI_2);
+    match op {
+        Unary::Neg => [-inf, -1.0, inf, -1.0],
+        Unary::Recip => [0.0, 0.0, 0.0, 0.0],
+        Unary::Sqrt | Unary::Ln | Unary::Ln1p | Unary::Log2 | Unary::Log10 | Unary::Acosh => [inf, 0.0, nan, nan],
+        Unary::Cbrt | Unary::Asinh => [inf, 0.0, -inf, 0.0],
+        Unary::Square | Unary::Cosh => [inf, inf, inf, -inf],
+        Unary::Exp => [inf, inf, 0.0, 0.0],
+        Unary::ExpM1 => [inf, inf, -1.0, 0.0],
+        Unary::Sin | Unary::Cos | Unary::Tan | Unary::Asin | Unary::Acos | Unary::Atanh => [nan; 4],
+        Unary::Atan => [quarter, 0.0, -quarter, 0.0],
+        Unary::Sinh => [inf, inf, -inf, inf],
+        Unary::Tanh => [1.0, 0.0, -1.0, 0.0],
+        Unary::Sigmoid => [1.0, 0.0, 0.0, 0.0],
+        Unary::Softplus | Unary::Relu => [inf, 1.0, 0.0, 0.0],
+        Unary::Abs => [inf, 1.0, inf, -1.0],
+        Unary::Sign => [1.0, 0.0, -1.0, 0.0],
+        Unary::Step => [1.0, 0.0, 0.0, 0.0],
+        Unary::OneMinusSquare => [-inf, -inf, -inf, inf],
+        Unary::NonNegative => [inf, 1.0, nan, 1.0],
+    }
+}
+
+#[test]
+fn infinities_give_the_limits() {
+    let mut misses = Misses::default();
+    for &op in Unary::ALL {
+        let [right, right_slope, left, left_slope] = at_infinities(op);
+        for (x, y, slope) in [(f64::INFINITY, right, right_slope), (f64::NEG_INFINITY, left, left_slope)] {
+            let got = op.eval(x);
+            let tape = Tape::<f64>::new();
+            let variable = tape.var(x);
+            let on_tape = op.eval(variable).gradient()[variable];
+            for (what, got, want) in
+                [("value", got, y), ("derivative", op.derivative(x, got), slope), ("gradient", on_tape, slope)]
+            {
+                misses.compare(|| format!("{}({x}), {what}", op.name()), got, want, ulps(got, want, 0.0), 0.0);
+            }
+        }
+    }
+    misses.assert_none();
+}
+
+#[test]
+fn nan_stays_nan_in_values_and_in_slopes_that_depend_on_the_point() {
+    let mut misses = Misses::default();
+    for &op in Unary::ALL {
+        let y = op.eval(f64::NAN);
+        let slope = op.derivative(f64::NAN, y);
+        let steps = [Unary::Step];
+        misses.require(y.is_nan() != steps.contains(&op), || format!("{}(NaN) is {y}", op.name()));
+        let constant = match op {
+            Unary::Neg => Some(-1.0),
+            Unary::NonNegative => Some(1.0),
+            // A comparison with NaN is false: no gradient passes.
+            Unary::Relu | Unary::Sign | Unary::Step => Some(0.0),
+            _ => None,
+        };
+        let right = constant.map_or(slope.is_nan(), |constant| slope == constant);
+        misses.require(right, || format!("slope of {} at NaN is {slope}", op.name()));
+    }
+    for &op in Binary::ALL {
+        for (a, b) in [(f64::NAN, 1.5), (1.5, f64::NAN), (f64::NAN, f64::NAN)] {
+            let y = op.eval(a, b);
+            // The winner's share is what a maximum hands to `a`; nothing of it if only `b` is NaN.
+            let wanted = !(op == Binary::Wins && !a.is_nan());
+            misses.require(y.is_nan() == wanted, || format!("{}({a}, {b}) is {y}", op.name()));
+        }
+    }
+    misses.assert_none();
+}
+
+#[test]
+fn zero_cotangents_pass_every_rows_infinite_and_nan_slopes_as_zero() {
+    let mut misses = Misses::default();
+    let awkward = [0.0, -0.0, 1.0, -1.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1e300, -1e300, 5e-324];
+    for &op in Unary::ALL {
+        for x in awkward {
+            let tape = Tape::<f64>::new();
+            let (variable, other) = (tape.var(x), tape.var(1.0));
+            let y = op.eval(variable) * 0.0 + other;
+            let gradient = y.gradient();
+            misses.require(gradient[variable] == 0.0 && gradient[other] == 1.0, || {
+                format!("0 {}({x}): gradient {}", op.name(), gradient[variable])
+            });
+            // A node of its own between, so that the zero is met in the sweep.
+            let y = (op.eval(variable) + other) * tape.constant(0.0) + other;
+            let gradient = y.gradient();
+            misses.require(gradient[variable] == 0.0 && gradient[other] == 1.0, || {
+                format!("0 ({}({x}) + z): gradient {} {}", op.name(), gradient[variable], gradient[other])
+            });
+            let resting = op.eval(Dual { value: x, tangents: [0.0] });
+            misses.require(resting.tangents == [0.0], || {
+                format!("{}({x}) at rest moves {:?}", op.name(), resting.tangents)
+            });
+        }
+    }
+    misses.assert_none();
+}
+
+#[test]
+fn integer_powers_are_exact_to_second_order_at_zero_and_nan() {
+    for (n, x, expected) in [
+        (0, 0.0, [1.0, 0.0, 0.0]),
+        (0, f64::NAN, [1.0, 0.0, 0.0]),
+        (1, 0.0, [0.0, 1.0, 0.0]),
+        (2, 0.0, [0.0, 0.0, 2.0]),
+        (2, -3.0, [9.0, -6.0, 2.0]),
+        (3, -2.0, [-8.0, 12.0, -12.0]),
+        (-1, 2.0, [0.5, -0.25, 0.25]),
+        (-2, 2.0, [0.25, -0.25, 0.375]),
+    ] {
+        let y = second(x, 1.0, 1.0).powi(n);
+        assert_eq!([y.value.value, y.tangents[0].value, y.tangents[0].tangents[0]], expected, "{x}^{n}");
+        let tape = Tape::<f64>::new();
+        let variable = tape.var(x);
+        assert_eq!(variable.powi(n).gradient()[variable], expected[1], "{x}^{n}");
+    }
+}

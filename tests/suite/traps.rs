@@ -1,0 +1,332 @@
+//! What is returned where a function has a kink, a pole or a tie, or loses its digits: values and gradients, on scalars,
+//! on duals and on tensors.
+
+use crate::ulp::ulps;
+use wengert_core::{BinaryFunctions, Dual, Elementary, Primal, Tape, UnaryFunctions, Var, dot, fuse, log_sum_exp, norm2};
+use wengert_tensor::Tensor;
+
+const INF: f64 = f64::INFINITY;
+const NAN: f64 = f64::NAN;
+
+#[track_caller]
+fn assert_same(what: &str, got: &[f64], want: &[f64]) {
+    let same = got.len() == want.len() && got.iter().zip(want).all(|(&got, &want)| ulps(got, want, 0.0) <= 4.0);
+    assert!(same, "{what}: got {got:?}, expected {want:?}");
+}
+
+/// Value and gradient of one row at a point, taken by a scalar tape, by duals, and by tensors.
+macro_rules! every_way {
+    ($what:expr, [$($x:ident = $at:expr),+] => $y:expr, $value:expr, [$($slope:expr),+]) => {{
+        let want = [$value, $($slope),+];
+        {
+            let tape = Tape::<f64>::new();
+            $( let $x = tape.var($at); )+
+            let inputs = [$($x),+];
+            let y = $y;
+            let gradient = y.gradient();
+            assert_same(concat!($what, ", scalars"), &[&[y.value()][..], &gradient.wrt(&inputs[..])].concat(), &want);
+        }
+        {
+            let points = [$($at),+];
+            let [$($x),+] = Dual::independent(points);
+            let y = $y;
+            assert_same(concat!($what, ", duals"), &[&[y.value][..], &y.tangents].concat(), &want);
+        }
+        {
+            let tape = Tape::<f64>::new();
+            $( let $x = tape.tensor([$at]); )+
+            let inputs = [$($x),+];
+            let y = $y;
+            let gradient = y.gradient();
+            let slopes = inputs.map(|x| gradient[x].item());
+            assert_same(concat!($what, ", tensors"), &[&[y.item()][..], &slopes].concat(), &want);
+        }
+    }};
+}
+
+#[test]
+fn singular_points_and_kinks() {
+    every_way!("sqrt at 0", [x = 0.0] => x.sqrt(), 0.0, [INF]);
+    every_way!("cbrt at 0", [x = 0.0] => x.cbrt(), 0.0, [INF]);
+    every_way!("abs at 0", [x = 0.0] => x.abs(), 0.0, [0.0]);
+    every_way!("abs at -0", [x = -0.0] => x.abs(), 0.0, [0.0]);
+    every_way!("relu at 0", [x = 0.0] => x.relu(), 0.0, [0.0]);
+    every_way!("relu at NaN", [x = NAN] => x.relu(), NAN, [0.0]);
+    every_way!("sign at 0", [x = 0.0] => x.sign(), 0.0, [0.0]);
+    every_way!("step at 0", [x = 0.0] => x.step(), 0.0, [0.0]);
+    every_way!("ln at 0", [x = 0.0] => x.ln(), -INF, [INF]);
+    every_way!("ln at -0", [x = -0.0] => x.ln(), -INF, [INF]);
+    every_way!("ln at -1", [x = -1.0] => x.ln(), NAN, [NAN]);
+    every_way!("ln_1p at -1", [x = -1.0] => x.ln_1p(), -INF, [INF]);
+    every_way!("log2 at -1", [x = -1.0] => x.log2(), NAN, [NAN]);
+    every_way!("asin at 1", [x = 1.0] => x.asin(), core::f64::consts::FRAC_PI_2, [INF]);
+    every_way!("acos at -1", [x = -1.0] => x.acos(), core::f64::consts::PI, [-INF]);
+    every_way!("acosh at 1", [x = 1.0] => x.acosh(), 0.0, [INF]);
+    every_way!("atanh at 1", [x = 1.0] => x.atanh(), INF, [INF]);
+    every_way!("atanh at -1", [x = -1.0] => x.atanh(), -INF, [INF]);
+    every_way!("atanh outside", [x = 2.0] => x.atanh(), NAN, [NAN]);
+    every_way!("hypot at the origin", [x = 0.0, y = 0.0] => x.hypot(y), 0.0, [0.0, 0.0]);
+    every_way!("huge hypot", [x = 1e200, y = 1e200] => x.hypot(y), 2.0_f64.sqrt() * 1e200, [0.5_f64.sqrt(), 0.5_f64.sqrt()]);
+    every_way!("atan2 at the origin", [x = 0.0, y = 0.0] => x.atan2(y), 0.0, [0.0, 0.0]);
+    every_way!("tiny atan2", [x = 1e-200, y = 1e-200] => x.atan2(y), core::f64::consts::FRAC_PI_4, [5e199, -5e199]);
+    every_way!("x/x at 0", [x = 0.0] => x / x, NAN, [NAN]);
+}
+
+#[test]
+fn second_derivatives_at_the_origin_are_zero_not_nan() {
+    let second = |f: fn(Dual<Dual<f64, 2>, 2>, Dual<Dual<f64, 2>, 2>) -> Dual<Dual<f64, 2>, 2>| {
+        let moving = |k: usize| {
+            let unit = |n: usize| if n == k { 1.0 } else { 0.0 };
+            let value = Dual { value: 0.0, tangents: [unit(0), unit(1)] };
+            Dual { value, tangents: [Dual::constant(unit(0)), Dual::constant(unit(1))] }
+        };
+        f(moving(0), moving(1)).tangents.map(|tangent| tangent.tangents)
+    };
+    assert_eq!(second(|x, y| x.hypot(y)), [[0.0; 2]; 2]);
+    assert_eq!(second(|x, y| x.atan2(y)), [[0.0; 2]; 2]);
+    assert_eq!(second(|x, y| x.abs() + y.relu()), [[0.0; 2]; 2]);
+
+    let tape = Tape::<Dual<f64, 1>>::new();
+    let x = [tape.var(Dual::variable(0.0)), tape.var(Dual::variable(0.0))];
+    let gradient = norm2(&x).gradient();
+    assert_eq!(gradient.wrt(x).map(|x_bar| (x_bar.value, x_bar.tangents[0])), [(0.0, 0.0); 2]);
+}
+
+#[test]
+fn square_root_has_its_true_limits_at_zero_to_second_order() {
+    let tape = Tape::<Dual<f64, 1>>::new();
+    let x = tape.var(Dual::variable(0.0));
+    let gradient = x.sqrt().gradient();
+    assert_eq!((gradient[x].value, gradient[x].tangents), (INF, [-INF]));
+    let y = Dual { value: Dual::variable(0.0), tangents: [Dual::constant(1.0)] }.sqrt();
+    assert_eq!((y.tangents[0].value, y.tangents[0].tangents[0]), (INF, -INF));
+}
+
+#[test]
+fn lengths_neither_overflow_nor_divide_by_zero() {
+    let tape = Tape::<f64>::new();
+    let x = tape.vars(&[0.0, 0.0, 0.0]);
+    let y = norm2(&x);
+    assert_eq!((y.value(), y.gradient().wrt(&x)), (0.0, vec![0.0; 3]));
+    let x = tape.vars(&[1e200, 1e200]);
+    let y = norm2(&x);
+    assert_same("norm2", &[&[y.value()][..], &y.gradient().wrt(&x)].concat(), &[2.0_f64.sqrt() * 1e200, 0.5_f64.sqrt(), 0.5_f64.sqrt()]);
+}
+
+#[test]
+fn ties_split_and_nan_wins() {
+    every_way!("maximum", [x = 2.0, y = 1.0] => x.maximum(y), 2.0, [1.0, 0.0]);
+    every_way!("minimum", [x = 2.0, y = 1.0] => x.minimum(y), 1.0, [0.0, 1.0]);
+    every_way!("maximum at a tie", [x = 1.0, y = 1.0] => x.maximum(y), 1.0, [0.5, 0.5]);
+    every_way!("minimum at a tie", [x = 1.0, y = 1.0] => x.minimum(y), 1.0, [0.5, 0.5]);
+    every_way!("maximum against a constant at a tie", [x = 0.0] => x.maximum(x.lit(0.0)), 0.0, [0.5]);
+    every_way!("maximum of NaN and 1", [x = NAN, y = 1.0] => x.maximum(y), NAN, [NAN, 0.0]);
+    every_way!("maximum of 1 and NaN", [x = 1.0, y = NAN] => x.maximum(y), NAN, [0.0, NAN]);
+    every_way!("minimum of NaN and 1", [x = NAN, y = 1.0] => x.minimum(y), NAN, [NAN, 0.0]);
+
+    let tape = Tape::<f64>::new();
+    let x = tape.tensor([[3.0, 1.0, 3.0], [2.0, 2.0, 2.0]]);
+    let y = x.max_axes(1);
+    assert_eq!(y.value().to_vec(), [3.0, 2.0]);
+    let third = 1.0 / 3.0;
+    assert_eq!(y.sum().gradient()[x].to_vec(), [0.5, 0.0, 0.5, third, third, third]);
+    let x = tape.tensor([1.0, NAN, 3.0]);
+    for y in [x.max(), x.min()] {
+        assert!(y.item().is_nan() && y.gradient()[x].iter().all(f64::is_nan), "NaN wins and takes the gradient");
+    }
+}
+
+#[test]
+fn powers() {
+    every_way!("0^0", [x = 0.0, y = 0.0] => BinaryFunctions::powf(x, y), 1.0, [0.0, 0.0]);
+    every_way!("0^1", [x = 0.0, y = 1.0] => BinaryFunctions::powf(x, y), 0.0, [1.0, 0.0]);
+    every_way!("0^2", [x = 0.0, y = 2.0] => BinaryFunctions::powf(x, y), 0.0, [0.0, 0.0]);
+    every_way!("0^0.5", [x = 0.0, y = 0.5] => BinaryFunctions::powf(x, y), 0.0, [INF, 0.0]);
+    every_way!("0^0.3", [x = 0.0, y = 0.3] => BinaryFunctions::powf(x, y), 0.0, [INF, 0.0]);
+    every_way!("0^-1", [x = 0.0, y = -1.0] => BinaryFunctions::powf(x, y), INF, [-INF, -INF]);
+    every_way!("(-2)^3", [x = -2.0, y = 3.0] => BinaryFunctions::powf(x, y), -8.0, [12.0, NAN]);
+    every_way!("(-2)^0.5", [x = -2.0, y = 0.5] => BinaryFunctions::powf(x, y), NAN, [NAN, NAN]);
+    every_way!("NaN^0", [x = NAN, y = 0.0] => BinaryFunctions::powf(x, y), 1.0, [0.0, NAN]);
+    every_way!("1^NaN", [x = 1.0, y = NAN] => BinaryFunctions::powf(x, y), 1.0, [NAN, 0.0]);
+    every_way!("inf^0", [x = INF, y = 0.0] => BinaryFunctions::powf(x, y), 1.0, [0.0, INF]);
+    for (n, slope, second) in [(0.0, 0.0, 0.0), (1.0, 1.0, 0.0), (2.0, 0.0, 2.0)] {
+        let x = Dual { value: Dual::variable(0.0), tangents: [Dual::constant(1.0)] };
+        let y = BinaryFunctions::powf(x, Dual::constant(Dual::constant(n)));
+        assert_eq!((y.tangents[0].value, y.tangents[0].tangents[0]), (slope, second), "0^{n}");
+    }
+}
+
+#[test]
+fn a_constant_exponent_never_takes_a_logarithm() {
+    let tape = Tape::<f64>::new();
+    let x = tape.var(-2.0);
+    let y = x.powf(3.0);
+    assert_eq!((y.value(), y.gradient()[x]), (-8.0, 12.0));
+    assert_eq!(x.powf(0.0).gradient()[x], 0.0);
+    // The exponent's slope is NaN; through an exponent that is a constant nothing flows, so nothing is spoiled.
+    let tensor = tape.tensor([-2.0]);
+    let y = BinaryFunctions::powf(tensor, tape.constant_tensor([3.0]));
+    assert_eq!(y.gradient()[tensor].to_vec(), [12.0]);
+}
+
+/// What every branch-taking program must give at the edge of the branch not taken.
+#[test]
+fn a_branch_not_taken_leaves_no_trace() {
+    let tape = Tape::<f64>::new();
+    let at = |value: f64| tape.var(value);
+    let rows: [(&str, fn(Var<'_, f64>, Var<'_, f64>) -> f64, f64, f64, f64); 8] = [
+        ("select sqrt", |x, y| slope(Var::select(x > 0.0, x.sqrt(), y), x), 0.0, 1.0, 0.0),
+        ("select sqrt below", |x, y| slope(Var::select(x > 0.0, x.sqrt(), y), x), -1.0, 1.0, 0.0),
+        ("select sqrt(xy) y", |x, y| slope(Var::select(x > 0.0, (x * y).sqrt() * y, x), x), 0.0, 2.0, 1.0),
+        ("0 sqrt x + y", |x, y| slope(x.sqrt() * 0.0 + y, x), 0.0, 1.0, 0.0),
+        ("relu(-sqrt x) + y", |x, y| slope((-x.sqrt()).relu() + y, x), 0.0, 1.0, 0.0),
+        ("sqrt(x) y", |x, y| slope(x.sqrt() * y, x), 0.0, 0.0, 0.0),
+        ("sqrt(xy) (y - 1)", |x, y| slope((x * y).sqrt() * (y - 1.0), x), 0.0, 1.0, 0.0),
+        ("0 exp(1000 x)", |x, y| slope((x * 1000.0).exp() * 0.0 + y, x), 1.0, 1.0, 0.0),
+    ];
+    fn slope(z: Var<'_, f64>, x: Var<'_, f64>) -> f64 {
+        z.gradient()[x]
+    }
+    for (what, f, x, y, want) in rows {
+        let got = f(at(x), at(y));
+        assert_eq!(got, want, "{what} at ({x}, {y})");
+    }
+    let (x, y) = (at(0.0), at(3.0));
+    assert_eq!((slope(x.sqrt(), x), slope(x.sqrt() + y, x)), (INF, INF), "the true limit stays");
+    let z = fuse([x, y], |[a, b]| a.sqrt() + b);
+    assert_eq!((slope(z, x), slope(z, y)), (INF, 1.0), "an infinite slope in x does not spoil y");
+    let z = fuse([x, y], |[a, b]| (-a.sqrt()).relu() + b);
+    assert_eq!((slope(z, x), slope(z, y)), (0.0, 1.0));
+}
+
+#[test]
+fn a_branch_not_taken_leaves_no_trace_on_duals_and_tensors() {
+    let x = Dual::variable(0.0_f64);
+    assert_eq!((-x.sqrt()).relu().tangents, [0.0]);
+    assert_eq!(Dual::constant(0.0_f64).sqrt().tangents, [0.0; 1], "what does not move stays");
+
+    // Second order: the branch is cut for tangents of tangents too.
+    let x = Dual { value: Dual::variable(0.0_f64), tangents: [Dual::constant(1.0)] };
+    let y = (-x.sqrt()).relu();
+    assert_eq!((y.tangents[0].value, y.tangents[0].tangents[0]), (0.0, 0.0));
+
+    let tape = Tape::<Dual<f64, 1>>::new();
+    let (x, y) = (tape.var(Dual::variable(0.0)), tape.var(Dual::constant(1.0)));
+    let gradient = ((-x.sqrt()).relu() + y).gradient();
+    assert!(gradient[x].is_zero() && !gradient[x].has_nan(), "{:?}", gradient[x]);
+
+    let tape = Tape::<f64>::new();
+    let x = tape.tensor([0.0, 4.0]);
+    for (what, z, want) in [
+        ("relu(-sqrt)", (-x.sqrt()).relu() + x, [1.0, 1.0]),
+        ("sqrt times a mask", x.sqrt() * tape.constant_tensor([0.0, 1.0]), [0.0, 0.25]),
+        ("exp times a mask", (x * 1000.0).exp() * tape.constant_tensor([1.0, 0.0]), [1000.0, 0.0]),
+        ("sqrt of the other branch", x.maximum(tape.constant_tensor([1.0, 1.0])).sqrt(), [0.0, 0.25]),
+    ] {
+        assert_eq!(z.sum().gradient()[x].to_vec(), want, "{what}");
+        let [recorded] = z.sum().recorded_gradient([x]);
+        assert_eq!(recorded.value().to_vec(), want, "{what}, recorded");
+    }
+}
+
+#[test]
+fn log_sum_exp_and_softmax_at_the_ends_of_the_range() {
+    type Row = ([f64; 3], f64, [f64; 3]);
+    let rows: [Row; 6] = [
+        ([1e4, 1e4, -1e4], 1e4 + 2.0_f64.ln(), [0.5, 0.5, 0.0]),
+        ([-INF, -INF, -INF], -INF, [0.0; 3]),
+        ([-INF, 1.0, -INF], 1.0, [0.0, 1.0, 0.0]),
+        ([INF, 0.0, 1.0], INF, [1.0, 0.0, 0.0]),
+        ([-1e4, -1e4, -INF], -1e4 + 2.0_f64.ln(), [0.5, 0.5, 0.0]),
+        ([NAN, 0.0, 1.0], NAN, [NAN; 3]),
+    ];
+    for (x, value, slopes) in rows {
+        let tape = Tape::<f64>::new();
+        let scalars = tape.vars(&x);
+        let y = log_sum_exp(&scalars);
+        assert_same("scalars", &[y.value()], &[value]);
+        assert_same("scalars, gradient", &y.gradient().wrt(&scalars), &slopes);
+        let tensor = tape.tensor(x);
+        let y = tensor.log_sum_exp(0);
+        assert_same("tensors", &[y.item()], &[value]);
+        assert_same("tensors, gradient", &y.gradient()[tensor].to_vec(), &slopes);
+    }
+    let tape = Tape::<f64>::new();
+    let huge = tape.tensor([1e4, -1e4, 1e4]);
+    assert_eq!(huge.softmax(0).value().to_vec(), [0.5, 0.0, 0.5]);
+    assert!(tape.tensor([-INF, -INF]).softmax(0).value().iter().all(f64::is_nan), "a fully masked row is NaN");
+    let x = tape.tensor([1000.0, 0.0]);
+    assert_eq!(x.log_softmax(0).value().to_vec(), [0.0, -1000.0], "where ln(softmax) would be -inf");
+    assert_eq!(x.log_softmax(0).sum().gradient()[x].to_vec(), [-1.0, 1.0]);
+}
+
+#[test]
+fn cross_entropy_of_certain_and_hopeless_predictions_is_finite() {
+    let tape = Tape::<f64>::new();
+    let logits = tape.tensor([[1e4, -1e4], [1e4, -1e4]]);
+    let loss = logits.cross_entropy(&[0, 1]);
+    assert_eq!(loss.item(), 1e4, "mean of 0 and 2e4");
+    assert_eq!(loss.gradient()[logits].to_vec(), [0.0, 0.0, 0.5, -0.5]);
+    let [recorded] = loss.recorded_gradient([logits]);
+    assert_eq!(recorded.value().to_vec(), [0.0, 0.0, 0.5, -0.5]);
+}
+
+#[test]
+fn reductions_of_nothing_and_of_unit_axes() {
+    let tape = Tape::<f64>::new();
+    let nothing = tape.tensor(Tensor::zeros([0]));
+    let sum = nothing.sum();
+    assert_eq!((sum.item(), sum.gradient()[nothing].len()), (0.0, 0));
+    for (result, op) in [
+        (nothing.try_mean_axes(0), "mean"),
+        (nothing.try_max_axes(0), "max"),
+        (nothing.try_min_axes(0), "min"),
+    ] {
+        let text = result.expect_err("there is no such value").to_string();
+        assert!(text.contains(op) && text.contains("[0]"), "{text}");
+    }
+    let empty_rows = tape.tensor(Tensor::zeros([2, 0]));
+    assert_eq!(empty_rows.log_sum_exp(1).value().to_vec(), [-INF, -INF]);
+    assert_eq!(*empty_rows.softmax(1).value().shape(), [2, 0]);
+
+    let (a, b) = (tape.tensor(Tensor::ones([3, 1])), tape.tensor(Tensor::ones([1, 0])));
+    let sum = a + b;
+    assert_eq!(*sum.value().shape(), [3, 0]);
+    assert_eq!(sum.sum().gradient()[a].to_vec(), [0.0; 3]);
+    let product = tape.tensor(Tensor::ones([2, 0])).matmul(tape.tensor(Tensor::ones([0, 3])));
+    assert_eq!(product.value().to_vec(), [0.0; 6]);
+}
+
+#[test]
+fn gathering_a_row_twice_adds_its_gradients() {
+    let tape = Tape::<f64>::new();
+    let x = tape.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
+    let y = x.gather_rows(&[2, 0, 2].into());
+    assert_eq!(y.value().to_vec(), [5.0, 6.0, 1.0, 2.0, 5.0, 6.0]);
+    assert_eq!(y.sum().gradient()[x].to_vec(), [1.0, 1.0, 0.0, 0.0, 2.0, 2.0]);
+}
+
+#[test]
+fn long_sums_keep_their_digits() {
+    // 1e7 times 0.1 in single precision: a running sum is off by 9 %.
+    let tape = Tape::<f32>::new();
+    let x = tape.constant_tensor(Tensor::full([10_000_000], 0.1));
+    let exact = f64::from(0.1_f32) * 1e7;
+    assert!((f64::from(x.sum().item()) - exact).abs() <= 1e-7 * exact);
+    let columns = tape.constant_tensor(Tensor::full([1_000_000, 10], 0.1));
+    let exact = exact / 10.0;
+    assert!(columns.sum_axes(0).value().iter().all(|sum| (f64::from(sum) - exact).abs() <= 1e-7 * exact));
+}
+
+#[test]
+fn products_of_zeros_divide_by_nothing() {
+    let tape = Tape::<f64>::new();
+    for (x, slopes) in [([2.0, 0.0, 3.0], [0.0, 6.0, 0.0]), ([0.0, 0.0, 3.0], [0.0; 3]), ([2.0, 4.0, 3.0], [12.0, 6.0, 8.0])] {
+        let x = tape.vars(&x);
+        let y: Var<'_, f64> = x.iter().copied().product();
+        assert_eq!(y.gradient().wrt(&x), slopes);
+    }
+    let x = tape.vars(&[1.0, INF]);
+    let y = dot(&x, &[Var::from(2.0), Var::from(0.0)]);
+    assert_eq!(y.gradient().wrt(&x), [2.0, 0.0]);
+}
