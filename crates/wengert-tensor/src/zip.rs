@@ -103,7 +103,12 @@ impl<A: Element, B: Element> Pair<'_, A, B> {
             let count = (TILE / run).min(rows - number % rows).min(y.len() / run);
             let (now, later) = y.split_at_mut(count * run);
             let [a, b] = self.walk.position(self.offsets(), number);
-            f(a_tile.operand(a, [count, run], a_row, a_step), b_tile.operand(b, [count, run], b_row, b_step), now, number * run);
+            f(
+                a_tile.operand(a, [count, run], a_row, a_step),
+                b_tile.operand(b, [count, run], b_row, b_step),
+                now,
+                number * run,
+            );
             (number, y) = (number + count, later);
         }
     }
@@ -218,7 +223,7 @@ pub(crate) fn try_update<T: Element, B: Element>(
     mut f: impl FnMut(&mut [T], Operand<'_, B>),
 ) -> Result<(), ShapeError> {
     if let Some(b) = whole(b, y.shape()) {
-        f(y.try_make_mut(op)?, b);
+        f(y.try_make_mut_for(op)?, b);
         return Ok(());
     }
     try_update_broadcast(op, y, b, f)
@@ -241,7 +246,7 @@ fn try_update_broadcast<T: Element, B: Element>(
         lined_up = walk(&b)?;
     }
     let (run, steps) = lined_up.run();
-    let mut rows = y.try_make_mut(op)?.chunks_exact_mut(run.max(1));
+    let mut rows = y.try_make_mut_for(op)?.chunks_exact_mut(run.max(1));
     lined_up.for_runs([0, b.layout().offset()], 0..rows.len(), |[_, at]| {
         f(rows.next().unwrap_or_default(), operand(b.storage(), at, run, steps[1]));
     });

@@ -9,11 +9,14 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use wengert_tensor::{Shape, Slice, Tensor};
 
+/// The number at an index.
+type Element = dyn Fn(&[usize]) -> i64;
+
 /// A shape and the number at each index.
 #[derive(Clone)]
 struct Model {
     shape: Vec<usize>,
-    at: Rc<dyn Fn(&[usize]) -> i64>,
+    at: Rc<Element>,
 }
 
 impl Model {
@@ -58,7 +61,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let index = any::<Index>;
     let step = prop_oneof![
         prop::collection::vec(index(), 6).prop_map(Step::Permute),
-        (index(), index(), index(), prop_oneof![-3..0_isize, 1..4_isize]).prop_map(|(k, a, b, s)| Step::Slice(k, a, b, s)),
+        (index(), index(), index(), prop_oneof![-3..0_isize, 1..4_isize])
+            .prop_map(|(k, a, b, s)| Step::Slice(k, a, b, s)),
         (index(), index()).prop_map(|(axis, i)| Step::IndexAxis(axis, i)),
         index().prop_map(Step::Unsqueeze),
         (index(), 0..4_usize).prop_map(|(axis, dim)| Step::Broadcast(axis, dim)),
@@ -181,7 +185,12 @@ fn view(shape: &[usize], steps: &[Step]) -> (Tensor<i64>, Model) {
 fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
     let rank = a.len().max(b.len());
     let dim = |s: &[usize], k: usize| (k + s.len()).checked_sub(rank).map_or(1, |k| s[k]);
-    (0..rank).map(|k| match (dim(a, k), dim(b, k)) { (1, n) | (n, 1) => Some(n), (m, n) => (m == n).then_some(n) }).collect()
+    (0..rank)
+        .map(|k| match (dim(a, k), dim(b, k)) {
+            (1, n) | (n, 1) => Some(n),
+            (m, n) => (m == n).then_some(n),
+        })
+        .collect()
 }
 
 /// The element of a model that an index of a broadcast shape stands for.
@@ -236,9 +245,9 @@ proptest! {
         let floats = a.cast::<f32>() * b.cast::<f32>();
         prop_assert_eq!(floats.cast::<i64>().to_vec(), expected(|a, b| a * b));
         let larger = a.cast::<f64>().maximum(b.cast::<f64>());
-        prop_assert_eq!(larger.cast::<i64>().to_vec(), expected(|a, b| a.max(b)));
+        prop_assert_eq!(larger.cast::<i64>().to_vec(), expected(Ord::max));
         let condition = a.greater(&b);
-        prop_assert_eq!(condition.select(&a, &b).to_vec(), expected(|a, b| a.max(b)));
+        prop_assert_eq!(condition.select(&a, &b).to_vec(), expected(Ord::max));
         if shape == a_model.shape {
             let mut updated = a.clone();
             updated += &b;
