@@ -1,6 +1,6 @@
 //! Elementary functions and their pullbacks over slices.
 //!
-//! Every row of the tables becomes one loop per direction and width, compiled for each [`Level`]; the
+//! Every row of the tables becomes one loop per direction and width, compiled for each [`Level`](crate::Level); the
 //! opcode is looked at once per call. A pullback multiplies by the partial the table states, under the rule that zero
 //! times anything is zero: a cotangent of 0 does not see an infinite slope.
 
