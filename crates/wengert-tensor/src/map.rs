@@ -1,12 +1,13 @@
 //! Elementary functions and closures, element by element, and the pullbacks of elementary functions.
 
-use wengert_kernels::elementwise::{self, Operand};
+use wengert_kernels::elementwise;
 use wengert_kernels::{Binary, Par, Unary};
 
 use crate::element::{Element, FloatElement, zip};
 use crate::error::{OrPanic, ShapeError};
+use crate::shape::Shape;
 use crate::tensor::Tensor;
-use crate::zip::{try_zip, try_zip_in_order};
+use crate::zip::{try_zip, try_zip_broadcast, try_zip_in_order};
 
 impl<T: Element> Tensor<T> {
     /// `f` of every element, in row-major order.
@@ -274,7 +275,7 @@ impl<F: FloatElement> Tensor<F> {
         wanted: [bool; 2],
     ) -> Result<[Option<Tensor<F>>; 2], ShapeError> {
         let name = op.name();
-        let shape = crate::Shape::broadcast(name, a.shape(), b.shape())?;
+        let shape = Shape::broadcast(name, a.shape(), b.shape())?;
         for other in [Some(y_bar), y].into_iter().flatten() {
             if *other.shape() != shape {
                 return Err(ShapeError::Unequal { op: name, lhs: shape, rhs: other.shape().clone() });
@@ -287,39 +288,20 @@ impl<F: FloatElement> Tensor<F> {
             Binary::Sub => return Ok([sum(wanted[0], y_bar, a)?, sum(wanted[1], y_bar, b)?.map(|bar| -bar)]),
             _ => {}
         }
-        let y_bar = y_bar.try_to_contiguous(name)?;
-        let y = y.map(|y| y.try_to_contiguous(name)).transpose()?;
-        let operand = |x: &Tensor<F>| match x.len() {
-            1 => Ok(None),
-            _ => x.try_broadcast_to(&shape)?.try_to_contiguous(name).map(Some),
+        let (mut y_copy, mut y_bar_copy) = (None, None);
+        let y = y.map(|y| y.try_dense(name, &mut y_copy)).transpose()?.unwrap_or_default();
+        let y_bar = y_bar.try_dense(name, &mut y_bar_copy)?;
+        // One operand at a time: `a` and `b` come in runs, `y` and `y_bar` are where the run is.
+        let pull_back = |left: bool, to: &Tensor<F>| {
+            let bar = try_zip_broadcast(name, a, b, |a, b, bar, at| {
+                let here = at..at + bar.len();
+                let (y, y_bar) = (y.get(here.clone()).unwrap_or_default(), &y_bar[here]);
+                let (a_bar, b_bar) = if left { (Some(bar), None) } else { (None, Some(bar)) };
+                elementwise::binary_vjp(op, a, b, y, y_bar, a_bar, b_bar, Par::current());
+            })?;
+            bar.try_sum_to(to.shape())
         };
-        let (a_full, b_full) = (operand(a)?, operand(b)?);
-        fn side<'a, F: FloatElement>(full: &'a Option<Tensor<F>>, x: &Tensor<F>) -> Operand<'a, F> {
-            match full {
-                Some(full) => Operand::Slice(full.as_slice().unwrap_or_default()),
-                None => Operand::Splat(x.storage()[x.layout().offset()]),
-            }
-        }
-        let mut bars = [None, None];
-        for (bar, want) in bars.iter_mut().zip(wanted) {
-            if want {
-                *bar = Some(Tensor::try_scratch_for(name, shape.clone())?);
-            }
-        }
-        let [a_bar, b_bar] = &mut bars;
-        elementwise::binary_vjp(
-            op,
-            side(&a_full, a),
-            side(&b_full, b),
-            y.as_ref().and_then(Tensor::as_slice).unwrap_or_default(),
-            y_bar.as_slice().unwrap_or_default(),
-            a_bar.as_mut().map(Tensor::fresh_mut),
-            b_bar.as_mut().map(Tensor::fresh_mut),
-            Par::current(),
-        );
-        let [a_bar, b_bar] = bars;
-        let sum = |bar: Option<Tensor<F>>, to: &Tensor<F>| bar.map(|bar| bar.try_sum_to(to.shape())).transpose();
-        Ok([sum(a_bar, a)?, sum(b_bar, b)?])
+        Ok([wanted[0].then(|| pull_back(true, a)).transpose()?, wanted[1].then(|| pull_back(false, b)).transpose()?])
     }
 }
 
@@ -366,3 +348,135 @@ macro_rules! binary_methods {
     };
 }
 wengert_kernels::binary_table!(binary_methods);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng;
+
+    #[test]
+    fn methods_are_the_scalar_functions_element_by_element() {
+        for &op in Unary::ALL {
+            let (low, high) = op.domain();
+            let x = Tensor::<f64>::uniform([3, 5], low, high, &mut rng(1));
+            for view in [x.clone(), x.t()] {
+                for (y, x) in view.map_unary(op).iter().zip(&view) {
+                    let expected: f64 = op.eval(x);
+                    assert!((y - expected).abs() <= 4.0 * f64::EPSILON * expected.abs().max(1.0), "{} at {x}", op.name());
+                }
+            }
+        }
+        assert_eq!(Tensor::from([4.0, 9.0]).sqrt().to_vec(), [2.0, 3.0]);
+        assert_eq!(Tensor::from([-1.0, 2.0]).maximum(0.5).to_vec(), [0.5, 2.0]);
+        assert_eq!(Tensor::from([3.0]).hypot(Tensor::from([[4.0], [0.0]])).to_vec(), [5.0, 3.0]);
+    }
+
+    #[test]
+    fn unary_pullbacks_are_the_tables_derivatives_in_place_or_not() {
+        for &op in Unary::ALL {
+            let (low, high) = op.domain();
+            let x = Tensor::<f64>::uniform([20], low, high, &mut rng(2));
+            let (y, y_bar) = (x.map_unary(op), Tensor::<f64>::normal([20], 0.0, 1.0, &mut rng(3)));
+            let shared = Tensor::unary_vjp(op, Some(&x), Some(&y), y_bar.clone()).unwrap();
+            for ((x_bar, x), y_bar) in shared.iter().zip(&x).zip(&y_bar) {
+                let expected: f64 = y_bar * op.derivative(x, op.eval(x));
+                assert!((x_bar - expected).abs() <= 8.0 * f64::EPSILON * expected.abs().max(1.0), "{}", op.name());
+            }
+            let address = y_bar.storage().as_ptr();
+            let x = op.keeps_argument().then_some(&x);
+            let alone = Tensor::unary_vjp(op, x, op.keeps_result().then_some(&y), y_bar).unwrap();
+            assert_eq!(alone, shared, "{}", op.name());
+            assert_eq!(alone.storage().as_ptr(), address, "written over its cotangent");
+        }
+    }
+
+    #[test]
+    fn binary_pullbacks_sum_to_the_operands_shapes() {
+        let shapes: &[(&[usize], &[usize])] = &[
+            (&[3, 4], &[3, 4]),
+            (&[3, 4], &[4]),
+            (&[3, 1], &[3, 4]),
+            (&[3, 4], &[]),
+            (&[1, 4], &[3, 1]),
+            (&[2, 1, 3], &[5, 1]),
+        ];
+        for &op in Binary::ALL {
+            let [(a_low, a_high), (b_low, b_high)] = op.domain();
+            for &(a, b) in shapes {
+                let a = Tensor::<f64>::uniform(a, a_low, a_high, &mut rng(1));
+                let b = Tensor::<f64>::uniform(b, b_low, b_high, &mut rng(2));
+                let y = a.zip_binary(op, &b);
+                let y_bar = Tensor::<f64>::normal(y.shape(), 0.0, 1.0, &mut rng(3));
+                let [a_bar, b_bar] = Tensor::binary_vjp(op, &a, &b, Some(&y), &y_bar, [true, true]).unwrap();
+                let partials = |left: bool| {
+                    let partial = a.zip_map(&b, |a, b| {
+                        let (da, db) = op.derivative(a, b, op.eval(a, b));
+                        if left { da } else { db }
+                    });
+                    &y_bar * partial
+                };
+                for (got, expected) in [(a_bar, partials(true).sum_to(a.shape())), (b_bar, partials(false).sum_to(b.shape()))] {
+                    let error = (got.unwrap() - &expected).abs().max();
+                    assert!(error <= 1e-14 * expected.abs().max().max(1.0), "{} {} {}", op.name(), a.shape(), b.shape());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn zero_times_an_infinite_partial_is_zero() {
+        let (x, y) = (Tensor::from([0.0, 1.0]), Tensor::from([0.0, 1.0]));
+        let x_bar = Tensor::unary_vjp(Unary::Sqrt, Some(&x), Some(&y), Tensor::from([0.0, 0.0])).unwrap();
+        assert_eq!(x_bar.to_vec(), [0.0, 0.0]);
+        let (a, b) = (Tensor::from([[1.0], [2.0]]), Tensor::from([0.0, f64::INFINITY]));
+        let y_bar = Tensor::from([[1.0, 0.0], [1.0, 0.0]]);
+        let [a_bar, _] = Tensor::binary_vjp(Binary::Mul, &a, &b, None, &y_bar, [true, false]).unwrap();
+        assert_eq!(a_bar.unwrap().to_vec(), [0.0, 0.0]);
+    }
+
+    #[test]
+    fn only_what_is_wanted_is_computed_and_nothing_is_copied_for_sums() {
+        let (a, b, y_bar) = (Tensor::from([1.0, 2.0]), Tensor::from([3.0, 4.0]), Tensor::from([1.0, 1.0]));
+        let [a_bar, b_bar] = Tensor::binary_vjp(Binary::Add, &a, &b, None, &y_bar, [true, false]).unwrap();
+        assert!(a_bar.unwrap().shares_storage(&y_bar) && b_bar.is_none());
+        let error = Tensor::binary_vjp(Binary::Mul, &a, &b, None, &Tensor::from([1.0]), [true, true]).unwrap_err();
+        assert!(matches!(error, ShapeError::Unequal { .. }));
+    }
+
+    #[test]
+    fn powers_by_squaring() {
+        let x = Tensor::from([0.0, 1.5, -2.0, f64::NAN]);
+        for n in [-3, -1, 0, 1, 2, 3, 7, 10] {
+            for (got, x) in x.powi(n).iter().zip(&x) {
+                let expected = x.powi(n);
+                assert!(got == expected || (got / expected - 1.0).abs() < 1e-15 || got.is_nan() && expected.is_nan(), "{x}^{n}");
+            }
+        }
+        assert_eq!(Tensor::from([f64::INFINITY]).powi(i32::MIN).to_vec(), [0.0]);
+    }
+
+    #[test]
+    fn closures_run_in_order_and_may_keep_state() {
+        let mut count = 0;
+        let x = Tensor::from([[5, 6], [7, 8]]);
+        let numbered = x.t().map(|x| {
+            count += 1;
+            x * 10 + count
+        });
+        assert_eq!(numbered.to_vec(), [51, 72, 63, 84]);
+        let mut order = Vec::new();
+        let _ = x.zip_map(&Tensor::from([1, 2]), |a, b| {
+            order.push((a, b));
+            a
+        });
+        assert_eq!(order, [(5, 1), (6, 2), (7, 1), (8, 2)]);
+    }
+
+    #[test]
+    fn casts_are_those_of_rust() {
+        assert_eq!(Tensor::from([-1.7, 300.0, f64::NAN]).cast::<u8>().to_vec(), [0, 255, 0]);
+        assert_eq!(Tensor::from([300, -1]).cast::<u8>().to_vec(), [44, 255]);
+        assert_eq!(Tensor::from([0.0, -0.0, 0.5, f64::NAN]).cast::<bool>().to_vec(), [false, false, true, true]);
+        assert_eq!(Tensor::from([true, false]).cast::<i64>().to_vec(), [1, 0]);
+    }
+}

@@ -18,7 +18,7 @@ use crate::walk::Walk;
 /// # Examples
 /// ```
 /// # use wengert_tensor::{Slice, Tensor};
-/// let x = Tensor::arange(6); // 0 1 2 3 4 5
+/// let x = Tensor::<i64>::arange(6); // 0 1 2 3 4 5
 /// assert_eq!(x.slice(0, 1..4).to_vec(), [1, 2, 3]);
 /// assert_eq!(x.slice(0, -2..).to_vec(), [4, 5]);
 /// assert_eq!(x.slice(0, Slice::from(1..).step(2)).to_vec(), [1, 3, 5]);

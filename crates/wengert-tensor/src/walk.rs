@@ -48,6 +48,21 @@ impl<const K: usize> Walk<K> {
         (self.dims[last], self.strides[last])
     }
 
+    /// How many runs lie along the axis outside the innermost, and every layout's step from one to the next.
+    pub(crate) fn rows(&self) -> (usize, [isize; K]) {
+        match self.dims.len().checked_sub(2) {
+            Some(axis) => (self.dims[axis], self.strides[axis]),
+            None => (1, [0; K]),
+        }
+    }
+
+    /// Where the run with this number starts.
+    pub(crate) fn position(&self, offsets: [usize; K], run: usize) -> [usize; K] {
+        let mut position = offsets;
+        self.for_runs(offsets, run..run + 1, |at| position = at);
+        position
+    }
+
     /// The merged axes, outermost first.
     pub(crate) fn dims(&self) -> &[usize] {
         &self.dims

@@ -12,6 +12,10 @@ use crate::walk::Walk;
 
 /// Elements a thread takes at a time, when the runs are shorter than that.
 const PIECE: usize = 1 << 16;
+/// Runs shorter than this are put together to tiles.
+const SHORT: usize = 512;
+/// Elements of a tile: two of them and the result stay in the first-level cache.
+const TILE: usize = 1024;
 
 /// The operand that a run starting at `at` reads: one number if its step is 0.
 #[inline(always)]
@@ -19,13 +23,12 @@ fn operand<T: Copy>(storage: &[T], at: usize, len: usize, step: isize) -> Operan
     if step == 0 { Operand::Splat(storage[at]) } else { Operand::Slice(&storage[at..at + len]) }
 }
 
-/// The part of the operand that is one number or a slice: most operations, and all small ones.
+/// The operand as a whole, if it is one number or a slice: most operations, and all small ones.
 #[inline(always)]
 fn whole<'a, T: Element>(x: &'a Tensor<T>, shape: &Shape) -> Option<Operand<'a, T>> {
     if !x.is_dense() {
-        return None;
-    }
-    if x.shape() == shape {
+        None
+    } else if x.shape() == shape {
         x.as_slice().map(Operand::Slice)
     } else if x.len() == 1 && x.rank() <= shape.rank() {
         Some(Operand::Splat(x.storage()[x.layout().offset()]))
@@ -34,7 +37,7 @@ fn whole<'a, T: Element>(x: &'a Tensor<T>, shape: &Shape) -> Option<Operand<'a, 
     }
 }
 
-/// Two operands, their common shape and how to walk over them.
+/// Two operands and how to walk over them.
 struct Pair<'a, A: Element, B: Element> {
     a: &'a Tensor<A>,
     b: &'a Tensor<B>,
@@ -42,35 +45,106 @@ struct Pair<'a, A: Element, B: Element> {
 }
 
 impl<A: Element, B: Element> Pair<'_, A, B> {
+    /// Lines up two operands over `shape`, copying one that no run can read as a slice or a single number.
+    fn with<R>(
+        op: &'static str,
+        a: &Tensor<A>,
+        b: &Tensor<B>,
+        shape: &Shape,
+        f: impl FnOnce(&Pair<'_, A, B>) -> R,
+    ) -> Result<R, ShapeError> {
+        let walk = Walk::new(shape, [&a.layout().strides_over(op, shape)?, &b.layout().strides_over(op, shape)?]);
+        let (_, steps) = walk.run();
+        if steps.iter().all(|step| matches!(step, 0 | 1)) {
+            return Ok(f(&Pair { a, b, walk }));
+        }
+        // A strided run gathered number by number would touch a cache line for each; the copy goes by tiles. The steps of a
+        // dense operand are 0 and 1.
+        let (a, b) = (a.try_to_contiguous(op)?, b.try_to_contiguous(op)?);
+        let walk = Walk::new(shape, [&a.layout().strides_over(op, shape)?, &b.layout().strides_over(op, shape)?]);
+        Ok(f(&Pair { a: &a, b: &b, walk }))
+    }
+
     fn offsets(&self) -> [usize; 2] {
         [self.a.layout().offset(), self.b.layout().offset()]
     }
 
-    fn operands(&self, [a, b]: [usize; 2]) -> (Operand<'_, A>, Operand<'_, B>) {
-        let (len, steps) = self.walk.run();
-        (operand(self.a.storage(), a, len, steps[0]), operand(self.b.storage(), b, len, steps[1]))
+    /// Calls `f` for each run in order.
+    fn for_each_run<Y>(&self, y: &mut [Y], mut f: impl FnMut(Operand<'_, A>, Operand<'_, B>, &mut [Y])) {
+        let (run, [a_step, b_step]) = self.walk.run();
+        if run == 0 {
+            return;
+        }
+        let mut rows = y.chunks_exact_mut(run);
+        self.walk.for_runs(self.offsets(), 0..rows.len(), |[a, b]| {
+            let (a, b) = (operand(self.a.storage(), a, run, a_step), operand(self.b.storage(), b, run, b_step));
+            f(a, b, rows.next().unwrap_or_default());
+        });
+    }
+
+    /// Calls `f` for runs of which `y` holds the results, the first being run number `first`.
+    fn for_runs<Y>(&self, first: usize, y: &mut [Y], f: impl Fn(Operand<'_, A>, Operand<'_, B>, &mut [Y], usize)) {
+        let (run, [a_step, b_step]) = self.walk.run();
+        let (rows, [a_row, b_row]) = self.walk.rows();
+        if run >= SHORT || rows == 1 {
+            let mut runs = y.chunks_exact_mut(run).enumerate();
+            self.walk.for_runs(self.offsets(), first..first + runs.len(), |[a, b]| {
+                let (a, b) = (operand(self.a.storage(), a, run, a_step), operand(self.b.storage(), b, run, b_step));
+                if let Some((i, y)) = runs.next() {
+                    f(a, b, y, (first + i) * run);
+                }
+            });
+            return;
+        }
+        // A call for a run of three elements would cost more than the elements do.
+        let (mut a_tile, mut b_tile) = (Tile::new(self.a.storage()), Tile::new(self.b.storage()));
+        let (mut number, mut y) = (first, y);
+        while !y.is_empty() {
+            let count = (TILE / run).min(rows - number % rows).min(y.len() / run);
+            let (now, later) = y.split_at_mut(count * run);
+            let [a, b] = self.walk.position(self.offsets(), number);
+            f(a_tile.operand(a, [count, run], a_row, a_step), b_tile.operand(b, [count, run], b_row, b_step), now, number * run);
+            (number, y) = (number + count, later);
+        }
     }
 }
 
-/// Lines up two operands over `shape`, copying one that no run can read as a slice or a single number.
-fn paired<R, A: Element, B: Element>(
-    op: &'static str,
-    a: &Tensor<A>,
-    b: &Tensor<B>,
-    shape: &Shape,
-    f: impl FnOnce(Pair<'_, A, B>) -> R,
-) -> Result<R, ShapeError> {
-    let strides = |x: &Strides, y: &Strides| Walk::new(shape, [x, y]);
-    let walk = strides(&a.layout().strides_over(op, shape)?, &b.layout().strides_over(op, shape)?);
-    let (_, steps) = walk.run();
-    if steps.iter().all(|&step| step == 0 || step == 1) {
-        return Ok(f(Pair { a, b, walk }));
+/// Several short runs of an operand as one slice.
+struct Tile<'a, T> {
+    storage: &'a [T],
+    values: [T; TILE],
+    /// Where the run starts that `values` repeats, and how often it does.
+    repeated: (usize, usize),
+}
+
+impl<'a, T: Element> Tile<'a, T> {
+    fn new(storage: &'a [T]) -> Self {
+        Tile { storage, values: [T::default(); TILE], repeated: (0, 0) }
     }
-    // A strided run gathered number by number would touch a cache line for each; the copy goes by tiles. A dense operand
-    // has steps of 0 and 1 only.
-    let (a, b) = (a.try_to_contiguous(op)?, b.try_to_contiguous(op)?);
-    let walk = strides(&a.layout().strides_over(op, shape)?, &b.layout().strides_over(op, shape)?);
-    Ok(f(Pair { a: &a, b: &b, walk }))
+
+    /// `count` runs of `run` elements `step` apart, the first starting at `at` and the others `row` apart.
+    fn operand(&mut self, at: usize, [count, run]: [usize; 2], row: isize, step: isize) -> Operand<'_, T> {
+        let len = count * run;
+        let storage = self.storage;
+        match (row, step) {
+            (0, 0) => return Operand::Splat(storage[at]),
+            (_, 1) if row == run as isize => return Operand::Slice(&storage[at..at + len]),
+            (0, _) if self.repeated.0 == at && self.repeated.1 >= count => {}
+            (_, 0) => {
+                for (i, values) in self.values[..len].chunks_exact_mut(run).enumerate() {
+                    values.fill(storage[at.wrapping_add_signed(row * i as isize)]);
+                }
+            }
+            _ => {
+                for (i, values) in self.values[..len].chunks_exact_mut(run).enumerate() {
+                    let at = at.wrapping_add_signed(row * i as isize);
+                    values.copy_from_slice(&storage[at..at + run]);
+                }
+                self.repeated = if row == 0 { (at, count) } else { (0, 0) };
+            }
+        }
+        Operand::Slice(&self.values[..len])
+    }
 }
 
 /// `y = f(a, b)` for operands that broadcast, where `f` works on runs of elements, in any order and on any thread.
@@ -88,44 +162,36 @@ pub(crate) fn try_zip<A: Element, B: Element, Y: Element>(
         let buffer = Tensor::try_buffer(op, a.shape(), |y| f(Operand::Slice(x), Operand::Slice(z), y))?;
         (a.shape().clone(), buffer)
     } else {
-        try_zip_broadcast(op, a, b, f)?.into_dense_parts()
+        try_zip_broadcast(op, a, b, |a, b, y, _| f(a, b, y))?.into_dense_parts()
     };
     Ok(Tensor::from_dense_parts(shape, buffer))
 }
 
+/// As [`try_zip`], where `f` also gets the number of its run's first element.
 #[inline(never)]
-fn try_zip_broadcast<A: Element, B: Element, Y: Element>(
+pub(crate) fn try_zip_broadcast<A: Element, B: Element, Y: Element>(
     op: &'static str,
     a: &Tensor<A>,
     b: &Tensor<B>,
-    f: impl Fn(Operand<'_, A>, Operand<'_, B>, &mut [Y]) + Sync,
+    f: impl Fn(Operand<'_, A>, Operand<'_, B>, &mut [Y], usize) + Sync,
 ) -> Result<Tensor<Y>, ShapeError> {
     let shape = Shape::broadcast(op, a.shape(), b.shape())?;
     if let (Some(a), Some(b)) = (whole(a, &shape), whole(b, &shape)) {
-        return Tensor::try_build(op, &shape, |y| f(a, b, y));
+        return Tensor::try_build(op, &shape, |y| f(a, b, y, 0));
     }
     let mut y = Tensor::try_scratch_for(op, shape.clone())?;
-    paired(op, a, b, &shape, |pair| {
-        let (run, _) = pair.walk.run();
-        if y.is_empty() {
-            return;
-        }
-        let runs_a_piece = (PIECE / run).max(1);
+    if y.is_empty() {
+        return Ok(y);
+    }
+    Pair::with(op, a, b, &shape, |pair| {
         let y = y.fresh_mut();
-        let piece = |first: usize, y: &mut [Y]| {
-            let mut rows = y.chunks_exact_mut(run);
-            pair.walk.for_runs(pair.offsets(), first..first + rows.len(), |at| {
-                let (a, b) = pair.operands(at);
-                f(a, b, rows.next().unwrap_or_default());
-            });
-        };
+        let (run, _) = pair.walk.run();
         // A run of PIECE elements or more is the kernel's own to share out.
         if run >= PIECE || y.len() < 2 * PIECE {
-            piece(0, y);
-        } else {
-            let pieces = y.chunks_mut(runs_a_piece * run).enumerate();
-            Par::current().for_each(pieces, |(i, y)| piece(i * runs_a_piece, y));
+            return pair.for_runs(0, y, &f);
         }
+        let runs = PIECE / run;
+        Par::current().for_each(y.chunks_mut(runs * run).enumerate(), |(i, y)| pair.for_runs(i * runs, y, &f));
     })?;
     Ok(y)
 }
@@ -135,18 +201,11 @@ pub(crate) fn try_zip_in_order<A: Element, B: Element, Y: Element>(
     op: &'static str,
     a: &Tensor<A>,
     b: &Tensor<B>,
-    mut f: impl FnMut(Operand<'_, A>, Operand<'_, B>, &mut [Y]),
+    f: impl FnMut(Operand<'_, A>, Operand<'_, B>, &mut [Y]),
 ) -> Result<Tensor<Y>, ShapeError> {
     let shape = Shape::broadcast(op, a.shape(), b.shape())?;
     let mut y = Tensor::try_scratch_for(op, shape.clone())?;
-    paired(op, a, b, &shape, |pair| {
-        let (run, _) = pair.walk.run();
-        let mut rows = y.fresh_mut().chunks_exact_mut(run.max(1));
-        pair.walk.for_runs(pair.offsets(), 0..rows.len(), |at| {
-            let (a, b) = pair.operands(at);
-            f(a, b, rows.next().unwrap_or_default());
-        });
-    })?;
+    Pair::with(op, a, b, &shape, |pair| pair.for_each_run(y.fresh_mut(), f))?;
     Ok(y)
 }
 
@@ -162,19 +221,28 @@ pub(crate) fn try_update<T: Element, B: Element>(
         f(y.try_make_mut(op)?, b);
         return Ok(());
     }
-    let shape = y.shape().clone();
-    let strides = |b: &Tensor<B>| {
-        b.layout().strides_over(op, &shape).map(|b| Walk::new(&shape, [&Strides::row_major(&shape), &b]))
+    try_update_broadcast(op, y, b, f)
+}
+
+#[inline(never)]
+fn try_update_broadcast<T: Element, B: Element>(
+    op: &'static str,
+    y: &mut Tensor<T>,
+    b: &Tensor<B>,
+    mut f: impl FnMut(&mut [T], Operand<'_, B>),
+) -> Result<(), ShapeError> {
+    let walk = |b: &Tensor<B>| {
+        let own = Strides::row_major(y.shape());
+        b.layout().strides_over(op, y.shape()).map(|strides| Walk::new(y.shape(), [&own, &strides]))
     };
-    let mut walk = strides(b)?;
-    let mut b = b.clone();
-    if !matches!(walk.run().1[1], 0 | 1) {
+    let (mut b, mut lined_up) = (b.clone(), walk(b)?);
+    if !matches!(lined_up.run().1[1], 0 | 1) {
         b = b.try_to_contiguous(op)?;
-        walk = strides(&b)?;
+        lined_up = walk(&b)?;
     }
-    let (run, steps) = walk.run();
+    let (run, steps) = lined_up.run();
     let mut rows = y.try_make_mut(op)?.chunks_exact_mut(run.max(1));
-    walk.for_runs([0, b.layout().offset()], 0..rows.len(), |[_, at]| {
+    lined_up.for_runs([0, b.layout().offset()], 0..rows.len(), |[_, at]| {
         f(rows.next().unwrap_or_default(), operand(b.storage(), at, run, steps[1]));
     });
     Ok(())
