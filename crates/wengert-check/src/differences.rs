@@ -40,7 +40,12 @@ impl Slope {
     /// The same for a variable that is `scale` times as large.
     pub(crate) fn over(self, scale: f64) -> Self {
         let over = |Estimate { value, error }| Estimate { value: value / scale, error: error / scale.abs() };
-        Slope { central: over(self.central), left: over(self.left), right: over(self.right), size: self.size / scale.abs() }
+        Slope {
+            central: over(self.central),
+            left: over(self.left),
+            right: over(self.right),
+            size: self.size / scale.abs(),
+        }
     }
 }
 
