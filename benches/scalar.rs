@@ -3,9 +3,9 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 
-#[path = "workloads/mod.rs"]
-mod workloads;
-use workloads::scalar::{Chain, Gradient, LORENZ_POINT, lorenz, rosenbrock, rosenbrock_point};
+#[path = "workloads/scalar.rs"]
+mod workload;
+use workload::{Chain, Gradient, LORENZ_POINT, lorenz, rosenbrock, rosenbrock_point};
 
 fn chains(c: &mut Criterion) {
     let mut group = c.benchmark_group("scalar_chain");

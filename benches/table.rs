@@ -9,11 +9,16 @@ use std::hint::black_box;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-#[path = "workloads/mod.rs"]
-mod workloads;
-use workloads::scalar::{Chain, Gradient, LORENZ_POINT, lorenz, rosenbrock, rosenbrock_point};
-use workloads::tensor::{Elementwise, MatMul, SoftmaxCrossEntropy, TensorChain};
-use workloads::training::Step;
+#[path = "workloads/scalar.rs"]
+mod scalar;
+#[path = "workloads/tensor.rs"]
+mod tensor;
+#[path = "workloads/training.rs"]
+mod training;
+
+use scalar::{Chain, Gradient, LORENZ_POINT, lorenz, rosenbrock, rosenbrock_point};
+use tensor::{Elementwise, MatMul, SoftmaxCrossEntropy, TensorChain};
+use training::Step;
 
 /// How long one sample runs at least: long enough for the clock, short enough for a quiet moment.
 const SAMPLE: Duration = Duration::from_millis(20);
@@ -173,10 +178,8 @@ fn main() {
     }
     if table.wants("S8_lorenz") {
         let mut gradient = Gradient::new(|p| lorenz(p), &LORENZ_POINT);
-        let (ours, primal) = in_turn(
-            &mut || _ = black_box(gradient.call()[0]),
-            &mut || _ = black_box(lorenz(black_box(&LORENZ_POINT))),
-        );
+        let (ours, primal) =
+            in_turn(&mut || _ = black_box(gradient.call()[0]), &mut || _ = black_box(lorenz(black_box(&LORENZ_POINT))));
         table.row("S8_lorenz, gradient", &time(ours), &format!("{} (its primal)", time(primal)), ours / primal);
     }
     for (m, k, n) in [(64, 64, 64), (256, 256, 256), (1024, 1024, 1024), (2048, 2048, 2048), (128, 784, 256)] {
@@ -193,7 +196,8 @@ fn main() {
     }
     for threads in [1, 2] {
         wengert::threads(threads, || {
-            let name = |workload: &str| if threads == 1 { workload.to_owned() } else { format!("{workload}, 2 threads") };
+            let name =
+                |workload: &str| if threads == 1 { workload.to_owned() } else { format!("{workload}, 2 threads") };
             let mut elementwise = Elementwise::new();
             table.against_peer(&name("elementwise"), 1.0, || _ = black_box(elementwise.call()));
             let mut cross_entropy = SoftmaxCrossEntropy::new();

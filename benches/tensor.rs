@@ -2,9 +2,9 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
-#[path = "workloads/mod.rs"]
-mod workloads;
-use workloads::tensor::{Elementwise, MatMul, SoftmaxCrossEntropy, TensorChain};
+#[path = "workloads/tensor.rs"]
+mod workload;
+use workload::{Elementwise, MatMul, SoftmaxCrossEntropy, TensorChain};
 
 fn products(c: &mut Criterion) {
     let mut group = c.benchmark_group("matmul");

@@ -2,9 +2,9 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
-#[path = "workloads/mod.rs"]
-mod workloads;
-use workloads::training::Step;
+#[path = "workloads/training.rs"]
+mod workload;
+use workload::Step;
 
 fn steps(c: &mut Criterion) {
     let mut mlp = Step::mlp();

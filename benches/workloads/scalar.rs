@@ -98,7 +98,16 @@ impl Chain {
                     y.gradient()
                 }
                 _ => {
-                    let mut y = [a[0].retain(), a[1].retain(), a[2].retain(), a[3].retain(), a[4].retain(), a[5].retain(), a[6].retain(), a[7].retain()];
+                    let mut y = [
+                        a[0].retain(),
+                        a[1].retain(),
+                        a[2].retain(),
+                        a[3].retain(),
+                        a[4].retain(),
+                        a[5].retain(),
+                        a[6].retain(),
+                        a[7].retain(),
+                    ];
                     for i in 0..self.turns {
                         for y in &mut y {
                             *y = *y * a[i % 16] + b[i % 16];

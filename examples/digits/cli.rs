@@ -41,7 +41,7 @@ pub struct Cli {
     #[arg(long, value_name = "NAME", value_enum, default_value = "sgd", hide_possible_values = true, help = optimizer_help())]
     pub optimizer: Optimizer,
 
-    /// Units of the hidden layers, as 64 or 128,64; none for softmax regression [default: 64]
+    /// Units of the hidden layers, as 64 or 128,64; none for softmax regression [default: 128,64]
     #[arg(long, value_name = "UNITS")]
     pub hidden: Option<Hidden>,
 
@@ -89,7 +89,7 @@ pub struct Hidden(pub Vec<usize>);
 
 impl Default for Hidden {
     fn default() -> Self {
-        Self(vec![64])
+        Self(vec![128, 64])
     }
 }
 
@@ -103,9 +103,7 @@ impl FromStr for Hidden {
         text.split(',')
             .map(|units| match units.trim().parse() {
                 Ok(units @ 1..=MAX_UNITS) => Ok(units),
-                _ => Err(format!(
-                    "'{units}' is not a number of units from 1 to {MAX_UNITS}"
-                )),
+                _ => Err(format!("'{units}' is not a number of units from 1 to {MAX_UNITS}")),
             })
             .collect::<Result<_, _>>()
             .map(Self)
@@ -126,9 +124,7 @@ impl Cli {
     ///
     /// # Errors
     /// [`Refusal`], also when help was asked for.
-    pub fn parse_arguments(
-        arguments: impl IntoIterator<Item = std::ffi::OsString>,
-    ) -> Result<Self, Refusal> {
+    pub fn parse_arguments(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Self, Refusal> {
         Self::try_parse_from(arguments).map_err(|error| {
             let text = error.render().to_string();
             match error.kind() {
@@ -140,21 +136,15 @@ impl Cli {
 
     /// The learning rate given, or the one that suits the optimizer.
     pub fn learning_rate(&self) -> f64 {
-        self.lr
-            .unwrap_or_else(|| self.optimizer.default_learning_rate())
+        self.lr.unwrap_or_else(|| self.optimizer.default_learning_rate())
     }
 }
 
 /// Clap's message without its heading, usage and advice to ask for help, which would fill half a screen in a log.
 fn one_line(text: &str) -> String {
-    let lines = text
-        .lines()
-        .map(str::trim)
-        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
-    let joined = lines
-        .filter(|line| !line.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ");
+    let lines =
+        text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
+    let joined = lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
     joined.strip_prefix("error: ").unwrap_or(&joined).to_owned() + " (see --help)"
 }
 
@@ -188,11 +178,7 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> Result<Cli, Refusal> {
-        Cli::parse_arguments(
-            std::iter::once("digits")
-                .chain(line.split_whitespace())
-                .map(Into::into),
-        )
+        Cli::parse_arguments(std::iter::once("digits").chain(line.split_whitespace()).map(Into::into))
     }
 
     fn refusal(line: &str) -> String {
@@ -214,92 +200,44 @@ mod tests {
             (cli.epochs, cli.batch, cli.seed, cli.optimizer, cli.split),
             (30, 32, 0, Optimizer::Sgd, SplitKind::Order)
         );
-        assert_eq!(
-            (cli.learning_rate(), cli.hidden.unwrap_or_default().0),
-            (0.05, vec![64])
-        );
+        assert_eq!((cli.learning_rate(), cli.hidden.unwrap_or_default().0), (0.05, vec![128, 64]));
     }
 
     #[test]
     fn the_learning_rate_follows_the_optimizer_unless_given() {
-        assert_eq!(
-            parse("--optimizer adam").expect("valid").learning_rate(),
-            0.002
-        );
-        assert_eq!(
-            parse("--optimizer adamw --lr 1e-4")
-                .expect("valid")
-                .learning_rate(),
-            1e-4
-        );
+        assert_eq!(parse("--optimizer adam").expect("valid").learning_rate(), 0.002);
+        assert_eq!(parse("--optimizer adamw --lr 1e-4").expect("valid").learning_rate(), 1e-4);
     }
 
     #[test]
     fn hidden_layers_are_a_list_or_none() {
-        assert_eq!(
-            parse("--hidden 128,64").expect("valid").hidden,
-            Some(Hidden(vec![128, 64]))
-        );
-        assert_eq!(
-            parse("--hidden none").expect("valid").hidden,
-            Some(Hidden(vec![]))
-        );
+        assert_eq!(parse("--hidden 128,64").expect("valid").hidden, Some(Hidden(vec![128, 64])));
+        assert_eq!(parse("--hidden none").expect("valid").hidden, Some(Hidden(vec![])));
         for bad in ["0", "64,", "64,x", "-1", "65537", "99999999999999999999"] {
-            assert!(
-                refusal(&format!("--hidden={bad}"))
-                    .contains("is not a number of units from 1 to 65536"),
-                "{bad}"
-            );
+            assert!(refusal(&format!("--hidden={bad}")).contains("is not a number of units from 1 to 65536"), "{bad}");
         }
     }
 
     #[test]
     fn every_refusal_is_one_line_that_names_the_option() {
         let cases = [
-            (
-                "--epochs 0",
-                "invalid value '0' for '--epochs <N>': must be at least 1 (see --help)",
-            ),
+            ("--epochs 0", "invalid value '0' for '--epochs <N>': must be at least 1 (see --help)"),
             (
                 "--batch x",
                 "invalid value 'x' for '--batch <N>': invalid digit found in string; expected a whole number from 1 (see --help)",
             ),
-            (
-                "--lr nan",
-                "invalid value 'nan' for '--lr <RATE>': expected a finite number above 0 (see --help)",
-            ),
-            (
-                "--lr inf",
-                "invalid value 'inf' for '--lr <RATE>': expected a finite number above 0 (see --help)",
-            ),
-            (
-                "--lr=-1",
-                "invalid value '-1' for '--lr <RATE>': expected a finite number above 0 (see --help)",
-            ),
+            ("--lr nan", "invalid value 'nan' for '--lr <RATE>': expected a finite number above 0 (see --help)"),
+            ("--lr inf", "invalid value 'inf' for '--lr <RATE>': expected a finite number above 0 (see --help)"),
+            ("--lr=-1", "invalid value '-1' for '--lr <RATE>': expected a finite number above 0 (see --help)"),
             (
                 "--optimizer lion",
                 "invalid value 'lion' for '--optimizer <NAME>' [possible values: sgd, adam, adamw] (see --help)",
             ),
-            (
-                "--split odd",
-                "invalid value 'odd' for '--split <HOW>' [possible values: order, shuffled] (see --help)",
-            ),
-            (
-                "--predict a.png",
-                "the following required arguments were not provided: --load <FILE> (see --help)",
-            ),
-            (
-                "--save a --load b",
-                "the argument '--save <FILE>' cannot be used with '--load <FILE>' (see --help)",
-            ),
-            (
-                "--sed 1",
-                "unexpected argument '--sed' found tip: a similar argument exists: '--seed' (see --help)",
-            ),
-            (
-                "--threads 0",
-                "invalid value '0' for '--threads <N>': must be at least 1 (see --help)",
-            ),
+            ("--split odd", "invalid value 'odd' for '--split <HOW>' [possible values: order, shuffled] (see --help)"),
+            ("--predict a.png", "the following required arguments were not provided: --load <FILE> (see --help)"),
+            ("--save a --load b", "the argument '--save <FILE>' cannot be used with '--load <FILE>' (see --help)"),
+            ("--sed 1", "unexpected argument '--sed' found tip: a similar argument exists: '--seed' (see --help)"),
+            ("--threads 0", "invalid value '0' for '--threads <N>': must be at least 1 (see --help)"),
         ];
         for (line, expected) in cases {
             assert_eq!(refusal(line), expected);
@@ -308,15 +246,9 @@ mod tests {
 
     #[test]
     fn help_is_not_an_error_and_names_every_option() {
-        let Err(Refusal::Help(text)) = parse("--help") else {
-            panic!("help")
-        };
+        let Err(Refusal::Help(text)) = parse("--help") else { panic!("help") };
         for option in Cli::command().get_arguments() {
-            assert!(
-                text.contains(&format!("--{}", option.get_id())),
-                "{}",
-                option.get_id()
-            );
+            assert!(text.contains(&format!("--{}", option.get_id())), "{}", option.get_id());
         }
     }
 }

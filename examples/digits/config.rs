@@ -54,9 +54,7 @@ pub struct Architecture {
 impl fmt::Display for Architecture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.inputs)?;
-        self.hidden
-            .iter()
-            .try_for_each(|units| write!(f, "-{units}"))?;
+        self.hidden.iter().try_for_each(|units| write!(f, "-{units}"))?;
         write!(f, "-{}", self.classes)
     }
 }
@@ -84,11 +82,7 @@ mod tests {
 
     #[test]
     fn an_architecture_is_written_as_its_layer_sizes() {
-        let mut architecture = Architecture {
-            inputs: 784,
-            hidden: vec![128, 64],
-            classes: 10,
-        };
+        let mut architecture = Architecture { inputs: 784, hidden: vec![128, 64], classes: 10 };
         assert_eq!(architecture.to_string(), "784-128-64-10");
         architecture.hidden.clear();
         assert_eq!(architecture.to_string(), "784-10");

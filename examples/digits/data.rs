@@ -37,9 +37,7 @@ pub enum DataError {
     },
 
     /// There are too few images for a training and a test part.
-    #[error(
-        "{found} image(s) cannot be split into a training and a test part; at least 2 are needed"
-    )]
+    #[error("{found} image(s) cannot be split into a training and a test part; at least 2 are needed")]
     TooFew {
         /// How many images there are.
         found: usize,
@@ -93,11 +91,7 @@ impl Dataset {
     /// The images at `indices`, in that order.
     fn select(&self, indices: &[usize]) -> Self {
         Self {
-            images: indices
-                .iter()
-                .flat_map(|&i| self.image(i))
-                .copied()
-                .collect(),
+            images: indices.iter().flat_map(|&i| self.image(i)).copied().collect(),
             labels: indices.iter().map(|&i| self.labels[i]).collect(),
             ..*self
         }
@@ -151,43 +145,22 @@ impl Split {
         if train_len == 0 || train_len >= order.len() {
             return Err(DataError::TooFew { found: order.len() });
         }
-        Ok(Self {
-            train: data.select(&order[..train_len]),
-            test: data.select(&order[train_len..]),
-        })
+        Ok(Self { train: data.select(&order[..train_len]), test: data.select(&order[train_len..]) })
     }
 }
 
 /// Rows of 64 pixels of 0..=16 and the label, separated by commas.
 fn parse_csv(text: &str) -> Result<Dataset, DataError> {
     let pixels = SIDE * SIDE;
-    let mut data = Dataset {
-        images: Vec::new(),
-        labels: Vec::new(),
-        rows: SIDE,
-        cols: SIDE,
-        classes: 10,
-    };
+    let mut data = Dataset { images: Vec::new(), labels: Vec::new(), rows: SIDE, cols: SIDE, classes: 10 };
     for (row, line) in text.lines().enumerate() {
         let fault = |what: String| DataError::Row { row: row + 1, what };
         let fields: Vec<u8> = line
             .split(',')
-            .map(|field| {
-                field
-                    .trim()
-                    .parse()
-                    .map_err(|e| fault(format!("{field:?}: {e}")))
-            })
+            .map(|field| field.trim().parse().map_err(|e| fault(format!("{field:?}: {e}"))))
             .collect::<Result<_, _>>()?;
-        let Some((&label, image)) = fields
-            .split_last()
-            .filter(|(_, image)| image.len() == pixels)
-        else {
-            return Err(fault(format!(
-                "{} fields, expected {}",
-                fields.len(),
-                pixels + 1
-            )));
+        let Some((&label, image)) = fields.split_last().filter(|(_, image)| image.len() == pixels) else {
+            return Err(fault(format!("{} fields, expected {}", fields.len(), pixels + 1)));
         };
         if usize::from(label) >= data.classes {
             return Err(fault(format!("label {label}, expected 0..=9")));
@@ -195,11 +168,7 @@ fn parse_csv(text: &str) -> Result<Dataset, DataError> {
         if let Some(pixel) = image.iter().find(|&&pixel| pixel > MAX_PIXEL) {
             return Err(fault(format!("pixel {pixel}, expected 0..={MAX_PIXEL}")));
         }
-        data.images.extend(
-            image
-                .iter()
-                .map(|&pixel| f32::from(pixel) / f32::from(MAX_PIXEL)),
-        );
+        data.images.extend(image.iter().map(|&pixel| f32::from(pixel) / f32::from(MAX_PIXEL)));
         data.labels.push(u32::from(label));
     }
     Ok(data)
@@ -223,37 +192,14 @@ mod tests {
     #[test]
     fn the_embedded_digits_are_the_1797_of_scikit_learn() {
         let digits = Dataset::digits().expect("embedded");
-        assert_eq!(
-            (digits.len(), digits.rows, digits.cols, digits.classes),
-            (1797, 8, 8, 10)
-        );
+        assert_eq!((digits.len(), digits.rows, digits.cols, digits.classes), (1797, 8, 8, 10));
         assert_eq!(digits.images.len(), 1797 * 64);
         // Counts per class as scikit-learn's documentation of load_digits and `np.bincount` give them.
         let mut counts = [0; 10];
-        digits
-            .labels
-            .iter()
-            .for_each(|&label| counts[label as usize] += 1);
+        digits.labels.iter().for_each(|&label| counts[label as usize] += 1);
         assert_eq!(counts, [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
-        assert!(
-            digits
-                .images
-                .iter()
-                .all(|pixel| (0.0..=1.0).contains(pixel))
-        );
-        assert_eq!(
-            &digits.image(0)[..8],
-            [
-                0.0,
-                0.0,
-                5.0 / 16.0,
-                13.0 / 16.0,
-                9.0 / 16.0,
-                1.0 / 16.0,
-                0.0,
-                0.0
-            ]
-        );
+        assert!(digits.images.iter().all(|pixel| (0.0..=1.0).contains(pixel)));
+        assert_eq!(&digits.image(0)[..8], [0.0, 0.0, 5.0 / 16.0, 13.0 / 16.0, 9.0 / 16.0, 1.0 / 16.0, 0.0, 0.0]);
     }
 
     #[test]
@@ -269,34 +215,18 @@ mod tests {
     fn a_shuffled_split_uses_every_image_once_and_depends_on_the_seed_only() {
         let data = numbered(100);
         let split = Split::shuffled(&data, 80, 7).expect("long enough");
-        let mut seen: Vec<u32> = split
-            .train
-            .labels
-            .iter()
-            .chain(&split.test.labels)
-            .copied()
-            .collect();
+        let mut seen: Vec<u32> = split.train.labels.iter().chain(&split.test.labels).copied().collect();
         assert_ne!(seen, data.labels);
         seen.sort_unstable();
         assert_eq!(seen, data.labels);
-        assert!(
-            split
-                .train
-                .images
-                .iter()
-                .zip(&split.train.labels)
-                .all(|(&pixel, &label)| pixel == label as f32)
-        );
+        assert!(split.train.images.iter().zip(&split.train.labels).all(|(&pixel, &label)| pixel == label as f32));
         assert_eq!(split, Split::shuffled(&data, 80, 7).expect("long enough"));
         assert_ne!(split, Split::shuffled(&data, 80, 8).expect("long enough"));
     }
 
     #[test]
     fn reshuffling_keeps_the_sizes_and_mixes_the_parts() {
-        let split = Split::in_order(&numbered(100), 80)
-            .expect("long enough")
-            .reshuffled(1)
-            .expect("long enough");
+        let split = Split::in_order(&numbered(100), 80).expect("long enough").reshuffled(1).expect("long enough");
         assert_eq!((split.train.len(), split.test.len()), (80, 20));
         assert!(split.test.labels.iter().any(|&label| label < 80));
     }
@@ -305,12 +235,7 @@ mod tests {
     fn a_split_with_an_empty_part_is_refused() {
         for (n, train_len) in [(0, 0), (1, 0), (1, 1), (5, 5), (5, 9)] {
             let error = Split::in_order(&numbered(n), train_len).expect_err("one part is empty");
-            assert!(
-                error
-                    .to_string()
-                    .starts_with(&format!("{n} image(s) cannot be split")),
-                "{error}"
-            );
+            assert!(error.to_string().starts_with(&format!("{n} image(s) cannot be split")), "{error}");
         }
     }
 
@@ -320,14 +245,8 @@ mod tests {
         let cases = [
             ("0,".repeat(63) + "3", "row 2: 64 fields, expected 65"),
             ("0,".repeat(64) + "10", "row 2: label 10, expected 0..=9"),
-            (
-                "17,".to_owned() + &"0,".repeat(63) + "1",
-                "row 2: pixel 17, expected 0..=16",
-            ),
-            (
-                "x,".to_owned() + &"0,".repeat(63) + "1",
-                "row 2: \"x\": invalid digit found in string",
-            ),
+            ("17,".to_owned() + &"0,".repeat(63) + "1", "row 2: pixel 17, expected 0..=16"),
+            ("x,".to_owned() + &"0,".repeat(63) + "1", "row 2: \"x\": invalid digit found in string"),
         ];
         for (bad, expected) in cases {
             let error = parse_csv(&(good.clone() + &bad)).expect_err(expected);

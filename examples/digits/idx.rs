@@ -165,28 +165,15 @@ pub fn load(dir: &Path) -> Result<Loaded, IdxError> {
     if !dir.is_dir() {
         // A path that does not exist has the better message from the system.
         return Err(match std::fs::metadata(dir) {
-            Err(source) => IdxError::Io {
-                path: dir.to_owned(),
-                source,
-            },
-            Ok(_) => IdxError::NotADirectory {
-                path: dir.to_owned(),
-            },
+            Err(source) => IdxError::Io { path: dir.to_owned(), source },
+            Ok(_) => IdxError::NotADirectory { path: dir.to_owned() },
         });
     }
     let mut train = load_pair(dir, "train")?;
     let mut test = load_pair(dir, "t10k")?;
     // A class that only one part shows is still a class of both.
-    let classes = train
-        .iter()
-        .chain(&test)
-        .map(|data| data.classes)
-        .max()
-        .unwrap_or(0);
-    train
-        .iter_mut()
-        .chain(&mut test)
-        .for_each(|data| data.classes = classes);
+    let classes = train.iter().chain(&test).map(|data| data.classes).max().unwrap_or(0);
+    train.iter_mut().chain(&mut test).for_each(|data| data.classes = classes);
     match (train, test) {
         (Some(train), Some(test)) if (train.rows, train.cols) == (test.rows, test.cols) => {
             Ok(Loaded::Both(Split { train, test }))
@@ -208,35 +195,20 @@ pub fn load(dir: &Path) -> Result<Loaded, IdxError> {
 
 /// The set with file names starting with `stem`, or `None` when neither of its files is there.
 fn load_pair(dir: &Path, stem: &'static str) -> Result<Option<Dataset>, IdxError> {
-    let find = |names: &[String]| {
-        names
-            .iter()
-            .map(|name| dir.join(name))
-            .find(|path| path.exists())
-    };
+    let find = |names: &[String]| names.iter().map(|name| dir.join(name)).find(|path| path.exists());
     let (image_names, label_names) = (names(stem, "images", 3), names(stem, "labels", 1));
-    let missing = |kind: &str, tried| IdxError::Missing {
-        dir: dir.to_owned(),
-        what: format!("{stem} {kind}"),
-        tried,
-    };
+    let missing = |kind: &str, tried| IdxError::Missing { dir: dir.to_owned(), what: format!("{stem} {kind}"), tried };
     match (find(&image_names), find(&label_names)) {
         (None, None) => Ok(None),
         (None, Some(_)) => Err(missing("images", image_names)),
         (Some(_), None) => Err(missing("labels", label_names)),
         (Some(images), Some(labels)) => {
             let [pixels_file, labels_file] = [&images, &labels].map(|path| {
-                let source = File::open(path).map_err(|source| IdxError::Io {
-                    path: path.clone(),
-                    source,
-                })?;
+                let source = File::open(path).map_err(|source| IdxError::Io { path: path.clone(), source })?;
                 Ok(BufReader::new(source))
             });
-            assemble(
-                (&images, read_images(&images, pixels_file?)?),
-                (&labels, read_labels(&labels, labels_file?)?),
-            )
-            .map(Some)
+            assemble((&images, read_images(&images, pixels_file?)?), (&labels, read_labels(&labels, labels_file?)?))
+                .map(Some)
         }
     }
 }
@@ -271,15 +243,8 @@ fn assemble(
         });
     }
     Ok(Dataset {
-        images: images
-            .pixels
-            .iter()
-            .map(|&pixel| f32::from(pixel) / 255.0)
-            .collect(),
-        classes: labels
-            .iter()
-            .max()
-            .map_or(0, |&label| usize::from(label) + 1),
+        images: images.pixels.iter().map(|&pixel| f32::from(pixel) / 255.0).collect(),
+        classes: labels.iter().max().map_or(0, |&label| usize::from(label) + 1),
         labels: labels.into_iter().map(u32::from).collect(),
         rows: images.rows,
         cols: images.cols,
@@ -287,18 +252,9 @@ fn assemble(
 }
 
 fn read_images(path: &Path, file: impl BufRead) -> Result<Images, IdxError> {
-    let ([_, rows, cols], pixels) = read_idx(
-        path,
-        file,
-        IMAGES,
-        "unsigned bytes, images",
-        ["images", "rows", "columns"],
-    )?;
-    Ok(Images {
-        pixels,
-        rows: rows as usize,
-        cols: cols as usize,
-    })
+    let ([_, rows, cols], pixels) =
+        read_idx(path, file, IMAGES, "unsigned bytes, images", ["images", "rows", "columns"])?;
+    Ok(Images { pixels, rows: rows as usize, cols: cols as usize })
 }
 
 fn read_labels(path: &Path, file: impl BufRead) -> Result<Vec<u8>, IdxError> {
@@ -314,68 +270,34 @@ fn read_idx<const RANK: usize>(
     what: &'static str,
     axes: [&'static str; RANK],
 ) -> Result<([u32; RANK], Vec<u8>), IdxError> {
-    let gzip = file
-        .fill_buf()
-        .map_err(|source| IdxError::Io {
-            path: path.to_owned(),
-            source,
-        })?
-        .starts_with(&[0x1f, 0x8b]);
+    let gzip =
+        file.fill_buf().map_err(|source| IdxError::Io { path: path.to_owned(), source })?.starts_with(&[0x1f, 0x8b]);
     let read_error = |source| match gzip {
-        true => IdxError::Gzip {
-            path: path.to_owned(),
-            source,
-        },
-        false => IdxError::Io {
-            path: path.to_owned(),
-            source,
-        },
+        true => IdxError::Gzip { path: path.to_owned(), source },
+        false => IdxError::Io { path: path.to_owned(), source },
     };
-    let mut file: Box<dyn Read + '_> = if gzip {
-        Box::new(MultiGzDecoder::new(file))
-    } else {
-        Box::new(file)
-    };
+    let mut file: Box<dyn Read + '_> = if gzip { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
     let mut read = |limit: u64| {
         let mut bytes = Vec::new();
         // Not `with_capacity(limit)`: the limit is what the header claims.
-        file.by_ref()
-            .take(limit)
-            .read_to_end(&mut bytes)
-            .map_err(read_error)?;
+        file.by_ref().take(limit).read_to_end(&mut bytes).map_err(read_error)?;
         Ok(bytes)
     };
 
     let header_len = 4 + 4 * RANK;
     let header = read(header_len as u64)?;
-    let mut words = header
-        .chunks_exact(4)
-        .map(|word| u32::from_be_bytes([word[0], word[1], word[2], word[3]]));
+    let mut words = header.chunks_exact(4).map(|word| u32::from_be_bytes([word[0], word[1], word[2], word[3]]));
     // The magic number comes before the length: a short file of the wrong kind is first of all of the wrong kind.
     if let Some(found) = words.next().filter(|&found| found != magic) {
-        return Err(IdxError::Magic {
-            path: path.to_owned(),
-            expected: magic,
-            found,
-            what,
-        });
+        return Err(IdxError::Magic { path: path.to_owned(), expected: magic, found, what });
     }
     if header.len() < header_len {
-        return Err(IdxError::Header {
-            path: path.to_owned(),
-            expected: header_len,
-            found: header.len(),
-        });
+        return Err(IdxError::Header { path: path.to_owned(), expected: header_len, found: header.len() });
     }
     let mut dims = [0; RANK];
-    dims.iter_mut()
-        .zip(words)
-        .for_each(|(dim, word)| *dim = word);
+    dims.iter_mut().zip(words).for_each(|(dim, word)| *dim = word);
     if let Some((_, axis)) = dims.iter().zip(axes).find(|&(&dim, _)| dim == 0) {
-        return Err(IdxError::ZeroDimension {
-            path: path.to_owned(),
-            axis,
-        });
+        return Err(IdxError::ZeroDimension { path: path.to_owned(), axis });
     }
     let expected = dims
         .iter()
@@ -388,18 +310,11 @@ fn read_idx<const RANK: usize>(
 
     let elements = read(expected)?;
     if (elements.len() as u64) < expected {
-        return Err(IdxError::Truncated {
-            path: path.to_owned(),
-            expected,
-            found: elements.len() as u64,
-        });
+        return Err(IdxError::Truncated { path: path.to_owned(), expected, found: elements.len() as u64 });
     }
     // Asking for one more byte also makes the gzip decoder compare its checksum.
     if !read(1)?.is_empty() {
-        return Err(IdxError::Trailing {
-            path: path.to_owned(),
-            expected,
-        });
+        return Err(IdxError::Trailing { path: path.to_owned(), expected });
     }
     Ok((dims, elements))
 }
@@ -441,11 +356,7 @@ mod tests {
     impl Dir {
         fn with(files: &[(&str, Vec<u8>)]) -> Self {
             static COUNT: AtomicU32 = AtomicU32::new(0);
-            let name = format!(
-                "digits-idx-{}-{}",
-                std::process::id(),
-                COUNT.fetch_add(1, Ordering::Relaxed)
-            );
+            let name = format!("digits-idx-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
             let dir = Self(std::env::temp_dir().join(name));
             std::fs::create_dir_all(&dir.0).expect("temporary directory");
             for (name, bytes) in files {
@@ -469,10 +380,7 @@ mod tests {
 
     /// Two images of 1 x 2 and their labels.
     fn pair() -> (Vec<u8>, Vec<u8>) {
-        (
-            idx(IMAGES, &[2, 1, 2], &[0, 255, 51, 102]),
-            idx(LABELS, &[2], &[3, 1]),
-        )
+        (idx(IMAGES, &[2, 1, 2], &[0, 255, 51, 102]), idx(LABELS, &[2], &[3, 1]))
     }
 
     #[test]
@@ -484,38 +392,20 @@ mod tests {
             ("t10k-images.idx3-ubyte.gz", gzip(&pixels)),
             ("t10k-labels.idx1-ubyte", marks),
         ]);
-        let data = Dataset {
-            images: vec![0.0, 1.0, 0.2, 0.4],
-            labels: vec![3, 1],
-            rows: 1,
-            cols: 2,
-            classes: 4,
-        };
-        assert_eq!(
-            load(&dir.0).expect("well-formed"),
-            Loaded::Both(Split {
-                train: data.clone(),
-                test: data
-            })
-        );
+        let data = Dataset { images: vec![0.0, 1.0, 0.2, 0.4], labels: vec![3, 1], rows: 1, cols: 2, classes: 4 };
+        assert_eq!(load(&dir.0).expect("well-formed"), Loaded::Both(Split { train: data.clone(), test: data }));
     }
 
     #[test]
     fn a_gzip_file_without_its_suffix_is_recognised() {
         let (pixels, _) = pair();
-        assert_eq!(
-            images(&gzip(&pixels)).expect("well-formed").pixels,
-            [0, 255, 51, 102]
-        );
+        assert_eq!(images(&gzip(&pixels)).expect("well-formed").pixels, [0, 255, 51, 102]);
     }
 
     #[test]
     fn one_set_alone_is_returned_unsplit() {
         let (pixels, marks) = pair();
-        let dir = Dir::with(&[
-            ("t10k-images-idx3-ubyte", pixels),
-            ("t10k-labels-idx1-ubyte", marks),
-        ]);
+        let dir = Dir::with(&[("t10k-images-idx3-ubyte", pixels), ("t10k-labels-idx1-ubyte", marks)]);
         assert!(matches!(load(&dir.0), Ok(Loaded::One(data, "t10k")) if data.len() == 2));
     }
 
@@ -528,9 +418,7 @@ mod tests {
             ("t10k-images-idx3-ubyte", pixels),
             ("t10k-labels-idx1-ubyte", idx(LABELS, &[2], &[9, 0])),
         ]);
-        let Ok(Loaded::Both(split)) = load(&dir.0) else {
-            panic!("well-formed")
-        };
+        let Ok(Loaded::Both(split)) = load(&dir.0) else { panic!("well-formed") };
         assert_eq!((split.train.classes, split.test.classes), (10, 10));
     }
 
@@ -543,12 +431,7 @@ mod tests {
              train-labels.idx1-ubyte.gz"
         );
         let text = Dir::with(&[]).error();
-        assert!(
-            text.starts_with(
-                "DIR: no training or test images file; tried train-images-idx3-ubyte, "
-            ),
-            "{text}"
-        );
+        assert!(text.starts_with("DIR: no training or test images file; tried train-images-idx3-ubyte, "), "{text}");
         assert!(text.ends_with("t10k-images.idx3-ubyte.gz"), "{text}");
     }
 
@@ -556,15 +439,9 @@ mod tests {
     fn a_path_that_is_no_directory_is_named() {
         let dir = Dir::with(&[("file", vec![])]);
         let text = load(&dir.0.join("file")).expect_err("a file").to_string();
-        assert!(
-            text.contains("file: not a directory; expected a folder with"),
-            "{text}"
-        );
+        assert!(text.contains("file: not a directory; expected a folder with"), "{text}");
         let text = load(&dir.0.join("absent")).expect_err("absent").to_string();
-        assert!(
-            text.contains("absent: ") && !text.contains("not a directory"),
-            "{text}"
-        );
+        assert!(text.contains("absent: ") && !text.contains("not a directory"), "{text}");
     }
 
     #[test]
@@ -584,10 +461,7 @@ mod tests {
             ("t10k-images-idx3-ubyte", idx(IMAGES, &[2, 2, 1], &[0; 4])),
             ("t10k-labels-idx1-ubyte", marks),
         ]);
-        assert_eq!(
-            dir.error(),
-            "DIR: training images are 1 x 2, test images 2 x 1"
-        );
+        assert_eq!(dir.error(), "DIR: training images are 1 x 2, test images 2 x 1");
     }
 
     #[test]
@@ -602,11 +476,7 @@ mod tests {
             "labels: magic number 0x00000803, expected 0x00000801 (unsigned bytes, labels)"
         );
         // Floats instead of bytes.
-        assert!(
-            images(&idx(0x0d03, &[1, 1, 1], &[0; 4]))
-                .expect_err("floats")
-                .contains("0x00000d03")
-        );
+        assert!(images(&idx(0x0d03, &[1, 1, 1], &[0; 4])).expect_err("floats").contains("0x00000d03"));
     }
 
     #[test]
@@ -637,41 +507,27 @@ mod tests {
 
     #[test]
     fn a_zero_dimension_is_named() {
-        for (dims, axis) in [
-            ([0, 1, 1], "images"),
-            ([1, 0, 1], "rows"),
-            ([1, 1, 0], "columns"),
-        ] {
+        for (dims, axis) in [([0, 1, 1], "images"), ([1, 0, 1], "rows"), ([1, 1, 0], "columns")] {
             assert_eq!(
                 images(&idx(IMAGES, &dims, &[])).expect_err(axis),
                 format!("images: the header announces 0 {axis}")
             );
         }
-        assert_eq!(
-            labels(&idx(LABELS, &[0], &[])).expect_err("labels"),
-            "labels: the header announces 0 labels"
-        );
+        assert_eq!(labels(&idx(LABELS, &[0], &[])).expect_err("labels"), "labels: the header announces 0 labels");
     }
 
     #[test]
     fn sizes_beyond_the_limit_or_beyond_64_bits_are_refused_without_reading() {
         for dims in [[u32::MAX; 3], [1 << 31, 1 << 31, 4], [(1 << 30) + 1, 1, 1]] {
             let text = images(&idx(IMAGES, &dims, &[])).expect_err("too large");
-            assert!(
-                text.contains(&format!(
-                    "{} x {} x {}, more than the limit",
-                    dims[0], dims[1], dims[2]
-                )),
-                "{text}"
-            );
+            assert!(text.contains(&format!("{} x {} x {}, more than the limit", dims[0], dims[1], dims[2])), "{text}");
         }
     }
 
     #[test]
     fn a_header_within_the_limit_that_lies_takes_no_memory_for_it() {
         // 1 GiB announced, 3 bytes there.
-        let text =
-            images(&idx(IMAGES, &[1 << 10, 1 << 10, 1 << 10], &[1, 2, 3])).expect_err("truncated");
+        let text = images(&idx(IMAGES, &[1 << 10, 1 << 10, 1 << 10], &[1, 2, 3])).expect_err("truncated");
         assert!(text.contains("found 3 (1073741821 missing)"), "{text}");
     }
 
@@ -681,10 +537,7 @@ mod tests {
         let packed = gzip(&pixels);
         for len in 2..packed.len() {
             let text = images(&packed[..len]).expect_err("truncated");
-            assert!(
-                text.starts_with("images: damaged or truncated gzip data: "),
-                "{text}"
-            );
+            assert!(text.starts_with("images: damaged or truncated gzip data: "), "{text}");
         }
         for at in 10..packed.len() {
             let mut damaged = packed.clone();

@@ -39,12 +39,7 @@ enum Refused {
 
     /// A saved network has other layers than asked for or needed.
     #[error("{}: holds a network of layers {found}, but {why} {expected}", path.display())]
-    Architecture {
-        path: PathBuf,
-        found: Architecture,
-        why: &'static str,
-        expected: String,
-    },
+    Architecture { path: PathBuf, found: Architecture, why: &'static str, expected: String },
 
     /// A saved network does not read square images.
     #[error("{}: reads {inputs} pixels, which is no square image; add --data with the images it was trained on", path.display())]
@@ -67,9 +62,7 @@ fn finish(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // `digits | head` has read enough; that is no fault.
         Err(error)
-            if error
-                .downcast_ref::<io::Error>()
-                .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) =>
+            if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) =>
         {
             ExitCode::SUCCESS
         }
@@ -85,10 +78,7 @@ fn say(text: &str) -> Result<(), Box<dyn Error>> {
 
 /// One line, whatever a path or a library's message holds.
 fn fail(text: &str) -> ExitCode {
-    eprintln!(
-        "error: {}",
-        text.split_whitespace().collect::<Vec<_>>().join(" ")
-    );
+    eprintln!("error: {}", text.split_whitespace().collect::<Vec<_>>().join(" "));
     ExitCode::from(2)
 }
 
@@ -120,10 +110,7 @@ fn load_data(cli: &Cli) -> Result<Split, Box<dyn Error>> {
     let (split, source) = match &cli.data {
         None => {
             let digits = Dataset::digits()?;
-            (
-                divide(&digits, DIGITS_TRAIN_LEN, cli)?,
-                "UCI handwritten digits".to_owned(),
-            )
+            (divide(&digits, DIGITS_TRAIN_LEN, cli)?, "UCI handwritten digits".to_owned())
         }
         Some(dir) => match idx::load(dir)? {
             Loaded::Both(split) if cli.split == SplitKind::Shuffled => {
@@ -131,10 +118,7 @@ fn load_data(cli: &Cli) -> Result<Split, Box<dyn Error>> {
             }
             Loaded::Both(split) => (split, dir.display().to_string()),
             Loaded::One(data, stem) => {
-                let note = format!(
-                    "{} (only {stem} files there: 80 % of them train, 20 % test)",
-                    dir.display()
-                );
+                let note = format!("{} (only {stem} files there: 80 % of them train, 20 % test)", dir.display());
                 (divide(&data, data.len() * 4 / 5, cli)?, note)
             }
         },
@@ -164,17 +148,9 @@ fn divide(data: &Dataset, train_len: usize, cli: &Cli) -> Result<Split, data::Da
 
 /// Finds out before the training, not after it, that its results cannot be written.
 fn prepare_out(cli: &Cli) -> Result<(), Refused> {
-    let refused = |path: &Path, source| Refused::Folder {
-        path: path.to_owned(),
-        source,
-    };
+    let refused = |path: &Path, source| Refused::Folder { path: path.to_owned(), source };
     fs::create_dir_all(&cli.out).map_err(|source| refused(&cli.out, source))?;
-    if let Some(folder) = cli
-        .save
-        .as_deref()
-        .and_then(Path::parent)
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
+    if let Some(folder) = cli.save.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty()) {
         fs::metadata(folder).map_err(|source| refused(folder, source))?;
     }
     Ok(())
@@ -195,18 +171,8 @@ fn fit(cli: &Cli, split: &Split) -> Result<(Trained, Vec<EpochReport>), Box<dyn 
     };
     let mut baseline = None;
     if cli.baseline {
-        let architecture = Architecture {
-            hidden: Vec::new(),
-            ..config.architecture.clone()
-        };
-        baseline = Some(observe(
-            cli,
-            split,
-            &Config {
-                architecture,
-                ..config.clone()
-            },
-        )?);
+        let architecture = Architecture { hidden: Vec::new(), ..config.architecture.clone() };
+        baseline = Some(observe(cli, split, &Config { architecture, ..config.clone() })?);
     }
     let (trained, history) = observe(cli, split, &config)?;
     if let (Some((_, before)), [.., last]) = (baseline, history.as_slice()) {
@@ -221,16 +187,8 @@ fn fit(cli: &Cli, split: &Split) -> Result<(Trained, Vec<EpochReport>), Box<dyn 
 }
 
 /// Trains and shows the progress.
-fn observe(
-    cli: &Cli,
-    split: &Split,
-    config: &Config,
-) -> Result<(Trained, Vec<EpochReport>), Box<dyn Error>> {
-    say(&format!(
-        "layers {}, {}\n",
-        config.architecture,
-        training_line(cli)
-    ))?;
+fn observe(cli: &Cli, split: &Split, config: &Config) -> Result<(Trained, Vec<EpochReport>), Box<dyn Error>> {
+    say(&format!("layers {}, {}\n", config.architecture, training_line(cli)))?;
     let mut progress = Progress::new(config.epochs, split.train.len());
     let mut history = Vec::with_capacity(config.epochs.min(1024));
     let outcome = train::fit(&split.train, &split.test, config, |event| {
@@ -255,12 +213,7 @@ fn training_line(cli: &Cli) -> String {
 }
 
 /// Prints how well the network does and writes the pictures.
-fn evaluate(
-    cli: &Cli,
-    trained: &Trained,
-    split: &Split,
-    history: &[EpochReport],
-) -> Result<(), Box<dyn Error>> {
+fn evaluate(cli: &Cli, trained: &Trained, split: &Split, history: &[EpochReport]) -> Result<(), Box<dyn Error>> {
     let Split { train, test } = split;
     let confusion_of = |data: &Dataset| -> Result<(Vec<u32>, Confusion), train::Error> {
         let predicted = trained.predict(&data.images)?.labels();
@@ -270,16 +223,9 @@ fn evaluate(
     let (_, on_train) = confusion_of(train)?;
     let (predicted, on_test) = confusion_of(test)?;
     if let Some(accuracy) = on_train.accuracy() {
-        say(&format!(
-            "\ntraining accuracy {accuracy:.4} ({} of {})\n",
-            on_train.right(),
-            on_train.total()
-        ))?;
+        say(&format!("\ntraining accuracy {accuracy:.4} ({} of {})\n", on_train.right(), on_train.total()))?;
     }
-    say(&format!(
-        "\ntest digits\n{}",
-        report::confusion_table(&on_test)
-    ))?;
+    say(&format!("\ntest digits\n{}", report::confusion_table(&on_test)))?;
 
     let layers = trained.architecture().to_string().replace('-', "\u{2013}");
     let score = format!(
@@ -297,50 +243,23 @@ fn evaluate(
     };
     if !history.is_empty() {
         let subtitle = format!("Network {layers} \u{b7} {}", training_line(cli));
-        save(
-            "curves.png",
-            pictures::curves(
-                history,
-                Caption {
-                    title: "Learning curves",
-                    subtitle: &subtitle,
-                },
-            )?,
-        )?;
+        save("curves.png", pictures::curves(history, Caption { title: "Learning curves", subtitle: &subtitle })?)?;
     }
-    let subtitle = format!(
-        "{score}; the first {} are shown, mistakes framed",
-        test.len().min(pictures::SHOWN_DIGITS)
-    );
+    let subtitle = format!("{score}; the first {} are shown, mistakes framed", test.len().min(pictures::SHOWN_DIGITS));
     save(
         "digits.png",
         pictures::digits(
             test,
             &predicted,
-            Caption {
-                title: "Test digits and what the network reads",
-                subtitle: &subtitle,
-            },
+            Caption { title: "Test digits and what the network reads", subtitle: &subtitle },
         )?,
     )?;
     let subtitle = format!("Weights of the first layer of the network {layers}, one image a unit");
-    let first = Caption {
-        title: "What the first layer looks for",
-        subtitle: &subtitle,
-    };
-    save(
-        "weights.png",
-        pictures::weights(trained.first_layer(), test.rows, test.cols, first)?,
-    )?;
+    let first = Caption { title: "What the first layer looks for", subtitle: &subtitle };
+    save("weights.png", pictures::weights(trained.first_layer(), test.rows, test.cols, first)?)?;
     save(
         "confusion.png",
-        pictures::confusion(
-            &on_test,
-            Caption {
-                title: "Which digit is taken for which",
-                subtitle: &score,
-            },
-        )?,
+        pictures::confusion(&on_test, Caption { title: "Which digit is taken for which", subtitle: &score })?,
     )?;
     say(&format!("\npictures: {}\n", written.join(", ")))?;
     Ok(())
@@ -348,32 +267,19 @@ fn evaluate(
 
 /// Prints what a saved network reads in a picture.
 fn classify(cli: &Cli, model: &Path, picture: &Path) -> Result<(), Box<dyn Error>> {
-    let sample = cli
-        .data
-        .as_ref()
-        .map(|_| load_data(cli))
-        .transpose()?
-        .map(|split| split.test);
+    let sample = cli.data.as_ref().map(|_| load_data(cli)).transpose()?.map(|split| split.test);
     let trained = load_model(cli, model, sample.as_ref())?;
     let inputs = trained.architecture().inputs;
     let (rows, cols) = match sample {
         Some(data) => (data.rows, data.cols),
         None if inputs.isqrt().pow(2) == inputs => (inputs.isqrt(), inputs.isqrt()),
         None => {
-            return Err(Refused::NotSquare {
-                path: model.to_owned(),
-                inputs,
-            }
-            .into());
+            return Err(Refused::NotSquare { path: model.to_owned(), inputs }.into());
         }
     };
     let digit = predict::read_digit(picture, rows, cols)?;
     let predictions = trained.predict(&digit)?;
-    say(&format!(
-        "{}: {}\n",
-        picture.display(),
-        predictions.labels()[0]
-    ))?;
+    say(&format!("{}: {}\n", picture.display(), predictions.labels()[0]))?;
     say(&report::prediction_table(&predictions))
 }
 
@@ -381,31 +287,13 @@ fn classify(cli: &Cli, model: &Path, picture: &Path) -> Result<(), Box<dyn Error
 fn load_model(cli: &Cli, path: &Path, data: Option<&Dataset>) -> Result<Trained, Box<dyn Error>> {
     let trained = Trained::load(path)?;
     let found = trained.architecture();
-    let refuse = |why, expected| Refused::Architecture {
-        path: path.to_owned(),
-        found: found.clone(),
-        why,
-        expected,
-    };
-    if let Some(hidden) = cli
-        .hidden
-        .as_ref()
-        .filter(|hidden| hidden.0 != found.hidden)
-    {
-        let expected = Architecture {
-            hidden: hidden.0.clone(),
-            ..found.clone()
-        };
+    let refuse = |why, expected| Refused::Architecture { path: path.to_owned(), found: found.clone(), why, expected };
+    if let Some(hidden) = cli.hidden.as_ref().filter(|hidden| hidden.0 != found.hidden) {
+        let expected = Architecture { hidden: hidden.0.clone(), ..found.clone() };
         return Err(refuse("--hidden asks for", expected.to_string()).into());
     }
-    if let Some(data) =
-        data.filter(|data| data.pixels() != found.inputs || data.classes > found.classes)
-    {
-        return Err(refuse(
-            "the data needs",
-            format!("{} inputs and {} classes", data.pixels(), data.classes),
-        )
-        .into());
+    if let Some(data) = data.filter(|data| data.pixels() != found.inputs || data.classes > found.classes) {
+        return Err(refuse("the data needs", format!("{} inputs and {} classes", data.pixels(), data.classes)).into());
     }
     Ok(trained)
 }

@@ -20,20 +20,13 @@ impl Predictions {
 
     /// The most probable class of each image; the first of equals.
     pub fn labels(&self) -> Vec<u32> {
-        self.probabilities
-            .chunks_exact(self.classes)
-            .map(argmax)
-            .collect()
+        self.probabilities.chunks_exact(self.classes).map(argmax).collect()
     }
 }
 
 fn argmax(row: &[f32]) -> u32 {
-    let best = row
-        .iter()
-        .enumerate()
-        .fold((0, f32::NEG_INFINITY), |best, (i, &p)| {
-            if p > best.1 { (i, p) } else { best }
-        });
+    let best =
+        row.iter().enumerate().fold((0, f32::NEG_INFINITY), |best, (i, &p)| if p > best.1 { (i, p) } else { best });
     best.0 as u32
 }
 
@@ -53,10 +46,7 @@ impl Confusion {
     pub fn new(classes: usize, truth: &[u32], predicted: &[u32]) -> Self {
         let mut counts = vec![0; classes * classes];
         for (&t, &p) in truth.iter().zip(predicted) {
-            assert!(
-                (t as usize) < classes && (p as usize) < classes,
-                "label {t} or {p} is not below {classes}"
-            );
+            assert!((t as usize) < classes && (p as usize) < classes, "label {t} or {p} is not below {classes}");
             counts[t as usize * classes + p as usize] += 1;
         }
         Self { counts, classes }
@@ -79,9 +69,7 @@ impl Confusion {
 
     /// Number of images classified rightly.
     pub fn right(&self) -> usize {
-        (0..self.classes)
-            .map(|class| self.count(class, class))
-            .sum()
+        (0..self.classes).map(|class| self.count(class, class)).sum()
     }
 
     /// Fraction classified rightly, `right / total`; `None` without images.
@@ -91,31 +79,17 @@ impl Confusion {
 
     /// Of the images taken for `class`, the fraction that is; `None` when none was.
     pub fn precision(&self, class: usize) -> Option<f64> {
-        ratio(
-            self.count(class, class),
-            (0..self.classes)
-                .map(|truth| self.count(truth, class))
-                .sum(),
-        )
+        ratio(self.count(class, class), (0..self.classes).map(|truth| self.count(truth, class)).sum())
     }
 
     /// Of the images that are `class`, the fraction taken for it; `None` when there is none.
     pub fn recall(&self, class: usize) -> Option<f64> {
-        ratio(
-            self.count(class, class),
-            (0..self.classes)
-                .map(|predicted| self.count(class, predicted))
-                .sum(),
-        )
+        ratio(self.count(class, class), (0..self.classes).map(|predicted| self.count(class, predicted)).sum())
     }
 
     /// The largest count off the diagonal.
     pub fn worst(&self) -> usize {
-        let off_diagonal = self
-            .counts
-            .iter()
-            .enumerate()
-            .filter(|(i, _)| i / self.classes != i % self.classes);
+        let off_diagonal = self.counts.iter().enumerate().filter(|(i, _)| i / self.classes != i % self.classes);
         off_diagonal.map(|(_, &count)| count).max().unwrap_or(0)
     }
 }
@@ -130,10 +104,7 @@ mod tests {
 
     #[test]
     fn the_label_is_the_first_of_the_most_probable() {
-        let predictions = Predictions {
-            probabilities: vec![0.2, 0.4, 0.4, 1.0, 0.0, 0.0, 0.1, 0.2, 0.7],
-            classes: 3,
-        };
+        let predictions = Predictions { probabilities: vec![0.2, 0.4, 0.4, 1.0, 0.0, 0.0, 0.1, 0.2, 0.7], classes: 3 };
         assert_eq!(predictions.labels(), [1, 0, 2]);
         assert_eq!(predictions.row(2), [0.1, 0.2, 0.7]);
     }
@@ -142,18 +113,9 @@ mod tests {
     fn precision_and_recall_are_those_of_the_textbook() {
         // truth 0: three right, one taken for 1; truth 1: two right; class 2 neither occurs nor is predicted.
         let confusion = Confusion::new(3, &[0, 0, 0, 0, 1, 1], &[0, 0, 0, 1, 1, 1]);
-        assert_eq!(
-            (confusion.right(), confusion.total(), confusion.accuracy()),
-            (5, 6, Some(5.0 / 6.0))
-        );
-        assert_eq!(
-            [0, 1, 2].map(|class| confusion.precision(class)),
-            [Some(1.0), Some(2.0 / 3.0), None]
-        );
-        assert_eq!(
-            [0, 1, 2].map(|class| confusion.recall(class)),
-            [Some(0.75), Some(1.0), None]
-        );
+        assert_eq!((confusion.right(), confusion.total(), confusion.accuracy()), (5, 6, Some(5.0 / 6.0)));
+        assert_eq!([0, 1, 2].map(|class| confusion.precision(class)), [Some(1.0), Some(2.0 / 3.0), None]);
+        assert_eq!([0, 1, 2].map(|class| confusion.recall(class)), [Some(0.75), Some(1.0), None]);
         assert_eq!((confusion.count(0, 1), confusion.worst()), (1, 1));
     }
 

@@ -80,20 +80,11 @@ pub enum PictureError {
 /// # Errors
 /// [`PictureError`], which names the file.
 pub fn read_digit(path: &Path, rows: usize, cols: usize) -> Result<Vec<f32>, PictureError> {
-    let blank = || PictureError::Blank {
-        path: path.to_owned(),
-    };
+    let blank = || PictureError::Blank { path: path.to_owned() };
     // Transparent pixels show what is behind them. White ink on nothing is invisible on white paper, so then black paper is tried.
     let pixels = read_pixels(path)?;
-    let ink = [1.0, 0.0]
-        .iter()
-        .find_map(|&paper| Ink::separate(&pixels, paper))
-        .ok_or_else(blank)?;
-    Ok(if rows < COARSE {
-        ink.fill(rows, cols)
-    } else {
-        ink.center(rows, cols)
-    })
+    let ink = [1.0, 0.0].iter().find_map(|&paper| Ink::separate(&pixels, paper)).ok_or_else(blank)?;
+    Ok(if rows < COARSE { ink.fill(rows, cols) } else { ink.center(rows, cols) })
 }
 
 /// Grey value and opacity of each pixel, both 0..=1, row-major.
@@ -103,28 +94,13 @@ struct Pixels {
 }
 
 fn read_pixels(path: &Path) -> Result<Pixels, PictureError> {
-    let fault = |source| PictureError::Png {
-        path: path.to_owned(),
-        source,
-    };
-    let file = File::open(path).map_err(|source| PictureError::Io {
-        path: path.to_owned(),
-        source,
-    })?;
-    let mut decoder = Decoder::new_with_limits(
-        BufReader::new(file),
-        Limits {
-            bytes: 8 * MAX_PIXELS as usize,
-        },
-    );
+    let fault = |source| PictureError::Png { path: path.to_owned(), source };
+    let file = File::open(path).map_err(|source| PictureError::Io { path: path.to_owned(), source })?;
+    let mut decoder = Decoder::new_with_limits(BufReader::new(file), Limits { bytes: 8 * MAX_PIXELS as usize });
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     let mut reader = decoder.read_info().map_err(fault)?;
     let (width, height) = (reader.info().width, reader.info().height);
-    let too_large = || PictureError::TooLarge {
-        path: path.to_owned(),
-        width,
-        height,
-    };
+    let too_large = || PictureError::TooLarge { path: path.to_owned(), width, height };
     if u64::from(width) * u64::from(height) > MAX_PIXELS {
         return Err(too_large());
     }
@@ -138,14 +114,8 @@ fn read_pixels(path: &Path) -> Result<Pixels, PictureError> {
         ColorType::Rgb => (luminance(pixel), 1.0),
         ColorType::Rgba => (luminance(pixel), unit(pixel[3])),
     };
-    let values = bytes[..frame.buffer_size()]
-        .chunks_exact(frame.color_type.samples())
-        .map(value)
-        .collect();
-    Ok(Pixels {
-        values,
-        width: frame.width as usize,
-    })
+    let values = bytes[..frame.buffer_size()].chunks_exact(frame.color_type.samples()).map(value).collect();
+    Ok(Pixels { values, width: frame.width as usize })
 }
 
 /// The ink of a picture, cut out: 0 paper, 1 the darkest ink.
@@ -158,46 +128,24 @@ struct Ink {
 impl Ink {
     /// Tells ink from paper and cuts away the margins; `None` when there is no contrast.
     fn separate(pixels: &Pixels, paper: f32) -> Option<Self> {
-        let grey: Vec<f32> = pixels
-            .values
-            .iter()
-            .map(|(value, alpha)| value * alpha + paper * (1.0 - alpha))
-            .collect();
+        let grey: Vec<f32> = pixels.values.iter().map(|(value, alpha)| value * alpha + paper * (1.0 - alpha)).collect();
         let (width, height) = (pixels.width, grey.len() / pixels.width);
         // Whatever the colours, the rim of a picture is mostly paper.
-        let on_rim = |i: usize| {
-            i < width
-                || i >= (height - 1) * width
-                || i.is_multiple_of(width)
-                || i % width == width - 1
-        };
-        let mut rim: Vec<f32> = grey
-            .iter()
-            .copied()
-            .enumerate()
-            .filter(|&(i, _)| on_rim(i))
-            .map(|(_, value)| value)
-            .collect();
+        let on_rim =
+            |i: usize| i < width || i >= (height - 1) * width || i.is_multiple_of(width) || i % width == width - 1;
+        let mut rim: Vec<f32> =
+            grey.iter().copied().enumerate().filter(|&(i, _)| on_rim(i)).map(|(_, value)| value).collect();
         let middle = rim.len() / 2;
         let background = *rim.select_nth_unstable_by(middle, f32::total_cmp).1;
-        let (darkest, lightest) = grey
-            .iter()
-            .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &v| {
-                (low.min(v), high.max(v))
-            });
+        let (darkest, lightest) =
+            grey.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v)));
         // Ink lies on the side that reaches farther from the paper; what lies on the other side is glare or dirt.
-        let contrast = if background - darkest >= lightest - background {
-            darkest - background
-        } else {
-            lightest - background
-        };
+        let contrast =
+            if background - darkest >= lightest - background { darkest - background } else { lightest - background };
         if contrast.abs() < MIN_CONTRAST {
             return None;
         }
-        let ink: Vec<f32> = grey
-            .iter()
-            .map(|value| ((value - background) / contrast).clamp(0.0, 1.0))
-            .collect();
+        let ink: Vec<f32> = grey.iter().map(|value| ((value - background) / contrast).clamp(0.0, 1.0)).collect();
         let threshold = otsu(&ink);
         let inked = |x: usize, y: usize| ink[y * width + x] > threshold;
         let left = (0..width).find(|&x| (0..height).any(|y| inked(x, y)))?;
@@ -206,14 +154,8 @@ impl Ink {
         let bottom = (0..height).rfind(|&y| (0..width).any(|x| inked(x, y)))?;
         let rows = (top..=bottom).flat_map(|y| &ink[y * width + left..=y * width + right]);
         // Shades below half the threshold are paper with a shadow on it; above, they are the soft edge of a stroke.
-        let values = rows
-            .map(|&value| if value < threshold / 2.0 { 0.0 } else { value })
-            .collect();
-        Some(Self {
-            values,
-            width: right - left + 1,
-            height: bottom - top + 1,
-        })
+        let values = rows.map(|&value| if value < threshold / 2.0 { 0.0 } else { value }).collect();
+        Some(Self { values, width: right - left + 1, height: bottom - top + 1 })
     }
 
     /// Straightened, stretched over the middle of a bitmap, and its cells counted in blocks.
@@ -226,19 +168,8 @@ impl Ink {
         let y_scale = fine_rows as f64 / ink.height as f64;
         let widest = BOX_WIDTH * fine_cols as f64;
         let width = (y_scale * ink.width as f64 * MAX_WIDENING).min(widest);
-        let x = Axis {
-            scale: width / ink.width as f64,
-            offset: (fine_cols as f64 - width) / 2.0,
-        };
-        let shades = ink.resample(
-            fine_rows,
-            fine_cols,
-            x,
-            Axis {
-                scale: y_scale,
-                offset: 0.0,
-            },
-        );
+        let x = Axis { scale: width / ink.width as f64, offset: (fine_cols as f64 - width) / 2.0 };
+        let shades = ink.resample(fine_rows, fine_cols, x, Axis { scale: y_scale, offset: 0.0 });
         // Relative to the darkest cell: a stroke thinner than a cell fills none by half.
         let threshold = 0.35 * shades.iter().copied().fold(0.0, f32::max);
         let mut cells: Vec<bool> = shades.iter().map(|&shade| shade > threshold).collect();
@@ -247,13 +178,11 @@ impl Ink {
             cells = thickened(&cells, fine_cols);
         }
         let inked = |row: usize, col: usize| {
-            let block = (0..BLOCK * BLOCK)
-                .map(|i| cells[(row * BLOCK + i / BLOCK) * fine_cols + col * BLOCK + i % BLOCK]);
+            let block =
+                (0..BLOCK * BLOCK).map(|i| cells[(row * BLOCK + i / BLOCK) * fine_cols + col * BLOCK + i % BLOCK]);
             block.filter(|&cell| cell).count()
         };
-        (0..rows * cols)
-            .map(|i| inked(i / cols, i % cols) as f32 / (BLOCK * BLOCK) as f32)
-            .collect()
+        (0..rows * cols).map(|i| inked(i / cols, i % cols) as f32 / (BLOCK * BLOCK) as f32).collect()
     }
 
     /// Mass, and centre of mass as x and y; pixel i lies from i to i + 1.
@@ -274,59 +203,30 @@ impl Ink {
         let (_, x_center, y_center) = self.center_of_mass();
         let (mut covariance, mut variance) = (0.0, 0.0);
         for (i, &value) in self.values.iter().enumerate() {
-            let (x, y) = (
-                (i % self.width) as f64 + 0.5 - x_center,
-                (i / self.width) as f64 + 0.5 - y_center,
-            );
+            let (x, y) = ((i % self.width) as f64 + 0.5 - x_center, (i / self.width) as f64 + 0.5 - y_center);
             covariance += f64::from(value) * x * y;
             variance += f64::from(value) * y * y;
         }
         // Steeper than 45 degrees is a line across the picture, not a slant; a single row has none.
-        let slope = if variance > 0.0 {
-            (covariance / variance).clamp(-1.0, 1.0)
-        } else {
-            0.0
-        };
-        let shifts: Vec<f64> = (0..self.height)
-            .map(|y| -slope * (y as f64 + 0.5 - y_center))
-            .collect();
+        let slope = if variance > 0.0 { (covariance / variance).clamp(-1.0, 1.0) } else { 0.0 };
+        let shifts: Vec<f64> = (0..self.height).map(|y| -slope * (y as f64 + 0.5 - y_center)).collect();
         let least = shifts.iter().copied().fold(f64::INFINITY, f64::min).floor();
-        let most = shifts
-            .iter()
-            .copied()
-            .fold(f64::NEG_INFINITY, f64::max)
-            .floor();
+        let most = shifts.iter().copied().fold(f64::NEG_INFINITY, f64::max).floor();
         let width = self.width + (most - least) as usize + 1;
         let mut values = vec![0.0; width * self.height];
         for (y, shift) in shifts.iter().enumerate() {
-            let (whole, part) = (
-                (shift.floor() - least) as usize,
-                (shift - shift.floor()) as f32,
-            );
-            for (x, &value) in self.values[y * self.width..(y + 1) * self.width]
-                .iter()
-                .enumerate()
-            {
+            let (whole, part) = ((shift.floor() - least) as usize, (shift - shift.floor()) as f32);
+            for (x, &value) in self.values[y * self.width..(y + 1) * self.width].iter().enumerate() {
                 values[y * width + x + whole] += value * (1.0 - part);
                 values[y * width + x + whole + 1] += value * part;
             }
         }
         let inked = |x: &usize| (0..self.height).any(|y| values[y * width + x] > 0.25);
         let (Some(left), Some(right)) = ((0..width).find(inked), (0..width).rfind(inked)) else {
-            return Self {
-                values: self.values.clone(),
-                ..*self
-            };
+            return Self { values: self.values.clone(), ..*self };
         };
-        let values = (0..self.height)
-            .flat_map(|y| &values[y * width + left..=y * width + right])
-            .copied()
-            .collect();
-        Self {
-            values,
-            width: right - left + 1,
-            height: self.height,
-        }
+        let values = (0..self.height).flat_map(|y| &values[y * width + left..=y * width + right]).copied().collect();
+        Self { values, width: right - left + 1, height: self.height }
     }
 
     /// Scaled into a box of 5/7 of the image (20 of 28), the centre of mass in the middle.
@@ -334,10 +234,7 @@ impl Ink {
         let (box_rows, box_cols) = (rows as f64 * 5.0 / 7.0, cols as f64 * 5.0 / 7.0);
         let scale = (box_rows / self.height as f64).min(box_cols / self.width as f64);
         let (_, x, y) = self.center_of_mass();
-        let centered = |len: usize, center: f64| Axis {
-            scale,
-            offset: len as f64 / 2.0 - scale * center,
-        };
+        let centered = |len: usize, center: f64| Axis { scale, offset: len as f64 / 2.0 - scale * center };
         self.resample(rows, cols, centered(cols, x), centered(rows, y))
     }
 
@@ -347,15 +244,9 @@ impl Ink {
         let y_weights: Vec<_> = (0..rows).map(|row| y.overlaps(row, self.height)).collect();
         let mean = |row: usize, col: usize| -> f32 {
             let line = |y: usize| -> f64 {
-                x_weights[col]
-                    .iter()
-                    .map(|&(x, w)| w * f64::from(self.values[y * self.width + x]))
-                    .sum()
+                x_weights[col].iter().map(|&(x, w)| w * f64::from(self.values[y * self.width + x])).sum()
             };
-            y_weights[row]
-                .iter()
-                .map(|&(y, w)| w * line(y))
-                .sum::<f64>() as f32
+            y_weights[row].iter().map(|&(y, w)| w * line(y)).sum::<f64>() as f32
         };
         (0..rows * cols).map(|i| mean(i / cols, i % cols)).collect()
     }
@@ -390,8 +281,7 @@ fn thickened(cells: &[bool], cols: usize) -> Vec<bool> {
     let at = |i: Option<usize>| i.and_then(|i| cells.get(i)).copied().unwrap_or(false);
     (0..cells.len())
         .map(|i| {
-            let beside =
-                (i % cols > 0 && at(i.checked_sub(1))) || (i % cols < cols - 1 && at(Some(i + 1)));
+            let beside = (i % cols > 0 && at(i.checked_sub(1))) || (i % cols < cols - 1 && at(Some(i + 1)));
             cells[i] || beside || at(i.checked_sub(cols)) || at(Some(i + cols))
         })
         .collect()
@@ -401,15 +291,9 @@ fn thickened(cells: &[bool], cols: usize) -> Vec<bool> {
 fn otsu(values: &[f32]) -> f32 {
     const BINS: usize = 256;
     let mut histogram = [0_u64; BINS];
-    values
-        .iter()
-        .for_each(|value| histogram[(value * (BINS - 1) as f32) as usize] += 1);
+    values.iter().for_each(|value| histogram[(value * (BINS - 1) as f32) as usize] += 1);
     let total = values.len() as f64;
-    let sum: f64 = histogram
-        .iter()
-        .enumerate()
-        .map(|(bin, &count)| bin as f64 * count as f64)
-        .sum();
+    let sum: f64 = histogram.iter().enumerate().map(|(bin, &count)| bin as f64 * count as f64).sum();
     let (mut below, mut below_sum, mut best) = (0.0, 0.0, (0.0, 0));
     for (bin, &count) in histogram.iter().enumerate() {
         below += count as f64;
@@ -438,20 +322,14 @@ mod tests {
 
     impl Temporary {
         fn new(name: &str, bytes: &[u8]) -> Self {
-            let path =
-                std::env::temp_dir().join(format!("digits-predict-{}-{name}", std::process::id()));
+            let path = std::env::temp_dir().join(format!("digits-predict-{}-{name}", std::process::id()));
             std::fs::write(&path, bytes).expect("temporary file");
             Self(path)
         }
 
         fn error(&self, expected: &str) {
-            let text = read_digit(&self.0, 8, 8)
-                .expect_err("unreadable")
-                .to_string();
-            assert!(
-                text.starts_with(&format!("{}: {expected}", self.0.display())),
-                "{text}"
-            );
+            let text = read_digit(&self.0, 8, 8).expect_err("unreadable").to_string();
+            assert!(text.starts_with(&format!("{}: {expected}", self.0.display())), "{text}");
         }
     }
 
@@ -465,136 +343,61 @@ mod tests {
     fn png(width: usize, color: ColorType, depth: BitDepth, data: &[u8]) -> Vec<u8> {
         let bits = color.samples() * depth as usize;
         let mut bytes = Vec::new();
-        let mut encoder = Encoder::new(
-            &mut bytes,
-            width as u32,
-            (data.len() * 8 / (width * bits)) as u32,
-        );
+        let mut encoder = Encoder::new(&mut bytes, width as u32, (data.len() * 8 / (width * bits)) as u32);
         encoder.set_color(color);
         encoder.set_depth(depth);
         if color == ColorType::Indexed {
             encoder.set_palette([255, 255, 255, 0, 0, 160].as_slice());
         }
-        encoder
-            .write_header()
-            .and_then(|mut writer| writer.write_image_data(data))
-            .expect("to memory");
+        encoder.write_header().and_then(|mut writer| writer.write_image_data(data)).expect("to memory");
         bytes
     }
 
     /// A ring in a picture of `side` x `side`, ink where true.
     fn ring(side: usize) -> Vec<bool> {
-        let distance = |i: usize| {
-            ((i % side) as f64 - side as f64 * 0.6).hypot((i / side) as f64 - side as f64 * 0.4)
-        };
-        (0..side * side)
-            .map(|i| (0.15..0.3).contains(&(distance(i) / side as f64)))
-            .collect()
+        let distance = |i: usize| ((i % side) as f64 - side as f64 * 0.6).hypot((i / side) as f64 - side as f64 * 0.4);
+        (0..side * side).map(|i| (0.15..0.3).contains(&(distance(i) / side as f64))).collect()
     }
 
     #[test]
     fn size_colours_depth_and_transparency_do_not_matter() {
         let ring = ring(64);
         let each = |ink: &[u8], paper: &[u8]| {
-            ring.iter()
-                .flat_map(|&inked| if inked { ink } else { paper })
-                .copied()
-                .collect::<Vec<u8>>()
+            ring.iter().flat_map(|&inked| if inked { ink } else { paper }).copied().collect::<Vec<u8>>()
         };
-        let packed: Vec<u8> = ring
-            .chunks(8)
-            .map(|bits| bits.iter().fold(0, |byte, &bit| byte << 1 | u8::from(bit)))
-            .collect();
+        let packed: Vec<u8> =
+            ring.chunks(8).map(|bits| bits.iter().fold(0, |byte, &bit| byte << 1 | u8::from(bit))).collect();
         let eight = BitDepth::Eight;
         let pictures = [
-            (
-                "dark",
-                png(64, ColorType::Grayscale, eight, &each(&[20], &[240])),
-            ),
-            (
-                "light",
-                png(64, ColorType::Grayscale, eight, &each(&[250], &[60])),
-            ),
-            (
-                "rgb",
-                png(
-                    64,
-                    ColorType::Rgb,
-                    eight,
-                    &each(&[0, 0, 200], &[255, 250, 230]),
-                ),
-            ),
-            (
-                "sixteen",
-                png(
-                    64,
-                    ColorType::Grayscale,
-                    BitDepth::Sixteen,
-                    &each(&[0, 0], &[255, 255]),
-                ),
-            ),
-            (
-                "bits",
-                png(64, ColorType::Grayscale, BitDepth::One, &packed),
-            ),
-            (
-                "palette",
-                png(64, ColorType::Indexed, BitDepth::One, &packed),
-            ),
-            (
-                "black-on-nothing",
-                png(
-                    64,
-                    ColorType::GrayscaleAlpha,
-                    eight,
-                    &each(&[0, 255], &[0, 0]),
-                ),
-            ),
-            (
-                "white-on-nothing",
-                png(
-                    64,
-                    ColorType::Rgba,
-                    eight,
-                    &each(&[255, 255, 255, 255], &[255, 255, 255, 0]),
-                ),
-            ),
+            ("dark", png(64, ColorType::Grayscale, eight, &each(&[20], &[240]))),
+            ("light", png(64, ColorType::Grayscale, eight, &each(&[250], &[60]))),
+            ("rgb", png(64, ColorType::Rgb, eight, &each(&[0, 0, 200], &[255, 250, 230]))),
+            ("sixteen", png(64, ColorType::Grayscale, BitDepth::Sixteen, &each(&[0, 0], &[255, 255]))),
+            ("bits", png(64, ColorType::Grayscale, BitDepth::One, &packed)),
+            ("palette", png(64, ColorType::Indexed, BitDepth::One, &packed)),
+            ("black-on-nothing", png(64, ColorType::GrayscaleAlpha, eight, &each(&[0, 255], &[0, 0]))),
+            ("white-on-nothing", png(64, ColorType::Rgba, eight, &each(&[255, 255, 255, 255], &[255, 255, 255, 0]))),
         ];
         let [first, others @ ..] = pictures.map(|(name, bytes)| {
             let file = Temporary::new(name, &bytes);
             (name, read_digit(&file.0, 8, 8).expect(name))
         });
-        others
-            .iter()
-            .for_each(|(name, digit)| assert_eq!(*digit, first.1, "{name}"));
+        others.iter().for_each(|(name, digit)| assert_eq!(*digit, first.1, "{name}"));
     }
 
     #[test]
     fn a_ring_fills_the_box_and_has_a_hole() {
-        let bytes: Vec<u8> = ring(200)
-            .iter()
-            .map(|&inked| if inked { 0 } else { 255 })
-            .collect();
-        let file = Temporary::new(
-            "ring",
-            &png(200, ColorType::Grayscale, BitDepth::Eight, &bytes),
-        );
+        let bytes: Vec<u8> = ring(200).iter().map(|&inked| if inked { 0 } else { 255 }).collect();
+        let file = Temporary::new("ring", &png(200, ColorType::Grayscale, BitDepth::Eight, &bytes));
         let coarse = read_digit(&file.0, 8, 8).expect("a ring");
         let column = |col: usize| (0..8).map(|row| coarse[row * 8 + col]).sum::<f32>();
         // 20 of 32 cells: nothing in the first and last column of blocks.
         assert_eq!([column(0), column(7)], [0.0, 0.0]);
-        assert!(
-            coarse[3] > 0.9 && coarse[3 * 8 + 3] < 0.1 && coarse[7 * 8 + 4] > 0.9,
-            "{coarse:?}"
-        );
+        assert!(coarse[3] > 0.9 && coarse[3 * 8 + 3] < 0.1 && coarse[7 * 8 + 4] > 0.9, "{coarse:?}");
         let fine = read_digit(&file.0, 28, 28).expect("a ring");
         let inked = |i: usize| fine[i] > 0.5;
         // 20 of 28 pixels, centred, so 4 to 23.
-        assert!(
-            (0..28 * 28)
-                .filter(|&i| inked(i))
-                .all(|i| (4..24).contains(&(i % 28)) && (4..24).contains(&(i / 28)))
-        );
+        assert!((0..28 * 28).filter(|&i| inked(i)).all(|i| (4..24).contains(&(i % 28)) && (4..24).contains(&(i / 28))));
         assert!(
             inked(4 * 28 + 14)
                 && inked(23 * 28 + 14)
@@ -608,65 +411,34 @@ mod tests {
     fn a_slanted_bar_is_set_upright() {
         let bar = |slope: f64| Ink {
             values: (0..60 * 60)
-                .map(|i| {
-                    f32::from(u8::from(
-                        ((i % 60) as f64 - 30.0 - slope * ((i / 60) as f64 - 30.0)).abs() < 4.0,
-                    ))
-                })
+                .map(|i| f32::from(u8::from(((i % 60) as f64 - 30.0 - slope * ((i / 60) as f64 - 30.0)).abs() < 4.0)))
                 .collect(),
             width: 60,
             height: 60,
         };
         let (upright, slanted) = (bar(0.0).straightened(), bar(-0.4).straightened());
-        assert!(
-            upright.width.abs_diff(slanted.width) <= 2,
-            "{} {}",
-            upright.width,
-            slanted.width
-        );
+        assert!(upright.width.abs_diff(slanted.width) <= 2, "{} {}", upright.width, slanted.width);
     }
 
     #[test]
     fn a_hairline_is_thickened_until_it_can_be_seen() {
-        let bytes: Vec<u8> = (0..500 * 500)
-            .map(|i| {
-                if i % 500 == 250 && i / 500 > 50 && i / 500 < 450 {
-                    0
-                } else {
-                    255
-                }
-            })
-            .collect();
-        let file = Temporary::new(
-            "hairline",
-            &png(500, ColorType::Grayscale, BitDepth::Eight, &bytes),
-        );
+        let bytes: Vec<u8> =
+            (0..500 * 500).map(|i| if i % 500 == 250 && i / 500 > 50 && i / 500 < 450 { 0 } else { 255 }).collect();
+        let file = Temporary::new("hairline", &png(500, ColorType::Grayscale, BitDepth::Eight, &bytes));
         let digit = read_digit(&file.0, 8, 8).expect("a line");
         assert!(digit.iter().sum::<f32>() / 64.0 >= 0.2, "{digit:?}");
     }
 
     #[test]
     fn a_blank_picture_and_a_single_pixel_are_blank() {
-        Temporary::new(
-            "blank",
-            &png(9, ColorType::Grayscale, BitDepth::Eight, &[200; 81]),
-        )
-        .error("blank: no ink differs from the paper by 10 %");
-        Temporary::new(
-            "pixel",
-            &png(1, ColorType::Grayscale, BitDepth::Eight, &[0]),
-        )
-        .error("blank: ");
+        Temporary::new("blank", &png(9, ColorType::Grayscale, BitDepth::Eight, &[200; 81]))
+            .error("blank: no ink differs from the paper by 10 %");
+        Temporary::new("pixel", &png(1, ColorType::Grayscale, BitDepth::Eight, &[0])).error("blank: ");
     }
 
     #[test]
     fn every_truncation_of_a_picture_is_an_error() {
-        let bytes = png(
-            8,
-            ColorType::Grayscale,
-            BitDepth::Eight,
-            &[[0; 32], [255; 32]].concat(),
-        );
+        let bytes = png(8, ColorType::Grayscale, BitDepth::Eight, &[[0; 32], [255; 32]].concat());
         let end = bytes.len() - 12; // the last chunk holds nothing
         for len in 0..end {
             let file = Temporary::new("truncated", &bytes[..len]);
@@ -682,8 +454,7 @@ mod tests {
         let mut crc = flate2::Crc::new();
         crc.update(&bytes[12..29]);
         bytes[29..33].copy_from_slice(&crc.sum().to_be_bytes());
-        Temporary::new("huge", &bytes)
-            .error("65536 x 65536 pixels, more than the limit of 67108864; scale it down");
+        Temporary::new("huge", &bytes).error("65536 x 65536 pixels, more than the limit of 67108864; scale it down");
     }
 
     #[test]

@@ -27,19 +27,11 @@ impl Progress {
         let bar = std::io::stderr().is_terminal().then(|| {
             let total = (epochs as u64).saturating_mul(train_len as u64);
             // The template is a literal without a fault; indicatif can only say so at run time.
-            let style =
-                ProgressStyle::with_template("{prefix} {bar:24.cyan} {msg}  {per_sec}  {eta} left")
-                    .map_or_else(
-                        |_| ProgressStyle::default_bar(),
-                        |style| style.progress_chars("━╸·"),
-                    );
+            let style = ProgressStyle::with_template("{prefix} {bar:24.cyan} {msg}  {per_sec}  {eta} left")
+                .map_or_else(|_| ProgressStyle::default_bar(), |style| style.progress_chars("━╸·"));
             ProgressBar::new(total).with_style(style)
         });
-        Self {
-            bar,
-            epochs,
-            last_epoch: None,
-        }
+        Self { bar, epochs, last_epoch: None }
     }
 
     /// Shows what the training tells.
@@ -78,10 +70,7 @@ impl Progress {
     }
 
     fn message(&self, batch: &BatchReport) -> String {
-        let mut text = format!(
-            "loss {:.4}  accuracy {:.4}",
-            batch.running.loss, batch.running.accuracy
-        );
+        let mut text = format!("loss {:.4}  accuracy {:.4}", batch.running.loss, batch.running.accuracy);
         if let Some(epoch) = &self.last_epoch {
             // Writing to a string cannot fail.
             let _ = write!(text, "  test {:.4}", epoch.test.accuracy);
@@ -110,9 +99,7 @@ fn digits(n: usize) -> usize {
 /// The confusion matrix with precision and recall, and the accuracy below; only the accuracy when the matrix is too wide for a terminal.
 pub fn confusion_table(confusion: &Confusion) -> String {
     let classes = confusion.classes();
-    let percent = |ratio: Option<f64>| {
-        ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{:.1}", 100.0 * ratio))
-    };
+    let percent = |ratio: Option<f64>| ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{:.1}", 100.0 * ratio));
     let mut text = String::new();
     if classes <= MAX_TABLE {
         text += "true   predicted\n      ";
@@ -129,20 +116,13 @@ pub fn confusion_table(confusion: &Confusion) -> String {
             text += &format!("{:>11}\n", percent(confusion.recall(truth)));
         }
         text += "prec %";
-        text.extend((0..classes).map(|class| {
-            format!(
-                "{:>5}",
-                percent(confusion.precision(class)).trim_end_matches(".0")
-            )
-        }));
+        text.extend(
+            (0..classes).map(|class| format!("{:>5}", percent(confusion.precision(class)).trim_end_matches(".0"))),
+        );
         text += "\n";
     }
     if let Some(accuracy) = confusion.accuracy() {
-        text += &format!(
-            "accuracy {accuracy:.4} ({} of {})\n",
-            confusion.right(),
-            confusion.total()
-        );
+        text += &format!("accuracy {accuracy:.4} ({} of {})\n", confusion.right(), confusion.total());
     }
     text
 }
@@ -155,11 +135,7 @@ pub fn prediction_table(predictions: &Predictions) -> String {
         .iter()
         .take(5)
         .map(|&(class, p)| {
-            format!(
-                "{class:>4}  {:5.1} %  {}\n",
-                100.0 * p,
-                "\u{2588}".repeat((30.0 * p).round() as usize)
-            )
+            format!("{class:>4}  {:5.1} %  {}\n", 100.0 * p, "\u{2588}".repeat((30.0 * p).round() as usize))
         })
         .collect()
 }
@@ -188,30 +164,13 @@ accuracy 0.8000 (4 of 5)
 
     #[test]
     fn a_matrix_too_wide_for_a_terminal_is_left_out() {
-        assert_eq!(
-            confusion_table(&Confusion::new(62, &[1, 61], &[1, 0])),
-            "accuracy 0.5000 (1 of 2)\n"
-        );
+        assert_eq!(confusion_table(&Confusion::new(62, &[1, 61], &[1, 0])), "accuracy 0.5000 (1 of 2)\n");
     }
 
     #[test]
     fn an_epoch_is_one_line() {
-        let (train, test) = (
-            Score {
-                loss: 0.0312,
-                accuracy: 0.9986,
-            },
-            Score {
-                loss: 0.29,
-                accuracy: 0.925,
-            },
-        );
-        let report = EpochReport {
-            epoch: 5,
-            train,
-            test,
-            elapsed: Duration::from_millis(250),
-        };
+        let (train, test) = (Score { loss: 0.0312, accuracy: 0.9986 }, Score { loss: 0.29, accuracy: 0.925 });
+        let report = EpochReport { epoch: 5, train, test, elapsed: Duration::from_millis(250) };
         assert_eq!(
             epoch_line(&report, 30),
             "epoch  5/30  loss 0.0312  accuracy 0.9986  test loss 0.2900  test accuracy 0.9250  0.25 s"
@@ -220,15 +179,9 @@ accuracy 0.8000 (4 of 5)
 
     #[test]
     fn a_prediction_lists_the_five_most_probable_classes() {
-        let predictions = Predictions {
-            probabilities: vec![0.0, 0.1, 0.0, 0.7, 0.15, 0.05],
-            classes: 6,
-        };
+        let predictions = Predictions { probabilities: vec![0.0, 0.1, 0.0, 0.7, 0.15, 0.05], classes: 6 };
         let text = prediction_table(&predictions);
-        let classes: Vec<&str> = text
-            .lines()
-            .map(|line| line.split_whitespace().next().unwrap_or(""))
-            .collect();
+        let classes: Vec<&str> = text.lines().map(|line| line.split_whitespace().next().unwrap_or("")).collect();
         assert_eq!(classes, ["3", "4", "1", "5", "0"]);
         assert!(text.starts_with("   3   70.0 %  \u{2588}"), "{text}");
     }

@@ -176,3 +176,87 @@ fn architecture_of(state: &StateDict<f32>) -> Result<Architecture, String> {
         _ => Err("it has no tensor 0.weight".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{DIGITS_TRAIN_LEN, Split};
+
+    const SEEDS: u64 = 5;
+
+    fn in_order() -> Split {
+        let digits = Dataset::digits().expect("the embedded data is sound");
+        Split::in_order(&digits, DIGITS_TRAIN_LEN).expect("there are more digits than that")
+    }
+
+    fn config(hidden: &[usize], seed: u64) -> Config {
+        let architecture = Architecture { inputs: 64, hidden: hidden.to_vec(), classes: 10 };
+        let optimizer = Optimizer::Sgd;
+        Config {
+            architecture,
+            epochs: 30,
+            batch: 32,
+            optimizer,
+            learning_rate: optimizer.default_learning_rate(),
+            seed,
+        }
+    }
+
+    /// Mean accuracies on the training and the test set after the last epoch, over the seeds.
+    fn accuracies(split: impl Fn(u64) -> Split, hidden: &[usize]) -> (f64, f64) {
+        let mut sums = (0.0, 0.0);
+        for seed in 0..SEEDS {
+            let Split { train, test } = split(seed);
+            let mut last = None;
+            fit(&train, &test, &config(hidden, seed), |event| {
+                if let Event::Epoch(epoch) = event {
+                    last = Some(epoch);
+                }
+            })
+            .expect("the digits train");
+            let last = last.expect("thirty epochs were reported");
+            sums = (sums.0 + last.train.accuracy, sums.1 + last.test.accuracy);
+        }
+        (sums.0 / SEEDS as f64, sums.1 / SEEDS as f64)
+    }
+
+    /// What PyTorch reaches on these splits with a network of 64 hidden units is 0.913 and 0.979, softmax regression
+    /// 0.900 and 0.974, each a mean of five seeds.
+    #[test]
+    fn the_digits_are_learnt_as_well_as_elsewhere() {
+        let (train, test) = accuracies(|_| in_order(), &[128, 64]);
+        let (_, softmax_regression) = accuracies(|_| in_order(), &[]);
+        assert_eq!(train, 1.0);
+        assert!(test >= 0.905 && test >= softmax_regression + 0.005, "{test} against {softmax_regression}");
+        let (_, shuffled) =
+            accuracies(|seed| in_order().reshuffled(seed).expect("both parts stay as large"), &[128, 64]);
+        assert!(shuffled >= 0.975, "{shuffled}");
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_network_on_any_number_of_threads() {
+        let weights = |threads| {
+            let Split { train, test } = in_order();
+            let mut config = config(&[128, 64], 7);
+            config.epochs = 2;
+            config.batch = 256;
+            let trained =
+                with_threads(Some(threads), || fit(&train, &test, &config, |_| {})).expect("the digits train");
+            trained.first_layer().iter().map(|w| w.to_bits()).collect::<Vec<_>>()
+        };
+        assert!(weights(1) == weights(2));
+    }
+
+    #[test]
+    fn a_model_of_other_shapes_is_refused_with_the_reason() {
+        let mut state = StateDict::<f32>::default();
+        state.insert("0.weight", Tensor::zeros([5, 64]));
+        state.insert("0.bias", Tensor::zeros([5]));
+        state.insert("2.weight", Tensor::zeros([10, 6]));
+        assert_eq!(
+            architecture_of(&state).expect_err("5 is not 6"),
+            "2.weight takes 6 inputs after a layer of 5 outputs"
+        );
+        assert_eq!(architecture_of(&StateDict::default()).expect_err("empty"), "it has no tensor 0.weight");
+    }
+}

@@ -1,6 +1,6 @@
 //! Forward mode: numbers that carry tangents.
 
-use crate::number::{Primal, zero_product};
+use crate::number::Primal;
 use core::cmp::Ordering;
 use core::fmt::{self, Display};
 use core::iter::{Product, Sum};
@@ -61,13 +61,13 @@ impl<R: Primal, const N: usize> Dual<R, N> {
     /// one variable does not make NaN of the others', nor does what a later function ignores.
     #[inline(always)]
     fn chain(self, y: R, p: R) -> Self {
-        Dual { value: y, tangents: self.tangents.map(|x_dot| zero_product(p, x_dot)) }
+        Dual { value: y, tangents: self.tangents.map(|x_dot| p.zero_product(x_dot)) }
     }
 
     /// `y` with tangents `p a_dot + q b_dot`, zeros kept.
     #[inline(always)]
     fn chain2(self, other: Self, y: R, p: R, q: R) -> Self {
-        let tangents = core::array::from_fn(|k| zero_product(p, self.tangents[k]) + zero_product(q, other.tangents[k]));
+        let tangents = core::array::from_fn(|k| p.zero_product(self.tangents[k]) + q.zero_product(other.tangents[k]));
         Dual { value: y, tangents }
     }
 }
@@ -136,6 +136,13 @@ impl<R: Primal, const N: usize> Primal for Dual<R, N> {
         self.value.is_zero() && self.tangents.iter().all(|x_dot| x_dot.is_zero())
     }
     #[inline(always)]
+    fn zero_product(self, other: Self) -> Self {
+        let tangents = core::array::from_fn(|k| {
+            self.tangents[k].zero_product(other.value) + self.value.zero_product(other.tangents[k])
+        });
+        Dual { value: self.value.zero_product(other.value), tangents }
+    }
+    #[inline(always)]
     fn has_nan(self) -> bool {
         self.value.has_nan() || self.tangents.iter().any(|x_dot| x_dot.has_nan())
     }
@@ -173,6 +180,7 @@ impl<R: Primal, const N: usize> Sub for Dual<R, N> {
 impl<R: Primal, const N: usize> Mul for Dual<R, N> {
     type Output = Self;
     #[inline(always)]
+    #[expect(clippy::suspicious_arithmetic_impl, reason = "the product rule is a sum")]
     fn mul(self, other: Self) -> Self {
         let tangents = core::array::from_fn(|k| self.tangents[k] * other.value + self.value * other.tangents[k]);
         Dual { value: self.value * other.value, tangents }
@@ -215,7 +223,7 @@ macro_rules! with_constants {
             #[inline(always)]
             fn mul(self, c: $B) -> Self {
                 let c = R::from_base(c);
-                Dual { value: self.value * c, tangents: self.tangents.map(|x_dot| x_dot * c) }
+                Dual { value: self.value * c, tangents: self.tangents.map(|x_dot| x_dot.zero_product(c)) }
             }
         }
         impl<R: Primal<Base = $B>, const N: usize> Div<$B> for Dual<R, N> {

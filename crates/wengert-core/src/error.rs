@@ -49,8 +49,8 @@ pub enum Error {
     /// Operands, axes or indices of a tensor operation do not fit.
     #[error("{caller}: {source}")]
     Shape {
-        /// What does not fit.
-        source: ShapeError,
+        /// What does not fit. Boxed: errors are rare, results are returned by every operation.
+        source: Box<ShapeError>,
         /// Where the operation stands.
         caller: Caller,
     },

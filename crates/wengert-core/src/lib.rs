@@ -10,6 +10,8 @@
 //!
 //! The elementary functions are rows of one table in `wengert-kernels`; a rule for tensors is one file in `rules`.
 
+#[cfg(doctest)]
+mod compile_fail;
 mod dual;
 mod error;
 mod number;
@@ -21,13 +23,13 @@ pub mod transform;
 pub use dual::Dual;
 pub use error::{Caller, Error};
 pub use number::{Number, Primal, TensorSide};
+pub use rules::Labels;
 pub use tape::{
     Gradients, Handle, Mark, OnTape, Scalar, Tape, TapeSize, Unbound, Var, Wrt, dot, fuse, fuse_n, log_sum_exp, norm2,
 };
-pub use rules::Labels;
+pub use tensor::Nodes;
 pub use tensor::{Parameter, ParameterId, TensorAdjoints, TensorFloat, TensorVar};
 pub use transform::{ScalarFn, grad, hessian, hvp, jacobian, value_and_grad};
-pub use tensor::Nodes;
 pub use wengert_kernels::{Binary, BinaryFunctions, Elementary, Float, Unary, UnaryFunctions};
 
 /// A tape in single precision.
@@ -37,8 +39,8 @@ pub type Tape32 = Tape<f32>;
 pub mod prelude {
     pub use crate::transform::{ScalarFn, grad, hessian, hvp, jacobian, value_and_grad};
     pub use crate::{
-        BinaryFunctions, Dual, Elementary, Gradients, Number, Parameter, Tape32, TensorVar, UnaryFunctions, Var, dot, fuse, fuse_n,
-        function, log_sum_exp, norm2,
+        BinaryFunctions, Dual, Elementary, Gradients, Number, Parameter, Tape32, TensorVar, UnaryFunctions, Var, dot,
+        function, fuse, fuse_n, log_sum_exp, norm2,
     };
 
     /// A tape in double precision: [`Tape`](crate::Tape) with its number chosen, so that `Tape::new()` says enough.

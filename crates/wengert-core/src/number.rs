@@ -25,17 +25,12 @@ pub trait Primal:
     fn from_base(value: Self::Base) -> Self;
     /// Whether the value and every tangent are 0.
     fn is_zero(self) -> bool;
+    /// A product in which zero on either side makes zero, whatever the other is; on duals in every product of components.
+    fn zero_product(self, other: Self) -> Self;
     /// Whether the value or a tangent is NaN.
     fn has_nan(self) -> bool;
     /// Whether the value and every tangent are finite.
     fn all_finite(self) -> bool;
-}
-
-/// A product in which zero on either side makes zero, infinities and NaN on the other notwithstanding.
-#[inline(always)]
-pub(crate) fn zero_product<F: Primal>(a: F, b: F) -> F {
-    let product = a * b;
-    if a.is_zero() || b.is_zero() { F::ZERO } else { product }
 }
 
 /// What the scalar half of a tape asks of its tensor half.
@@ -48,7 +43,7 @@ pub trait TensorSide<F: Primal>: Default {
     type Seed;
 
     /// Tensor nodes recorded.
-    fn len(&self) -> usize;
+    fn count(&self) -> usize;
     /// Forgets all tensor nodes from number `len` on.
     fn truncate(&self, len: usize);
     /// Makes ready for a sweep: no tensor has an adjoint.
@@ -76,7 +71,7 @@ impl<F: Primal> TensorSide<F> for () {
     type Adjoints = ();
     type Seed = ();
 
-    fn len(&self) -> usize {
+    fn count(&self) -> usize {
         0
     }
     fn truncate(&self, _len: usize) {}
@@ -113,6 +108,11 @@ macro_rules! primal_float {
             #[inline(always)]
             fn is_zero(self) -> bool {
                 self == 0.0
+            }
+            #[inline(always)]
+            fn zero_product(self, other: $f) -> $f {
+                let product = self * other;
+                if self == 0.0 || other == 0.0 { 0.0 } else { product }
             }
             #[inline(always)]
             fn has_nan(self) -> bool {

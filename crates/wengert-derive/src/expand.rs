@@ -4,7 +4,9 @@ use crate::root;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Data, DeriveInput, Error, Field, Fields, GenericParam, Generics, Ident, Member, Path, Result, Type, TypeParamBound};
+use syn::{
+    Data, DeriveInput, Error, Field, Fields, GenericParam, Generics, Ident, Member, Path, Result, Type, TypeParamBound,
+};
 
 /// What a field is to the module.
 #[derive(Clone, Copy, PartialEq)]
@@ -85,8 +87,9 @@ fn visits(fields: &Fields, library: &TokenStream, float: &TokenStream, unique: b
                 quote!(path.index(#position))
             }
         };
-        // At the field's type, so that "is not a module" points there.
+        // At the field's type, so that "is not a module" points there: the path and the argument are what the error is about.
         let span = field.ty.span();
+        let [library, borrow] = [library, &borrow].map(|tokens| spanned(tokens, span));
         match field_role(field)? {
             Role::Module => statements.push(quote_spanned! { span =>
                 #library::Module::<#float>::#method(#borrow self.#member, #step, visitor);
@@ -98,6 +101,14 @@ fn visits(fields: &Fields, library: &TokenStream, float: &TokenStream, unique: b
         }
     }
     Ok(statements)
+}
+
+fn spanned(tokens: &TokenStream, span: Span) -> TokenStream {
+    let at_span = |mut token: TokenTree| {
+        token.set_span(span);
+        token
+    };
+    tokens.clone().into_iter().map(at_span).collect()
 }
 
 /// The struct's own where clause, and that fields of generic types be modules.
@@ -169,7 +180,9 @@ fn field_role(field: &Field) -> Result<Role> {
             } else if meta.path.is_ident("buffer") {
                 Role::Buffer
             } else {
-                return Err(meta.error("unknown option; a field has `skip` (plain data) and `buffer` (saved, not trained)"));
+                return Err(
+                    meta.error("unknown option; a field has `skip` (plain data) and `buffer` (saved, not trained)")
+                );
             };
             if role.is_some() {
                 return Err(meta.error("a field has one role: `skip` or `buffer`"));
@@ -192,7 +205,14 @@ mod tests {
 
     #[test]
     fn what_is_not_a_struct_is_refused_with_advice() {
-        assert!(refusal(&parse_quote!(enum E { A(u8) })).contains("implement `Module` by hand"));
+        assert!(
+            refusal(&parse_quote!(
+                enum E {
+                    A(u8),
+                }
+            ))
+            .contains("implement `Module` by hand")
+        );
         assert!(refusal(&parse_quote!(union U { a: u8 })).contains("use a struct"));
     }
 

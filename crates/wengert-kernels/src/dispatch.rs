@@ -1,11 +1,9 @@
 //! Which instructions a loop may use: decided once per process, compiled three times.
 //!
-//! A loop is written once, as the body of a [`Kernel`], and compiled for three sets of instructions. The compiler
+//! A loop is written once, as the body of a `kernel!`, and compiled for three sets of instructions. The compiler
 //! vectorises it for each; what the body calls is `#[inline(always)]`, so that it is compiled with the loop's
 //! instructions and not with the crate's. Every level computes with the same tree of sums, but only the upper two fuse
 //! multiplication and addition, so the last bit may differ between machines. It never differs on one machine.
-
-#![expect(unsafe_code, reason = "calling a function compiled for instructions that were detected at run time")]
 
 use core::sync::atomic::{AtomicU8, Ordering};
 
@@ -71,75 +69,64 @@ fn detect_and_keep() -> Level {
     level
 }
 
-/// A loop together with its operands, to be compiled for every [`Level`].
+/// Declares functions whose bodies are compiled for every [`Level`]; their first argument is the level they run at, or
+/// the highest the processor has if that is lower.
 ///
-/// `run` must be `#[inline(always)]`, and so must everything it calls that is to be vectorised.
-pub(crate) trait Kernel {
-    /// What the loop returns.
-    type Output;
-    /// The loop. `FMA` says whether `a * b + c` in one rounding is an instruction; where it is not, `mul_add` would be a
-    /// library call.
-    fn run<const FMA: bool>(self) -> Self::Output;
-}
-
-/// Runs a loop at the given level, or at the highest the processor has if that is lower.
-#[inline]
-pub(crate) fn dispatch<K: Kernel>(level: Level, kernel: K) -> K::Output {
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx2,fma")]
-        fn avx2<K: Kernel>(kernel: K) -> K::Output {
-            kernel.run::<true>()
-        }
-        #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
-        fn avx512<K: Kernel>(kernel: K) -> K::Output {
-            kernel.run::<true>()
-        }
-        match level.min(simd_level()) {
-            // SAFETY: `simd_level` found these instructions on this processor, and the minimum cannot exceed it.
-            Level::Avx512 => return unsafe { avx512(kernel) },
-            // SAFETY: as above.
-            Level::Avx2 => return unsafe { avx2(kernel) },
-            Level::Portable => {}
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = level;
-    kernel.run::<false>()
-}
-
-/// Declares a function whose body is compiled for every [`Level`]; its first argument is the level.
-///
-/// In the body `FMA` is the constant of [`Kernel::run`]. Borrowed arguments name the lifetime `'a`.
+/// In the body `FMA` says whether `a * b + c` in one rounding is an instruction; where it is not, `mul_add` would be a
+/// library call. Borrowed arguments name the lifetime `'a`. What the body calls must be `#[inline(always)]` if it is to
+/// be vectorised with it.
 ///
 /// ```ignore
 /// kernel! {
-///     fn scale_loop<F: Float>(y: &'a mut [F], c: F) {
+///     fn scale_loop<F: Float>(y: &'a mut [F], c: F) -> () {
 ///         for y in y { *y *= c; }
 ///     }
 /// }
 /// ```
+// The operands are arguments of the compiled functions, not fields of a closure or a struct: only of arguments does the
+// compiler know that a mutable slice overlaps no other, and without that every loop is compiled a second time, scalar.
 macro_rules! kernel {
     ($(
         $(#[$attr:meta])*
         $vis:vis fn $name:ident<$($g:ident: $bound:path),*>($($x:ident: $t:ty),* $(,)?) -> $out:ty $body:block
     )*) => { $(
         $(#[$attr])*
-        #[inline]
+        #[allow(clippy::too_many_arguments, reason = "operands of a loop")]
         $vis fn $name<'a, $($g: $bound),*>(level: $crate::dispatch::Level, $($x: $t),*) -> $out {
-            struct Operands<'a, $($g: $bound),*> {
-                $($x: $t,)*
-                generics: core::marker::PhantomData<(&'a (), $($g),*)>,
-            }
-            impl<'a, $($g: $bound),*> $crate::dispatch::Kernel for Operands<'a, $($g),*> {
-                type Output = $out;
-                #[inline(always)]
-                fn run<const FMA: bool>(self) -> $out {
-                    let Operands { $($x,)* generics: _ } = self;
-                    $body
+            #[inline(always)]
+            #[allow(clippy::too_many_arguments, clippy::extra_unused_type_parameters, reason = "operands of a loop")]
+            fn body<'a, const FMA: bool, $($g: $bound),*>($($x: $t),*) -> $out $body
+
+            #[cfg(target_arch = "x86_64")]
+            {
+                use $crate::dispatch::{Level, simd_level};
+                #[target_feature(enable = "avx2,fma")]
+                #[allow(clippy::too_many_arguments, reason = "operands of a loop")]
+                fn avx2<'a, $($g: $bound),*>($($x: $t),*) -> $out {
+                    body::<true, $($g),*>($($x),*)
+                }
+                #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+                #[allow(clippy::too_many_arguments, reason = "operands of a loop")]
+                fn avx512<'a, $($g: $bound),*>($($x: $t),*) -> $out {
+                    body::<true, $($g),*>($($x),*)
+                }
+                match level.min(simd_level()) {
+                    Level::Avx512 => {
+                        #[expect(unsafe_code, reason = "the instructions were detected")]
+                        // SAFETY: `simd_level` found these instructions on this processor, and the minimum cannot exceed it.
+                        return unsafe { avx512::<$($g),*>($($x),*) };
+                    }
+                    Level::Avx2 => {
+                        #[expect(unsafe_code, reason = "the instructions were detected")]
+                        // SAFETY: as above.
+                        return unsafe { avx2::<$($g),*>($($x),*) };
+                    }
+                    Level::Portable => {}
                 }
             }
-            $crate::dispatch::dispatch(level, Operands::<'a, $($g),*> { $($x,)* generics: core::marker::PhantomData })
+            #[cfg(not(target_arch = "x86_64"))]
+            let _ = level;
+            body::<false, $($g),*>($($x),*)
         }
     )* };
 }

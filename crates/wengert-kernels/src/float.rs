@@ -1,5 +1,6 @@
 //! The two floating-point types everything is built over.
 
+use crate::compiled::Compiled;
 use crate::lane::LaneFloat;
 use crate::matmul::vector::VectorFloat;
 use core::fmt::{Debug, Display};
@@ -17,9 +18,11 @@ pub trait Constants: Sized {
 /// A floating-point number the kernels are compiled for: `f32` or `f64`.
 ///
 /// Sealed: the kernels are written for these two widths.
+#[expect(private_bounds, reason = "seals the trait")]
 pub trait Float:
-    LaneFloat
+    Compiled
     + Constants
+    + LaneFloat
     + VectorFloat
     + Copy
     + Default

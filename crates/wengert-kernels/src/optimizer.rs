@@ -44,14 +44,14 @@ pub struct Adam<F> {
 }
 
 kernel! {
-    fn sgd_plain<F: Float>(s: Sgd<F>, grad: &'a [F], param: &'a mut [F]) -> () {
+    pub(crate) fn sgd_plain<F: Float>(s: Sgd<F>, grad: &'a [F], param: &'a mut [F]) -> () {
         for (p, &g) in param.iter_mut().zip(grad) {
             let g = s.weight_decay.lane_mul_add::<FMA>(*p, g);
             *p = (-s.learning_rate).lane_mul_add::<FMA>(g, *p);
         }
     }
 
-    fn sgd_momentum<F: Float>(s: Sgd<F>, keep: F, take: F, grad: &'a [F], velocity: &'a mut [F], param: &'a mut [F]) -> () {
+    pub(crate) fn sgd_momentum<F: Float>(s: Sgd<F>, keep: F, take: F, grad: &'a [F], velocity: &'a mut [F], param: &'a mut [F]) -> () {
         // Nesterov or not as two factors of a sum, which leaves the loop without a branch.
         let (of_g, of_v) = if s.nesterov { (F::ONE, s.momentum) } else { (F::ZERO, F::ONE) };
         for ((p, v), &g) in param.iter_mut().zip(velocity).zip(grad) {
@@ -62,7 +62,7 @@ kernel! {
         }
     }
 
-    fn adam_loop<F: Float>(c: Coefficients<F>, grad: &'a [F], m: &'a mut [F], v: &'a mut [F], param: &'a mut [F]) -> () {
+    pub(crate) fn adam_loop<F: Float>(c: Coefficients<F>, grad: &'a [F], m: &'a mut [F], v: &'a mut [F], param: &'a mut [F]) -> () {
         for (((p, m), v), &g) in param.iter_mut().zip(m).zip(v).zip(grad) {
             let g = c.decay_in_gradient.lane_mul_add::<FMA>(*p, g);
             *m = c.beta1.lane_mul_add::<FMA>(*m, c.rest1 * g);
@@ -75,7 +75,7 @@ kernel! {
 
 /// What of an Adam step does not depend on the parameter.
 #[derive(Clone, Copy)]
-struct Coefficients<F> {
+pub(crate) struct Coefficients<F> {
     beta1: F,
     beta2: F,
     rest1: F,
@@ -119,7 +119,7 @@ fn sgd_at<F: Float>(
     let par = if param.len() < 4 * PIECE { Par::SEQUENTIAL } else { par };
     let pieces = param.chunks_mut(PIECE).zip(grad.chunks(PIECE));
     if s.momentum == F::ZERO {
-        return par.for_each(pieces, |(p, g)| sgd_plain(level, s, g, p));
+        return par.for_each(pieces, |(p, g)| F::sgd_at(level, s, g, p));
     }
     let Some(velocity) = velocity else { panic!("a momentum needs a velocity") };
     assert_eq!(velocity.len(), grad.len(), "velocity and parameters must have one length");
@@ -129,7 +129,9 @@ fn sgd_at<F: Float>(
     } else {
         (s.momentum, F::ONE - s.dampening)
     };
-    par.for_each(pieces.zip(velocity.chunks_mut(PIECE)), |((p, g), v)| sgd_momentum(level, s, keep, take, g, v, p));
+    par.for_each(pieces.zip(velocity.chunks_mut(PIECE)), |((p, g), v)| {
+        F::sgd_momentum_at(level, s, keep, take, g, v, p);
+    });
 }
 
 /// One step of [`Adam`] on `param`: `m` and `v` are the means of gradients and of their squares, zero before the first;
@@ -184,7 +186,7 @@ fn adam_at<F: Float>(
     };
     let par = if param.len() < 4 * PIECE { Par::SEQUENTIAL } else { par };
     let pieces = param.chunks_mut(PIECE).zip(grad.chunks(PIECE)).zip(m.chunks_mut(PIECE)).zip(v.chunks_mut(PIECE));
-    par.for_each(pieces, |(((p, g), m), v)| adam_loop(level, c, g, m, v, p));
+    par.for_each(pieces, |(((p, g), m), v)| F::adam_at(level, c, g, m, v, p));
 }
 
 #[cfg(test)]

@@ -36,7 +36,10 @@ pub enum Error {
     /// assert!(layer.predict(&Tensor::<f32>::zeros([32, 63])).is_err());
     /// assert!(layer.predict(&Tensor::<f32>::zeros([32, 64])).is_ok());
     /// ```
-    #[error("{layer}: expected {expected} features along the last axis, got {}; the layer is made at {made}", Got(input))]
+    #[error(
+        "{layer}: expected {expected} features along the last axis, got {}; the layer is made at {made}",
+        Got(input)
+    )]
     Features {
         /// The kind of layer.
         layer: &'static str,

@@ -41,7 +41,7 @@ mod layer;
 mod layers;
 pub mod loss;
 mod module;
-mod optim;
+pub mod optim;
 mod state;
 mod train;
 

@@ -66,10 +66,7 @@ pub fn l1<'t, F: TensorFloat>(y: TensorVar<'t, F>, target: &Tensor<F>) -> Result
 /// # Ok::<(), wengert_nn::Error>(())
 /// ```
 #[track_caller]
-pub fn cross_entropy<'t, F: TensorFloat>(
-    y: TensorVar<'t, F>,
-    labels: &Tensor<i64>,
-) -> Result<TensorVar<'t, F>, Error> {
+pub fn cross_entropy<'t, F: TensorFloat>(y: TensorVar<'t, F>, labels: &Tensor<i64>) -> Result<TensorVar<'t, F>, Error> {
     Ok(y.try_cross_entropy(labels)?)
 }
 
@@ -96,10 +93,7 @@ pub fn cross_entropy<'t, F: TensorFloat>(
 /// # Ok::<(), wengert_nn::Error>(())
 /// ```
 #[track_caller]
-pub fn bce_with_logits<'t, F: TensorFloat>(
-    y: TensorVar<'t, F>,
-    target: &Tensor<F>,
-) -> Result<TensorVar<'t, F>, Error> {
+pub fn bce_with_logits<'t, F: TensorFloat>(y: TensorVar<'t, F>, target: &Tensor<F>) -> Result<TensorVar<'t, F>, Error> {
     let target = alike("bce_with_logits", y, target)?;
     let others = y.tape().constant_tensor(target.value().map(|t| F::ONE - t));
     // A target of exactly 0 or 1 silences its other term whatever that is: an infinite logit on the right side costs 0.
@@ -120,5 +114,5 @@ fn alike<'t, F: TensorFloat>(
         return Ok(y.tape().constant_tensor(target));
     }
     let source = ShapeError::Unequal { op, lhs, rhs };
-    Err(wengert_core::Error::Shape { source, caller: Location::caller() }.into())
+    Err(wengert_core::Error::Shape { source: Box::new(source), caller: Location::caller() }.into())
 }

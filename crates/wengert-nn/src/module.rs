@@ -129,6 +129,15 @@ impl<'a, F: TensorFloat> EntryMut<'a, F> {
 /// assert_eq!(names, ["features.0.weight", "features.0.bias", "head.weight", "head.bias"]);
 /// assert_eq!(net.parameter_count(), 8 * 4 + 8 + net.classes * 8 + 3);
 /// ```
+/// A field that is not a module does not compile until it is marked:
+/// ```compile_fail
+/// # use wengert_nn::{Linear, Module};
+/// #[derive(Module)]
+/// struct Net {
+///     head: Linear,
+///     classes: usize,
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a module of `{F}`",
     label = "not a module of `{F}`",

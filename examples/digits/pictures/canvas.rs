@@ -35,12 +35,7 @@ pub struct Font {
 impl Font {
     /// Regular letters, to be continued on the right of their position.
     pub fn new(size: f32, colour: Colour) -> Self {
-        Self {
-            size,
-            bold: false,
-            colour,
-            anchor: Anchor::Start,
-        }
+        Self { size, bold: false, colour, anchor: Anchor::Start }
     }
 
     /// The same, semi-bold.
@@ -50,18 +45,12 @@ impl Font {
 
     /// The same, around its position.
     pub fn middle(self) -> Self {
-        Self {
-            anchor: Anchor::Middle,
-            ..self
-        }
+        Self { anchor: Anchor::Middle, ..self }
     }
 
     /// The same, up to its position.
     pub fn end(self) -> Self {
-        Self {
-            anchor: Anchor::End,
-            ..self
-        }
+        Self { anchor: Anchor::End, ..self }
     }
 }
 
@@ -82,28 +71,16 @@ impl Canvas {
     /// # Errors
     /// [`DrawError`] when it does not fit in memory or the embedded font is damaged.
     pub fn new(width: f32, height: f32) -> Result<Self, DrawError> {
-        let (width, height) = (
-            (width * SCALE).ceil() as u32,
-            (height * SCALE).ceil() as u32,
-        );
+        let (width, height) = ((width * SCALE).ceil() as u32, (height * SCALE).ceil() as u32);
         let mut pixmap = Pixmap::new(width, height).ok_or(DrawError::Size { width, height })?;
         pixmap.fill(PAPER.into());
-        Ok(Self {
-            pixmap,
-            regular: Face::parse(REGULAR, 0)?,
-            semibold: Face::parse(SEMIBOLD, 0)?,
-        })
+        Ok(Self { pixmap, regular: Face::parse(REGULAR, 0)?, semibold: Face::parse(SEMIBOLD, 0)? })
     }
 
     /// A filled rectangle.
     pub fn rect(&mut self, x: f32, y: f32, width: f32, height: f32, colour: Colour) {
         if let Some(rect) = Rect::from_xywh(x, y, width, height) {
-            self.pixmap.fill_rect(
-                rect,
-                &paint(colour),
-                Transform::from_scale(SCALE, SCALE),
-                None,
-            );
+            self.pixmap.fill_rect(rect, &paint(colour), Transform::from_scale(SCALE, SCALE), None);
         }
     }
 
@@ -124,20 +101,9 @@ impl Canvas {
                 _ => path.line_to(x, y),
             }
         }
-        let stroke = Stroke {
-            width,
-            line_cap: LineCap::Round,
-            line_join: LineJoin::Round,
-            ..Stroke::default()
-        };
+        let stroke = Stroke { width, line_cap: LineCap::Round, line_join: LineJoin::Round, ..Stroke::default() };
         if let Some(path) = path.finish() {
-            self.pixmap.stroke_path(
-                &path,
-                &paint(colour),
-                &stroke,
-                Transform::from_scale(SCALE, SCALE),
-                None,
-            );
+            self.pixmap.stroke_path(&path, &paint(colour), &stroke, Transform::from_scale(SCALE, SCALE), None);
         }
     }
 
@@ -145,8 +111,7 @@ impl Canvas {
     pub fn dot(&mut self, x: f32, y: f32, radius: f32, colour: Colour) {
         if let Some(path) = PathBuilder::from_circle(x, y, radius) {
             let transform = Transform::from_scale(SCALE, SCALE);
-            self.pixmap
-                .fill_path(&path, &paint(colour), FillRule::Winding, transform, None);
+            self.pixmap.fill_path(&path, &paint(colour), FillRule::Winding, transform, None);
         }
     }
 
@@ -165,13 +130,7 @@ impl Canvas {
         for row in 0..rows {
             for col in 0..cols {
                 let (left, top) = (edge(x, col), edge(y, row));
-                self.rect(
-                    left,
-                    top,
-                    edge(x, col + 1) - left,
-                    edge(y, row + 1) - top,
-                    colour(row, col),
-                );
+                self.rect(left, top, edge(x, col + 1) - left, edge(y, row + 1) - top, colour(row, col));
             }
         }
     }
@@ -189,10 +148,7 @@ impl Canvas {
     /// Width of a line of text.
     pub fn text_width(&self, text: &str, font: Font) -> f32 {
         let face = self.face(font);
-        let units: u32 = text
-            .chars()
-            .map(|letter| u32::from(advance(face, letter)))
-            .sum();
+        let units: u32 = text.chars().map(|letter| u32::from(advance(face, letter))).sum();
         units as f32 * font.size / f32::from(face.units_per_em())
     }
 
@@ -205,11 +161,7 @@ impl Canvas {
         };
         let face = self.face(font);
         let unit = font.size / f32::from(face.units_per_em());
-        let mut outline = Outline {
-            path: PathBuilder::new(),
-            unit,
-            x: shift,
-        };
+        let mut outline = Outline { path: PathBuilder::new(), unit, x: shift };
         for letter in text.chars() {
             if let Some(glyph) = face.glyph_index(letter) {
                 // A letter without ink, like the space, has no outline.
@@ -219,22 +171,12 @@ impl Canvas {
         }
         if let Some(path) = outline.path.finish() {
             let transform = place.post_scale(SCALE, SCALE);
-            self.pixmap.fill_path(
-                &path,
-                &paint(font.colour),
-                FillRule::Winding,
-                transform,
-                None,
-            );
+            self.pixmap.fill_path(&path, &paint(font.colour), FillRule::Winding, transform, None);
         }
     }
 
     fn face(&self, font: Font) -> &Face<'static> {
-        if font.bold {
-            &self.semibold
-        } else {
-            &self.regular
-        }
+        if font.bold { &self.semibold } else { &self.regular }
     }
 
     /// The sheet as an RGB PNG file.
@@ -243,13 +185,7 @@ impl Canvas {
     /// [`png::EncodingError`].
     pub fn encode(&self) -> Result<Vec<u8>, png::EncodingError> {
         // The background is opaque, so every pixel is, and premultiplied values are plain values.
-        let rgb: Vec<u8> = self
-            .pixmap
-            .data()
-            .chunks_exact(4)
-            .flat_map(|rgba| &rgba[..3])
-            .copied()
-            .collect();
+        let rgb: Vec<u8> = self.pixmap.data().chunks_exact(4).flat_map(|rgba| &rgba[..3]).copied().collect();
         let mut bytes = Vec::new();
         let mut encoder = png::Encoder::new(&mut bytes, self.pixmap.width(), self.pixmap.height());
         encoder.set_color(png::ColorType::Rgb);
@@ -269,9 +205,7 @@ fn paint(colour: Colour) -> Paint<'static> {
 }
 
 fn advance(face: &Face, letter: char) -> u16 {
-    face.glyph_index(letter)
-        .and_then(|glyph| face.glyph_hor_advance(glyph))
-        .unwrap_or(0)
+    face.glyph_index(letter).and_then(|glyph| face.glyph_hor_advance(glyph)).unwrap_or(0)
 }
 
 /// Collects the outlines of letters; a font's y axis points up, the sheet's down.
@@ -304,8 +238,7 @@ impl OutlineBuilder for Outline {
     }
 
     fn curve_to(&mut self, x1: f32, y1: f32, x2: f32, y2: f32, x: f32, y: f32) {
-        let ((x1, y1), (x2, y2), (x, y)) =
-            (self.point(x1, y1), self.point(x2, y2), self.point(x, y));
+        let ((x1, y1), (x2, y2), (x, y)) = (self.point(x1, y1), self.point(x2, y2), self.point(x, y));
         self.path.cubic_to(x1, y1, x2, y2, x, y);
     }
 

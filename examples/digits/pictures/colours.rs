@@ -23,13 +23,8 @@ impl Colour {
     /// `self` at 0, `other` at 1.
     pub fn mix(self, other: Self, t: f32) -> Self {
         let t = t.clamp(0.0, 1.0);
-        let channel =
-            |a: u8, b: u8| (f32::from(a) + t * (f32::from(b) - f32::from(a))).round() as u8;
-        Self(
-            channel(self.0, other.0),
-            channel(self.1, other.1),
-            channel(self.2, other.2),
-        )
+        let channel = |a: u8, b: u8| (f32::from(a) + t * (f32::from(b) - f32::from(a))).round() as u8;
+        Self(channel(self.0, other.0), channel(self.1, other.1), channel(self.2, other.2))
     }
 
     /// Whether white text is easier to read on it than dark text.
@@ -64,13 +59,8 @@ const BLUES: [Colour; 6] = [
     Colour(49, 130, 189),
     Colour(8, 81, 156),
 ];
-const ORANGES: [Colour; 5] = [
-    Colour(255, 255, 255),
-    Colour(254, 230, 206),
-    Colour(253, 174, 107),
-    Colour(241, 105, 19),
-    Colour(217, 72, 1),
-];
+const ORANGES: [Colour; 5] =
+    [Colour(255, 255, 255), Colour(254, 230, 206), Colour(253, 174, 107), Colour(241, 105, 19), Colour(217, 72, 1)];
 
 /// Blue at -1, near white at 0, red at 1.
 pub fn diverging(t: f32) -> Colour {
@@ -99,14 +89,8 @@ mod tests {
 
     #[test]
     fn ramps_reach_their_ends_and_their_middle() {
-        assert_eq!(
-            [diverging(-1.0), diverging(0.0), diverging(1.0)],
-            [DIVERGING[0], DIVERGING[4], DIVERGING[8]]
-        );
-        assert_eq!(
-            [diverging(-7.0), diverging(7.0)],
-            [DIVERGING[0], DIVERGING[8]]
-        );
+        assert_eq!([diverging(-1.0), diverging(0.0), diverging(1.0)], [DIVERGING[0], DIVERGING[4], DIVERGING[8]]);
+        assert_eq!([diverging(-7.0), diverging(7.0)], [DIVERGING[0], DIVERGING[8]]);
         assert_eq!([blues(0.0), oranges(1.0)], [PAPER, ORANGES[4]]);
         // Not a number is black, which no ramp has: it must be seen.
         assert_eq!(diverging(f32::NAN), Colour(0, 0, 0));

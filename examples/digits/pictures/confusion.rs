@@ -34,18 +34,8 @@ pub fn confusion(confusion: &Confusion, caption: Caption) -> Result<Picture, Dra
         canvas.lines(&[(LEFT, TOP + at), (LEFT + side, TOP + at)], 0.8, GRID);
         canvas.lines(&[(LEFT + at, TOP), (LEFT + at, TOP + side)], 0.8, GRID);
     }
-    canvas.text(
-        LEFT + side / 2.0,
-        TOP - 28.0,
-        "predicted",
-        Font::new(12.5, INK).bold().middle(),
-    );
-    canvas.text_upwards(
-        LEFT - 38.0,
-        TOP + side / 2.0,
-        "true",
-        Font::new(12.5, INK).bold().middle(),
-    );
+    canvas.text(LEFT + side / 2.0, TOP - 28.0, "predicted", Font::new(12.5, INK).bold().middle());
+    canvas.text_upwards(LEFT - 38.0, TOP + side / 2.0, "true", Font::new(12.5, INK).bold().middle());
     let size = (0.34 * cell).min(14.0);
     if size < 6.0 {
         return Ok(Picture(canvas));
@@ -53,12 +43,8 @@ pub fn confusion(confusion: &Confusion, caption: Caption) -> Result<Picture, Dra
 
     let center = |i: usize| (i as f32 + 0.5) * cell;
     let drop = 0.36 * size;
-    let percent = |ratio: Option<f64>| {
-        ratio.map_or_else(
-            || "\u{2013}".to_owned(),
-            |ratio| format!("{:.0}", 100.0 * ratio),
-        )
-    };
+    let percent =
+        |ratio: Option<f64>| ratio.map_or_else(|| "\u{2013}".to_owned(), |ratio| format!("{:.0}", 100.0 * ratio));
     let (beside, below) = (LEFT + side + 34.0, TOP + side + 22.0);
     for i in 0..classes {
         let font = Font::new(size, INK).middle();
@@ -70,36 +56,17 @@ pub fn confusion(confusion: &Confusion, caption: Caption) -> Result<Picture, Dra
             &percent(confusion.recall(i)),
             Font::new(size * 0.9, MUTED).middle(),
         );
-        canvas.text(
-            LEFT + center(i),
-            below,
-            &percent(confusion.precision(i)),
-            Font::new(size * 0.9, MUTED).middle(),
-        );
+        canvas.text(LEFT + center(i), below, &percent(confusion.precision(i)), Font::new(size * 0.9, MUTED).middle());
         for predicted in 0..classes {
             let count = confusion.count(i, predicted);
             if count > 0 {
-                let colour = if shade(i, predicted).is_dark() {
-                    PAPER
-                } else {
-                    INK
-                };
+                let colour = if shade(i, predicted).is_dark() { PAPER } else { INK };
                 let (x, y) = (LEFT + center(predicted), TOP + center(i) + drop);
                 canvas.text(x, y, &count.to_string(), Font::new(size, colour).middle());
             }
         }
     }
-    canvas.text(
-        beside,
-        TOP - 9.0,
-        "recall %",
-        Font::new(11.5, MUTED).middle(),
-    );
-    canvas.text(
-        LEFT - 8.0,
-        below,
-        "precision %",
-        Font::new(11.5, MUTED).end(),
-    );
+    canvas.text(beside, TOP - 9.0, "recall %", Font::new(11.5, MUTED).middle());
+    canvas.text(LEFT - 8.0, below, "precision %", Font::new(11.5, MUTED).end());
     Ok(Picture(canvas))
 }

@@ -36,24 +36,8 @@ pub fn curves(history: &[EpochReport], caption: Caption) -> Result<Picture, Draw
     let mut canvas = Canvas::new(WIDTH, HEIGHT)?;
     canvas.text(32.0, 38.0, caption.title, Font::new(20.0, INK).bold());
     canvas.text(32.0, 58.0, caption.subtitle, Font::new(12.5, MUTED));
-    panel(
-        &mut canvas,
-        76.0,
-        "Cross-entropy loss",
-        history,
-        |score| score.loss,
-        0.0,
-        None,
-    );
-    panel(
-        &mut canvas,
-        528.0,
-        "Accuracy",
-        history,
-        |score| score.accuracy,
-        f32::INFINITY,
-        Some(1.0),
-    );
+    panel(&mut canvas, 76.0, "Cross-entropy loss", history, |score| score.loss, 0.0, None);
+    panel(&mut canvas, 528.0, "Accuracy", history, |score| score.accuracy, f32::INFINITY, Some(1.0));
     Ok(Picture(canvas))
 }
 
@@ -67,24 +51,11 @@ fn panel(
     highest: Option<f32>,
 ) {
     let epochs: Vec<f32> = history.iter().map(|report| report.epoch as f32).collect();
-    let train: Vec<f32> = history
-        .iter()
-        .map(|report| value(&report.train) as f32)
-        .collect();
-    let test: Vec<f32> = history
-        .iter()
-        .map(|report| value(&report.test) as f32)
-        .collect();
-    let finite = || {
-        train
-            .iter()
-            .chain(&test)
-            .copied()
-            .filter(|value| value.is_finite())
-    };
-    let (low, high) = finite().fold((lowest, highest.unwrap_or(0.0)), |(low, high), value| {
-        (low.min(value), high.max(value))
-    });
+    let train: Vec<f32> = history.iter().map(|report| value(&report.train) as f32).collect();
+    let test: Vec<f32> = history.iter().map(|report| value(&report.test) as f32).collect();
+    let finite = || train.iter().chain(&test).copied().filter(|value| value.is_finite());
+    let (low, high) =
+        finite().fold((lowest, highest.unwrap_or(0.0)), |(low, high), value| (low.min(value), high.max(value)));
     let low = if low.is_finite() { low } else { 0.0 };
     let (low, high, step) = nice_range(low, if high > low { high } else { low + 1.0 });
     let high = highest.unwrap_or(high);
@@ -111,51 +82,23 @@ fn panel(
             if i == 0 { 1.2 } else { 0.8 },
             if i == 0 { MUTED } else { GRID },
         );
-        canvas.text(
-            left - 8.0,
-            y + 4.0,
-            &format!("{tick:.decimals$}"),
-            Font::new(11.5, MUTED).end(),
-        );
+        canvas.text(left - 8.0, y + 4.0, &format!("{tick:.decimals$}"), Font::new(11.5, MUTED).end());
     }
     for tick in epoch_ticks(last as usize) {
         let x = panel.x(tick as f32);
         let base = panel.top + panel.height;
         canvas.lines(&[(x, base), (x, base + 4.0)], 1.0, MUTED);
-        canvas.text(
-            x,
-            base + 18.0,
-            &tick.to_string(),
-            Font::new(11.5, MUTED).middle(),
-        );
+        canvas.text(x, base + 18.0, &tick.to_string(), Font::new(11.5, MUTED).middle());
     }
-    canvas.text(
-        left + panel.width / 2.0,
-        panel.top + panel.height + 40.0,
-        "epoch",
-        Font::new(12.0, MUTED).middle(),
-    );
+    canvas.text(left + panel.width / 2.0, panel.top + panel.height + 40.0, "epoch", Font::new(12.0, MUTED).middle());
 
     // The label of a curve stands at its end, a legend would send the eye back and forth; labels closer than a line move apart.
-    let end = |values: &[f32]| {
-        values
-            .last()
-            .copied()
-            .filter(|value| value.is_finite())
-            .map(|value| panel.y(value))
-    };
+    let end = |values: &[f32]| values.last().copied().filter(|value| value.is_finite()).map(|value| panel.y(value));
     let (train_end, test_end) = (end(&train), end(&test));
-    let (mut train_label, mut test_label) = (
-        train_end.unwrap_or(panel.top),
-        test_end.unwrap_or(panel.top),
-    );
+    let (mut train_label, mut test_label) = (train_end.unwrap_or(panel.top), test_end.unwrap_or(panel.top));
     let gap = 17.0 - (train_label - test_label).abs();
     if gap > 0.0 {
-        let up = if train_label < test_label {
-            -gap / 2.0
-        } else {
-            gap / 2.0
-        };
+        let up = if train_label < test_label { -gap / 2.0 } else { gap / 2.0 };
         train_label += up;
         test_label -= up;
     }
@@ -172,12 +115,7 @@ fn panel(
             let font = Font::new(12.5, colour).bold();
             canvas.text(x + 11.0, label + 4.5, name, font);
             let number = format!("{value:.3}");
-            canvas.text(
-                x + 11.0 + canvas.text_width("train  ", font),
-                label + 4.5,
-                &number,
-                Font::new(12.5, colour),
-            );
+            canvas.text(x + 11.0 + canvas.text_width("train  ", font), label + 4.5, &number, Font::new(12.5, colour));
         }
     };
     curve("train", &train, train_label, FIRST);
@@ -188,17 +126,10 @@ fn panel(
 fn nice_range(low: f32, high: f32) -> (f32, f32, f32) {
     let rough = (high - low) / 5.0;
     let power = 10_f32.powf(rough.log10().floor());
-    let step = power
-        * [1.0, 2.0, 5.0, 10.0]
-            .into_iter()
-            .find(|&factor| factor * power >= rough * 0.999)
-            .unwrap_or(10.0);
+    let step =
+        power * [1.0, 2.0, 5.0, 10.0].into_iter().find(|&factor| factor * power >= rough * 0.999).unwrap_or(10.0);
     let nudge = 1e-3;
-    (
-        (low / step + nudge).floor() * step,
-        (high / step - nudge).ceil() * step,
-        step,
-    )
+    ((low / step + nudge).floor() * step, (high / step - nudge).ceil() * step, step)
 }
 
 /// The first epoch and the multiples of a round number that make about six ticks.
@@ -206,10 +137,7 @@ fn epoch_ticks(last: usize) -> Vec<usize> {
     let (_, _, step) = nice_range(0.0, last as f32);
     let step = (step as usize).max(1);
     // The first epoch is dropped where its number would touch the next.
-    std::iter::once(1)
-        .filter(|_| step > 1)
-        .chain((step..=last).step_by(step))
-        .collect()
+    std::iter::once(1).filter(|_| step > 1).chain((step..=last).step_by(step)).collect()
 }
 
 #[cfg(test)]

@@ -25,27 +25,15 @@ pub fn digits(data: &Dataset, predicted: &[u32], caption: Caption) -> Result<Pic
     let (width, height) = (cell * data.cols as f32, cell * data.rows as f32);
     let (pitch_x, pitch_y) = (width + 14.0, height + 32.0);
     let top = 84.0;
-    let mut canvas = Canvas::new(
-        2.0 * MARGIN + COLUMNS as f32 * pitch_x - 14.0,
-        top + lines as f32 * pitch_y + 14.0,
-    )?;
+    let mut canvas = Canvas::new(2.0 * MARGIN + COLUMNS as f32 * pitch_x - 14.0, top + lines as f32 * pitch_y + 14.0)?;
     canvas.text(MARGIN, 38.0, caption.title, Font::new(20.0, INK).bold());
     canvas.text(MARGIN, 58.0, caption.subtitle, Font::new(12.5, MUTED));
     for (i, &guess) in predicted.iter().enumerate().take(shown) {
-        let (x, y) = (
-            MARGIN + (i % COLUMNS) as f32 * pitch_x,
-            top + (i / COLUMNS) as f32 * pitch_y,
-        );
+        let (x, y) = (MARGIN + (i % COLUMNS) as f32 * pitch_x, top + (i / COLUMNS) as f32 * pitch_y);
         let (image, truth) = (data.image(i), data.labels[i]);
         let mistake = guess != truth;
-        let paper = if mistake {
-            PAPER.mix(SECOND, 0.12)
-        } else {
-            PAPER
-        };
-        canvas.cells(x, y, cell, data.rows, data.cols, |row, col| {
-            paper.mix(INK, image[row * data.cols + col])
-        });
+        let paper = if mistake { PAPER.mix(SECOND, 0.12) } else { PAPER };
+        canvas.cells(x, y, cell, data.rows, data.cols, |row, col| paper.mix(INK, image[row * data.cols + col]));
         let baseline = y + height + 17.0;
         if mistake {
             canvas.frame(x, y, width, height, 2.5, SECOND);
@@ -57,12 +45,7 @@ pub fn digits(data: &Dataset, predicted: &[u32], caption: Caption) -> Result<Pic
             canvas.text(start + first + gap, baseline, &right, small);
         } else {
             canvas.frame(x, y, width, height, 0.5, GRID);
-            canvas.text(
-                x + width / 2.0,
-                baseline,
-                &guess.to_string(),
-                Font::new(13.0, FIRST).middle(),
-            );
+            canvas.text(x + width / 2.0, baseline, &guess.to_string(), Font::new(13.0, FIRST).middle());
         }
     }
     Ok(Picture(canvas))

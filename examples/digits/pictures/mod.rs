@@ -64,17 +64,11 @@ impl Picture {
     /// # Errors
     /// [`DrawError::Encode`] and [`DrawError::Io`].
     pub fn save(&self, path: &Path) -> Result<(), DrawError> {
-        let bytes = self.0.encode().map_err(|source| DrawError::Encode {
-            path: path.to_owned(),
-            source,
-        })?;
+        let bytes = self.0.encode().map_err(|source| DrawError::Encode { path: path.to_owned(), source })?;
         let unfinished = path.with_extension("png.part");
         std::fs::write(&unfinished, bytes)
             .and_then(|()| std::fs::rename(&unfinished, path))
-            .map_err(|source| DrawError::Io {
-                path: path.to_owned(),
-                source,
-            })
+            .map_err(|source| DrawError::Io { path: path.to_owned(), source })
     }
 }
 
@@ -96,17 +90,12 @@ mod tests {
     use crate::history::{EpochReport, Score};
     use crate::metrics::Confusion;
 
-    const CAPTION: Caption = Caption {
-        title: "Title",
-        subtitle: "subtitle",
-    };
+    const CAPTION: Caption = Caption { title: "Title", subtitle: "subtitle" };
 
     /// Width, height and number of different bytes of the encoded picture.
     fn decoded(picture: &Picture) -> (u32, u32, usize) {
         let bytes = picture.0.encode().expect("to memory");
-        let mut reader = png::Decoder::new(io::Cursor::new(bytes))
-            .read_info()
-            .expect("just encoded");
+        let mut reader = png::Decoder::new(io::Cursor::new(bytes)).read_info().expect("just encoded");
         let mut pixels = vec![0; reader.output_buffer_size().expect("small")];
         let frame = reader.next_frame(&mut pixels).expect("just encoded");
         pixels.sort_unstable();
@@ -116,12 +105,7 @@ mod tests {
 
     fn report(epoch: usize, loss: f64, accuracy: f64) -> EpochReport {
         let score = Score { loss, accuracy };
-        EpochReport {
-            epoch,
-            train: score,
-            test: score,
-            elapsed: Duration::ZERO,
-        }
+        EpochReport { epoch, train: score, test: score, elapsed: Duration::ZERO }
     }
 
     #[test]
@@ -131,9 +115,7 @@ mod tests {
             vec![report(1, 0.0, 1.0), report(2, 0.0, 1.0)],
             vec![report(1, f64::INFINITY, 0.1), report(2, f64::NAN, 0.2)],
             vec![report(1, 1e30, 0.0), report(2, 1e-30, 0.0)],
-            (1..=5000)
-                .map(|epoch| report(epoch, 1.0 / epoch as f64, 0.9))
-                .collect(),
+            (1..=5000).map(|epoch| report(epoch, 1.0 / epoch as f64, 0.9)).collect(),
         ];
         for history in histories {
             let (width, height, shades) = decoded(&curves(&history, CAPTION).expect("drawn"));
@@ -146,20 +128,11 @@ mod tests {
     fn a_sheet_has_a_line_for_every_16_digits_up_to_8() {
         let height = |n: usize| {
             let labels = vec![1; n];
-            let data = Dataset {
-                images: vec![0.5; 64 * n],
-                labels: labels.clone(),
-                rows: 8,
-                cols: 8,
-                classes: 2,
-            };
+            let data = Dataset { images: vec![0.5; 64 * n], labels: labels.clone(), rows: 8, cols: 8, classes: 2 };
             decoded(&digits(&data, &labels, CAPTION).expect("drawn")).1
         };
         let line = height(17) - height(16);
-        assert_eq!(
-            [height(1), height(128), height(500)],
-            [height(16), height(16) + 7 * line, height(16) + 7 * line]
-        );
+        assert_eq!([height(1), height(128), height(500)], [height(16), height(16) + 7 * line, height(16) + 7 * line]);
     }
 
     #[test]
@@ -167,13 +140,7 @@ mod tests {
         decoded(&weights(&[0.0; 64], 8, 8, CAPTION).expect("drawn"));
         decoded(&weights(&vec![1.0; 300 * 15], 3, 5, CAPTION).expect("drawn"));
         for classes in [1, 10, 62, 256] {
-            decoded(
-                &confusion(
-                    &Confusion::new(classes, &[0], &[classes as u32 - 1]),
-                    CAPTION,
-                )
-                .expect("drawn"),
-            );
+            decoded(&confusion(&Confusion::new(classes, &[0], &[classes as u32 - 1]), CAPTION).expect("drawn"));
         }
     }
 }

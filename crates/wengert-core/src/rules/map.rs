@@ -3,6 +3,7 @@
 //! Shapes: `x: [..]`, `y: [..]`. Cotangent: `x_bar = y_bar dy/dx`, zero wherever `y_bar` is.
 
 use super::{Array, Cotangents, Op, one};
+use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use wengert_kernels::{Unary, UnaryFunctions, unary_table};
@@ -16,7 +17,7 @@ impl<F: TensorFloat> Op<F> for Map<F> {
 
     #[inline]
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
-        Ok(x[0].map_unary(self.0))
+        x[0].try_map_unary(self.0)
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
@@ -26,6 +27,17 @@ impl<F: TensorFloat> Op<F> for Map<F> {
 
 pub(crate) fn map<F: TensorFloat, A: Array<F>>(op: Unary, x: &A) -> A {
     Map(op, PhantomData).on(&[x])
+}
+
+impl<'t, F: TensorFloat> TensorVar<'t, F> {
+    /// An elementary function by its opcode; `try_map(Unary::Tanh)` is the fallible form of `x.tanh()`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is no memory for the result.
+    #[track_caller]
+    pub fn try_map(self, op: Unary) -> Result<Self, Error> {
+        self.try_record1(Map(op, PhantomData))
+    }
 }
 
 macro_rules! unary_methods {

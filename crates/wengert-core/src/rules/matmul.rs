@@ -11,6 +11,7 @@ use super::{Array, Cotangents, Op};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
+use smallvec::SmallVec;
 use wengert_tensor::{ShapeError, Tensor};
 
 #[derive(Clone)]
@@ -49,7 +50,8 @@ fn matmul<F: TensorFloat, A: Array<F>>(a: &A, ta: bool, b: &A, tb: bool) -> A {
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
-    /// Matrix product `[.., m, k] x [.., k, n] -> [.., m, n]`; leading axes broadcast.
+    /// Matrix product `[.., m, k] x [.., k, n] -> [.., m, n]`; leading axes broadcast. A vector is a row on the left, a column
+    /// on the right, and its axis is dropped from the result.
     ///
     /// # Panics
     /// With the text of the error that [`try_matmul`](Self::try_matmul) returns.
@@ -66,17 +68,32 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn matmul(self, other: Self) -> Self {
-        self.matmul_t(false, other, false)
+        self.try_matmul(other).unwrap_or_else(|error| error.raise())
     }
 
     /// [`matmul`](Self::matmul), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if an operand is not a matrix, the inner dimensions differ or the leading ones do not broadcast;
+    /// [`Error::Shape`] if an operand is a single number, the inner dimensions differ or the leading ones do not broadcast;
     /// [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_matmul(self, other: Self) -> Result<Self, Error> {
-        self.try_matmul_t(false, other, false)
+        let (row, column) = (self.shape().rank() == 1, other.shape().rank() == 1);
+        let a = if row { self.try_reshape([1, self.shape()[0]])? } else { self };
+        let b = if column { other.try_reshape([other.shape()[0], 1])? } else { other };
+        let y = a.try_matmul_t(false, b, false)?;
+        if !row && !column {
+            return Ok(y);
+        }
+        let mut shape: SmallVec<[usize; 4]> = SmallVec::from_slice(&y.shape());
+        let rank = shape.len();
+        if column {
+            shape.remove(rank - 1);
+        }
+        if row {
+            shape.remove(rank - 2);
+        }
+        y.try_reshape(&shape[..])
     }
 
     /// Matrix product with either operand taken transposed, without moving it.

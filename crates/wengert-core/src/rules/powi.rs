@@ -37,7 +37,7 @@ impl<F: TensorFloat> Op<F> for Powi<F> {
 
 impl<F: TensorFloat> Elementary for TensorVar<'_, F> {
     fn lit(self, c: f64) -> Self {
-        self.tape().constant_tensor(&Tensor::scalar(F::from_f64(c)))
+        self.tape().constant_tensor(Tensor::scalar(F::from_f64(c)))
     }
     #[track_caller]
     fn powi(self, n: i32) -> Self {

@@ -1,7 +1,7 @@
 //! What a reverse sweep returns.
 
 use super::scalar::Var;
-use super::{Spare, Tape};
+use super::{Recording, Spare, Tape};
 use crate::error::Error;
 use crate::number::{Primal, TensorSide};
 use core::fmt;
@@ -26,8 +26,10 @@ pub struct Gradients<F: Primal = f64> {
     pub(crate) tensors: <F::Tensors as TensorSide<F>>::Adjoints,
     inputs: SmallVec<[(u32, u32); 2]>,
     /// Tape and recording the adjoints are of; none for the gradient of a constant.
-    of: Option<(u32, u32)>,
+    of: Option<Recording>,
     spare: Option<Spare<F>>,
+    /// What indexing refers to for an output that depends on nothing.
+    zero: F,
 }
 
 impl<F: Primal> Gradients<F> {
@@ -37,7 +39,8 @@ impl<F: Primal> Gradients<F> {
         tensors: <F::Tensors as TensorSide<F>>::Adjoints,
         inputs: SmallVec<[(u32, u32); 2]>,
     ) -> Self {
-        Gradients { scalars, tensors, inputs, of: Some((tape.number(), tape.generation())), spare: Some(tape.spare()) }
+        let (of, spare) = (Some(tape.recording()), Some(tape.spare()));
+        Gradients { scalars, tensors, inputs, of, spare, zero: F::ZERO }
     }
 
     /// The gradient of a number nothing flows back from.
@@ -48,6 +51,7 @@ impl<F: Primal> Gradients<F> {
             inputs: SmallVec::new(),
             of: None,
             spare: None,
+            zero: F::ZERO,
         }
     }
 
@@ -133,11 +137,12 @@ impl<F: Primal> Gradients<F> {
     }
 
     fn find(&self, x: Var<'_, F>) -> Result<&F, &'static str> {
-        let of = x.handle().tape().map(|tape| (tape.number(), tape.generation()));
-        if x.is_constant() {
+        let (true, Some(tape)) = (!x.is_constant(), x.handle().tape()) else {
             return Err("the gradient was asked for a constant; make it an input with tape.var");
-        }
-        if self.of.is_some() && of != self.of {
+        };
+        // A constant depends on nothing.
+        let Some(of) = self.of else { return Ok(&self.zero) };
+        if !tape.keeps_node(of, x.pending().1) {
             return Err("the gradient is of another recording than the variable");
         }
         if !x.is_node() {
@@ -146,8 +151,9 @@ impl<F: Primal> Gradients<F> {
         self.scalars.get(x.pending().1 as usize).ok_or("the variable was recorded after the sweep")
     }
 
-    pub(crate) fn is_of(&self, tape: &Tape<F>) -> bool {
-        self.of == Some((tape.number(), tape.generation()))
+    /// Whether tensor `number` of the tape is the one that had this number when the sweep ran.
+    pub(crate) fn knows(&self, tape: &Tape<F>, number: u32) -> bool {
+        self.of.is_some_and(|of| tape.keeps_tensor(of, number))
     }
 
     /// The adjoints of the scalar inputs, in recording order.
@@ -229,11 +235,11 @@ impl<F: Primal> fmt::Debug for Gradients<F> {
 
 impl<F: Primal> Drop for Gradients<F> {
     fn drop(&mut self) {
-        if let Some(Ok(mut spare)) = self.spare.as_ref().map(|spare| spare.lock()) {
-            // One is enough for a training loop; a handful covers several gradients alive at a time.
-            if spare.len() < 4 {
-                spare.push(core::mem::take(&mut self.scalars));
-            }
+        // One is enough for a training loop; a handful covers several gradients alive at a time.
+        if let Some(Ok(mut spare)) = self.spare.as_ref().map(|spare| spare.lock())
+            && spare.len() < 4
+        {
+            spare.push(core::mem::take(&mut self.scalars));
         }
     }
 }

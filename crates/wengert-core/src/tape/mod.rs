@@ -8,6 +8,7 @@ pub(crate) mod arena;
 mod gradients;
 mod nary;
 pub(crate) mod node;
+mod rewinds;
 mod scalar;
 pub(crate) mod sweep;
 
@@ -21,6 +22,8 @@ use arena::Arena;
 use core::cell::{Cell, RefCell};
 use core::sync::atomic::{AtomicU32, Ordering};
 use node::{Edge, Kind, NOWHERE, Node, Special};
+pub(crate) use rewinds::Recording;
+use rewinds::Rewinds;
 use std::sync::{Arc, Mutex};
 
 /// A Wengert list: what a program computed, in order, with the partials of every step.
@@ -58,6 +61,7 @@ pub struct Tape<F: Primal = f64> {
     number: u32,
     /// Counts recordings: a gradient remembers which one it is of.
     generation: Cell<u32>,
+    rewinds: Rewinds,
     limit: usize,
 }
 
@@ -67,8 +71,7 @@ pub(crate) type Spare<F> = Arc<Mutex<Vec<Vec<F>>>>;
 /// A place in a recording to rewind to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
-    tape: u32,
-    generation: u32,
+    of: Recording,
     nodes: usize,
     edges: usize,
     specials: usize,
@@ -132,6 +135,7 @@ impl<F: Primal> Tape<F> {
             spare: Spare::default(),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             generation: Cell::new(0),
+            rewinds: Rewinds::default(),
             limit,
         }
     }
@@ -181,6 +185,7 @@ impl<F: Primal> Tape<F> {
         self.retained.truncate(0);
         self.tensors.truncate(0);
         self.error.replace(None);
+        self.rewinds.clear();
         self.generation.set(self.generation.get().wrapping_add(1));
     }
 
@@ -188,15 +193,14 @@ impl<F: Primal> Tape<F> {
     #[must_use]
     pub fn mark(&self) -> Mark {
         Mark {
-            tape: self.number,
-            generation: self.generation.get(),
+            of: self.recording(),
             nodes: self.nodes.len(),
             edges: self.edges.len(),
             specials: self.specials.len(),
             inputs: self.inputs.len(),
             retained: self.retained.len(),
             last_input: self.inputs.last().unwrap_or((NOWHERE, NOWHERE)),
-            tensors: self.tensors.len(),
+            tensors: self.tensors.count(),
         }
     }
 
@@ -225,9 +229,10 @@ impl<F: Primal> Tape<F> {
     #[track_caller]
     pub fn rewind(&mut self, mark: Mark) {
         assert!(
-            mark.tape == self.number && mark.generation == self.generation.get() && mark.nodes <= self.nodes.len(),
+            self.is_current(mark.of) && self.rewinds.keeps_place(mark.of.epoch, mark.nodes, mark.tensors),
             "rewind: the mark is of another tape, of a cleared recording, or after a point already rewound to"
         );
+        self.rewinds.note(mark.nodes, mark.tensors);
         self.nodes.truncate(mark.nodes);
         self.edges.truncate(mark.edges);
         self.scratch.truncate(0);
@@ -245,7 +250,7 @@ impl<F: Primal> Tape<F> {
     pub fn size(&self) -> TapeSize {
         TapeSize {
             nodes: self.nodes.len().saturating_sub(1),
-            tensors: self.tensors.len(),
+            tensors: self.tensors.count(),
             bytes: self.nodes.bytes()
                 + self.edges.bytes()
                 + self.scratch.bytes()
@@ -260,8 +265,24 @@ impl<F: Primal> Tape<F> {
         self.number
     }
 
-    pub(crate) fn generation(&self) -> u32 {
-        self.generation.get()
+    /// What is being recorded now.
+    pub(crate) fn recording(&self) -> Recording {
+        Recording { tape: self.number, generation: self.generation.get(), epoch: self.rewinds.epoch() }
+    }
+
+    /// Whether `of` is this tape since it was last cleared.
+    pub(crate) fn is_current(&self, of: Recording) -> bool {
+        of.tape == self.number && of.generation == self.generation.get()
+    }
+
+    /// Whether the scalar node recorded as `node` at that time is still the same.
+    pub(crate) fn keeps_node(&self, of: Recording, node: u32) -> bool {
+        self.is_current(of) && self.rewinds.keeps_place(of.epoch, node as usize + 1, 0)
+    }
+
+    /// Whether the tensor recorded as `number` at that time is still the same.
+    pub(crate) fn keeps_tensor(&self, of: Recording, number: u32) -> bool {
+        self.is_current(of) && self.rewinds.keeps_place(of.epoch, 0, number as usize + 1)
     }
 
     /// A node without parents.

@@ -4,7 +4,7 @@ use super::node::{Edge, NOWHERE, Node};
 use super::scalar::{OnTape, Scalar, Var};
 use super::{Handle, Tape, mixed_tapes};
 use crate::dual::Dual;
-use crate::error::Error;
+use crate::error::{Caller, Error};
 use crate::number::Primal;
 use core::panic::Location;
 use smallvec::SmallVec;
@@ -25,8 +25,7 @@ impl<'t, F: Primal> Builder<'t, F> {
 
     /// Adds the operand `x`, with the partial `p` of the node's value by it.
     #[inline(always)]
-    #[track_caller]
-    pub(crate) fn operand(&mut self, x: Var<'t, F>, p: F) {
+    pub(crate) fn operand(&mut self, x: Var<'t, F>, p: F, caller: Caller) {
         if x.is_constant() {
             return;
         }
@@ -37,7 +36,7 @@ impl<'t, F: Primal> Builder<'t, F> {
                 self.base = tape.scratch.len();
             }
             Some(first) if core::ptr::eq(first, tape) => {}
-            Some(first) => return mixed_tapes(first, tape, Location::caller()),
+            Some(first) => return mixed_tapes(first, tape, caller),
         }
         let (partial, parent) = x.pending();
         tape.scratch.push(Edge { partial: partial.mul_zero(p), parent });
@@ -53,8 +52,7 @@ impl<'t, F: Primal> Builder<'t, F> {
             [] => Scalar::folded(y, F::ZERO, handle, NOWHERE),
             [x] => Scalar::folded(y, x.partial, handle, x.parent),
             [a, b] => {
-                let node =
-                    tape.nodes.push(Node { partials: [a.partial, b.partial], parents: [a.parent, b.parent] });
+                let node = tape.nodes.push(Node { partials: [a.partial, b.partial], parents: [a.parent, b.parent] });
                 Scalar::recorded(y, F::ONE, handle, node)
             }
             edges => Scalar::recorded(y, F::ONE, handle, tape.push_nary(edges)),

@@ -6,7 +6,7 @@
 //! for its adjoint would answer for another number.
 
 use super::node::{NOWHERE, Node};
-use super::{Gradients, Tape, mixed_tapes};
+use super::{Gradients, Recording, Tape, mixed_tapes};
 use crate::error::Error;
 use crate::number::Primal;
 use core::cmp::Ordering;
@@ -168,8 +168,10 @@ impl<'t, F: Primal> Handle<F> for OnTape<'t, F> {
     #[inline]
     #[track_caller]
     fn nary(operands: impl Iterator<Item = (Var<'t, F>, F)>, y: F) -> Var<'t, F> {
+        // A closure does not pass the caller's line on.
+        let caller = Location::caller();
         let mut node = super::nary::Builder::new();
-        operands.for_each(|(x, p)| node.operand(x, p));
+        operands.for_each(|(x, p)| node.operand(x, p, caller));
         node.finish(y)
     }
 }
@@ -292,7 +294,7 @@ impl<'t, F: Primal> Var<'t, F> {
     /// This variable without its borrow of the tape, to carry over a [`rewind`](Tape::rewind).
     #[must_use]
     pub fn unbind(self) -> Unbound<F> {
-        let of = self.handle.0.map(|tape| (tape.number(), tape.generation()));
+        let of = self.handle.0.map(Tape::recording);
         Unbound { value: self.value, partial: self.partial, node: self.node, own: self.own, of }
     }
 
@@ -320,7 +322,7 @@ pub struct Unbound<F> {
     partial: F,
     node: u32,
     own: bool,
-    of: Option<(u32, u32)>,
+    of: Option<Recording>,
 }
 
 impl<F: Primal> Tape<F> {
@@ -330,9 +332,9 @@ impl<F: Primal> Tape<F> {
     /// If it is of another tape, of a recording that was cleared, or of a part that was rewound away.
     #[track_caller]
     pub fn bind(&self, x: Unbound<F>) -> Var<'_, F> {
-        if let Some((tape, generation)) = x.of {
+        if let Some(of) = x.of {
             assert!(
-                tape == self.number() && generation == self.generation() && (x.node as usize) < self.nodes.len().max(1),
+                self.keeps_node(of, x.node) || x.node == NOWHERE && self.is_current(of),
                 "bind: the variable is of another tape, of a cleared recording, or of a part that was rewound away"
             );
         }

@@ -10,7 +10,7 @@ use super::node::{Edge, Kind, NOWHERE, Node};
 use super::scalar::Var;
 use super::{Tape, mixed_tapes};
 use crate::error::Error;
-use crate::number::{Primal, TensorSide, zero_product};
+use crate::number::{Primal, TensorSide};
 use core::panic::Location;
 use smallvec::SmallVec;
 
@@ -70,7 +70,9 @@ impl<F: Primal> Tape<F> {
         self.sweep::<false>(seeds, &mut scalars, &mut tensors);
         let spoiled = |node: u32| scalars[node as usize].has_nan();
         if inputs.iter().any(|&(start, end)| (start..end).any(spoiled))
-            || self.retained.with(|nodes| nodes.iter().copied().any(spoiled)) || self.tensors.has_nan(&tensors) {
+            || self.retained.with(|nodes| nodes.iter().copied().any(spoiled))
+            || self.tensors.has_nan(&tensors)
+        {
             self.sweep::<true>(seeds, &mut scalars, &mut tensors);
         }
         self.tensors.finish(&mut tensors);
@@ -182,10 +184,10 @@ fn plain_nodes<F: Primal, const CAREFUL: bool>(nodes: &[Node<F>], adjoints: &mut
         if CAREFUL {
             // An infinite adjoint times the zero partial of a node's edge to itself would be NaN: leave those out.
             if a as usize != k {
-                adjoints[a as usize] += zero_product(p, y_bar);
+                adjoints[a as usize] += p.zero_product(y_bar);
             }
             if b as usize != k {
-                adjoints[b as usize] += zero_product(q, y_bar);
+                adjoints[b as usize] += q.zero_product(y_bar);
             }
         } else {
             adjoints[a as usize] += y_bar * p;
@@ -198,6 +200,6 @@ fn plain_nodes<F: Primal, const CAREFUL: bool>(nodes: &[Node<F>], adjoints: &mut
 fn nary_node<F: Primal, const CAREFUL: bool>(operands: &[Edge<F>], adjoints: &mut [F], at: usize) {
     let y_bar = adjoints[at];
     for &Edge { partial, parent } in operands {
-        adjoints[parent as usize] += if CAREFUL { zero_product(partial, y_bar) } else { y_bar * partial };
+        adjoints[parent as usize] += if CAREFUL { partial.zero_product(y_bar) } else { y_bar * partial };
     }
 }

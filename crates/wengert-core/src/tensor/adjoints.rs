@@ -4,6 +4,7 @@ use super::{ParameterId, TensorFloat};
 use crate::error::Error;
 use core::fmt;
 use std::sync::{Arc, Mutex};
+use wengert_kernels::Float;
 use wengert_tensor::Tensor;
 
 /// The adjoints of tensors during a sweep and, of inputs and retained tensors, after it.
@@ -84,7 +85,7 @@ impl<F: TensorFloat> TensorAdjoints<F> {
     }
 
     pub(super) fn has_nan(&self) -> bool {
-        self.slots.iter().any(|slot| matches!(slot, Slot::Flowed(sum) if sum.iter().any(|x| x != x)))
+        self.slots.iter().any(|slot| matches!(slot, Slot::Flowed(sum) if sum.iter().any(Float::is_nan)))
     }
 
     /// Settles the adjoint of an input or retained tensor after the sweep: if nothing flowed to it, it is 0.
@@ -154,11 +155,11 @@ impl<F: TensorFloat> fmt::Debug for TensorAdjoints<F> {
 
 impl<F: TensorFloat> Drop for TensorAdjoints<F> {
     fn drop(&mut self) {
-        if let Some(Ok(mut spare)) = self.spare.as_ref().map(|spare| spare.lock()) {
-            if spare.len() < 4 {
-                self.slots.clear();
-                spare.push((core::mem::take(&mut self.slots), core::mem::take(&mut self.bound)));
-            }
+        if let Some(Ok(mut spare)) = self.spare.as_ref().map(|spare| spare.lock())
+            && spare.len() < 4
+        {
+            self.slots.clear();
+            spare.push((core::mem::take(&mut self.slots), core::mem::take(&mut self.bound)));
         }
     }
 }

@@ -114,7 +114,7 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
     type Adjoints = TensorAdjoints<F>;
     type Seed = Tensor<F>;
 
-    fn len(&self) -> usize {
+    fn count(&self) -> usize {
         self.nodes.borrow().values.len()
     }
 
@@ -139,7 +139,7 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
     }
 
     fn start(&self, tensors: &mut TensorAdjoints<F>) {
-        tensors.start(&self.spare, self.len(), &self.bound.borrow());
+        tensors.start(&self.spare, self.count(), &self.bound.borrow());
     }
 
     fn seed(&self, tensors: &mut TensorAdjoints<F>, number: u32, seed: &Tensor<F>) {
@@ -284,7 +284,7 @@ impl<F: TensorFloat> Tape<F> {
                 x.push(&nodes.values[operand as usize]);
                 active |= nodes.flags[operand as usize].active;
             }
-            (rule.forward(&x).map_err(|source| Error::Shape { source, caller })?, active)
+            (rule.forward(&x).map_err(|source| Error::Shape { source: Box::new(source), caller })?, active)
         };
         if !active {
             return Ok(self.push_tensor(value, Origin::Constant, false));

@@ -14,7 +14,7 @@ impl<'t, F: TensorFloat> Array<F> for TensorVar<'t, F> {
     fn apply(op: Rule<F>, operands: &[&Self]) -> Result<Self, ShapeError> {
         let numbers = operands.iter().map(|x| x.number()).collect();
         operands[0].tape().record_tensor(op, numbers, Location::caller()).map_err(|error| match error {
-            Error::Shape { source, .. } => source,
+            Error::Shape { source, .. } => *source,
             error => panic!("recording a pullback: {error}"),
         })
     }
@@ -111,11 +111,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
 impl<F: TensorFloat> Tape<F> {
     /// The rule and the operands of tensor `number`; none for inputs and constants.
-    fn rule_of(
-        &self,
-        number: u32,
-        caller: crate::error::Caller,
-    ) -> Result<Option<(Rule<F>, super::Operands)>, Error> {
+    fn rule_of(&self, number: u32, caller: crate::error::Caller) -> Result<Option<(Rule<F>, super::Operands)>, Error> {
         match &self.tensors.nodes.borrow().origins[number as usize] {
             Origin::Input | Origin::Constant => Ok(None),
             Origin::Op { rule, operands } => Ok(Some((rule.clone(), operands.clone()))),

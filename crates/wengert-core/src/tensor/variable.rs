@@ -150,7 +150,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub(crate) fn fit<T>(self, result: Result<T, ShapeError>) -> Result<T, Error> {
         let caller = Location::caller();
-        result.map_err(|source| Error::Shape { source, caller })
+        result.map_err(|source| Error::Shape { source: Box::new(source), caller })
     }
 
     #[inline]
@@ -242,7 +242,7 @@ impl<F: TensorFloat> Gradients<F> {
     /// The derivative with respect to a tensor, or `None` if the output does not depend on it, or it is not of this sweep.
     pub fn get_tensor(&self, x: TensorVar<'_, F>) -> Option<&Tensor<F>> {
         match self.tensors.slot(x.number) {
-            Some(Slot::Flowed(x_bar)) if self.is_of(x.tape) => Some(x_bar),
+            Some(Slot::Flowed(x_bar)) if self.knows(x.tape, x.number) => Some(x_bar),
             _ => None,
         }
     }
@@ -264,7 +264,7 @@ impl<F: TensorFloat> Index<TensorVar<'_, F>> for Gradients<F> {
     /// If `x` is a constant, an intermediate result that was not retained, or not of this recording.
     #[track_caller]
     fn index(&self, x: TensorVar<'_, F>) -> &Tensor<F> {
-        assert!(self.is_of(x.tape), "the gradient is of another recording than the variable");
+        assert!(self.knows(x.tape, x.number), "the gradient is of another recording than the variable");
         match self.tensors.slot(x.number) {
             Some(Slot::Flowed(x_bar) | Slot::Unconnected(x_bar)) => x_bar,
             Some(Slot::Empty) => panic!("not an input: call y.retain() first, and use what it returns"),
@@ -296,7 +296,9 @@ impl<F: TensorFloat, const N: usize> Wrt<F> for [TensorVar<'_, F>; N] {
         self.map(|x| {
             // A closure cannot pass the caller's line on: look before indexing.
             match gradients.tensors.slot(x.number) {
-                Some(Slot::Flowed(_) | Slot::Unconnected(_)) if gradients.is_of(x.tape) => gradients[x].clone(),
+                Some(Slot::Flowed(_) | Slot::Unconnected(_)) if gradients.knows(x.tape, x.number) => {
+                    gradients[x].clone()
+                }
                 _ => panic!("{caller}: not an input of this sweep: call y.retain() first, and use what it returns"),
             }
         })

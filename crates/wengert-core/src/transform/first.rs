@@ -24,10 +24,7 @@ pub fn grad<F: Primal>(f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Var<'t, F>, x: &
 ///
 /// # Errors
 /// As [`Var::try_gradient`].
-pub fn try_grad<F: Primal>(
-    f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Var<'t, F>,
-    x: &[F],
-) -> Result<Vec<F>, Error> {
+pub fn try_grad<F: Primal>(f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Var<'t, F>, x: &[F]) -> Result<Vec<F>, Error> {
     Ok(try_value_and_grad(f, x)?.1)
 }
 
@@ -88,10 +85,7 @@ where
 ///
 /// # Errors
 /// As [`Var::try_gradient`].
-pub fn try_jacobian<F>(
-    f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Vec<Var<'t, F>>,
-    x: &[F],
-) -> Result<Tensor<F>, Error>
+pub fn try_jacobian<F>(f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Vec<Var<'t, F>>, x: &[F]) -> Result<Tensor<F>, Error>
 where
     F: Primal + wengert_tensor::Element,
 {

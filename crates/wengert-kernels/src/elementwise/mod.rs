@@ -59,70 +59,90 @@ fn angles_are_small<F: Float>(x: &[F]) -> bool {
     small
 }
 
+/// Whether a level gets vector code. On x86-64 the level below AVX2 takes the standard library instead: processors
+/// without AVX2 are old, its `exp` is as fast as ours in 128 bits, and the loops are a third fewer.
+const fn vectorised<const FMA: bool>() -> bool {
+    FMA || !cfg!(target_arch = "x86_64")
+}
+
+/// `y = op(x)` by the standard library, for any number of elements.
+fn library<F: Float, O: UnaryRow>(_row: O, x: &[F], y: &mut [F]) {
+    for (y, &x) in y.iter_mut().zip(x) {
+        *y = x.library::<O>();
+    }
+}
+
+/// `x_bar = y_bar dy/dx` by the standard library, for any number of elements.
+fn library_vjp<F: Float, O: UnaryRow>(_row: O, x: &[F], y: &[F], y_bar: &[F], x_bar: &mut [F]) {
+    for (((x_bar, &x), &y), &y_bar) in x_bar.iter_mut().zip(x).zip(y).zip(y_bar) {
+        *x_bar = pull_back(y_bar, x.library_partial::<O>(y));
+    }
+}
+
 kernel! {
-    fn unary_loop<F: Float, O: UnaryRow>(_row: O, x: &'a [F], y: &'a mut [F]) -> () {
-        let whole = x.len() - x.len() % PADDED;
-        let (mut x_rest, mut y_rest) = ([F::ZERO; PADDED], [F::ZERO; PADDED]);
-        let rest = x.len() - whole;
-        x_rest[..rest].copy_from_slice(&x[whole..]);
-        let (y_whole, y_end) = y.split_at_mut(whole);
-        for (x, y) in [(&x[..whole], y_whole), (&x_rest[..], &mut y_rest[..])] {
-            if O::ANGLE {
-                for (x, y) in x.chunks(PADDED).zip(y.chunks_mut(PADDED)) {
-                    if angles_are_small(x) {
-                        for (y, &x) in y.iter_mut().zip(x) {
-                            *y = F::of_lane::<FMA>(O::value(x.lane::<FMA>()));
-                        }
-                    } else {
-                        for (y, &x) in y.iter_mut().zip(x) {
-                            *y = x.library::<O>();
-                        }
+    /// `y = op(x)` for a multiple of [`PADDED`] elements, knowing which the compiler leaves no scalar rest. Says how many.
+    fn unary_loop<F: Float, O: UnaryRow>(row: O, x: &'a [F], y: &'a mut [F]) -> usize {
+        let whole = y.len() / PADDED * PADDED;
+        let (x, y) = (&x[..whole], &mut y[..whole]);
+        if !vectorised::<FMA>() {
+            library(row, x, y);
+        } else if O::ANGLE {
+            for (x, y) in x.chunks_exact(PADDED).zip(y.chunks_exact_mut(PADDED)) {
+                if angles_are_small(x) {
+                    for (y, &x) in y.iter_mut().zip(x) {
+                        *y = F::of_lane::<FMA>(O::value(x.lane::<FMA>()));
                     }
-                }
-            } else {
-                for (y, &x) in y.iter_mut().zip(x) {
-                    *y = F::of_lane::<FMA>(O::value(x.lane::<FMA>()));
+                } else {
+                    library(row, x, y);
                 }
             }
+        } else {
+            for (y, &x) in y.iter_mut().zip(x) {
+                *y = F::of_lane::<FMA>(O::value(x.lane::<FMA>()));
+            }
         }
-        y_end.copy_from_slice(&y_rest[..rest]);
+        whole
     }
 
-    fn unary_vjp_loop<F: Float, O: UnaryRow>(_row: O, x: &'a [F], y: &'a [F], y_bar: &'a [F], x_bar: &'a mut [F]) -> () {
-        let len = x_bar.len();
-        let whole = len - len % PADDED;
-        let rest = len - whole;
-        let mut buffers = [[F::ZERO; PADDED]; 4];
-        for (buffer, slice) in buffers.iter_mut().zip([x, y, y_bar]) {
-            buffer[..rest].copy_from_slice(&slice[whole..len]);
-        }
-        let [x_rest, y_rest, y_bar_rest, x_bar_rest] = &mut buffers;
-        let (x_bar_whole, x_bar_end) = x_bar.split_at_mut(whole);
-        for (x, y, y_bar, x_bar) in [
-            (&x[..whole], &y[..whole], &y_bar[..whole], x_bar_whole),
-            (&x_rest[..], &y_rest[..], &y_bar_rest[..], &mut x_bar_rest[..]),
-        ] {
-            if O::ANGLE {
-                for (i, x_bar) in x_bar.chunks_mut(PADDED).enumerate() {
-                    let part = i * PADDED..i * PADDED + x_bar.len();
-                    let (x, y, y_bar) = (&x[part.clone()], &y[part.clone()], &y_bar[part]);
-                    if angles_are_small(x) {
-                        for (((x_bar, &x), &y), &y_bar) in x_bar.iter_mut().zip(x).zip(y).zip(y_bar) {
-                            *x_bar = pull_back(y_bar, F::of_lane::<FMA>(O::partial(x.lane::<FMA>(), y.lane::<FMA>())));
-                        }
-                    } else {
-                        for (((x_bar, &x), &y), &y_bar) in x_bar.iter_mut().zip(x).zip(y).zip(y_bar) {
-                            *x_bar = pull_back(y_bar, x.library_partial::<O>(y));
-                        }
+    /// `x_bar = y_bar dy/dx` for a multiple of [`PADDED`] elements. Says how many.
+    fn unary_vjp_loop<F: Float, O: UnaryRow>(row: O, x: &'a [F], y: &'a [F], y_bar: &'a [F], x_bar: &'a mut [F]) -> usize {
+        let whole = x_bar.len() / PADDED * PADDED;
+        let (x, y, y_bar, x_bar) = (&x[..whole], &y[..whole], &y_bar[..whole], &mut x_bar[..whole]);
+        if !vectorised::<FMA>() {
+            library_vjp(row, x, y, y_bar, x_bar);
+        } else if O::ANGLE {
+            let blocks = x.chunks_exact(PADDED).zip(y.chunks_exact(PADDED)).zip(y_bar.chunks_exact(PADDED));
+            for (((x, y), y_bar), x_bar) in blocks.zip(x_bar.chunks_exact_mut(PADDED)) {
+                if angles_are_small(x) {
+                    for (((x_bar, &x), &y), &y_bar) in x_bar.iter_mut().zip(x).zip(y).zip(y_bar) {
+                        *x_bar = pull_back(y_bar, F::of_lane::<FMA>(O::partial(x.lane::<FMA>(), y.lane::<FMA>())));
                     }
-                }
-            } else {
-                for (((x_bar, &x), &y), &y_bar) in x_bar.iter_mut().zip(x).zip(y).zip(y_bar) {
-                    *x_bar = pull_back(y_bar, F::of_lane::<FMA>(O::partial(x.lane::<FMA>(), y.lane::<FMA>())));
+                } else {
+                    library_vjp(row, x, y, y_bar, x_bar);
                 }
             }
+        } else {
+            for (((x_bar, &x), &y), &y_bar) in x_bar.iter_mut().zip(x).zip(y).zip(y_bar) {
+                *x_bar = pull_back(y_bar, F::of_lane::<FMA>(O::partial(x.lane::<FMA>(), y.lane::<FMA>())));
+            }
         }
-        x_bar_end.copy_from_slice(&x_bar_rest[..rest]);
+        whole
+    }
+
+    /// `y = op(x)` for any number of elements: for functions so cheap that a scalar rest costs less than a padded block.
+    fn cheap_loop<F: Float, O: UnaryRow>(_row: O, x: &'a [F], y: &'a mut [F]) -> usize {
+        for (y, &x) in y.iter_mut().zip(x) {
+            *y = F::of_lane::<FMA>(O::value(x.lane::<FMA>()));
+        }
+        y.len()
+    }
+
+    /// `x_bar = y_bar dy/dx` for any number of elements.
+    fn cheap_vjp_loop<F: Float, O: UnaryRow>(_row: O, x: &'a [F], y: &'a [F], y_bar: &'a [F], x_bar: &'a mut [F]) -> usize {
+        for (((x_bar, &x), &y), &y_bar) in x_bar.iter_mut().zip(x).zip(y).zip(y_bar) {
+            *x_bar = pull_back(y_bar, F::of_lane::<FMA>(O::partial(x.lane::<FMA>(), y.lane::<FMA>())));
+        }
+        x_bar.len()
     }
 
     fn binary_loop<F: Float, O: BinaryRow>(_row: O, a: &'a [F], b: &'a [F], y: &'a mut [F]) -> () {
@@ -146,6 +166,222 @@ kernel! {
     }
 }
 
+fn library_loop<F: Float, O: UnaryRow>(_: Level, row: O, x: &[F], y: &mut [F]) -> usize {
+    library(row, x, y);
+    y.len()
+}
+fn library_vjp_loop<F: Float, O: UnaryRow>(_: Level, row: O, x: &[F], y: &[F], y_bar: &[F], x_bar: &mut [F]) -> usize {
+    library_vjp(row, x, y, y_bar, x_bar);
+    x_bar.len()
+}
+fn library_binary_loop<F: Float, O: BinaryRow>(_: Level, _row: O, a: &[F], b: &[F], y: &mut [F]) {
+    for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
+        *y = a.library_binary::<O>(b);
+    }
+}
+fn library_left_vjp_loop<F: Float, O: BinaryRow>(
+    _: Level,
+    _row: O,
+    a: &[F],
+    b: &[F],
+    y: &[F],
+    y_bar: &[F],
+    a_bar: &mut [F],
+) {
+    for ((((a_bar, &a), &b), &y), &y_bar) in a_bar.iter_mut().zip(a).zip(b).zip(y).zip(y_bar) {
+        *a_bar = pull_back(y_bar, a.library_partials::<O>(b, y).0);
+    }
+}
+fn library_right_vjp_loop<F: Float, O: BinaryRow>(
+    _: Level,
+    _row: O,
+    a: &[F],
+    b: &[F],
+    y: &[F],
+    y_bar: &[F],
+    b_bar: &mut [F],
+) {
+    for ((((b_bar, &a), &b), &y), &y_bar) in b_bar.iter_mut().zip(a).zip(b).zip(y).zip(y_bar) {
+        *b_bar = pull_back(y_bar, a.library_partials::<O>(b, y).1);
+    }
+}
+
+// Which loop serves a row. Rows that are calls to the standard library have nothing to vectorise and share one loop for all
+// levels; a row that is not named here gets padded blocks, which is right for whatever takes more than a few instructions.
+macro_rules! value_loop {
+    (cbrt) => {
+        library_loop
+    };
+    (log2) => {
+        library_loop
+    };
+    (log10) => {
+        library_loop
+    };
+    (tan) => {
+        library_loop
+    };
+    (asin) => {
+        library_loop
+    };
+    (acos) => {
+        library_loop
+    };
+    (atan) => {
+        library_loop
+    };
+    (sinh) => {
+        library_loop
+    };
+    (cosh) => {
+        library_loop
+    };
+    (asinh) => {
+        library_loop
+    };
+    (acosh) => {
+        library_loop
+    };
+    (atanh) => {
+        library_loop
+    };
+    (negated) => {
+        cheap_loop
+    };
+    (recip) => {
+        cheap_loop
+    };
+    (sqrt) => {
+        cheap_loop
+    };
+    (square) => {
+        cheap_loop
+    };
+    (abs) => {
+        cheap_loop
+    };
+    (relu) => {
+        cheap_loop
+    };
+    (sign) => {
+        cheap_loop
+    };
+    (step) => {
+        cheap_loop
+    };
+    (non_negative) => {
+        cheap_loop
+    };
+    (one_minus_square) => {
+        cheap_loop
+    };
+    ($other:ident) => {
+        unary_loop
+    };
+}
+macro_rules! vjp_loop {
+    (sinh) => {
+        library_vjp_loop
+    };
+    (cosh) => {
+        library_vjp_loop
+    };
+    (asinh) => {
+        library_vjp_loop
+    };
+    (negated) => {
+        cheap_vjp_loop
+    };
+    (recip) => {
+        cheap_vjp_loop
+    };
+    (sqrt) => {
+        cheap_vjp_loop
+    };
+    (square) => {
+        cheap_vjp_loop
+    };
+    (exp) => {
+        cheap_vjp_loop
+    };
+    (ln) => {
+        cheap_vjp_loop
+    };
+    (ln_1p) => {
+        cheap_vjp_loop
+    };
+    (log2) => {
+        cheap_vjp_loop
+    };
+    (log10) => {
+        cheap_vjp_loop
+    };
+    (tan) => {
+        cheap_vjp_loop
+    };
+    (atan) => {
+        cheap_vjp_loop
+    };
+    (abs) => {
+        cheap_vjp_loop
+    };
+    (relu) => {
+        cheap_vjp_loop
+    };
+    (sign) => {
+        cheap_vjp_loop
+    };
+    (step) => {
+        cheap_vjp_loop
+    };
+    (non_negative) => {
+        cheap_vjp_loop
+    };
+    (one_minus_square) => {
+        cheap_vjp_loop
+    };
+    ($other:ident) => {
+        unary_vjp_loop
+    };
+}
+
+macro_rules! binary_value_loop {
+    (powf) => {
+        library_binary_loop
+    };
+    (hypot) => {
+        library_binary_loop
+    };
+    (atan2) => {
+        library_binary_loop
+    };
+    (powf_ln) => {
+        library_binary_loop
+    };
+    (powf_less) => {
+        library_binary_loop
+    };
+    ($other:ident) => {
+        binary_loop
+    };
+}
+macro_rules! binary_vjp_loop {
+    (powf, $library:ident, $own:ident) => {
+        $library
+    };
+    (atan2, $library:ident, $own:ident) => {
+        $library
+    };
+    (powf_ln, $library:ident, $own:ident) => {
+        $library
+    };
+    (powf_less, $library:ident, $own:ident) => {
+        $library
+    };
+    ($other:ident, $library:ident, $own:ident) => {
+        $own
+    };
+}
 // The table as a `match` on the opcode, each arm with its own loop.
 macro_rules! unary_loops {
     ($( $(#[$doc:meta])* $Op:ident: $method:ident($x:ident) {
@@ -153,15 +389,43 @@ macro_rules! unary_loops {
         d($($kept:ident),*) $d:expr;
         on $lo:literal..$hi:literal;
     } )*) => {
-        fn unary_at<F: Float>(level: Level, op: Unary, x: &[F], y: &mut [F]) {
-            match op { $(Unary::$Op => unary_loop(level, rows::$Op, x, y)),* }
+        /// As many elements from the start as the row's loop takes; says how many.
+        fn unary_start<F: Float>(level: Level, op: Unary, x: &[F], y: &mut [F]) -> usize {
+            match op { $(Unary::$Op => value_loop!($method)(level, rows::$Op, x, y)),* }
         }
-        fn unary_vjp_at<F: Float>(level: Level, op: Unary, x: &[F], y: &[F], y_bar: &[F], x_bar: &mut [F]) {
-            match op { $(Unary::$Op => unary_vjp_loop(level, rows::$Op, x, y, y_bar, x_bar)),* }
+        fn unary_vjp_start<F: Float>(level: Level, op: Unary, x: &[F], y: &[F], y_bar: &[F], x_bar: &mut [F]) -> usize {
+            match op { $(Unary::$Op => vjp_loop!($method)(level, rows::$Op, x, y, y_bar, x_bar)),* }
         }
     };
 }
 crate::unary_table!(unary_loops);
+
+/// `y = op(x)`, an incomplete last block through a padded buffer.
+pub(crate) fn unary_at<F: Float>(level: Level, op: Unary, x: &[F], y: &mut [F]) {
+    let done = unary_start(level, op, x, y);
+    let rest = y.len() - done;
+    if rest > 0 {
+        let (mut x_rest, mut y_rest) = ([x[done]; PADDED], [F::ZERO; PADDED]);
+        x_rest[..rest].copy_from_slice(&x[done..]);
+        unary_start(level, op, &x_rest, &mut y_rest);
+        y[done..].copy_from_slice(&y_rest[..rest]);
+    }
+}
+
+/// `x_bar = y_bar dy/dx`, an incomplete last block through padded buffers.
+pub(crate) fn unary_vjp_at<F: Float>(level: Level, op: Unary, x: &[F], y: &[F], y_bar: &[F], x_bar: &mut [F]) {
+    let done = unary_vjp_start(level, op, x, y, y_bar, x_bar);
+    let rest = x_bar.len() - done;
+    if rest > 0 {
+        let mut buffers = [[x[done]; PADDED], [y[done]; PADDED], [F::ZERO; PADDED]];
+        for (buffer, slice) in buffers.iter_mut().zip([x, y, y_bar]) {
+            buffer[..rest].copy_from_slice(&slice[done..]);
+        }
+        let mut x_bar_rest = [F::ZERO; PADDED];
+        unary_vjp_start(level, op, &buffers[0], &buffers[1], &buffers[2], &mut x_bar_rest);
+        x_bar[done..].copy_from_slice(&x_bar_rest[..rest]);
+    }
+}
 
 macro_rules! binary_loops {
     ($( $(#[$doc:meta])* $Op:ident: $method:ident($a:ident, $b:ident) {
@@ -173,14 +437,14 @@ macro_rules! binary_loops {
         fn reads_result(op: Binary) -> bool {
             match op { $(Binary::$Op => [$(stringify!($kept)),*].contains(&"y")),* }
         }
-        fn binary_at<F: Float>(level: Level, op: Binary, a: &[F], b: &[F], y: &mut [F]) {
-            match op { $(Binary::$Op => binary_loop(level, rows::$Op, a, b, y)),* }
+        pub(crate) fn binary_at<F: Float>(level: Level, op: Binary, a: &[F], b: &[F], y: &mut [F]) {
+            match op { $(Binary::$Op => binary_value_loop!($method)(level, rows::$Op, a, b, y)),* }
         }
-        fn left_vjp_at<F: Float>(level: Level, op: Binary, a: &[F], b: &[F], y: &[F], y_bar: &[F], a_bar: &mut [F]) {
-            match op { $(Binary::$Op => left_vjp_loop(level, rows::$Op, a, b, y, y_bar, a_bar)),* }
+        pub(crate) fn left_vjp_at<F: Float>(level: Level, op: Binary, a: &[F], b: &[F], y: &[F], y_bar: &[F], a_bar: &mut [F]) {
+            match op { $(Binary::$Op => binary_vjp_loop!($method, library_left_vjp_loop, left_vjp_loop)(level, rows::$Op, a, b, y, y_bar, a_bar)),* }
         }
-        fn right_vjp_at<F: Float>(level: Level, op: Binary, a: &[F], b: &[F], y: &[F], y_bar: &[F], b_bar: &mut [F]) {
-            match op { $(Binary::$Op => right_vjp_loop(level, rows::$Op, a, b, y, y_bar, b_bar)),* }
+        pub(crate) fn right_vjp_at<F: Float>(level: Level, op: Binary, a: &[F], b: &[F], y: &[F], y_bar: &[F], b_bar: &mut [F]) {
+            match op { $(Binary::$Op => binary_vjp_loop!($method, library_right_vjp_loop, right_vjp_loop)(level, rows::$Op, a, b, y, y_bar, b_bar)),* }
         }
     };
 }
@@ -202,9 +466,9 @@ crate::binary_table!(binary_loops);
 pub fn unary<F: Float>(op: Unary, x: &[F], y: &mut [F], par: Par) {
     assert_eq!(x.len(), y.len(), "argument and result must have one length");
     if y.len() < 2 * PIECE {
-        return unary_at(simd_level(), op, x, y);
+        return F::unary_at(simd_level(), op, x, y);
     }
-    par.for_each(x.chunks(PIECE).zip(y.chunks_mut(PIECE)), |(x, y)| unary_at(simd_level(), op, x, y));
+    par.for_each(x.chunks(PIECE).zip(y.chunks_mut(PIECE)), |(x, y)| F::unary_at(simd_level(), op, x, y));
 }
 
 /// `x = op(x)`.
@@ -214,7 +478,7 @@ pub fn unary_in_place<F: Float>(op: Unary, x: &mut [F], par: Par) {
         for x in x.chunks_mut(BUFFER) {
             let argument = &mut buffer[..x.len()];
             argument.copy_from_slice(x);
-            unary_at(simd_level(), op, argument, x);
+            F::unary_at(simd_level(), op, argument, x);
         }
     };
     if x.len() < 2 * PIECE {
@@ -246,11 +510,11 @@ pub fn unary_vjp<F: Float>(op: Unary, x: &[F], y: &[F], y_bar: &[F], x_bar: &mut
     let y = if op.keeps_result() { y } else { y_bar };
     assert!(x.len() == x_bar.len() && y.len() == x_bar.len(), "primals and cotangents must have one length");
     if x_bar.len() < 2 * PIECE {
-        return unary_vjp_at(simd_level(), op, x, y, y_bar, x_bar);
+        return F::unary_vjp_at(simd_level(), op, x, y, y_bar, x_bar);
     }
     let primals = x.chunks(PIECE).zip(y.chunks(PIECE));
     par.for_each(primals.zip(y_bar.chunks(PIECE)).zip(x_bar.chunks_mut(PIECE)), |(((x, y), y_bar), x_bar)| {
-        unary_vjp_at(simd_level(), op, x, y, y_bar, x_bar);
+        F::unary_vjp_at(simd_level(), op, x, y, y_bar, x_bar);
     });
 }
 
@@ -270,7 +534,7 @@ pub fn unary_vjp_in_place<F: Float>(op: Unary, x: &[F], y: &[F], bar: &mut [F], 
             let part = start + i * BUFFER..start + i * BUFFER + bar.len();
             let x = if op.keeps_argument() { &x[part.clone()] } else { &*y_bar };
             let y = if op.keeps_result() { &y[part] } else { &*y_bar };
-            unary_vjp_at(simd_level(), op, x, y, y_bar, bar);
+            F::unary_vjp_at(simd_level(), op, x, y, y_bar, bar);
         }
     };
     if len < 2 * PIECE {
@@ -308,22 +572,22 @@ pub fn binary<F: Float>(op: Binary, a: Operand<'_, F>, b: Operand<'_, F>, y: &mu
 fn binary_piece<F: Float>(op: Binary, a: Operand<'_, F>, b: Operand<'_, F>, y: &mut [F]) {
     let level = simd_level();
     match (a, b) {
-        (Operand::Slice(a), Operand::Slice(b)) => binary_at(level, op, a, b, y),
+        (Operand::Slice(a), Operand::Slice(b)) => F::binary_at(level, op, a, b, y),
         (Operand::Slice(a), Operand::Splat(b)) => {
             let b = [b; BUFFER];
             for (y, a) in y.chunks_mut(BUFFER).zip(a.chunks(BUFFER)) {
-                binary_at(level, op, a, &b[..y.len()], y);
+                F::binary_at(level, op, a, &b[..y.len()], y);
             }
         }
         (Operand::Splat(a), Operand::Slice(b)) => {
             let a = [a; BUFFER];
             for (y, b) in y.chunks_mut(BUFFER).zip(b.chunks(BUFFER)) {
-                binary_at(level, op, &a[..y.len()], b, y);
+                F::binary_at(level, op, &a[..y.len()], b, y);
             }
         }
         (Operand::Splat(a), Operand::Splat(b)) => {
             if let Some((first, rest)) = y.split_first_mut() {
-                binary_at(level, op, &[a], &[b], core::slice::from_mut(first));
+                F::binary_at(level, op, &[a], &[b], core::slice::from_mut(first));
                 rest.fill(*first);
             }
         }
@@ -357,6 +621,7 @@ pub fn binary_in_place<F: Float>(op: Binary, a: &mut [F], b: Operand<'_, F>, par
 ///
 /// # Panics
 /// When a slice differs from `y_bar` in length.
+#[expect(clippy::too_many_arguments, reason = "two operands, a result, and the cotangent of each")]
 pub fn binary_vjp<F: Float>(
     op: Binary,
     a: Operand<'_, F>,
@@ -378,12 +643,12 @@ pub fn binary_vjp<F: Float>(
     assert_eq!(y.len(), len, "result and cotangent must have one length");
     if let Some(a_bar) = &mut a_bar {
         par_pull_back(a, b, y, y_bar, a_bar, par, |a, b, y, y_bar, bar| {
-            left_vjp_at(simd_level(), op, a, b, y, y_bar, bar)
+            F::left_vjp_at(simd_level(), op, a, b, y, y_bar, bar);
         });
     }
     if let Some(b_bar) = &mut b_bar {
         par_pull_back(a, b, y, y_bar, b_bar, par, |a, b, y, y_bar, bar| {
-            right_vjp_at(simd_level(), op, a, b, y, y_bar, bar)
+            F::right_vjp_at(simd_level(), op, a, b, y, y_bar, bar);
         });
     }
 }
@@ -430,17 +695,17 @@ fn par_pull_back<F: Float>(
 }
 
 kernel! {
-    fn add_scaled_loop<F: Float>(y: &'a mut [F], c: F, x: &'a [F]) -> () {
+    pub(crate) fn add_scaled_loop<F: Float>(y: &'a mut [F], c: F, x: &'a [F]) -> () {
         for (y, &x) in y.iter_mut().zip(x) {
             *y = c.lane_mul_add::<FMA>(x, *y);
         }
     }
-    fn add_assign_loop<F: Float>(y: &'a mut [F], x: &'a [F]) -> () {
+    pub(crate) fn add_assign_loop<F: Float>(y: &'a mut [F], x: &'a [F]) -> () {
         for (y, &x) in y.iter_mut().zip(x) {
             *y += x;
         }
     }
-    fn scale_loop<F: Float>(y: &'a mut [F], c: F) -> () {
+    pub(crate) fn scale_loop<F: Float>(y: &'a mut [F], c: F) -> () {
         for y in y {
             *y *= c;
         }
@@ -454,9 +719,9 @@ kernel! {
 pub fn add_assign<F: Float>(y: &mut [F], x: &[F], par: Par) {
     assert_eq!(x.len(), y.len(), "the slices must have one length");
     if y.len() < 2 * PIECE {
-        return add_assign_loop(simd_level(), y, x);
+        return F::add_assign_at(simd_level(), y, x);
     }
-    par.for_each(y.chunks_mut(PIECE).zip(x.chunks(PIECE)), |(y, x)| add_assign_loop(simd_level(), y, x));
+    par.for_each(y.chunks_mut(PIECE).zip(x.chunks(PIECE)), |(y, x)| F::add_assign_at(simd_level(), y, x));
 }
 
 /// `y += c x`, fused where the processor can.
@@ -466,17 +731,17 @@ pub fn add_assign<F: Float>(y: &mut [F], x: &[F], par: Par) {
 pub fn add_scaled<F: Float>(y: &mut [F], c: F, x: &[F], par: Par) {
     assert_eq!(x.len(), y.len(), "the slices must have one length");
     if y.len() < 2 * PIECE {
-        return add_scaled_loop(simd_level(), y, c, x);
+        return F::add_scaled_at(simd_level(), y, c, x);
     }
-    par.for_each(y.chunks_mut(PIECE).zip(x.chunks(PIECE)), |(y, x)| add_scaled_loop(simd_level(), y, c, x));
+    par.for_each(y.chunks_mut(PIECE).zip(x.chunks(PIECE)), |(y, x)| F::add_scaled_at(simd_level(), y, c, x));
 }
 
 /// `y *= c`.
 pub fn scale<F: Float>(y: &mut [F], c: F, par: Par) {
     if y.len() < 2 * PIECE {
-        return scale_loop(simd_level(), y, c);
+        return F::scale_at(simd_level(), y, c);
     }
-    par.for_each(y.chunks_mut(PIECE), |y| scale_loop(simd_level(), y, c));
+    par.for_each(y.chunks_mut(PIECE), |y| F::scale_at(simd_level(), y, c));
 }
 
 /// `y = value`, for elements of any kind.

@@ -3,6 +3,8 @@
 //! Polynomials named "FDLIBM" are those of Sun's Freely Distributable LIBM 5.3 (1993, `e_log.c`, `k_sin.c`, `k_cos.c`,
 //! `e_rem_pio2.c`). The others come from the Remez algorithm in 90-digit arithmetic, with the error that is stated.
 
+#![expect(clippy::excessive_precision, reason = "constants with the digits their sources print")]
+
 use core::f64::consts::{FRAC_2_PI, LOG2_E, SQRT_2};
 
 /// `1.5 * 2^52`: adding and subtracting it rounds to the nearest integer, and the sum holds that integer in its low bits.
@@ -69,6 +71,20 @@ pub(super) fn exp<const FMA: bool>(x: f64) -> f64 {
     // Two factors, since 2^n alone would overflow before the result does and be zero where the result is subnormal.
     let half = n >> 1;
     p * power_of_two(half) * power_of_two(n.wrapping_sub(half))
+}
+
+/// `e^x` for `x <= 0`, within 1 ulp, and zero instead of what is smaller than 9e-308: a quarter faster than [`exp`], for
+/// sums that hold a 1.
+#[inline(always)]
+pub(super) fn exp_decay<const FMA: bool>(x: f64) -> f64 {
+    const LEAST: f64 = -707.0;
+    let clamped = if x < LEAST { LEAST } else { x };
+    let (_, n, r) = reduce::<FMA>(clamped);
+    let p = mul_add::<FMA>(exp_tail::<FMA>(r), r * r, r) + 1.0;
+    // The result is normal, so its power of two goes straight into the exponent's bits. A NaN would not survive that.
+    let y = f64::from_bits(p.to_bits().wrapping_add((n << 52) as u64));
+    let y = if x >= LEAST { y } else { x };
+    if x < LEAST { 0.0 } else { y }
 }
 
 /// `e^x - 1`, within 2 ulp.

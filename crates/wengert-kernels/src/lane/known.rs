@@ -1,6 +1,8 @@
 //! Values from 120-digit arithmetic (mpmath 1.3), rounded to the nearest `f64`; the arguments are random, small, and near
 //! multiples of pi/2.
 
+#![expect(clippy::approx_constant, reason = "arguments and values that happen to be multiples of pi")]
+
 pub(super) const EXP: &[(f64, f64)] = &[
     (663.5057524263443, 1.435115945290097e+288),
     (455.65413112789764, 7.728136873059856e+197),

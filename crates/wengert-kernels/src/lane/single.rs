@@ -3,6 +3,8 @@
 //! Polynomials named "Cephes" are those of S. Moshier's Cephes library (single precision, 1992). The others come from the
 //! Remez algorithm in 90-digit arithmetic, with the error that is stated, then rounded to `f32`.
 
+#![expect(clippy::excessive_precision, reason = "constants with the digits their sources print")]
+
 use core::f32::consts::{LOG2_E, SQRT_2};
 
 /// `1.5 * 2^23`: adding and subtracting it rounds to the nearest integer, and the sum holds that integer in its low bits.
@@ -57,6 +59,20 @@ pub(super) fn exp<const FMA: bool>(x: f32) -> f32 {
     // Two factors, since 2^n alone would overflow before the result does and be zero where the result is subnormal.
     let half = n >> 1;
     p * power_of_two(half) * power_of_two(n.wrapping_sub(half))
+}
+
+/// `e^x` for `x <= 0`, within 1 ulp, and zero instead of what is smaller than 3e-38: a quarter faster than [`exp`], for
+/// sums that hold a 1.
+#[inline(always)]
+pub(super) fn exp_decay<const FMA: bool>(x: f32) -> f32 {
+    const LEAST: f32 = -86.6;
+    let clamped = if x < LEAST { LEAST } else { x };
+    let (_, n, r) = reduce::<FMA>(clamped);
+    let p = mul_add::<FMA>(exp_tail::<FMA>(r), r * r, r) + 1.0;
+    // The result is normal, so its power of two goes straight into the exponent's bits. A NaN would not survive that.
+    let y = f32::from_bits(p.to_bits().wrapping_add((n << 23) as u32));
+    let y = if x >= LEAST { y } else { x };
+    if x < LEAST { 0.0 } else { y }
 }
 
 /// `e^x - 1`, within 2 ulp.

@@ -12,9 +12,11 @@
 use super::pack::{Block, pack, packed_len};
 use super::tile::{Tile, tile};
 use super::vector::Vector;
+use super::{Beta, MatMul};
 use crate::dispatch::{Level, simd_level};
 use crate::{Float, Par};
 use core::cell::Cell;
+use core::marker::PhantomData;
 
 /// Length of an inner block. A panel of the right operand, two vectors wide, then takes 32 KiB of a 48 KiB cache.
 ///
@@ -26,55 +28,76 @@ const ROWS: usize = 420;
 /// Columns of a block: with [`INNER`] rows 1 MiB of `f32`.
 const COLUMNS: usize = 1024;
 
-/// A product `c = alpha a b` or `c += alpha a b` of `[m, k]` and `[k, n]`, by pointers and strides in elements.
-#[derive(Clone, Copy)]
-pub(super) struct Product<F> {
-    pub m: usize,
-    pub k: usize,
-    pub n: usize,
-    pub a: *const F,
-    pub a_row: usize,
-    pub a_col: usize,
-    pub b: *const F,
-    pub b_row: usize,
-    pub b_col: usize,
-    pub c: *mut F,
-    pub c_row: usize,
-    pub alpha: F,
-    pub accumulate: bool,
+/// A product of checked operands, by pointers and strides in elements: a borrow of two slices and, mutably, of a part of
+/// a third.
+pub(crate) struct Product<'a, F> {
+    m: usize,
+    k: usize,
+    n: usize,
+    a: *const F,
+    a_row: usize,
+    a_col: usize,
+    b: *const F,
+    b_row: usize,
+    b_col: usize,
+    c: *mut F,
+    c_row: usize,
+    alpha: F,
+    accumulate: bool,
+    borrows: PhantomData<(&'a [F], &'a mut [F])>,
 }
 
-// SAFETY: a product is a borrow of three slices in raw form. Whoever sends one to another thread holds the borrows until
-// that thread is done and sends disjoint parts of the result; see `matmul`.
-unsafe impl<F: Send + Sync> Send for Product<F> {}
-// SAFETY: as above; it is `Copy` and has no interior mutability.
-unsafe impl<F: Send + Sync> Sync for Product<F> {}
+// SAFETY: it stands for the borrows it was made from, and borrows of `Sync` numbers may go to other threads.
+unsafe impl<F: Float> Send for Product<'_, F> {}
+// SAFETY: as above; nothing is written through a shared product.
+unsafe impl<F: Float> Sync for Product<'_, F> {}
 
-impl<F: Float> Product<F> {
+impl<'a, F: Float> Product<'a, F> {
+    /// A product into `c`.
+    pub(super) fn new(product: MatMul<'a, F>, c: &'a mut [F]) -> Self {
+        product.assert_holds(c);
+        let MatMul { m, k, n, a, b, alpha, beta } = product;
+        Product {
+            m,
+            k,
+            n,
+            a: a.slice.as_ptr(),
+            a_row: a.row_stride,
+            a_col: a.col_stride,
+            b: b.slice.as_ptr(),
+            b_row: b.row_stride,
+            b_col: b.col_stride,
+            c: c.as_mut_ptr(),
+            c_row: n,
+            alpha,
+            accumulate: beta == Beta::Accumulate,
+            borrows: PhantomData,
+        }
+    }
+
     /// The part with rows `from..to` of the result.
     ///
     /// # Safety
-    /// `from < to <= m`.
-    pub(super) unsafe fn rows(self, from: usize, to: usize) -> Self {
+    /// `from < to <= m`, and no two products write the same rows at a time.
+    unsafe fn rows(&self, from: usize, to: usize) -> Self {
         // SAFETY: the row exists in `a` and `c`.
-        unsafe { Product { m: to - from, a: self.a.add(from * self.a_row), c: self.c.add(from * self.c_row), ..self } }
+        unsafe { Product { m: to - from, a: self.a.add(from * self.a_row), c: self.c.add(from * self.c_row), ..*self } }
     }
 
     /// The part with columns `from..to` of the result.
     ///
     /// # Safety
-    /// `from < to <= n`.
-    pub(super) unsafe fn columns(self, from: usize, to: usize) -> Self {
+    /// `from < to <= n`, and no two products write the same columns at a time.
+    unsafe fn columns(&self, from: usize, to: usize) -> Self {
         // SAFETY: the column exists in `b` and `c`.
-        unsafe { Product { n: to - from, b: self.b.add(from * self.b_col), c: self.c.add(from), ..self } }
+        unsafe { Product { n: to - from, b: self.b.add(from * self.b_col), c: self.c.add(from), ..*self } }
     }
 }
 
 /// Computes a product at a level, its result cut among threads.
-pub(super) fn run<F: Float>(level: Level, product: Product<F>, par: Par) {
+pub(super) fn run<F: Float>(level: Level, product: Product<'_, F>, par: Par) {
     if par.threads() == 1 {
-        // SAFETY: `matmul` checked the slices, and holds them.
-        return unsafe { at(level, product) };
+        return F::product_at(level, product);
     }
     // Cut across the longer side: every piece packs the whole of the operand that is not cut.
     let by_rows = product.m >= product.n;
@@ -82,30 +105,28 @@ pub(super) fn run<F: Float>(level: Level, product: Product<F>, par: Par) {
     let piece = length.div_ceil(par.threads()).next_multiple_of(if by_rows { 4 } else { 32 });
     par.for_each(0..length.div_ceil(piece), |i| {
         let (from, to) = (i * piece, ((i + 1) * piece).min(length));
-        // SAFETY: as above, and the pieces of the result are disjoint.
-        unsafe { at(level, if by_rows { product.rows(from, to) } else { product.columns(from, to) }) }
+        // SAFETY: the pieces are not empty and do not overlap.
+        let part = unsafe { if by_rows { product.rows(from, to) } else { product.columns(from, to) } };
+        F::product_at(level, part);
     });
 }
 
 /// Computes a product with the vectors of a level.
-///
-/// # Safety
-/// The operands must be readable and the result writable at all their indices.
-unsafe fn at<F: Float>(level: Level, product: Product<F>) {
+pub(crate) fn at<F: Float>(level: Level, product: Product<'_, F>) {
     #[cfg(target_arch = "x86_64")]
     {
         #[target_feature(enable = "avx2,fma")]
-        unsafe fn avx2<F: Float>(product: Product<F>) {
-            // SAFETY: this function has the instructions; the operands are the caller's promise.
+        fn avx2<F: Float>(product: Product<'_, F>) {
+            // SAFETY: this function has the instructions.
             unsafe { blocked::<F::Avx2>(product) }
         }
         #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
-        unsafe fn avx512<F: Float>(product: Product<F>) {
+        fn avx512<F: Float>(product: Product<'_, F>) {
             // SAFETY: as above.
             unsafe { blocked::<F::Avx512>(product) }
         }
         match level.min(simd_level()) {
-            // SAFETY: `simd_level` found these instructions; the operands are the caller's promise.
+            // SAFETY: `simd_level` found these instructions.
             Level::Avx512 => return unsafe { avx512(product) },
             // SAFETY: as above.
             Level::Avx2 => return unsafe { avx2(product) },
@@ -114,29 +135,29 @@ unsafe fn at<F: Float>(level: Level, product: Product<F>) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = level;
-    // SAFETY: plain arrays need no instructions; the operands are the caller's promise.
+    // SAFETY: plain arrays need no instructions.
     unsafe { blocked::<F::Portable>(product) }
 }
 
 /// Computes a product.
 ///
 /// # Safety
-/// As for [`Vector`]; the operands must be readable and the result writable at all their indices.
+/// As for [`Vector`].
 #[inline(always)]
-pub(super) unsafe fn blocked<V: Vector>(product: Product<V::Element>) {
+unsafe fn blocked<V: Vector>(product: Product<'_, V::Element>) {
     let Product { m, k, n, a_row, a_col, b_row, b_col, .. } = product;
     let across = 2 * V::LANES;
-    // A panel that is used once or twice is not worth a copy, unless it cannot be read in place.
+    // A panel that is used once or twice is not worth a copy, unless it cannot be read in place, in whole vectors.
     let pack_a = n > 2 * across;
-    let pack_b = b_col != 1 || m > V::TILE_ROWS;
+    let pack_b = b_col != 1 || m > V::TILE_ROWS || n % V::LANES != 0;
     let panel_rows = panel_rows(m, V::TILE_ROWS);
     let inner_block = k.div_ceil(k.div_ceil(INNER));
 
-    let a_len = if pack_a { packed_len(m.min(ROWS), inner_block, 2) + panel_rows * inner_block } else { 0 };
+    let a_len = if pack_a { packed_len(m.min(ROWS), inner_block, 2) + 2 * inner_block } else { 0 };
     let b_len = if pack_b { packed_len(n.min(COLUMNS), inner_block, across) } else { 0 };
     let mut scratch = Scratch::take::<V::Element>(a_len + b_len);
     let packed_b = scratch.start::<V::Element>();
-    // SAFETY: indices stay below m, k, n; packed panels lie within the scratch computed above, `b`'s first.
+    // SAFETY: a product borrows all its elements, and indices stay below m, k, n; packed panels lie within the scratch computed above, `b`'s first.
     unsafe {
         let packed_a = packed_b.add(b_len);
         for j0 in (0..n).step_by(COLUMNS) {
@@ -169,7 +190,7 @@ pub(super) unsafe fn blocked<V: Vector>(product: Product<V::Element>) {
                             let height = match (pack_a, left >= panel_rows) {
                                 (true, true) => panel_rows,
                                 (true, false) => rest,
-                                (false, _) => direct_rows(left),
+                                (false, _) => direct_rows(left, V::TILE_ROWS),
                             };
                             let t = Tile {
                                 k: inner,
@@ -182,7 +203,6 @@ pub(super) unsafe fn blocked<V: Vector>(product: Product<V::Element>) {
                                 c_row: product.c_row,
                                 rows: height.min(left),
                                 columns: across.min(columns - j),
-                                b_padded: pack_b,
                                 alpha: product.alpha,
                                 accumulate: product.accumulate || p0 > 0,
                             };
@@ -201,9 +221,12 @@ pub(super) unsafe fn blocked<V: Vector>(product: Product<V::Element>) {
     }
 }
 
-/// Heights of packed panels are 1 or even.
+/// The height of the packed panel that holds some rows, of those the tiles are compiled for: 2, 4, 6, 8, 12, 14; 0 for none.
 fn even(rows: usize) -> usize {
-    if rows == 1 { 1 } else { rows.next_multiple_of(2) }
+    match rows.next_multiple_of(2) {
+        10 => 12,
+        even => even,
+    }
 }
 
 /// The height of panels that costs least: 128 rows are 10 panels of 12 and one of 8, not 9 of 14 and one of 2, whose 4 sums
@@ -215,12 +238,12 @@ fn panel_rows(m: usize, most: usize) -> usize {
     // In tenths of a row's time: a tile costs its rows, no fewer than hide the latency, and two thirds of a row besides.
     let tile = |rows: usize| if rows == 0 { 0 } else { 10 * rows.max(most / 2) + 7 };
     let cost = |rows: usize| m / rows * tile(rows) + tile(even(m % rows));
-    (most / 2..=most).filter(|rows| rows % 2 == 0).min_by_key(|&rows| (cost(rows), most - rows)).unwrap_or(most)
+    (most / 2..=most).filter(|&rows| even(rows) == rows).min_by_key(|&rows| (cost(rows), most - rows)).unwrap_or(most)
 }
 
 /// The height of a tile read in place, from what is left of the rows.
-fn direct_rows(left: usize) -> usize {
-    match left {
+fn direct_rows(left: usize, most: usize) -> usize {
+    match left.min(most) {
         0..2 => 1,
         2..4 => 2,
         4..8 => 4,
@@ -233,16 +256,14 @@ unsafe fn packed_tile<V: Vector, const VECTORS: usize>(height: usize, t: Tile<V:
     // SAFETY: passed on.
     unsafe {
         match height {
-            1 => tile::<V, 1, VECTORS, true>(t),
             2 => tile::<V, 2, VECTORS, true>(t),
             4 => tile::<V, 4, VECTORS, true>(t),
             6 => tile::<V, 6, VECTORS, true>(t),
             // Not taken where `TILE_ROWS` is 6, and then not compiled.
             8 if V::TILE_ROWS >= 8 => tile::<V, 8, VECTORS, true>(t),
-            10 if V::TILE_ROWS >= 10 => tile::<V, 10, VECTORS, true>(t),
             12 if V::TILE_ROWS >= 12 => tile::<V, 12, VECTORS, true>(t),
             14 if V::TILE_ROWS >= 14 => tile::<V, 14, VECTORS, true>(t),
-            _ => unreachable!("panels are 1 row or an even number up to a tile's"),
+            _ => unreachable!("`even` gives no other height"),
         }
     }
 }
@@ -255,7 +276,8 @@ unsafe fn direct_tile<V: Vector, const VECTORS: usize>(height: usize, t: Tile<V:
             1 => tile::<V, 1, VECTORS, false>(t),
             2 => tile::<V, 2, VECTORS, false>(t),
             4 => tile::<V, 4, VECTORS, false>(t),
-            _ => tile::<V, 8, VECTORS, false>(t),
+            8 if V::TILE_ROWS >= 8 => tile::<V, 8, VECTORS, false>(t),
+            _ => unreachable!("`direct_rows` gives no other height"),
         }
     }
 }

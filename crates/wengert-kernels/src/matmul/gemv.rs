@@ -10,7 +10,7 @@ const LANES: usize = 32;
 
 kernel! {
     /// `y += sum_p x[p] row_p` for `k` rows, `stride` apart.
-    pub(super) fn combine_rows<F: Float>(x: &'a [F], x_stride: usize, k: usize, rows: &'a [F], stride: usize, y: &'a mut [F]) -> () {
+    pub(crate) fn combine_rows<F: Float>(x: &'a [F], x_stride: usize, k: usize, rows: &'a [F], stride: usize, y: &'a mut [F]) -> () {
         let n = y.len();
         let mut p = 0;
         while p + ROWS <= k {
@@ -34,7 +34,7 @@ kernel! {
     }
 
     /// `y[i] += alpha <row_i, x>` for the rows of `rows`, `stride` apart.
-    pub(super) fn dot_rows<F: Float>(rows: &'a [F], stride: usize, x: &'a [F], alpha: F, y: &'a mut [F]) -> () {
+    pub(crate) fn dot_rows<F: Float>(rows: &'a [F], stride: usize, x: &'a [F], alpha: F, y: &'a mut [F]) -> () {
         let k = x.len();
         let (x_lanes, x_rest) = x.as_chunks::<LANES>();
         for (i, y) in y.iter_mut().enumerate() {

@@ -4,15 +4,16 @@
 //! never a copy. Products with a vector and tiny products have loops of their own. The micro-kernels are written with
 //! vector intrinsics for AVX-512 and AVX2 and with plain arrays for everything else.
 //!
-//! Why not a crate: `gemm` 0.19, measured on a Sapphire Rapids core with a limit of 140-160 GFLOP/s, reaches 50-75 on
-//! square products of 64 to 2048, and brings 20 crates with it; the code here reaches what the table below says.
+//! Why not a crate: `gemm` 0.19 would bring 20 crates and half of all compile time, and on a Sapphire Rapids core the code here
+//! was 1.3 to 2.5 times as fast in interleaved runs (squares of 32 to 2048, the products of a dense layer); at par when
+//! the right operand is transposed.
 //!
 //! Bits: an element is the sum of its products in the order of the inner index, in blocks of 256, whatever the cut into
 //! tiles and threads. Only where the inner dimension is long and the result small is it cut as well, at places that
 //! depend on the sizes alone.
 
-mod blocked;
-mod gemv;
+pub(crate) mod blocked;
+pub(crate) mod gemv;
 mod pack;
 mod tile;
 pub(crate) mod vector;
@@ -96,6 +97,16 @@ impl<'a, F: Float> MatMul<'a, F> {
     }
 }
 
+impl<F> MatMul<'_, F> {
+    /// Panics unless the operands hold their elements and `c` those of the result.
+    fn assert_holds(&self, c: &[F]) {
+        let MatMul { m, k, n, .. } = *self;
+        assert_eq!(Some(c.len()), m.checked_mul(n), "the result of [{m}, {k}] x [{k}, {n}] must hold m * n elements");
+        self.a.assert_holds(m, k);
+        self.b.assert_holds(k, n);
+    }
+}
+
 /// Floating-point operations below which a product stays on one thread: about 30 us.
 const PARALLEL: usize = 1 << 22;
 
@@ -167,10 +178,8 @@ fn flops<F>(product: &MatMul<'_, F>) -> usize {
 }
 
 fn matmul_at<F: Float>(level: Level, product: MatMul<'_, F>, c: &mut [F], par: Par) {
-    let MatMul { m, k, n, a, b, alpha, beta } = product;
-    assert_eq!(c.len(), m * n, "the result of [{m}, {k}] x [{k}, {n}] must hold m * n elements");
-    a.assert_holds(m, k);
-    b.assert_holds(k, n);
+    let MatMul { m, k, n, beta, .. } = product;
+    product.assert_holds(c);
     if m == 0 || n == 0 {
         return;
     }
@@ -187,22 +196,8 @@ fn matmul_at<F: Float>(level: Level, product: MatMul<'_, F>, c: &mut [F], par: P
     if parts > 1 {
         return split_inner(level, product, parts, c, par);
     }
-    let raw = Product {
-        m,
-        k,
-        n,
-        a: a.slice.as_ptr(),
-        a_row: a.row_stride,
-        a_col: a.col_stride,
-        b: b.slice.as_ptr(),
-        b_row: b.row_stride,
-        b_col: b.col_stride,
-        c: c.as_mut_ptr(),
-        c_row: n,
-        alpha,
-        accumulate: beta == Beta::Accumulate,
-    };
-    blocked::run(level, raw, if flops(&product) < PARALLEL { Par::SEQUENTIAL } else { par });
+    let par = if flops(&product) < PARALLEL { Par::SEQUENTIAL } else { par };
+    blocked::run(level, Product::new(product, c), par);
 }
 
 /// Into how many parts the inner dimension is cut: more than one where the result is so small that cutting it would not
@@ -262,9 +257,9 @@ fn vector_product<F: Float>(level: Level, product: MatMul<'_, F>, c: &mut [F], p
     par.for_each(c.chunks_mut(piece).enumerate(), |(i, y)| {
         let rows = &matrix.slice[i * piece * matrix.row_stride..];
         if dots {
-            gemv::dot_rows(level, rows, matrix.row_stride, &x[..k], alpha, y);
+            F::dot_rows_at(level, rows, matrix.row_stride, &x[..k], alpha, y);
         } else {
-            gemv::combine_rows(level, x, x_stride, k, rows, matrix.col_stride, y);
+            F::combine_rows_at(level, x, x_stride, k, rows, matrix.col_stride, y);
         }
     });
     true

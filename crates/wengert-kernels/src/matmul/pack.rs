@@ -1,12 +1,12 @@
 //! Copies of operand blocks in the order the micro-kernel reads them.
 //!
 //! Both operands are packed by one routine: a block of `width` by `k` is cut into panels of `panel` elements across, and
-//! a panel holds, for each inner index, its `panel` elements side by side. A last panel is padded with zeros.
+//! a panel holds, for each inner index, its `panel` elements side by side. What is missing from a last panel stays as it
+//! was: the tile computes with it and does not store the results.
 
 #![expect(unsafe_code, reason = "copies through pointers; the slices were checked by the caller")]
 
 use super::vector::Vector;
-use crate::float::Constants;
 
 /// A block of an operand: element `(w, p)` at `start + w * across + p * inner`.
 #[derive(Clone, Copy)]
@@ -45,13 +45,6 @@ pub(super) unsafe fn pack<V: Vector>(block: Block<V::Element>, panel: usize, tar
                 for p in 0..k {
                     for i in 0..count {
                         *target.add(p * panel + i) = *source.add(i * across + p * inner);
-                    }
-                }
-            }
-            if count < panel {
-                for p in 0..k {
-                    for i in count..panel {
-                        *target.add(p * panel + i) = V::Element::ZERO;
                     }
                 }
             }

@@ -27,8 +27,6 @@ pub(super) struct Tile<F> {
     /// Rows and columns of the result that exist; the tile may be larger.
     pub rows: usize,
     pub columns: usize,
-    /// Whether `b` can be read beyond `columns`, up to whole vectors.
-    pub b_padded: bool,
     /// What the product is multiplied with.
     pub alpha: F,
     /// Whether the product is added to the result or replaces it.
@@ -39,15 +37,14 @@ pub(super) struct Tile<F> {
 /// rows side by side: then all `ROWS` elements of an inner index are at constant distances from one pointer.
 ///
 /// # Safety
-/// As for [`Vector`]. `a` must be readable for `ROWS` rows (not only `rows`), `b` for `columns`, or for all lanes when
-/// `b_padded`; `c` writable for `rows` x `columns`.
+/// As for [`Vector`]. `a` must be readable for `ROWS` rows (not only `rows`), `b` for whole
+/// vectors; `c` writable for `rows` x `columns`.
 #[inline(always)]
 pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize, const PACKED: bool>(t: Tile<V::Element>) {
     let (a_row, a_inner) = if PACKED { (1, ROWS) } else { (t.a_row, t.a_inner) };
     // SAFETY: by the contract above; the offsets stay inside what it promises.
     unsafe {
         let last = t.columns - (VECTORS - 1) * V::LANES;
-        let full = last == V::LANES;
         let zero = V::splat(V::Element::ZERO);
         let mut sum = [[zero; VECTORS]; ROWS];
         let (mut a, mut b) = (t.a, t.b);
@@ -70,37 +67,27 @@ pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize, co
             V::prefetch(c);
             V::prefetch(c.add(t.columns - 1));
         }
-        if t.b_padded || full {
-            for _ in 0..t.k {
-                let row = [V::load(b), if VECTORS == 2 { V::load(b.add(V::LANES)) } else { zero }];
-                multiply_rows!(row: 0 1 2 3 4 5 6 7 8 9 10 11 12 13);
-                a = a.add(a_inner);
-                b = b.add(t.b_inner);
-            }
-        } else {
-            for _ in 0..t.k {
-                let row = match VECTORS {
-                    1 => [V::load_first(b, last), zero],
-                    _ => [V::load(b), V::load_first(b.add(V::LANES), last)],
-                };
-                multiply_rows!(row: 0 1 2 3 4 5 6 7 8 9 10 11 12 13);
-                a = a.add(a_inner);
-                b = b.add(t.b_inner);
-            }
+        for _ in 0..t.k {
+            let row = [V::load(b), if VECTORS == 2 { V::load(b.add(V::LANES)) } else { zero }];
+            multiply_rows!(row: 0 1 2 3 4 5 6 7 8 9 10 11 12 13);
+            a = a.add(a_inner);
+            b = b.add(t.b_inner);
         }
+        // Through memory into a loop: storing from registers, row by row unrolled, is half of all code of this crate.
+        let mut rows = [[zero; VECTORS]; ROWS];
+        macro_rules! keep_rows {
+            ($($i:literal)*) => { $( if $i < ROWS { rows[$i] = sum[$i]; } )* };
+        }
+        keep_rows!(0 1 2 3 4 5 6 7 8 9 10 11 12 13);
         let alpha = V::splat(t.alpha);
-        macro_rules! store_rows {
-            ($($i:literal)*) => { $(
-                if $i < ROWS && $i < t.rows {
-                    let c = t.c.add($i * t.c_row);
-                    if VECTORS == 2 {
-                        store(alpha, sum[$i][0], c, V::LANES, t.accumulate);
-                    }
-                    store(alpha, sum[$i][VECTORS - 1], c.add((VECTORS - 1) * V::LANES), last, t.accumulate);
-                }
-            )* };
+        let mut c = t.c;
+        for row in rows.iter().take(t.rows) {
+            if VECTORS == 2 {
+                store(alpha, row[0], c, V::LANES, t.accumulate);
+            }
+            store(alpha, row[VECTORS - 1], c.add((VECTORS - 1) * V::LANES), last, t.accumulate);
+            c = c.add(t.c_row);
         }
-        store_rows!(0 1 2 3 4 5 6 7 8 9 10 11 12 13);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::Float;
 /// The methods may be called only where the processor has the instructions of the type, and, to become those
 /// instructions, from code that is inlined into a function compiled for them. Pointers must be valid for the lanes
 /// touched; they need no alignment.
-pub trait Vector: Copy {
+pub(crate) trait Vector: Copy {
     /// The element.
     type Element: Float;
     /// Elements in a register.
@@ -67,7 +67,7 @@ pub trait Vector: Copy {
 /// The vector without intrinsics: the compiler finds whatever 128-bit instructions the target has.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-pub struct Plain<F, const LANES: usize>([F; LANES]);
+pub(crate) struct Plain<F, const LANES: usize>([F; LANES]);
 
 impl<F: Float, const LANES: usize> Vector for Plain<F, LANES> {
     type Element = F;
@@ -132,7 +132,7 @@ impl<F: Float, const LANES: usize> Vector for Plain<F, LANES> {
 }
 
 /// A float with a vector for each level.
-pub trait VectorFloat: Sized {
+pub(crate) trait VectorFloat: Sized {
     /// The vector of [`Level::Portable`](crate::Level::Portable).
     type Portable: Vector<Element = Self>;
     /// The vector of [`Level::Avx2`](crate::Level::Avx2).

@@ -21,41 +21,43 @@ const BLOCK: usize = 4096;
 const PIECE: usize = 1 << 16;
 
 /// What is summed: a function of each element, or of each pair.
-trait Term {
+#[derive(Clone, Copy)]
+pub(crate) enum Term {
+    Plain,
+    Absolute,
+    Square,
+    Product,
+}
+
+/// A [`Term`] as a type, for loops that are compiled once per term.
+trait TermRow {
     fn term(a: f64, b: f64) -> f64;
 }
 struct Plain;
-impl Term for Plain {
+impl TermRow for Plain {
     #[inline(always)]
     fn term(a: f64, _: f64) -> f64 {
         a
     }
 }
 struct Absolute;
-impl Term for Absolute {
+impl TermRow for Absolute {
     #[inline(always)]
     fn term(a: f64, _: f64) -> f64 {
         a.abs()
     }
 }
 struct Product;
-impl Term for Product {
+impl TermRow for Product {
     #[inline(always)]
     fn term(a: f64, b: f64) -> f64 {
         a * b
     }
 }
-struct Square;
-impl Term for Square {
-    #[inline(always)]
-    fn term(a: f64, _: f64) -> f64 {
-        a * a
-    }
-}
 
 kernel! {
     /// The sum of the terms of at most a few blocks.
-    fn block_sum<F: Float, T: Term>(_term: T, a: &'a [F], b: &'a [F]) -> f64 {
+    fn block_sum<F: Float, T: TermRow>(_term: T, a: &'a [F], b: &'a [F]) -> f64 {
         let mut lanes = [0.0; LANES];
         let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
         for (a, b) in a.iter().zip(b) {
@@ -69,22 +71,31 @@ kernel! {
         fold(lanes)
     }
 
-    /// `sums += rows`, where a row is as long as `sums`.
-    fn add_rows<F: Float, T: Term>(_term: T, rows: &'a [F], sums: &'a mut [f64]) -> () {
-        for row in rows.chunks_exact(sums.len()) {
-            for (sum, &x) in sums.iter_mut().zip(row) {
-                *sum += T::term(x.to_f64(), x.to_f64());
-            }
-        }
-    }
-
     /// `sums += rows`, for `n` rows `stride` apart.
-    fn add_strided_rows<F: Float, T: Term>(_term: T, rows: &'a [F], n: usize, stride: usize, sums: &'a mut [f64]) -> () {
+    fn add_rows<F: Float, T: TermRow>(_term: T, rows: &'a [F], n: usize, stride: usize, sums: &'a mut [f64]) -> () {
         for row in 0..n {
             for (sum, &x) in sums.iter_mut().zip(&rows[row * stride..]) {
                 *sum += T::term(x.to_f64(), x.to_f64());
             }
         }
+    }
+}
+
+/// [`block_sum`] of a term. A square is a product with itself: `b` must then be `a`.
+pub(crate) fn block_sum_at<F: Float>(level: Level, term: Term, a: &[F], b: &[F]) -> f64 {
+    match term {
+        Term::Plain => block_sum(level, Plain, a, b),
+        Term::Absolute => block_sum(level, Absolute, a, b),
+        Term::Square | Term::Product => block_sum(level, Product, a, b),
+    }
+}
+
+/// [`add_rows`] of a term.
+pub(crate) fn add_rows_at<F: Float>(level: Level, term: Term, rows: &[F], n: usize, stride: usize, sums: &mut [f64]) {
+    match term {
+        Term::Plain => add_rows(level, Plain, rows, n, stride, sums),
+        Term::Absolute => add_rows(level, Absolute, rows, n, stride, sums),
+        Term::Square | Term::Product => add_rows(level, Product, rows, n, stride, sums),
     }
 }
 
@@ -101,10 +112,10 @@ fn fold(mut lanes: [f64; LANES]) -> f64 {
     lanes[0]
 }
 
-/// Pairwise sum over blocks. `b` is read by [`Product`] only, and may be `a`.
-fn pairwise<F: Float, T: Term>(level: Level, term: fn() -> T, a: &[F], b: &[F]) -> f64 {
+/// Pairwise sum over blocks. Where there is one slice, `b` is `a`.
+fn pairwise<F: Float>(level: Level, term: Term, a: &[F], b: &[F]) -> f64 {
     if a.len() <= BLOCK {
-        return block_sum(level, term(), a, b);
+        return F::block_sum_at(level, term, a, b);
     }
     let middle = (a.len() / 2).next_multiple_of(BLOCK);
     let ((a, a_end), (b, b_end)) = (a.split_at(middle), b.split_at(middle));
@@ -123,7 +134,7 @@ fn pairwise_f64(x: &[f64]) -> f64 {
     }
 }
 
-fn sum_of<F: Float, T: Term>(level: Level, term: fn() -> T, a: &[F], b: &[F], par: Par) -> f64 {
+fn sum_of<F: Float>(level: Level, term: Term, a: &[F], b: &[F], par: Par) -> f64 {
     if a.len() < 4 * PIECE {
         return pairwise(level, term, a, b);
     }
@@ -144,22 +155,22 @@ fn sum_of<F: Float, T: Term>(level: Level, term: fn() -> T, a: &[F], b: &[F], pa
 /// assert_eq!(reduce::sum(&x, Par::current()), 1_000_000.0); // a running `f32` sum gives 1 087 937
 /// ```
 pub fn sum<F: Float>(x: &[F], par: Par) -> F {
-    F::from_f64(sum_of(simd_level(), || Plain, x, x, par))
+    F::from_f64(sum_of(simd_level(), Term::Plain, x, x, par))
 }
 
 /// The sum of the absolute values.
 pub fn sum_abs<F: Float>(x: &[F], par: Par) -> F {
-    F::from_f64(sum_of(simd_level(), || Absolute, x, x, par))
+    F::from_f64(sum_of(simd_level(), Term::Absolute, x, x, par))
 }
 
 /// The sum of the squares. That of `f64` may overflow; [`norm2`] does not.
 pub fn sum_of_squares<F: Float>(x: &[F], par: Par) -> F {
-    F::from_f64(sum_of(simd_level(), || Square, x, x, par))
+    F::from_f64(sum_of(simd_level(), Term::Square, x, x, par))
 }
 
 /// The arithmetic mean; NaN of nothing.
 pub fn mean<F: Float>(x: &[F], par: Par) -> F {
-    F::from_f64(sum_of(simd_level(), || Plain, x, x, par) / x.len() as f64)
+    F::from_f64(sum_of(simd_level(), Term::Plain, x, x, par) / x.len() as f64)
 }
 
 /// The inner product `<a, b>`.
@@ -168,7 +179,7 @@ pub fn mean<F: Float>(x: &[F], par: Par) -> F {
 /// When the slices differ in length.
 pub fn dot<F: Float>(a: &[F], b: &[F], par: Par) -> F {
     assert_eq!(a.len(), b.len(), "the slices must have one length");
-    F::from_f64(sum_of(simd_level(), || Product, a, b, par))
+    F::from_f64(sum_of(simd_level(), Term::Product, a, b, par))
 }
 
 /// The Euclidean norm, without overflow or underflow on the way.
@@ -181,80 +192,108 @@ pub fn dot<F: Float>(a: &[F], b: &[F], par: Par) -> F {
 /// assert!((reduce::norm2(&[3e200_f64, 4e200], Par::current()) / 5e200 - 1.0).abs() < 1e-15);
 /// ```
 pub fn norm2<F: Float>(x: &[F], par: Par) -> F {
-    let squares = sum_of(simd_level(), || Square, x, x, par);
+    let squares = sum_of(simd_level(), Term::Square, x, x, par);
     // Within these bounds no square of any weight has overflowed or lost digits; those of f32 always are, or are zero.
     if (1e-280..1e300).contains(&squares) || squares == 0.0 && F::EPSILON.to_f64() > f64::EPSILON || squares.is_nan() {
         return F::from_f64(squares.sqrt());
     }
-    let largest = extreme_of(simd_level(), || Largest, x, par).map_or(0.0, |x| x.to_f64());
-    let smallest = extreme_of(simd_level(), || Smallest, x, par).map_or(0.0, |x| x.to_f64());
+    let largest = extreme_of(simd_level(), Extreme::Largest, x, par).map_or(0.0, F::to_f64);
+    let smallest = extreme_of(simd_level(), Extreme::Smallest, x, par).map_or(0.0, F::to_f64);
     let magnitude = largest.max(-smallest);
     if magnitude == 0.0 || magnitude == f64::INFINITY {
         return F::from_f64(magnitude);
     }
     let scaled: Vec<f64> = x.iter().map(|x| x.to_f64() / magnitude).collect();
-    F::from_f64(magnitude * sum_of(simd_level(), || Square, &scaled, &scaled, par).sqrt())
+    F::from_f64(magnitude * sum_of(simd_level(), Term::Square, &scaled, &scaled, par).sqrt())
 }
 
 /// Which extreme is looked for.
-trait Extreme {
+#[derive(Clone, Copy)]
+pub(crate) enum Extreme {
+    Largest,
+    Smallest,
+}
+
+impl Extreme {
     /// Whether `a` beats `b`; a NaN never does.
-    fn beats<F: Float>(a: F, b: F) -> bool;
+    #[inline(always)]
+    fn beats<F: Float>(self, a: F, b: F) -> bool {
+        match self {
+            Extreme::Largest => a > b,
+            Extreme::Smallest => a < b,
+        }
+    }
+
     /// What every number beats or equals.
-    fn start<F: Float>() -> F;
+    #[inline(always)]
+    fn start<F: Float>(self) -> F {
+        match self {
+            Extreme::Largest => -F::INFINITY,
+            Extreme::Smallest => F::INFINITY,
+        }
+    }
+}
+
+/// An [`Extreme`] as a type, for loops that are compiled once for each.
+trait ExtremeRow {
+    const EXTREME: Extreme;
 }
 struct Largest;
-impl Extreme for Largest {
-    #[inline(always)]
-    fn beats<F: Float>(a: F, b: F) -> bool {
-        a > b
-    }
-    fn start<F: Float>() -> F {
-        -F::INFINITY
-    }
+impl ExtremeRow for Largest {
+    const EXTREME: Extreme = Extreme::Largest;
 }
 struct Smallest;
-impl Extreme for Smallest {
-    #[inline(always)]
-    fn beats<F: Float>(a: F, b: F) -> bool {
-        a < b
-    }
-    fn start<F: Float>() -> F {
-        F::INFINITY
-    }
+impl ExtremeRow for Smallest {
+    const EXTREME: Extreme = Extreme::Smallest;
 }
 
 kernel! {
     /// The extreme of the numbers, and whether there is a NaN among them.
-    fn block_extreme<F: Float, E: Extreme>(_extreme: E, x: &'a [F]) -> (F, bool) {
-        let mut best = [E::start::<F>(); LANES];
+    fn block_extreme<F: Float, E: ExtremeRow>(_extreme: E, x: &'a [F]) -> (F, bool) {
+        let mut best = [E::EXTREME.start::<F>(); LANES];
         let mut nan = [false; LANES];
         let (lanes, rest) = x.as_chunks::<LANES>();
         for x in lanes {
             for i in 0..LANES {
-                best[i] = if E::beats(x[i], best[i]) { x[i] } else { best[i] };
+                best[i] = if E::EXTREME.beats(x[i], best[i]) { x[i] } else { best[i] };
                 nan[i] |= x[i].is_nan();
             }
         }
         for (i, &x) in rest.iter().enumerate() {
-            best[i] = if E::beats(x, best[i]) { x } else { best[i] };
+            best[i] = if E::EXTREME.beats(x, best[i]) { x } else { best[i] };
             nan[i] |= x.is_nan();
         }
-        let one = best.iter().fold(E::start::<F>(), |a, &b| if E::beats(b, a) { b } else { a });
+        let one = best.iter().fold(E::EXTREME.start::<F>(), |a, &b| if E::EXTREME.beats(b, a) { b } else { a });
         (one, nan.contains(&true))
     }
 
     /// `best` and `row` element by element; a NaN in either stays.
-    fn extreme_rows<F: Float, E: Extreme>(_extreme: E, best: &'a mut [F], row: &'a [F]) -> () {
+    fn extreme_row<F: Float, E: ExtremeRow>(_extreme: E, best: &'a mut [F], row: &'a [F]) -> () {
         for (best, &x) in best.iter_mut().zip(row) {
-            *best = if E::beats(x, *best) || x.is_nan() { if best.is_nan() { *best } else { x } } else { *best };
+            *best = if E::EXTREME.beats(x, *best) || x.is_nan() { if best.is_nan() { *best } else { x } } else { *best };
         }
     }
 }
 
+/// [`block_extreme`] of an extreme.
+pub(crate) fn block_extreme_at<F: Float>(level: Level, extreme: Extreme, x: &[F]) -> (F, bool) {
+    match extreme {
+        Extreme::Largest => block_extreme(level, Largest, x),
+        Extreme::Smallest => block_extreme(level, Smallest, x),
+    }
+}
+
+/// [`extreme_row`] of an extreme.
+pub(crate) fn extreme_row_at<F: Float>(level: Level, extreme: Extreme, best: &mut [F], row: &[F]) {
+    match extreme {
+        Extreme::Largest => extreme_row(level, Largest, best, row),
+        Extreme::Smallest => extreme_row(level, Smallest, best, row),
+    }
+}
+
 /// The extreme of a slice, NaN if there is one; `None` for an empty slice.
-fn extreme_of<F: Float, E: Extreme>(level: Level, extreme: fn() -> E, x: &[F], par: Par) -> Option<F> {
-    let of_piece = |x: &[F]| match block_extreme(level, extreme(), x) {
+fn extreme_of<F: Float>(level: Level, extreme: Extreme, x: &[F], par: Par) -> Option<F> {
+    let of_piece = |x: &[F]| match F::block_extreme_at(level, extreme, x) {
         (_, true) => F::NAN,
         (best, false) => best,
     };
@@ -270,15 +309,15 @@ fn extreme_of<F: Float, E: Extreme>(level: Level, extreme: fn() -> E, x: &[F], p
 }
 
 /// Where the extreme is: the first NaN, else the first of the extreme elements; `None` for an empty slice.
-fn position_of<F: Float, E: Extreme>(level: Level, extreme: fn() -> E, x: &[F]) -> Option<usize> {
+fn position_of<F: Float>(level: Level, extreme: Extreme, x: &[F]) -> Option<usize> {
     // Blocks are compared by their extreme at full width; only the winner is searched element by element.
     let mut winner: Option<(usize, F)> = None;
     for (i, block) in x.chunks(BLOCK).enumerate() {
-        let (best, nan) = block_extreme(level, extreme(), block);
+        let (best, nan) = F::block_extreme_at(level, extreme, block);
         if nan {
             return block.iter().position(|x| x.is_nan()).map(|j| i * BLOCK + j);
         }
-        if winner.is_none_or(|(_, so_far)| E::beats(best, so_far)) {
+        if winner.is_none_or(|(_, so_far)| extreme.beats(best, so_far)) {
             winner = Some((i, best));
         }
     }
@@ -288,12 +327,12 @@ fn position_of<F: Float, E: Extreme>(level: Level, extreme: fn() -> E, x: &[F]) 
 
 /// The largest element, NaN if there is one; `-inf` of nothing.
 pub fn max<F: Float>(x: &[F], par: Par) -> F {
-    extreme_of(simd_level(), || Largest, x, par).unwrap_or(-F::INFINITY)
+    extreme_of(simd_level(), Extreme::Largest, x, par).unwrap_or(-F::INFINITY)
 }
 
 /// The smallest element, NaN if there is one; `inf` of nothing.
 pub fn min<F: Float>(x: &[F], par: Par) -> F {
-    extreme_of(simd_level(), || Smallest, x, par).unwrap_or(F::INFINITY)
+    extreme_of(simd_level(), Extreme::Smallest, x, par).unwrap_or(F::INFINITY)
 }
 
 /// Where the largest element is: the first of ties, the first NaN before all; `None` of nothing.
@@ -306,12 +345,12 @@ pub fn min<F: Float>(x: &[F], par: Par) -> F {
 /// assert_eq!(reduce::argmax(&[1.0_f32, f32::NAN, 3.0]), Some(1));
 /// ```
 pub fn argmax<F: Float>(x: &[F]) -> Option<usize> {
-    position_of(simd_level(), || Largest, x)
+    position_of(simd_level(), Extreme::Largest, x)
 }
 
 /// Where the smallest element is: the first of ties, the first NaN before all; `None` of nothing.
 pub fn argmin<F: Float>(x: &[F]) -> Option<usize> {
-    position_of(simd_level(), || Smallest, x)
+    position_of(simd_level(), Extreme::Smallest, x)
 }
 
 /// Panics unless `x` is `[outer, n, inner]` and `y` is `[outer, inner]`.
@@ -323,14 +362,7 @@ fn assert_dims<F, T>(x: &[F], [outer, n, inner]: [usize; 3], y: &[T]) {
 /// Rows of a column sum that are added to one set of partial sums.
 const COLUMN_ROWS: usize = 1024;
 
-fn sum_axis_of<F: Float, T: Term + 'static>(
-    level: Level,
-    term: fn() -> T,
-    x: &[F],
-    [outer, n, inner]: [usize; 3],
-    y: &mut [F],
-    par: Par,
-) {
+fn sum_axis_of<F: Float>(level: Level, term: Term, x: &[F], [outer, n, inner]: [usize; 3], y: &mut [F], par: Par) {
     assert_dims(x, [outer, n, inner], y);
     if y.is_empty() {
         return;
@@ -365,7 +397,7 @@ fn sum_axis_of<F: Float, T: Term + 'static>(
 }
 
 /// Sums of the columns of a matrix `[n, inner]`.
-fn column_sums<F: Float, T: Term>(level: Level, term: fn() -> T, x: &[F], n: usize, y: &mut [F], par: Par) {
+fn column_sums<F: Float>(level: Level, term: Term, x: &[F], n: usize, y: &mut [F], par: Par) {
     let inner = y.len();
     // A stripe of rows is summed into f64, and the stripes pairwise: two levels keep the error of f64 below 1e-13.
     let stripes = n.div_ceil(COLUMN_ROWS);
@@ -377,7 +409,7 @@ fn column_sums<F: Float, T: Term>(level: Level, term: fn() -> T, x: &[F], n: usi
             // Columns in groups whose sums stay in the first-level cache.
             let rows = x.len() / inner;
             for (group, sums) in sums.chunks_mut(512).enumerate() {
-                add_strided_rows(level, term(), &x[group * 512..], rows, inner, sums);
+                F::add_rows_at(level, term, &x[group * 512..], rows, inner, sums);
             }
         }
     };
@@ -399,19 +431,20 @@ fn column_sums<F: Float, T: Term>(level: Level, term: fn() -> T, x: &[F], n: usi
 }
 
 /// Column sums of a few columns: as many rows side by side as fill the lanes, folded at the end.
-fn narrow_stripe<F: Float, T: Term>(level: Level, term: fn() -> T, x: &[F], sums: &mut [f64]) {
+fn narrow_stripe<F: Float>(level: Level, term: Term, x: &[F], sums: &mut [f64]) {
     const WIDTH: usize = 128;
     let inner = sums.len();
     let mut wide = [0.0; WIDTH];
     let wide = &mut wide[..WIDTH / inner * inner];
     let whole = x.len() - x.len() % wide.len();
-    add_rows(level, term(), &x[..whole], wide);
+    let rows = whole / wide.len();
+    F::add_rows_at(level, term, x, rows, wide.len(), wide);
     for row in wide.chunks(inner) {
         for (sum, &x) in sums.iter_mut().zip(row) {
             *sum += x;
         }
     }
-    add_rows(level, term(), &x[whole..], sums);
+    F::add_rows_at(level, term, &x[whole..], (x.len() - whole) / inner, inner, sums);
 }
 
 /// Sums along the middle axis of `[outer, n, inner]`; overwrites `y: [outer, inner]`.
@@ -428,22 +461,22 @@ fn narrow_stripe<F: Float, T: Term>(level: Level, term: fn() -> T, x: &[F], sums
 /// assert_eq!(columns, [5.0, 7.0, 9.0]);
 /// ```
 pub fn sum_axis<F: Float>(x: &[F], dims: [usize; 3], y: &mut [F], par: Par) {
-    sum_axis_of(simd_level(), || Plain, x, dims, y, par);
+    sum_axis_of(simd_level(), Term::Plain, x, dims, y, par);
 }
 
 /// Sums of absolute values along the middle axis; as [`sum_axis`].
 pub fn sum_abs_axis<F: Float>(x: &[F], dims: [usize; 3], y: &mut [F], par: Par) {
-    sum_axis_of(simd_level(), || Absolute, x, dims, y, par);
+    sum_axis_of(simd_level(), Term::Absolute, x, dims, y, par);
 }
 
 /// Sums of squares along the middle axis; as [`sum_axis`].
 pub fn sum_of_squares_axis<F: Float>(x: &[F], dims: [usize; 3], y: &mut [F], par: Par) {
-    sum_axis_of(simd_level(), || Square, x, dims, y, par);
+    sum_axis_of(simd_level(), Term::Square, x, dims, y, par);
 }
 
-fn extreme_axis<F: Float, E: Extreme>(
+fn extreme_axis<F: Float>(
     level: Level,
-    extreme: fn() -> E,
+    extreme: Extreme,
     x: &[F],
     [outer, n, inner]: [usize; 3],
     y: &mut [F],
@@ -454,19 +487,19 @@ fn extreme_axis<F: Float, E: Extreme>(
         return;
     }
     if n == 0 {
-        return y.fill(E::start());
+        return y.fill(extreme.start());
     }
     let matrices = PIECE.div_ceil(n * inner);
     let par = if x.len() < 4 * PIECE { Par::SEQUENTIAL } else { par };
     par.for_each(y.chunks_mut(matrices * inner).zip(x.chunks(matrices * n * inner)), |(y, x)| {
         for (y, x) in y.chunks_mut(inner).zip(x.chunks(n * inner)) {
             if inner == 1 {
-                let (best, nan) = block_extreme(level, extreme(), x);
+                let (best, nan) = F::block_extreme_at(level, extreme, x);
                 y[0] = if nan { F::NAN } else { best };
             } else {
                 y.copy_from_slice(&x[..inner]);
                 for row in x[inner..].chunks(inner) {
-                    extreme_rows(level, extreme(), y, row);
+                    F::extreme_row_at(level, extreme, y, row);
                 }
             }
         }
@@ -475,17 +508,17 @@ fn extreme_axis<F: Float, E: Extreme>(
 
 /// Largest elements along the middle axis; as [`sum_axis`], and for elements as [`max`].
 pub fn max_axis<F: Float>(x: &[F], dims: [usize; 3], y: &mut [F], par: Par) {
-    extreme_axis(simd_level(), || Largest, x, dims, y, par);
+    extreme_axis(simd_level(), Extreme::Largest, x, dims, y, par);
 }
 
 /// Smallest elements along the middle axis; as [`sum_axis`], and for elements as [`min`].
 pub fn min_axis<F: Float>(x: &[F], dims: [usize; 3], y: &mut [F], par: Par) {
-    extreme_axis(simd_level(), || Smallest, x, dims, y, par);
+    extreme_axis(simd_level(), Extreme::Smallest, x, dims, y, par);
 }
 
-fn position_axis<F: Float, E: Extreme>(
+fn position_axis<F: Float>(
     level: Level,
-    extreme: fn() -> E,
+    extreme: Extreme,
     x: &[F],
     [outer, n, inner]: [usize; 3],
     y: &mut [i64],
@@ -507,7 +540,7 @@ fn position_axis<F: Float, E: Extreme>(
                 for (row, elements) in x.chunks(inner).enumerate().skip(1) {
                     for (j, (y, &element)) in y.iter_mut().zip(elements).enumerate() {
                         let best = x[*y as usize * inner + j];
-                        if !best.is_nan() && (element.is_nan() || E::beats(element, best)) {
+                        if !best.is_nan() && (element.is_nan() || extreme.beats(element, best)) {
                             *y = row as i64;
                         }
                     }
@@ -522,7 +555,7 @@ fn position_axis<F: Float, E: Extreme>(
 /// # Panics
 /// When a slice has another length than the dimensions say, or the axis is empty and the result is not.
 pub fn argmax_axis<F: Float>(x: &[F], dims: [usize; 3], y: &mut [i64], par: Par) {
-    position_axis(simd_level(), || Largest, x, dims, y, par);
+    position_axis(simd_level(), Extreme::Largest, x, dims, y, par);
 }
 
 /// Where the smallest elements are along the middle axis, counted along it; as [`argmax_axis`].
@@ -530,7 +563,7 @@ pub fn argmax_axis<F: Float>(x: &[F], dims: [usize; 3], y: &mut [i64], par: Par)
 /// # Panics
 /// As [`argmax_axis`].
 pub fn argmin_axis<F: Float>(x: &[F], dims: [usize; 3], y: &mut [i64], par: Par) {
-    position_axis(simd_level(), || Smallest, x, dims, y, par);
+    position_axis(simd_level(), Extreme::Smallest, x, dims, y, par);
 }
 
 /// An element that is counted in `i64`: integers, and truth values as 0 and 1.

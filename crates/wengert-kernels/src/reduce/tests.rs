@@ -35,16 +35,16 @@ fn sums_are_exact_to_the_last_rounding_at_every_length_and_level() {
             let absolute: f64 = exact(x.iter().map(|x| x.to_f64().abs()));
             for level in Level::available() {
                 for (name, got, want) in [
-                    ("sum", sum_of(level, || Plain, x, x, Par::SEQUENTIAL), exact(x.iter().map(|x| x.to_f64()))),
-                    ("abs", sum_of(level, || Absolute, x, x, Par::SEQUENTIAL), absolute),
+                    ("sum", sum_of(level, Term::Plain, x, x, Par::SEQUENTIAL), exact(x.iter().map(|x| x.to_f64()))),
+                    ("abs", sum_of(level, Term::Absolute, x, x, Par::SEQUENTIAL), absolute),
                     (
                         "squares",
-                        sum_of(level, || Square, x, x, Par::SEQUENTIAL),
+                        sum_of(level, Term::Square, x, x, Par::SEQUENTIAL),
                         exact(x.iter().map(|x| x.to_f64().powi(2))),
                     ),
                     (
                         "dot",
-                        sum_of(level, || Product, x, &all[..n], Par::SEQUENTIAL),
+                        sum_of(level, Term::Product, x, &all[..n], Par::SEQUENTIAL),
                         exact(x.iter().zip(&all).map(|(a, b)| a.to_f64() * b.to_f64())),
                     ),
                 ] {
@@ -113,9 +113,9 @@ fn the_number_of_threads_changes_no_bit() {
 #[test]
 fn levels_agree_on_the_bits_of_sums() {
     let x = numbers::<f64>(70_001);
-    let portable = sum_of(Level::Portable, || Plain, &x, &x, Par::SEQUENTIAL);
+    let portable = sum_of(Level::Portable, Term::Plain, &x, &x, Par::SEQUENTIAL);
     for level in Level::available() {
-        assert_eq!(sum_of(level, || Plain, &x, &x, Par::SEQUENTIAL), portable, "{level:?}");
+        assert_eq!(sum_of(level, Term::Plain, &x, &x, Par::SEQUENTIAL), portable, "{level:?}");
     }
 }
 
@@ -128,7 +128,7 @@ fn sums_along_an_axis_equal_their_definition() {
         let x = numbers::<f64>(outer * n * inner);
         for level in Level::available() {
             let mut y = vec![f64::NAN; outer * inner];
-            sum_axis_of(level, || Plain, &x, dims, &mut y, Par::SEQUENTIAL);
+            sum_axis_of(level, Term::Plain, &x, dims, &mut y, Par::SEQUENTIAL);
             for (i, &y) in y.iter().enumerate() {
                 let column = (0..n).map(|r| x[(i / inner * n + r) * inner + i % inner]);
                 let want = exact(column);
@@ -157,11 +157,11 @@ fn extremes_and_their_places_equal_their_definition() {
             let (largest, smallest) =
                 (first_nan.unwrap_or(place(|a, b| a > b)), first_nan.unwrap_or(place(|a, b| a < b)));
             for level in Level::available() {
-                assert_eq!(position_of(level, || Largest, &x), Some(largest), "{level:?} {n} {nans:?}");
-                assert_eq!(position_of(level, || Smallest, &x), Some(smallest), "{level:?} {n} {nans:?}");
+                assert_eq!(position_of(level, Extreme::Largest, &x), Some(largest), "{level:?} {n} {nans:?}");
+                assert_eq!(position_of(level, Extreme::Smallest, &x), Some(smallest), "{level:?} {n} {nans:?}");
                 let same = |a: Option<f32>, b: f32| a == Some(b) || b.is_nan() && a.is_some_and(f32::is_nan);
-                assert!(same(extreme_of(level, || Largest, &x, Par::SEQUENTIAL), x[largest]));
-                assert!(same(extreme_of(level, || Smallest, &x, Par::SEQUENTIAL), x[smallest]));
+                assert!(same(extreme_of(level, Extreme::Largest, &x, Par::SEQUENTIAL), x[largest]));
+                assert!(same(extreme_of(level, Extreme::Smallest, &x, Par::SEQUENTIAL), x[smallest]));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Rows against the formulas in `f64` from the standard library, for every level and row length.
 
+use super::rows::BLOCK;
 use super::*;
 use crate::Level;
 
@@ -27,20 +28,20 @@ fn check<F: Float>() {
     for n in LENGTHS {
         let x = &logits::<F>(rows * n + 1)[1..];
         let y_bar = logits::<F>(rows * n);
-        let labels: Vec<u32> = (0..rows as u32).map(|r| (r * 7) % n as u32).collect();
+        let labels: Vec<usize> = (0..rows).map(|r| (r * 7) % n).collect();
         let eps = F::EPSILON.to_f64();
         for level in Level::available() {
             let (mut y, mut log_y, mut lse) = (vec![F::NAN; rows * n], vec![F::NAN; rows * n], vec![F::NAN; rows]);
             let (mut loss, mut stats) = (vec![F::NAN; rows], vec![F::NAN; 2 * rows]);
             let [mut of_y, mut of_log, mut of_lse, mut of_loss] = [(); 4].map(|()| vec![F::NAN; rows * n]);
-            softmax_rows(level, x, n, &mut y);
-            log_softmax_rows(level, x, n, &mut log_y);
-            log_sum_exp_rows(level, x, n, &mut lse);
-            cross_entropy_rows(level, x, n, &labels, &mut loss, &mut stats);
-            softmax_vjp_rows(level, &y, &y_bar, n, &mut of_y);
-            log_softmax_vjp_rows(level, &log_y, &y_bar, n, &mut of_log);
-            log_sum_exp_vjp_rows(level, x, n, &y_bar[..rows], &mut of_lse);
-            cross_entropy_vjp_rows(level, x, n, &labels, &stats, Operand::Slice(&y_bar[..rows]), &mut of_loss);
+            F::softmax_rows(level, x, n, &mut y);
+            F::log_softmax_rows(level, x, n, &mut log_y);
+            F::log_sum_exp_rows(level, x, n, &mut lse);
+            F::cross_entropy_rows(level, x, n, &labels, &mut loss, &mut stats);
+            F::softmax_vjp_rows(level, &y, &y_bar, n, &mut of_y);
+            F::log_softmax_vjp_rows(level, &log_y, &y_bar, n, &mut of_log);
+            F::log_sum_exp_vjp_rows(level, x, n, &y_bar[..rows], &mut of_lse);
+            F::cross_entropy_vjp_rows(level, x, n, &labels, &stats, Operand::Slice(&y_bar[..rows]), &mut of_loss);
             for r in 0..rows {
                 let part = r * n..(r + 1) * n;
                 let Row { lse: want_lse, softmax } = row(&x[part.clone()]);
@@ -53,20 +54,21 @@ fn check<F: Float>() {
                     );
                 };
                 near(lse[r], want_lse, 16.0, "log_sum_exp");
-                near(loss[r], want_lse - x[r * n + labels[r] as usize].to_f64(), 16.0, "loss");
+                near(loss[r], want_lse - x[r * n + labels[r]].to_f64(), 16.0, "loss");
                 let bars: Vec<f64> = y_bar[part.clone()].iter().map(|b| b.to_f64()).collect();
                 let inner: f64 = softmax.iter().zip(&bars).map(|(s, b)| s * b).sum();
                 let total: f64 = bars.iter().sum();
                 let row_bar = y_bar[r].to_f64();
+                // The expected values themselves are plain sums of n terms.
+                let terms = 1.0 + (n as f64).sqrt() / 8.0;
                 for (j, &s) in softmax.iter().enumerate() {
                     let i = r * n + j;
-                    let hit = f64::from(u8::from(j == labels[r] as usize));
-                    // The expected value itself is a plain sum of n terms.
-                    near(y[i], s, s * (1.0 + (n as f64).sqrt() / 8.0), "softmax");
+                    let hit = f64::from(u8::from(j == labels[r]));
+                    near(y[i], s, s * terms, "softmax");
                     near(log_y[i], x[i].to_f64() - want_lse, 16.0, "log_softmax");
-                    near(of_y[i], s * (bars[j] - inner), 16.0 * s, "softmax_vjp");
-                    near(of_log[i], bars[j] - s * total, 16.0 + 8.0 * s * (n as f64).sqrt(), "log_softmax_vjp");
-                    near(of_lse[i], s * row_bar, 8.0 * s, "log_sum_exp_vjp");
+                    near(of_y[i], s * (bars[j] - inner), 16.0 * s * terms, "softmax_vjp");
+                    near(of_log[i], bars[j] - s * total, 16.0 + 8.0 * s * (n as f64).sqrt() * terms, "log_softmax_vjp");
+                    near(of_lse[i], s * row_bar, 8.0 * s * terms, "log_sum_exp_vjp");
                     near(of_loss[i], (s - hit) * row_bar, 8.0, "cross_entropy_vjp");
                 }
             }

@@ -1,8 +1,8 @@
 //! The fully connected layer.
 
+use crate::Module;
 use crate::error::Error;
 use crate::layer::{Layer, Mode};
-use crate::Module;
 use core::panic::Location;
 use rand::Rng;
 use wengert_core::{Caller, Parameter, TensorFloat, TensorVar};
@@ -90,11 +90,13 @@ impl<F: TensorFloat> Linear<F> {
         if input.last() != Some(&self.inputs()) {
             return Err(Error::Features { layer: "linear", expected: self.inputs(), input, made: self.made });
         }
-        let y = x.try_matmul_t(false, x.tape().parameter(&self.weight), true)?;
-        match &self.bias {
-            Some(bias) => Ok(y.try_add(x.tape().parameter(bias))?),
-            None => Ok(y),
+        // A single item is a batch of one.
+        let rows = if input.rank() == 1 { x.try_reshape([1, self.inputs()])? } else { x };
+        let mut y = rows.try_matmul_t(false, x.tape().parameter(&self.weight), true)?;
+        if let Some(bias) = &self.bias {
+            y = y.try_add(x.tape().parameter(bias))?;
         }
+        Ok(if input.rank() == 1 { y.try_reshape([self.outputs()])? } else { y })
     }
 }
 

@@ -120,8 +120,7 @@ fn each_parameter<F: TensorFloat>(
         let EntryMut::Parameter(parameter) = entry else { return };
         let Some(gradient) = gradients.get_parameter(parameter) else { return };
         if outcome.is_ok() {
-            outcome = one_parameter(op, parameter, gradient, &mut update)
-                .map_err(|error| Error::from(error).at(path));
+            outcome = one_parameter(op, parameter, gradient, &mut update).map_err(|error| Error::from(error).at(path));
         }
     });
     outcome

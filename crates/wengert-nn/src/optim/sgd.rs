@@ -94,9 +94,8 @@ impl<F: TensorFloat> Optimizer<F> for Sgd<F> {
                 optimizer::sgd(settings, true, gradient, None, value.make_mut(), par);
                 return Ok(());
             };
-            let velocity = velocities.slot(id, || {
-                Ok(Velocity { value: Tensor::try_zeros(value.shape().clone())?, first_step: true })
-            })?;
+            let velocity = velocities
+                .slot(id, || Ok(Velocity { value: Tensor::try_zeros(value.shape().clone())?, first_step: true }))?;
             let first = core::mem::replace(&mut velocity.first_step, false);
             optimizer::sgd(settings, first, gradient, Some(velocity.value.make_mut()), value.make_mut(), par);
             Ok(())

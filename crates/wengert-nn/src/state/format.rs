@@ -111,7 +111,8 @@ impl File {
         file.read_exact(&mut size).map_err(read)?;
         let size = u64::from_le_bytes(size);
         if size > rest || size > LONGEST_HEADER {
-            let text = format!("it announces a header of {size} bytes, with {rest} bytes left and {LONGEST_HEADER} allowed");
+            let text =
+                format!("it announces a header of {size} bytes, with {rest} bytes left and {LONGEST_HEADER} allowed");
             return Err(refused(text));
         }
         let mut header = vec![0; size as usize];
@@ -185,11 +186,18 @@ fn parse(header: &str, len: u64) -> Result<Vec<TensorInfo>, String> {
             return Err(format!("two tensors are called {name:?}"));
         }
         if bytes[0] != end {
-            return Err(format!("tensor {name:?} begins at byte {}, expected {end}, the end of the one before", bytes[0]));
+            return Err(format!(
+                "tensor {name:?} begins at byte {}, expected {end}, the end of the one before",
+                bytes[0]
+            ));
         }
         end = bytes[1];
     }
-    if end == len { Ok(tensors) } else { Err(format!("its tensors have {end} bytes, the file has {len}; is it cut off?")) }
+    if end == len {
+        Ok(tensors)
+    } else {
+        Err(format!("its tensors have {end} bytes, the file has {len}; is it cut off?"))
+    }
 }
 
 /// A tensor whose bytes are in the file and as many as its shape needs.
@@ -221,8 +229,7 @@ pub(super) fn write<F: TensorFloat>(state: &StateDict<F>, out: &mut impl Write) 
         end += size_of::<F>() * value.len();
         let shape = value.shape().iter().map(usize::to_string).collect::<Vec<_>>().join(",");
         let name = quoted(name);
-        header +=
-            &format!(",{name}:{{\"dtype\":\"{kind}\",\"shape\":[{shape}],\"data_offsets\":[{start},{end}]}}");
+        header += &format!(",{name}:{{\"dtype\":\"{kind}\",\"shape\":[{shape}],\"data_offsets\":[{start},{end}]}}");
     }
     header.push('}');
     // Elements on a multiple of 8 can be used where they lie by readers that map the file.

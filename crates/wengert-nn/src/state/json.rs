@@ -48,7 +48,10 @@ impl<'a> Reader<'a> {
     }
 
     /// Calls `entry` with each key of an object; it must read the value.
-    pub(super) fn object(&mut self, mut entry: impl FnMut(&mut Self, String) -> Result<(), String>) -> Result<(), String> {
+    pub(super) fn object(
+        &mut self,
+        mut entry: impl FnMut(&mut Self, String) -> Result<(), String>,
+    ) -> Result<(), String> {
         self.expect(b'{')?;
         if self.take(b'}') {
             return Ok(());
@@ -225,7 +228,16 @@ mod tests {
     fn damaged_strings_are_refused_by_position() {
         assert_eq!(string("\"ab").unwrap_err(), "the header has its end at byte 3, expected the end of a string");
         assert_eq!(string("\"a\nb\"").unwrap_err(), "the header has '\\n' at byte 2, expected the end of a string");
-        for text in [r#""\x""#, r#""\u12""#, r#""\u+123""#, r#""\ud83d""#, r#""\ud83d\u0041""#, r#""\ude00""#, "\"\\", "\"\\u123é\""] {
+        for text in [
+            r#""\x""#,
+            r#""\u12""#,
+            r#""\u+123""#,
+            r#""\ud83d""#,
+            r#""\ud83d\u0041""#,
+            r#""\ude00""#,
+            "\"\\",
+            "\"\\u123é\"",
+        ] {
             assert!(string(text).is_err(), "{text}");
         }
     }

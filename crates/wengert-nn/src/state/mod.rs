@@ -165,7 +165,8 @@ fn matched<'s, F: TensorFloat>(
             None => mismatch.missing.push(name),
         }
     });
-    mismatch.unexpected = names.iter().filter(|name| unclaimed.contains_key(*name)).map(|&name| name.to_owned()).collect();
+    mismatch.unexpected =
+        names.iter().filter(|name| unclaimed.contains_key(*name)).map(|&name| name.to_owned()).collect();
     if mismatch == Mismatch::default() {
         Ok(numbers)
     } else {
@@ -183,10 +184,7 @@ fn set_all<F: TensorFloat>(model: &mut (impl Module<F> + ?Sized), values: impl I
 }
 
 /// Sets a model to a state that fits it.
-pub(crate) fn assign<F: TensorFloat>(
-    model: &mut (impl Module<F> + ?Sized),
-    state: &StateDict<F>,
-) -> Result<(), Error> {
+pub(crate) fn assign<F: TensorFloat>(model: &mut (impl Module<F> + ?Sized), state: &StateDict<F>) -> Result<(), Error> {
     let numbers = matched(model, state.iter().map(|(name, value)| (name, value.shape())), None)?;
     set_all(model, numbers.into_iter().map(|number| state.entries[number].1.clone()));
     Ok(())

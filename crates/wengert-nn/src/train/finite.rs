@@ -31,7 +31,9 @@ impl fmt::Display for Cause {
             Cause::Gradient(path) => {
                 write!(f, "and the gradient of {path} is not finite; lower the learning rate, or clip the gradient")
             }
-            Cause::Loss => write!(f, "while inputs, parameters and gradients are finite; check the loss and the targets"),
+            Cause::Loss => {
+                write!(f, "while inputs, parameters and gradients are finite; check the loss and the targets")
+            }
         }
     }
 }

@@ -57,7 +57,7 @@ const EVALUATION_BATCH: usize = 256;
 pub struct Trainer<'a, F: TensorFloat, T: Target> {
     optimizer: Box<dyn Optimizer<F> + 'a>,
     loss: LossFunction<'a, F, T>,
-    correct: Option<Box<dyn Fn(&Tensor<F>, &Tensor<T>) -> usize + 'a>>,
+    correct: Option<Correct<'a, F, T>>,
     epochs: usize,
     batch_size: usize,
     seed: u64,
@@ -66,14 +66,17 @@ pub struct Trainer<'a, F: TensorFloat, T: Target> {
     test: Option<(Tensor<F>, Tensor<T>)>,
     exact_train_score: bool,
     checkpoint: Option<PathBuf>,
-    on_event: Option<Box<dyn FnMut(Event<'_>) + 'a>>,
-    stop_when: Option<Box<dyn FnMut(&Epoch) -> bool + 'a>>,
+    on_event: Option<OnEvent<'a>>,
+    stop_when: Option<StopWhen<'a>>,
     #[cfg(feature = "progress")]
     progress: bool,
 }
 
-type LossFunction<'a, F, T> =
-    Box<dyn for<'t> Fn(TensorVar<'t, F>, &Tensor<T>) -> Result<TensorVar<'t, F>, Error> + 'a>;
+type LossFunction<'a, F, T> = Box<dyn for<'t> Fn(TensorVar<'t, F>, &Tensor<T>) -> Result<TensorVar<'t, F>, Error> + 'a>;
+
+type Correct<'a, F, T> = Box<dyn Fn(&Tensor<F>, &Tensor<T>) -> usize + 'a>;
+type OnEvent<'a> = Box<dyn FnMut(Event<'_>) + 'a>;
+type StopWhen<'a> = Box<dyn FnMut(&Epoch) -> bool + 'a>;
 
 impl<'a, F: TensorFloat, T: Target> Trainer<'a, F, T> {
     /// Training with this optimizer and loss: 10 epochs of batches of 32, shuffled from seed 0, until told otherwise.
@@ -251,8 +254,7 @@ impl<'a, F: TensorFloat, T: Target> Trainer<'a, F, T> {
             }
             let elapsed = begin.elapsed();
             let time_left = elapsed.mul_f64((self.epochs - epoch) as f64 / epoch as f64);
-            let report =
-                Epoch { epoch, epochs: self.epochs, train, test, samples_per_second, elapsed, time_left };
+            let report = Epoch { epoch, epochs: self.epochs, train, test, samples_per_second, elapsed, time_left };
             #[cfg(feature = "progress")]
             if let Some(bar) = &bar {
                 bar.epoch(&report);

@@ -1,0 +1,76 @@
+//! The loops, compiled once per float, in this crate.
+//!
+//! A generic function is compiled in the crate that uses it, again in each, at that crate's optimisation level. The
+//! loops are large, a few hundred of them at three levels, and worth nothing unoptimised; so the public functions, which
+//! stay generic and thin, reach them through this trait, whose implementations for `f32` and `f64` are not generic.
+
+use crate::dispatch::Level;
+use crate::elementwise::{self, Operand};
+use crate::matmul::{self, blocked::Product};
+use crate::optimizer::{self, Coefficients, Sgd};
+use crate::reduce::{self, Extreme, Term};
+use crate::softmax;
+use crate::{Binary, Unary};
+
+macro_rules! compiled {
+    ($( fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $out:ty)? = $generic:path; )*) => {
+        /// The loops of this crate for one float. Private, so that it seals [`Float`](crate::Float).
+        pub(crate) trait Compiled: Sized {
+            $( #[doc = concat!("`", stringify!($generic), "`")] fn $name($($arg: $ty),*) $(-> $out)?; )*
+        }
+        impl Compiled for f32 {
+            $( fn $name($($arg: $ty),*) $(-> $out)? { $generic($($arg),*) } )*
+        }
+        impl Compiled for f64 {
+            $( fn $name($($arg: $ty),*) $(-> $out)? { $generic($($arg),*) } )*
+        }
+    };
+}
+
+compiled! {
+    fn unary_at(level: Level, op: Unary, x: &[Self], y: &mut [Self]) = elementwise::unary_at;
+    fn unary_vjp_at(level: Level, op: Unary, x: &[Self], y: &[Self], y_bar: &[Self], x_bar: &mut [Self])
+        = elementwise::unary_vjp_at;
+    fn binary_at(level: Level, op: Binary, a: &[Self], b: &[Self], y: &mut [Self]) = elementwise::binary_at;
+    fn left_vjp_at(level: Level, op: Binary, a: &[Self], b: &[Self], y: &[Self], y_bar: &[Self], a_bar: &mut [Self])
+        = elementwise::left_vjp_at;
+    fn right_vjp_at(level: Level, op: Binary, a: &[Self], b: &[Self], y: &[Self], y_bar: &[Self], b_bar: &mut [Self])
+        = elementwise::right_vjp_at;
+    fn add_assign_at(level: Level, y: &mut [Self], x: &[Self]) = elementwise::add_assign_loop;
+    fn add_scaled_at(level: Level, y: &mut [Self], c: Self, x: &[Self]) = elementwise::add_scaled_loop;
+    fn scale_at(level: Level, y: &mut [Self], c: Self) = elementwise::scale_loop;
+
+    fn product_at(level: Level, product: Product<'_, Self>) = matmul::blocked::at;
+    fn combine_rows_at(level: Level, x: &[Self], x_stride: usize, k: usize, rows: &[Self], stride: usize, y: &mut [Self])
+        = matmul::gemv::combine_rows;
+    fn dot_rows_at(level: Level, rows: &[Self], stride: usize, x: &[Self], alpha: Self, y: &mut [Self])
+        = matmul::gemv::dot_rows;
+
+    fn block_sum_at(level: Level, term: Term, a: &[Self], b: &[Self]) -> f64 = reduce::block_sum_at;
+    fn add_rows_at(level: Level, term: Term, rows: &[Self], n: usize, stride: usize, sums: &mut [f64]) = reduce::add_rows_at;
+    fn block_extreme_at(level: Level, extreme: Extreme, x: &[Self]) -> (Self, bool) = reduce::block_extreme_at;
+    fn extreme_row_at(level: Level, extreme: Extreme, best: &mut [Self], row: &[Self]) = reduce::extreme_row_at;
+
+    fn softmax_rows(level: Level, x: &[Self], n: usize, y: &mut [Self]) = softmax::rows::softmax;
+    fn log_softmax_rows(level: Level, x: &[Self], n: usize, y: &mut [Self]) = softmax::rows::log_softmax;
+    fn log_sum_exp_rows(level: Level, x: &[Self], n: usize, y: &mut [Self]) = softmax::rows::log_sum_exp;
+    fn softmax_vjp_rows(level: Level, y: &[Self], y_bar: &[Self], n: usize, x_bar: &mut [Self])
+        = softmax::rows::softmax_vjp;
+    fn log_softmax_vjp_rows(level: Level, y: &[Self], y_bar: &[Self], n: usize, x_bar: &mut [Self])
+        = softmax::rows::log_softmax_vjp;
+    fn log_sum_exp_vjp_rows(level: Level, x: &[Self], n: usize, y_bar: &[Self], x_bar: &mut [Self])
+        = softmax::rows::log_sum_exp_vjp;
+    fn cross_entropy_rows(level: Level, x: &[Self], n: usize, labels: &[usize], loss: &mut [Self], stats: &mut [Self])
+        = softmax::rows::cross_entropy;
+    fn cross_entropy_vjp_rows(
+        level: Level, x: &[Self], n: usize, labels: &[usize], stats: &[Self], y_bar: Operand<'_, Self>, x_bar: &mut [Self],
+    ) = softmax::rows::cross_entropy_vjp;
+
+    fn sgd_at(level: Level, s: Sgd<Self>, grad: &[Self], param: &mut [Self]) = optimizer::sgd_plain;
+    fn sgd_momentum_at(
+        level: Level, s: Sgd<Self>, keep: Self, take: Self, grad: &[Self], velocity: &mut [Self], param: &mut [Self],
+    ) = optimizer::sgd_momentum;
+    fn adam_at(
+        level: Level, c: Coefficients<Self>, grad: &[Self], m: &mut [Self], v: &mut [Self], param: &mut [Self],
+    ) = optimizer::adam_loop;
+}

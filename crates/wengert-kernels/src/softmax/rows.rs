@@ -1,0 +1,251 @@
+//! The loops over rows.
+
+use crate::Float;
+use crate::dispatch::kernel;
+use crate::elementwise::Operand;
+
+/// Elements of a block of a row: what the exponentials are buffered in where they are only summed.
+pub(super) const BLOCK: usize = 1024;
+/// The last part of a row is padded to a multiple of this; see `elementwise`.
+const PADDED: usize = 64;
+/// The maximum of a row, without regard to NaN; `-inf` of nothing.
+#[inline(always)]
+fn row_max<F: Float>(x: &[F]) -> F {
+    let mut best = [-F::INFINITY; 32];
+    let (chunks, rest) = x.as_chunks::<32>();
+    for x in chunks {
+        for i in 0..32 {
+            best[i] = if x[i] > best[i] { x[i] } else { best[i] };
+        }
+    }
+    for (best, &x) in best.iter_mut().zip(rest) {
+        *best = if x > *best { x } else { *best };
+    }
+    let mut half = 16;
+    while half > 0 {
+        for i in 0..half {
+            best[i] = if best[i + half] > best[i] { best[i + half] } else { best[i] };
+        }
+        half /= 2;
+    }
+    best[0]
+}
+
+/// Exponentials of a block of a row, in a buffer that is padded with zeros.
+struct Exponentials<F> {
+    buffer: [F; BLOCK],
+}
+
+impl<F: Float> Exponentials<F> {
+    #[inline(always)]
+    fn new() -> Self {
+        Exponentials { buffer: [F::ZERO; BLOCK] }
+    }
+
+    /// `exp(x - shift)`, and zeros up to a multiple of [`PADDED`]: knowing which the compiler leaves no scalar rest.
+    #[inline(always)]
+    fn of<const FMA: bool>(&mut self, x: &[F], shift: F) -> &[F] {
+        for (e, &x) in self.buffer.iter_mut().zip(x) {
+            *e = x - shift;
+        }
+        let padded = x.len().next_multiple_of(PADDED);
+        self.buffer[x.len()..padded].fill(-F::INFINITY);
+        for e in &mut self.buffer[..padded / PADDED * PADDED] {
+            *e = e.exp_decay::<FMA>();
+        }
+        &self.buffer[..padded / PADDED * PADDED]
+    }
+}
+
+/// `y = exp(x - shift)` for a row; returns the sum.
+#[inline(always)]
+fn exp_row<F: Float, const FMA: bool>(x: &[F], shift: F, y: &mut [F]) -> f64 {
+    let mut exponentials = Exponentials::new();
+    let mut sum = 0.0;
+    for (x, y) in x.chunks(BLOCK).zip(y.chunks_mut(BLOCK)) {
+        let e = exponentials.of::<FMA>(x, shift);
+        y.copy_from_slice(&e[..y.len()]);
+        sum += block_sum(e);
+    }
+    sum
+}
+
+/// The sum of products of at most a block, in lanes.
+#[inline(always)]
+fn block_dot<F: Float, const FMA: bool>(a: &[F], b: &[F]) -> f64 {
+    let mut lanes = [F::ZERO; 32];
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<32>(), b.as_chunks::<32>());
+    for (a, b) in a.iter().zip(b) {
+        for i in 0..32 {
+            lanes[i] = a[i].lane_mul_add::<FMA>(b[i], lanes[i]);
+        }
+    }
+    for (lane, (&a, &b)) in lanes.iter_mut().zip(a_rest.iter().zip(b_rest)) {
+        *lane = a.lane_mul_add::<FMA>(b, *lane);
+    }
+    fold(lanes)
+}
+
+/// The sum of at most a block, in lanes.
+#[inline(always)]
+fn block_sum<F: Float>(x: &[F]) -> f64 {
+    let mut lanes = [F::ZERO; 32];
+    let (chunks, rest) = x.as_chunks::<32>();
+    for x in chunks {
+        for i in 0..32 {
+            lanes[i] += x[i];
+        }
+    }
+    for (lane, &x) in lanes.iter_mut().zip(rest) {
+        *lane += x;
+    }
+    fold(lanes)
+}
+
+#[inline(always)]
+fn fold<F: Float>(mut lanes: [F; 32]) -> f64 {
+    let mut half = 16;
+    while half > 0 {
+        for i in 0..half {
+            lanes[i] += lanes[i + half];
+        }
+        half /= 2;
+    }
+    lanes[0].to_f64()
+}
+
+/// The maximum of a row and the sum of `exp(x - maximum)`, blocks in `f64`.
+#[inline(always)]
+fn max_and_sum<F: Float, const FMA: bool>(x: &[F]) -> (F, f64) {
+    let max = row_max(x);
+    let mut exponentials = Exponentials::new();
+    let mut sum = 0.0;
+    for x in x.chunks(BLOCK) {
+        sum += block_sum(exponentials.of::<FMA>(x, max));
+    }
+    (max, sum)
+}
+
+/// `ln(sum exp x)` from a row, its maximum and its sum: at an infinite maximum the sum is NaN, but the limit is the
+/// maximum itself unless the row holds a NaN.
+fn log_sum<F: Float>(x: &[F], max: F, sum: f64) -> f64 {
+    if max.is_finite() {
+        max.to_f64() + sum.ln()
+    } else if x.iter().any(|x| x.is_nan()) {
+        f64::NAN
+    } else {
+        max.to_f64()
+    }
+}
+
+kernel! {
+    pub(crate) fn softmax<F: Float>(x: &'a [F], n: usize, y: &'a mut [F]) -> () {
+        for (x, y) in x.chunks_exact(n).zip(y.chunks_exact_mut(n)) {
+            let max = row_max(x);
+            let sum = exp_row::<F, FMA>(x, max, y);
+            let scale = F::from_f64(1.0 / sum);
+            for y in y {
+                *y *= scale;
+            }
+        }
+    }
+
+    pub(crate) fn log_softmax<F: Float>(x: &'a [F], n: usize, y: &'a mut [F]) -> () {
+        for (x, y) in x.chunks_exact(n).zip(y.chunks_exact_mut(n)) {
+            let (max, sum) = max_and_sum::<F, FMA>(x);
+            let log = F::from_f64(sum.ln());
+            for (y, &x) in y.iter_mut().zip(x) {
+                *y = x - max - log;
+            }
+        }
+    }
+
+    pub(crate) fn log_sum_exp<F: Float>(x: &'a [F], n: usize, y: &'a mut [F]) -> () {
+        for (x, y) in x.chunks_exact(n).zip(y) {
+            let (max, sum) = max_and_sum::<F, FMA>(x);
+            *y = F::from_f64(log_sum(x, max, sum));
+        }
+    }
+
+    pub(crate) fn softmax_vjp<F: Float>(y: &'a [F], y_bar: &'a [F], n: usize, x_bar: &'a mut [F]) -> () {
+        for ((y, y_bar), x_bar) in y.chunks_exact(n).zip(y_bar.chunks_exact(n)).zip(x_bar.chunks_exact_mut(n)) {
+            let mut inner = 0.0;
+            for (y, y_bar) in y.chunks(BLOCK).zip(y_bar.chunks(BLOCK)) {
+                inner += block_dot::<F, FMA>(y, y_bar);
+            }
+            let inner = F::from_f64(inner);
+            for ((x_bar, &y), &y_bar) in x_bar.iter_mut().zip(y).zip(y_bar) {
+                *x_bar = y * (y_bar - inner);
+            }
+        }
+    }
+
+    pub(crate) fn log_softmax_vjp<F: Float>(y: &'a [F], y_bar: &'a [F], n: usize, x_bar: &'a mut [F]) -> () {
+        for ((y, y_bar), x_bar) in y.chunks_exact(n).zip(y_bar.chunks_exact(n)).zip(x_bar.chunks_exact_mut(n)) {
+            let mut sum = 0.0;
+            for y_bar in y_bar.chunks(BLOCK) {
+                sum += block_sum(y_bar);
+            }
+            exp_row::<F, FMA>(y, F::ZERO, x_bar);
+            let sum = F::from_f64(sum);
+            for (x_bar, &y_bar) in x_bar.iter_mut().zip(y_bar) {
+                *x_bar = y_bar - *x_bar * sum;
+            }
+        }
+    }
+
+    pub(crate) fn log_sum_exp_vjp<F: Float>(x: &'a [F], n: usize, y_bar: &'a [F], x_bar: &'a mut [F]) -> () {
+        for ((x, &y_bar), x_bar) in x.chunks_exact(n).zip(y_bar).zip(x_bar.chunks_exact_mut(n)) {
+            let max = row_max(x);
+            if y_bar == F::ZERO || max == -F::INFINITY && !x.iter().any(|x| x.is_nan()) {
+                x_bar.fill(F::ZERO);
+            } else if max.is_finite() {
+                let sum = exp_row::<F, FMA>(x, max, x_bar);
+                let scale = F::from_f64(y_bar.to_f64() / sum);
+                for x_bar in x_bar {
+                    *x_bar *= scale;
+                }
+            } else {
+                // The limit: everything flows to the infinite elements, evenly; a NaN takes the row.
+                let nan = x.iter().any(|x| x.is_nan());
+                let share = y_bar.to_f64() / x.iter().filter(|&&x| x == max).count() as f64;
+                for (x_bar, &x) in x_bar.iter_mut().zip(x) {
+                    *x_bar = if nan { F::NAN } else if x == max { F::from_f64(share) } else { F::ZERO };
+                }
+            }
+        }
+    }
+
+    pub(crate) fn cross_entropy<F: Float>(x: &'a [F], n: usize, labels: &'a [usize], loss: &'a mut [F], stats: &'a mut [F]) -> () {
+        for (((x, &label), loss), stats) in x.chunks_exact(n).zip(labels).zip(loss).zip(stats.chunks_exact_mut(2)) {
+            let (max, sum) = max_and_sum::<F, FMA>(x);
+            *loss = F::from_f64(sum.ln() + (max - x[label]).to_f64());
+            stats.copy_from_slice(&[max, F::from_f64(sum)]);
+        }
+    }
+
+    pub(crate) fn cross_entropy_vjp<F: Float>(
+        x: &'a [F], n: usize, labels: &'a [usize], stats: &'a [F], y_bar: Operand<'a, F>, x_bar: &'a mut [F],
+    ) -> () {
+        for (row, ((x, &label), x_bar)) in x.chunks_exact(n).zip(labels).zip(x_bar.chunks_exact_mut(n)).enumerate() {
+            let y_bar = match y_bar {
+                Operand::Slice(y_bar) => y_bar[row],
+                Operand::Splat(y_bar) => y_bar,
+            };
+            // Nothing flows into a row that does not count, whatever it holds.
+            if y_bar == F::ZERO {
+                x_bar.fill(F::ZERO);
+                continue;
+            }
+            let (max, sum) = (stats[2 * row], stats[2 * row + 1]);
+            let scale = y_bar / sum;
+            let mut exponentials = Exponentials::new();
+            for (x, x_bar) in x.chunks(BLOCK).zip(x_bar.chunks_mut(BLOCK)) {
+                for (x_bar, &e) in x_bar.iter_mut().zip(exponentials.of::<FMA>(x, max)) {
+                    *x_bar = e * scale;
+                }
+            }
+            x_bar[label] -= y_bar;
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! What layers compute, and what they say of bad input.
+
+use wengert_core::{Tape, TensorVar};
+use wengert_nn::{
+    Dropout, Error, Flatten, Layer, Linear, Mode, Module, Predictor, Relu, Sequential, Sigmoid, Softplus, Tanh,
+};
+use wengert_tensor::{Tensor, rng};
+
+#[test]
+fn linear_multiplies_with_the_transposed_weight() {
+    let mut layer = Linear::<f64>::new(3, 2, &mut rng(0));
+    *layer.weight.value_mut() = Tensor::from([[1.0, 2.0, 3.0], [-1.0, 0.5, 4.0]]);
+    *layer.bias.as_mut().unwrap().value_mut() = Tensor::from([10.0, 20.0]);
+    let x = Tensor::from([[1.0, 1.0, 1.0], [2.0, 0.0, -1.0]]);
+    assert_eq!(layer.predict(&x).unwrap(), Tensor::from([[16.0, 23.5], [9.0, 14.0]]));
+    // Further axes in front are as many more rows.
+    let stacked = x.reshape([2, 1, 3]);
+    assert_eq!(layer.predict(&stacked).unwrap(), Tensor::from([[[16.0, 23.5]], [[9.0, 14.0]]]));
+    // A single item needs no axis for the batch.
+    assert_eq!(layer.predict(&Tensor::from([1.0, 1.0, 1.0])).unwrap(), Tensor::from([16.0, 23.5]));
+    let plain = layer.without_bias();
+    assert_eq!(plain.predict(&x).unwrap(), Tensor::from([[6.0, 3.5], [-1.0, -6.0]]));
+    assert_eq!((plain.inputs(), plain.outputs()), (3, 2));
+}
+
+#[test]
+fn linear_gradients_are_those_of_the_matrix_product() {
+    let layer = Linear::<f64>::new(2, 2, &mut rng(0));
+    let tape = Tape::new();
+    let x = tape.tensor([[1.0, 2.0], [3.0, 4.0]]);
+    let y = layer.forward(x, &mut Mode::Eval).unwrap();
+    let seed = Tensor::from([[1.0, 0.0], [0.0, 10.0]]);
+    let g = y.vjp(&seed);
+    // dL/dW = y_barT x, dL/db = column sums of y_bar, dL/dx = y_bar W.
+    assert_eq!(g[&layer.weight], Tensor::from([[1.0, 2.0], [30.0, 40.0]]));
+    assert_eq!(g[layer.bias.as_ref().unwrap()].to_vec(), [1.0, 10.0]);
+    assert_eq!(g[x], seed.matmul(layer.weight.value()));
+}
+
+#[test]
+fn linear_starts_within_one_over_the_root_of_its_inputs() {
+    let layer = Linear::<f64>::new(400, 50, &mut rng(5));
+    for values in [layer.weight.value(), layer.bias.as_ref().unwrap().value()] {
+        assert!(values.max() < 0.05 && values.min() > -0.05);
+        assert!(values.max() > 0.045 && values.min() < -0.045);
+    }
+}
+
+#[test]
+fn activations_are_their_functions() {
+    let x = Tensor::from([-1.0, 0.0, 2.0]);
+    let of = |layer: &dyn Layer<f64>| layer.predict(&x).unwrap().to_vec();
+    assert_eq!(of(&Relu), [0.0, 0.0, 2.0]);
+    for (y, x) in of(&Tanh).into_iter().zip(x.iter()) {
+        assert!((y - x.tanh()).abs() < 1e-15);
+    }
+    for (y, x) in of(&Sigmoid).into_iter().zip(x.iter()) {
+        assert!((y - 1.0 / (1.0 + (-x).exp())).abs() < 1e-15);
+    }
+    for (y, x) in of(&Softplus).into_iter().zip(x.iter()) {
+        assert!((y - x.exp().ln_1p()).abs() < 1e-15);
+    }
+}
+
+#[test]
+fn dropout_keeps_the_mean_and_the_share() {
+    let n = 100_000;
+    let tape = Tape::<f64>::new();
+    let x = tape.tensor(Tensor::ones([n]));
+    for p in [0.1, 0.5, 0.8] {
+        let y = Dropout::new(p).forward(x, &mut Mode::train(&mut rng(4))).unwrap().value();
+        let dropped = y.iter().filter(|&y| y == 0.0).count() as f64 / n as f64;
+        // Five standard errors of a share, and of the mean.
+        assert!((dropped - p).abs() < 5.0 * (p * (1.0 - p) / n as f64).sqrt(), "{p}: {dropped}");
+        assert!((y.mean() - 1.0).abs() < 5.0 * (p / (1.0 - p) / n as f64).sqrt(), "{p}: {}", y.mean());
+        assert!(y.iter().all(|y| y == 0.0 || (y - 1.0 / (1.0 - p)).abs() < 1e-15));
+    }
+}
+
+#[test]
+fn dropout_is_the_same_from_the_same_seed_and_other_from_another() {
+    let tape = Tape::<f32>::new();
+    let x = tape.tensor(Tensor::ones([100]));
+    let of = |seed| Dropout::new(0.5).forward(x, &mut Mode::train(&mut rng(seed))).unwrap().value();
+    assert_eq!(of(1), of(1));
+    assert_ne!(of(1), of(2));
+}
+
+#[test]
+fn dropout_drops_infinities_and_lets_nothing_flow_back() {
+    let tape = Tape::<f32>::new();
+    let x = tape.tensor(Tensor::full([64], f32::INFINITY));
+    let y = Dropout::new(1.0).forward(x, &mut Mode::train(&mut rng(0))).unwrap();
+    assert_eq!(y.value(), Tensor::zeros([64]));
+    assert_eq!(y.sum().gradient()[x], Tensor::zeros([64]));
+    let nothing = Dropout::new(0.0).forward(x, &mut Mode::train(&mut rng(0))).unwrap();
+    assert_eq!(nothing.value(), x.value());
+}
+
+#[test]
+fn settings_without_meaning_are_typed_errors() {
+    let text = |error: Error| error.to_string();
+    assert_eq!(
+        text(Linear::<f32>::try_new(0, 3, &mut rng(0)).unwrap_err()),
+        "linear: inputs is 0, expected at least 1"
+    );
+    assert_eq!(
+        text(Linear::<f32>::try_new(3, 0, &mut rng(0)).unwrap_err()),
+        "linear: outputs is 0, expected at least 1"
+    );
+    let huge = Linear::<f32>::try_new(1 << 40, 1 << 40, &mut rng(0)).unwrap_err();
+    assert_eq!(text(huge), "uniform: shape [1099511627776, 1099511627776] has more elements than memory can address");
+    for p in [-0.1, 1.1, f64::NAN] {
+        let expected = format!("dropout: probability is {p}, expected a probability, 0 to 1");
+        assert_eq!(text(Dropout::try_new(p).unwrap_err()), expected);
+    }
+}
+
+#[test]
+#[should_panic(expected = "linear: inputs is 0, expected at least 1")]
+fn the_short_form_panics_with_the_same_text() {
+    let _ = Linear::<f32>::new(0, 3, &mut rng(0));
+}
+
+/// Features and a head, used as fields without a word about their names.
+#[derive(Module)]
+struct Net {
+    features: Sequential,
+    head: Linear,
+}
+
+impl Layer for Net {
+    fn forward<'t>(&self, x: TensorVar<'t, f32>, mode: &mut Mode<'_>) -> Result<TensorVar<'t, f32>, Error> {
+        self.head.forward(self.features.forward(x, mode)?, mode)
+    }
+}
+
+fn net(hidden: usize) -> Net {
+    let mut rng = rng(0);
+    let block = Sequential::new().with(Relu).with(Linear::new(16, 8, &mut rng));
+    let features = Sequential::new().with(Linear::new(64, 16, &mut rng)).with(Relu).with(Flatten).with(block);
+    Net { features, head: Linear::new(hidden, 10, &mut rng) }
+}
+
+fn refusal(model: &impl Layer, input: Tensor<f32>) -> (String, String) {
+    let error = model.predict(&input).unwrap_err();
+    // Without the line of this file.
+    let text = error.to_string();
+    let place = text.find("; the layer is made at").unwrap_or(text.len());
+    (error.layer().unwrap_or("none").to_owned(), text[..place].to_owned())
+}
+
+#[test]
+fn shape_errors_name_the_layer_with_its_full_path() {
+    let (layer, text) = refusal(&net(8), Tensor::zeros([32, 63]));
+    assert_eq!(layer, "features.0");
+    assert_eq!(text, "features.0: linear: expected 64 features along the last axis, got 63 (shape [32, 63])");
+    let (layer, text) = refusal(&net(9), Tensor::zeros([32, 64]));
+    assert_eq!(layer, "head");
+    assert_eq!(text, "head: linear: expected 9 features along the last axis, got 8 (shape [32, 8])");
+    // [2, 3, 64] becomes [2, 48] at features.2.
+    let (layer, text) = refusal(&net(8), Tensor::zeros([2, 3, 64]));
+    assert_eq!(layer, "features.3.1");
+    assert!(text.starts_with("features.3.1: linear: expected 16 features along the last axis, got 48"), "{text}");
+}
+
+#[test]
+fn errors_of_layers_without_parameters_are_placed_too() {
+    let (layer, text) = refusal(&net(8), Tensor::zeros([64]));
+    // Rank 1 passes the first two layers; there is no axis 1 to flatten from.
+    assert_eq!(layer, "features.2");
+    assert!(text.starts_with("features.2: "), "{text}");
+}
+
+#[test]
+fn shape_errors_name_the_line_that_made_the_layer() {
+    let layer = Linear::<f32>::new(2, 2, &mut rng(0));
+    let line = line!() - 1;
+    let text = layer.predict(&Tensor::zeros([3])).unwrap_err().to_string();
+    assert!(text.contains(&format!("the layer is made at {}:{line}:", file!())), "{text}");
+    let number = layer.predict(&Tensor::scalar(1.0)).unwrap_err().to_string();
+    assert!(number.contains("got a single number without axes"), "{number}");
+}
+
+#[test]
+fn a_predictor_predicts_what_the_model_does() {
+    let model = net(8);
+    let x = Tensor::<f32>::uniform([5, 64], -1.0, 1.0, &mut rng(1));
+    let mut predictor = Predictor::new(&model);
+    assert_eq!(predictor.predict(&x).unwrap(), model.predict(&x).unwrap());
+    assert!(predictor.predict(&Tensor::zeros([5, 63])).is_err());
+    assert_eq!(predictor.predict(&x).unwrap(), model.predict(&x).unwrap());
+}
+
+#[test]
+fn prediction_records_nothing() {
+    let model = net(8);
+    let tape = Tape::evaluating();
+    let y = model.forward(tape.constant_tensor(Tensor::zeros([1, 64])), &mut Mode::Eval).unwrap();
+    assert!(!y.is_active());
+}
