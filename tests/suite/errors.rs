@@ -61,7 +61,8 @@ fn every_scalar_operation_catches_mixed_tapes() {
             matches!(error, Error::MixedTapes { left, right, .. } if left == first.number() && right == second.number()),
             "{what}: {error}"
         );
-        assert!(text(&error).starts_with("errors.rs:"), "{what}: {error}");
+        // `Iterator::sum` hands no caller on: the line is the standard library's.
+        assert!(what == "sum" || text(&error).starts_with("errors.rs:"), "{what}: {error}");
     }
 }
 
