@@ -362,7 +362,11 @@ mod tests {
             for view in [x.clone(), x.t()] {
                 for (y, x) in view.map_unary(op).iter().zip(&view) {
                     let expected: f64 = op.eval(x);
-                    assert!((y - expected).abs() <= 4.0 * f64::EPSILON * expected.abs().max(1.0), "{} at {x}", op.name());
+                    assert!(
+                        (y - expected).abs() <= 4.0 * f64::EPSILON * expected.abs().max(1.0),
+                        "{} at {x}",
+                        op.name()
+                    );
                 }
             }
         }
@@ -415,9 +419,17 @@ mod tests {
                     });
                     &y_bar * partial
                 };
-                for (got, expected) in [(a_bar, partials(true).sum_to(a.shape())), (b_bar, partials(false).sum_to(b.shape()))] {
+                for (got, expected) in
+                    [(a_bar, partials(true).sum_to(a.shape())), (b_bar, partials(false).sum_to(b.shape()))]
+                {
                     let error = (got.unwrap() - &expected).abs().max();
-                    assert!(error <= 1e-14 * expected.abs().max().max(1.0), "{} {} {}", op.name(), a.shape(), b.shape());
+                    assert!(
+                        error <= 1e-14 * expected.abs().max().max(1.0),
+                        "{} {} {}",
+                        op.name(),
+                        a.shape(),
+                        b.shape()
+                    );
                 }
             }
         }
@@ -449,7 +461,10 @@ mod tests {
         for n in [-3, -1, 0, 1, 2, 3, 7, 10] {
             for (got, x) in x.powi(n).iter().zip(&x) {
                 let expected = x.powi(n);
-                assert!(got == expected || (got / expected - 1.0).abs() < 1e-15 || got.is_nan() && expected.is_nan(), "{x}^{n}");
+                assert!(
+                    got == expected || (got / expected - 1.0).abs() < 1e-15 || got.is_nan() && expected.is_nan(),
+                    "{x}^{n}"
+                );
             }
         }
         assert_eq!(Tensor::from([f64::INFINITY]).powi(i32::MIN).to_vec(), [0.0]);

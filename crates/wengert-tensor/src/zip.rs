@@ -103,7 +103,12 @@ impl<A: Element, B: Element> Pair<'_, A, B> {
             let count = (TILE / run).min(rows - number % rows).min(y.len() / run);
             let (now, later) = y.split_at_mut(count * run);
             let [a, b] = self.walk.position(self.offsets(), number);
-            f(a_tile.operand(a, [count, run], a_row, a_step), b_tile.operand(b, [count, run], b_row, b_step), now, number * run);
+            f(
+                a_tile.operand(a, [count, run], a_row, a_step),
+                b_tile.operand(b, [count, run], b_row, b_step),
+                now,
+                number * run,
+            );
             (number, y) = (number + count, later);
         }
     }

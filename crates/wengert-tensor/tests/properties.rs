@@ -58,7 +58,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let index = any::<Index>;
     let step = prop_oneof![
         prop::collection::vec(index(), 6).prop_map(Step::Permute),
-        (index(), index(), index(), prop_oneof![-3..0_isize, 1..4_isize]).prop_map(|(k, a, b, s)| Step::Slice(k, a, b, s)),
+        (index(), index(), index(), prop_oneof![-3..0_isize, 1..4_isize])
+            .prop_map(|(k, a, b, s)| Step::Slice(k, a, b, s)),
         (index(), index()).prop_map(|(axis, i)| Step::IndexAxis(axis, i)),
         index().prop_map(Step::Unsqueeze),
         (index(), 0..4_usize).prop_map(|(axis, dim)| Step::Broadcast(axis, dim)),
@@ -181,7 +182,12 @@ fn view(shape: &[usize], steps: &[Step]) -> (Tensor<i64>, Model) {
 fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
     let rank = a.len().max(b.len());
     let dim = |s: &[usize], k: usize| (k + s.len()).checked_sub(rank).map_or(1, |k| s[k]);
-    (0..rank).map(|k| match (dim(a, k), dim(b, k)) { (1, n) | (n, 1) => Some(n), (m, n) => (m == n).then_some(n) }).collect()
+    (0..rank)
+        .map(|k| match (dim(a, k), dim(b, k)) {
+            (1, n) | (n, 1) => Some(n),
+            (m, n) => (m == n).then_some(n),
+        })
+        .collect()
 }
 
 /// The element of a model that an index of a broadcast shape stands for.
