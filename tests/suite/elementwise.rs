@@ -71,7 +71,8 @@ fn binary_rows_agree_with_the_reference_on_tensors_to_second_order() {
             let allowed = ALLOWED[[0, 1, 1, 2, 2, 2][result]];
             for (point, got) in points.iter().zip(got.iter()) {
                 let (want, unit) = (point.results[result], point.units[result]);
-                let what = || format!("{}({:e}, {:e}), {which}, {way}", op.name(), point.arguments[0], point.arguments[1]);
+                let what =
+                    || format!("{}({:e}, {:e}), {which}, {way}", op.name(), point.arguments[0], point.arguments[1]);
                 misses.compare(what, got, want, ulps(got, want, unit), allowed);
             }
         }
@@ -83,7 +84,8 @@ fn binary_rows_agree_with_the_reference_on_tensors_to_second_order() {
 fn rows_agree_with_finite_differences_on_their_domains() {
     let random = |(lo, hi): (f64, f64), seed: u64| Tensor::uniform([2, 3], lo, hi, &mut rng(seed));
     for (seed, &op) in (0..).zip(Unary::ALL) {
-        let checked = wengert_check::check_tensor(|x| op.eval(x)).at(random(op.domain(), seed)).orders(2).seed(seed).run();
+        let checked =
+            wengert_check::check_tensor(|x| op.eval(x)).at(random(op.domain(), seed)).orders(2).seed(seed).run();
         checked.unwrap_or_else(|error| panic!("{}: {error}", op.name()));
     }
     for (seed, &op) in (100..).zip(Binary::ALL) {
@@ -113,7 +115,13 @@ fn single_precision_tensors_agree_with_double() {
             let exact_slope = op.derivative(f64::from(x), exact);
             for (order, got, want) in [(0, y, exact), (1, slope, exact_slope)] {
                 let error = ulps32(got, want, 0.0);
-                misses.compare(|| format!("{}({x:e}), order {order}", op.name()), f64::from(got), want, error, ALLOWED[order]);
+                misses.compare(
+                    || format!("{}({x:e}), order {order}", op.name()),
+                    f64::from(got),
+                    want,
+                    error,
+                    ALLOWED[order],
+                );
             }
         }
     }
@@ -151,13 +159,15 @@ fn tensors_and_scalars_agree_at_infinities_nan_and_zeros() {
                 let gradient = y.vjp(&Tensor::ones([1]));
                 let value = op.eval(a, b);
                 let (p, q) = op.derivative(a, b, value);
-                let rows = [
-                    ("value", y.item(), value),
-                    ("da", gradient[va].item(), p),
-                    ("db", gradient[vb].item(), q),
-                ];
+                let rows = [("value", y.item(), value), ("da", gradient[va].item(), p), ("db", gradient[vb].item(), q)];
                 for (what, got, want) in rows {
-                    misses.compare(|| format!("{}({a:e}, {b:e}), {what}", op.name()), got, want, ulps(got, want, 0.0), 4.0);
+                    misses.compare(
+                        || format!("{}({a:e}, {b:e}), {what}", op.name()),
+                        got,
+                        want,
+                        ulps(got, want, 0.0),
+                        4.0,
+                    );
                 }
             }
         }
@@ -178,7 +188,10 @@ fn tensor_powers_to_an_integer_match_scalars() {
             let variable = scalars.var(point);
             let (value, derivative) = (variable.powi(n).value(), variable.powi(n).gradient()[variable]);
             assert!(y.value().at([k]) == value || value.is_nan() && y.value().at([k]).is_nan(), "{point}^{n}");
-            assert!(slope.at([k]) == derivative || derivative.is_nan() && slope.at([k]).is_nan(), "slope of {point}^{n}");
+            assert!(
+                slope.at([k]) == derivative || derivative.is_nan() && slope.at([k]).is_nan(),
+                "slope of {point}^{n}"
+            );
         }
         wengert_check::check_tensor(|x| x.powi(n)).at([0.7, -1.3, 2.0]).orders(2).assert();
     }

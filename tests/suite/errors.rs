@@ -57,8 +57,12 @@ fn every_scalar_operation_catches_mixed_tapes() {
         // Equal node numbers on both tapes: nothing but the tapes tells them apart.
         let z = mix(first.var(1.0), second.var(2.0));
         let error = failure(z.try_gradient());
-        assert!(matches!(error, Error::MixedTapes { left, right, .. } if left == first.number() && right == second.number()), "{what}: {error}");
-        assert!(text(&error).starts_with("errors.rs:"), "{what}: {error}");
+        assert!(
+            matches!(error, Error::MixedTapes { left, right, .. } if left == first.number() && right == second.number()),
+            "{what}: {error}"
+        );
+        // `Iterator::sum` hands no caller on: the line is the standard library's.
+        assert!(what == "sum" || text(&error).starts_with("errors.rs:"), "{what}: {error}");
     }
 }
 
@@ -87,8 +91,11 @@ fn mixed_tensors_name_both_tapes_and_the_line() {
     let (x, y) = (first.tensor([1.0]), second.tensor([2.0]));
     let error = failure(x.try_add(y));
     let line = line!() - 1;
-    let operands =
-        format!("operands belong to two tapes, tape #{} and tape #{}; record both on one tape", first.number(), second.number());
+    let operands = format!(
+        "operands belong to two tapes, tape #{} and tape #{}; record both on one tape",
+        first.number(),
+        second.number()
+    );
     assert!(text(&error).starts_with(&format!("errors.rs:{line}:")) && text(&error).ends_with(&operands), "{error}");
     let panicked = panic_text(|| x * y);
     assert!(panicked.contains("errors.rs:") && panicked.ends_with(&operands), "{panicked}");
@@ -105,7 +112,9 @@ fn gradients_of_more_than_one_number_need_a_seed_of_their_shape() {
     let line = line!() - 1;
     assert_eq!(
         text(&error),
-        format!("errors.rs:{line}:27: gradient of a tensor of shape [2, 3]: not one number; sum it, or give a seed with vjp")
+        format!(
+            "errors.rs:{line}:27: gradient of a tensor of shape [2, 3]: not one number; sum it, or give a seed with vjp"
+        )
     );
     assert!(panic_text(|| x.gradient()).ends_with("not one number; sum it, or give a seed with vjp"));
     assert!(matches!(failure(x.try_recorded_gradient([x])), Error::NotScalar { .. }));
@@ -130,7 +139,10 @@ fn a_full_tape_says_what_it_holds_and_what_to_do() {
         assert!(matches!(error, Error::Full { nodes: 10, limit: 10, .. }), "{error}");
         let shown = text(&error);
         assert!(shown.starts_with(&format!("tape #{} is full: 10 nodes and ", tape.number())), "{shown}");
-        assert!(shown.ends_with(" bytes recorded, limit 10 nodes; clear it more often, rewind, or split the computation"), "{shown}");
+        assert!(
+            shown.ends_with(" bytes recorded, limit 10 nodes; clear it more often, rewind, or split the computation"),
+            "{shown}"
+        );
     }
     tape.clear();
     let x = tape.var(3.0);
@@ -141,8 +153,13 @@ fn a_full_tape_says_what_it_holds_and_what_to_do() {
 fn lists_that_do_not_fit_are_named() {
     let tape = Tape::<f64>::new();
     let x = tape.vars(&[1.0, 2.0, 3.0]);
-    assert!(panic_text(|| dot(&x, &x[..2])).ends_with("dot: 3 numbers on the left, 2 on the right; they must be as many"));
-    assert!(panic_text(|| log_sum_exp::<f64, wengert_core::OnTape<'_, f64>>(&[])).ends_with("log_sum_exp: of nothing; give it at least one number"));
+    assert!(
+        panic_text(|| dot(&x, &x[..2])).ends_with("dot: 3 numbers on the left, 2 on the right; they must be as many")
+    );
+    assert!(
+        panic_text(|| log_sum_exp::<f64, wengert_core::OnTape<'_, f64>>(&[]))
+            .ends_with("log_sum_exp: of nothing; give it at least one number")
+    );
 }
 
 #[test]
@@ -162,21 +179,41 @@ fn shape_mistakes_carry_the_line_and_leave_nothing_on_the_tape() {
     let (empty, scalar) = (tape.tensor(Tensor::zeros([0, 3])), tape.tensor(1.0));
     let before = tape.size();
     let rows = [
-        ("broadcast", failure(a.try_add(b)), "shapes [2, 3] and [4, 5] do not broadcast: axis 0 has 2 against 4 entries"),
+        (
+            "broadcast",
+            failure(a.try_add(b)),
+            "shapes [2, 3] and [4, 5] do not broadcast: axis 0 has 2 against 4 entries",
+        ),
         ("vector", failure(a.try_mul(b)), "do not broadcast"),
-        ("inner", failure(a.try_matmul(b)), "inner dimensions differ: lhs [2, 3] contracts 3 entries, rhs [4, 5] contracts 4"),
+        (
+            "inner",
+            failure(a.try_matmul(b)),
+            "inner dimensions differ: lhs [2, 3] contracts 3 entries, rhs [4, 5] contracts 4",
+        ),
         ("0-d product", failure(a.try_matmul(scalar)), "matmul"),
         ("axis", failure(a.try_sum_axes(2)), "axis 2 is out of range for shape [2, 3]"),
         ("repeated axis", failure(a.try_mean_axes([0, -2])), "axis 0 of shape [2, 3] is named twice"),
         ("softmax axis", failure(a.try_softmax(-3)), "axis -3 is out of range for shape [2, 3]"),
-        ("mean of nothing", failure(empty.try_mean_axes(0)), "leaves no elements to reduce, and the mean of nothing is not defined"),
+        (
+            "mean of nothing",
+            failure(empty.try_mean_axes(0)),
+            "leaves no elements to reduce, and the mean of nothing is not defined",
+        ),
         ("max of nothing", failure(empty.try_max_axes(0)), "of nothing is not defined"),
-        ("reshape", failure(a.try_reshape([4, 2])), "shape [2, 3] has 6 elements, shape [4, 2] has 8; they must be equal"),
+        (
+            "reshape",
+            failure(a.try_reshape([4, 2])),
+            "shape [2, 3] has 6 elements, shape [4, 2] has 8; they must be equal",
+        ),
         ("permute", failure(a.try_permute([0])), "1 axes given for shape [2, 3]"),
         ("broadcast_to", failure(a.try_broadcast_to([3, 2])), "shape [2, 3] does not broadcast to [3, 2]"),
         ("slice", failure(a.try_slice(1, 1..7)), "range 1..7 leaves axis 1 of shape [2, 3]"),
         ("row", failure(a.try_gather_rows(&[0, 5].into())), "index 1 asks for row 5 of shape [2, 3]"),
-        ("label", failure(a.try_cross_entropy(&[0, 3])), "row 1 has label 3; with 3 classes a label is at least 0 and less than 3"),
+        (
+            "label",
+            failure(a.try_cross_entropy(&[0, 3])),
+            "row 1 has label 3; with 3 classes a label is at least 0 and less than 3",
+        ),
         ("negative label", failure(a.try_cross_entropy(&[-1, 0])), "row 0 has label -1"),
         ("element", failure(a.try_at([2, 0])), "2"),
         ("mse", failure(a.try_mse(b)), "[2, 3]"),

@@ -3,7 +3,9 @@
 use crate::panics::panic_text;
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
-use wengert_core::{BinaryFunctions, Dual, Elementary, Number, Tape, UnaryFunctions, Var, dot, fuse, fuse_n, log_sum_exp, norm2};
+use wengert_core::{
+    BinaryFunctions, Dual, Elementary, Number, Tape, UnaryFunctions, Var, dot, fuse, fuse_n, log_sum_exp, norm2,
+};
 use wengert_tensor::Tensor;
 
 /// Every operation that records nothing gives a handle that is not a node of its own: its adjoint would be another's.
@@ -45,7 +47,13 @@ fn folded_operations_refuse_to_be_asked_for_their_adjoint() {
         assert_eq!(text, "not an input: call y.retain() first, and use what it returns", "{what}");
     }
     // The same questions about numbers that are nodes are answered.
-    for (what, y) in [("x", x), ("x + other", x + other), ("x + constant of the tape", x + tape.constant(0.0)), ("retained", (x * 3.0).retain()), ("fused", fuse([x, other], |[a, b]| a * b))] {
+    for (what, y) in [
+        ("x", x),
+        ("x + other", x + other),
+        ("x + constant of the tape", x + tape.constant(0.0)),
+        ("retained", (x * 3.0).retain()),
+        ("fused", fuse([x, other], |[a, b]| a * b)),
+    ] {
         let z = y + tape.var(0.0);
         assert_eq!(z.gradient()[y], 1.0, "{what}");
     }
@@ -235,7 +243,8 @@ fn rewinding_gives_the_same_gradients_in_the_memory_of_one_item() {
         (1..=100).map(|item| ((x * w + 1.0).sin() + (x * w * f64::from(item)).cos()).powi(2)).sum()
     };
     for (k, total) in total.into_iter().enumerate() {
-        let slope = wengert_check::derivative(|t| if k == 0 { expected(t, 0.5) } else { expected(2.0, t) }, [2.0, 0.5][k]);
+        let slope =
+            wengert_check::derivative(|t| if k == 0 { expected(t, 0.5) } else { expected(2.0, t) }, [2.0, 0.5][k]);
         let slope = slope.expect("a smooth function").central;
         assert!((total - slope.value).abs() <= 8.0 * slope.error, "{total} against {slope:?}");
     }
@@ -440,7 +449,8 @@ fn scalars_and_tensors_mix_in_one_gradient() {
     let y = parts[0] * parts[1] + hidden.at([0, 0]) * s[0] + dot(&parts, &parts);
     let gradient = y.gradient();
     let evaluate = |s: &[f64], w: &[f64]| {
-        let hidden: Vec<f64> = w.chunks(3).map(|row| row.iter().zip(s).map(|(w, s)| w * s).sum::<f64>().tanh()).collect();
+        let hidden: Vec<f64> =
+            w.chunks(3).map(|row| row.iter().zip(s).map(|(w, s)| w * s).sum::<f64>().tanh()).collect();
         hidden[0] * hidden[1] + hidden[0] * s[0] + hidden[0] * hidden[0] + hidden[1] * hidden[1]
     };
     let (s0, w0) = ([0.3, -0.2, 0.7], w.value().to_vec());
@@ -449,11 +459,19 @@ fn scalars_and_tensors_mix_in_one_gradient() {
         assert!((got - slope.value).abs() <= 8.0 * slope.error, "{got} against {slope:?}");
     };
     for k in 0..3 {
-        let moved = |t: f64| { let mut s = s0; s[k] = t; evaluate(&s, &w0) };
+        let moved = |t: f64| {
+            let mut s = s0;
+            s[k] = t;
+            evaluate(&s, &w0)
+        };
         close(gradient[s[k]], wengert_check::derivative(moved, s0[k]));
     }
     for k in 0..6 {
-        let moved = |t: f64| { let mut w = w0.clone(); w[k] = t; evaluate(&s0, &w) };
+        let moved = |t: f64| {
+            let mut w = w0.clone();
+            w[k] = t;
+            evaluate(&s0, &w)
+        };
         close(gradient[w].to_vec()[k], wengert_check::derivative(moved, w0[k]));
     }
 }

@@ -2,7 +2,9 @@
 //! on duals and on tensors.
 
 use crate::ulp::ulps;
-use wengert_core::{BinaryFunctions, Dual, Elementary, Primal, Tape, UnaryFunctions, Var, dot, fuse, log_sum_exp, norm2};
+use wengert_core::{
+    BinaryFunctions, Dual, Elementary, Primal, Tape, UnaryFunctions, Var, dot, fuse, log_sum_exp, norm2,
+};
 use wengert_tensor::Tensor;
 
 const INF: f64 = f64::INFINITY;
@@ -110,7 +112,11 @@ fn lengths_neither_overflow_nor_divide_by_zero() {
     assert_eq!((y.value(), y.gradient().wrt(&x)), (0.0, vec![0.0; 3]));
     let x = tape.vars(&[1e200, 1e200]);
     let y = norm2(&x);
-    assert_same("norm2", &[&[y.value()][..], &y.gradient().wrt(&x)].concat(), &[2.0_f64.sqrt() * 1e200, 0.5_f64.sqrt(), 0.5_f64.sqrt()]);
+    assert_same(
+        "norm2",
+        &[&[y.value()][..], &y.gradient().wrt(&x)].concat(),
+        &[2.0_f64.sqrt() * 1e200, 0.5_f64.sqrt(), 0.5_f64.sqrt()],
+    );
 }
 
 #[test]
@@ -277,11 +283,9 @@ fn reductions_of_nothing_and_of_unit_axes() {
     let nothing = tape.tensor(Tensor::zeros([0]));
     let sum = nothing.sum();
     assert_eq!((sum.item(), sum.gradient()[nothing].len()), (0.0, 0));
-    for (result, op) in [
-        (nothing.try_mean_axes(0), "mean"),
-        (nothing.try_max_axes(0), "max"),
-        (nothing.try_min_axes(0), "min"),
-    ] {
+    for (result, op) in
+        [(nothing.try_mean_axes(0), "mean"), (nothing.try_max_axes(0), "max"), (nothing.try_min_axes(0), "min")]
+    {
         let text = result.expect_err("there is no such value").to_string();
         assert!(text.contains(op) && text.contains("[0]"), "{text}");
     }
@@ -321,7 +325,9 @@ fn long_sums_keep_their_digits() {
 #[test]
 fn products_of_zeros_divide_by_nothing() {
     let tape = Tape::<f64>::new();
-    for (x, slopes) in [([2.0, 0.0, 3.0], [0.0, 6.0, 0.0]), ([0.0, 0.0, 3.0], [0.0; 3]), ([2.0, 4.0, 3.0], [12.0, 6.0, 8.0])] {
+    for (x, slopes) in
+        [([2.0, 0.0, 3.0], [0.0, 6.0, 0.0]), ([0.0, 0.0, 3.0], [0.0; 3]), ([2.0, 4.0, 3.0], [12.0, 6.0, 8.0])]
+    {
         let x = tape.vars(&x);
         let y: Var<'_, f64> = x.iter().copied().product();
         assert_eq!(y.gradient().wrt(&x), slopes);

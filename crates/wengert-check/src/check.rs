@@ -225,7 +225,8 @@ impl<P: Program> Check<P> {
         for (element, &analytic) in gradient.iter().enumerate() {
             let mut direction = vec![0.0; gradient.len()];
             direction[element] = scale_of(self.coordinate(element));
-            let slopes = slopes(&[plain], |t| Ok::<_, CheckError>(vec![self.program.value(&self.moved(t, &direction))?]))?;
+            let slopes =
+                slopes(&[plain], |t| Ok::<_, CheckError>(vec![self.program.value(&self.moved(t, &direction))?]))?;
             let slope = slopes.map(|slopes| slopes[0].over(direction[element]));
             self.compare(1, element, analytic, slope, 0.0, &mut findings);
         }

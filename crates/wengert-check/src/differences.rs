@@ -40,7 +40,12 @@ impl Slope {
     /// The same for a variable that is `scale` times as large.
     pub(crate) fn over(self, scale: f64) -> Self {
         let over = |Estimate { value, error }| Estimate { value: value / scale, error: error / scale.abs() };
-        Slope { central: over(self.central), left: over(self.left), right: over(self.right), size: self.size / scale.abs() }
+        Slope {
+            central: over(self.central),
+            left: over(self.left),
+            right: over(self.right),
+            size: self.size / scale.abs(),
+        }
     }
 }
 
@@ -177,7 +182,8 @@ mod tests {
 
     #[test]
     fn errors_are_within_their_estimates_on_functions_of_every_temper() {
-        let rows: [(fn(f64) -> f64, f64, f64); 12] = [
+        type Row = (fn(f64) -> f64, f64, f64);
+        let rows: [Row; 12] = [
             (f64::sin, 0.3, 0.3_f64.cos()),
             (f64::exp, 5.0, 5.0_f64.exp()),
             (f64::exp, -40.0, (-40.0_f64).exp()),

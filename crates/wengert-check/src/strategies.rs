@@ -80,16 +80,8 @@ pub enum Program {
 }
 
 /// Rows that are smooth everywhere and do not grow out of range when nested.
-const SMOOTH: [Unary; 8] = [
-    Unary::Sin,
-    Unary::Cos,
-    Unary::Tanh,
-    Unary::Sigmoid,
-    Unary::Softplus,
-    Unary::Atan,
-    Unary::Asinh,
-    Unary::Neg,
-];
+const SMOOTH: [Unary; 8] =
+    [Unary::Sin, Unary::Cos, Unary::Tanh, Unary::Sigmoid, Unary::Softplus, Unary::Atan, Unary::Asinh, Unary::Neg];
 const COMBINING: [Binary; 3] = [Binary::Add, Binary::Sub, Binary::Mul];
 
 /// Random smooth programs of `inputs` numbers with at most `depth` operations on the way to one.

@@ -16,7 +16,7 @@ macro_rules! scalar_fn {
     };
 }
 
-scalar_fn!(Smooth(x) (x[0] * x[1]).sin() + (x[2].exp() + 1.0).ln() / (x[1].square() + 0.5) - x[0].powi(3));
+scalar_fn!(Smooth(x)(x[0] * x[1]).sin() + (x[2].exp() + 1.0).ln() / (x[1].square() + 0.5) - x[0].powi(3));
 scalar_fn!(Blind(x) x[0] * x[1] + x[0] * T::from(x[0].value()));
 scalar_fn!(Manhattan(x) x.iter().map(|x| x.abs()).sum());
 scalar_fn!(Ramp(x) x[0].relu() + x[0].sin());
@@ -125,7 +125,8 @@ fn a_derivative_outside_the_slopes_is_wrong_even_at_a_kink() {
 
 #[test]
 fn non_finite_values_and_gradients_are_named() {
-    let text = |result: Result<_, CheckError>| result.map(|_: wengert_check::Report| ()).expect_err("not finite").to_string();
+    let text =
+        |result: Result<_, CheckError>| result.map(|_: wengert_check::Report| ()).expect_err("not finite").to_string();
     assert_eq!(
         text(check(Pole).at(&[0.0]).run()),
         "non-finite value: the function is inf at this point; is the point inside its domain?"
@@ -142,7 +143,10 @@ fn the_edge_of_a_domain_is_unsettled_not_wrong() {
     // 0 * sqrt(x): finite with slope 0 at 0, and nowhere finite to the left.
     let error = check_tensor(|x| (x + 1.0).sqrt() + (x.sqrt() * 0.0)).at([0.0]).run().expect_err("one side is missing");
     let text = error.to_string();
-    assert!(text.starts_with("differences do not settle: order 1, input 0 at [0]: analytic 5e-1, numeric NaN"), "{text}");
+    assert!(
+        text.starts_with("differences do not settle: order 1, input 0 at [0]: analytic 5e-1, numeric NaN"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -166,7 +170,8 @@ fn assert_panics_with_the_text_of_the_error() {
 #[test]
 fn tensors_of_any_shape_pass_and_their_report_names_the_worst_element() {
     let x = Tensor::from_fn([2, 3, 2], |i| 0.3 * (i[0] as f64) - 0.2 * (i[1] as f64) + 0.1 * (i[2] as f64) + 0.05);
-    let report = check_tensor(|x| x.sin().sum_axes(1) * x.mean()).at(x).orders(2).run().unwrap_or_else(|e| panic!("{e}"));
+    let report =
+        check_tensor(|x| x.sin().sum_axes(1) * x.mean()).at(x).orders(2).run().unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(report.compared, 12 + 2 * 12);
     let text = report.to_string();
     assert!(text.starts_with("36 derivatives agree; worst: order "), "{text}");

@@ -28,17 +28,17 @@ macro_rules! compiled {
 }
 
 compiled! {
-    fn unary_at(level: Level, op: Unary, x: &[Self], y: &mut [Self]) = elementwise::unary_at;
+    fn unary_at(level: Level, op: Unary, x: &[Self], y: &mut [Self]) = elementwise::loops::unary_at;
     fn unary_vjp_at(level: Level, op: Unary, x: &[Self], y: &[Self], y_bar: &[Self], x_bar: &mut [Self])
-        = elementwise::unary_vjp_at;
-    fn binary_at(level: Level, op: Binary, a: &[Self], b: &[Self], y: &mut [Self]) = elementwise::binary_at;
+        = elementwise::loops::unary_vjp_at;
+    fn binary_at(level: Level, op: Binary, a: &[Self], b: &[Self], y: &mut [Self]) = elementwise::loops::binary_at;
     fn left_vjp_at(level: Level, op: Binary, a: &[Self], b: &[Self], y: &[Self], y_bar: &[Self], a_bar: &mut [Self])
-        = elementwise::left_vjp_at;
+        = elementwise::loops::left_vjp_at;
     fn right_vjp_at(level: Level, op: Binary, a: &[Self], b: &[Self], y: &[Self], y_bar: &[Self], b_bar: &mut [Self])
-        = elementwise::right_vjp_at;
-    fn add_assign_at(level: Level, y: &mut [Self], x: &[Self]) = elementwise::add_assign_loop;
-    fn add_scaled_at(level: Level, y: &mut [Self], c: Self, x: &[Self]) = elementwise::add_scaled_loop;
-    fn scale_at(level: Level, y: &mut [Self], c: Self) = elementwise::scale_loop;
+        = elementwise::loops::right_vjp_at;
+    fn add_assign_at(level: Level, y: &mut [Self], x: &[Self]) = elementwise::loops::add_assign_loop;
+    fn add_scaled_at(level: Level, y: &mut [Self], c: Self, x: &[Self]) = elementwise::loops::add_scaled_loop;
+    fn scale_at(level: Level, y: &mut [Self], c: Self) = elementwise::loops::scale_loop;
 
     fn product_at(level: Level, product: Product<'_, Self>) = matmul::blocked::at;
     fn combine_rows_at(level: Level, x: &[Self], x_stride: usize, k: usize, rows: &[Self], stride: usize, y: &mut [Self])

@@ -94,20 +94,19 @@ pub fn fuse_n<'t, F: Primal, const N: usize, const M: usize>(
     x: [Var<'t, F>; N],
     f: impl FnOnce([Dual<F, N>; N]) -> [Dual<F, N>; M],
 ) -> [Var<'t, F>; M] {
-    let y = f(Dual::independent(x.map(Scalar::primal)));
-    y.map(|y| record(x, y))
+    let caller = Location::caller();
+    f(Dual::independent(x.map(Scalar::primal))).map(|y| record(x, y, caller))
 }
 
 /// One node with `N` operands known beforehand: no scratch.
 #[inline(always)]
-#[track_caller]
-fn record<'t, F: Primal, const N: usize>(x: [Var<'t, F>; N], y: Dual<F, N>) -> Var<'t, F> {
+fn record<'t, F: Primal, const N: usize>(x: [Var<'t, F>; N], y: Dual<F, N>, caller: Caller) -> Var<'t, F> {
     let tape = x.iter().find_map(|x| x.handle().tape());
     let Some(tape) = tape else { return Scalar::folded(y.value, F::ZERO, OnTape::NOWHERE, NOWHERE) };
     let mut edges = [Edge { partial: F::ZERO, parent: NOWHERE }; N];
     for k in 0..N {
         match x[k].handle().tape() {
-            Some(other) if !core::ptr::eq(tape, other) => mixed_tapes(tape, other, Location::caller()),
+            Some(other) if !core::ptr::eq(tape, other) => mixed_tapes(tape, other, caller),
             _ => {
                 let (partial, parent) = x[k].pending();
                 edges[k] = Edge { partial: partial.mul_zero(y.tangents[k]), parent };

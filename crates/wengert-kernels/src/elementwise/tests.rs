@@ -1,7 +1,8 @@
 //! Every row of the tables as a loop against its scalar function, at every level, length and alignment.
 
+use super::loops::{binary_at, left_vjp_at, right_vjp_at, unary_at, unary_vjp_at};
 use super::*;
-use crate::Elementary;
+use crate::{Elementary, Level};
 
 const LENGTHS: [usize; 11] = [0, 1, 2, 7, 15, 16, 17, 63, 64, 65, 1031];
 

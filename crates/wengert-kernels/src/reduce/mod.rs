@@ -401,7 +401,15 @@ fn column_sums<F: Float>(level: Level, term: Term, x: &[F], n: usize, y: &mut [F
     let inner = y.len();
     // A stripe of rows is summed into f64, and the stripes pairwise: two levels keep the error of f64 below 1e-13.
     let stripes = n.div_ceil(COLUMN_ROWS);
-    let mut sums = vec![0.0; stripes * inner];
+    // On the stack where they fit: the gradient of every bias comes this way, and a training step should not ask for memory.
+    let (mut few, mut many) = ([0.0; 1024], Vec::new());
+    let sums = match few.get_mut(..stripes * inner) {
+        Some(few) => few,
+        None => {
+            many.resize(stripes * inner, 0.0);
+            &mut many[..]
+        }
+    };
     let stripe = |(sums, x): (&mut [f64], &[F])| {
         if inner < 64 {
             narrow_stripe(level, term, x, sums);
@@ -425,7 +433,7 @@ fn column_sums<F: Float>(level: Level, term: Term, x: &[F], n: usize, y: &mut [F
         }
         distance *= 2;
     }
-    for (y, &sum) in y.iter_mut().zip(&sums) {
+    for (y, &sum) in y.iter_mut().zip(&*sums) {
         *y = F::from_f64(sum);
     }
 }
