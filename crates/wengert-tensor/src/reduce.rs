@@ -320,8 +320,19 @@ impl<T: Numeric> Tensor<T> {
     #[must_use]
     #[track_caller]
     pub fn sum_to(&self, shape: impl Into<Shape>) -> Tensor<T::Sum> {
-        let shape = shape.into();
-        self.summed_axes(&shape).and_then(|axes| self.try_sum_axes(&axes[..])?.try_reshape(shape)).or_panic()
+        self.try_summed_to(&shape.into()).or_panic()
+    }
+
+    fn try_summed_to(&self, shape: &Shape) -> Result<Tensor<T::Sum>, ShapeError> {
+        if self.shape().ends_with(shape) {
+            // Leading axes only, as of a bias: one pass, known without looking at axes one by one.
+            let (mut copy, inner) = (None, shape.size());
+            let x = self.try_dense("sum_to", &mut copy)?;
+            let lead: usize = self.shape()[..self.rank() - shape.rank()].iter().product();
+            return Tensor::try_build("sum_to", shape, |y| T::sum_axis(x, [1, lead, inner], y));
+        }
+        let axes = self.summed_axes(shape)?;
+        self.try_sum_axes(&axes[..])?.try_reshape(shape)
     }
 
     /// The axes along which a tensor of shape `from` is repeated to this one's.
@@ -347,11 +358,7 @@ impl<F: FloatElement> Tensor<F> {
     /// [`ShapeError::BroadcastTo`].
     #[inline]
     pub fn try_sum_to(&self, shape: &Shape) -> Result<Tensor<F>, ShapeError> {
-        if self.shape() == shape {
-            return Ok(self.clone());
-        }
-        let axes = self.summed_axes(shape)?;
-        self.try_sum_axes(&axes[..])?.try_reshape(shape)
+        if self.shape() == shape { Ok(self.clone()) } else { self.try_summed_to(shape) }
     }
 
     /// The mean of all elements.

@@ -25,6 +25,19 @@ struct Lanes {
 impl Lanes {
     fn new(op: &'static str, shape: &Shape, axes: &Axes) -> Result<Lanes, ShapeError> {
         let inside = axes.resolve(op, shape)?;
+        if let [outer @ .., true] = &inside[..]
+            && !outer.contains(&true)
+        {
+            // The last axis alone: nothing to bring anywhere.
+            let (last, len) = (outer.len(), shape[outer.len()]);
+            let mut shape = shape.clone();
+            if axes.keeps() {
+                shape = shape.with(last, 1);
+            } else {
+                shape.remove(last);
+            }
+            return Ok(Lanes { order: None, shape, len });
+        }
         let axes_that = |are: bool| (0..shape.rank()).filter(move |&axis| inside[axis] == are);
         let order: SmallVec<[usize; 8]> = axes_that.clone()(false).chain(axes_that.clone()(true)).collect();
         let len = axes_that.clone()(true).map(|axis| shape[axis]).product();

@@ -14,6 +14,8 @@ use crate::walk::Walk;
 const PIECE: usize = 1 << 16;
 /// Runs shorter than this are put together to tiles.
 const SHORT: usize = 512;
+/// So many runs are too few to be worth a tile, which has to be cleared first.
+const FEW: usize = 16;
 /// Elements of a tile: two of them and the result stay in the first-level cache.
 const TILE: usize = 1024;
 
@@ -35,6 +37,15 @@ fn whole<'a, T: Element>(x: &'a Tensor<T>, shape: &Shape) -> Option<Operand<'a, 
     } else {
         None
     }
+}
+
+/// Rows and their length when `b` is added to each row of `x`, both dense, and the rows are few or long: a bias, for which
+/// working out how to walk would take longer than the walk.
+#[inline]
+fn as_rows<A: Element, B: Element>(x: &Tensor<A>, b: &Tensor<B>) -> Option<usize> {
+    let run = b.len();
+    let fits = x.is_dense() && b.is_dense() && x.shape().ends_with(b.shape()) && run > 0;
+    (fits && x.len() < 2 * PIECE && (run >= SHORT || x.len() <= FEW * run)).then_some(run)
 }
 
 /// Two operands and how to walk over them.
@@ -86,7 +97,7 @@ impl<A: Element, B: Element> Pair<'_, A, B> {
     fn for_runs<Y>(&self, first: usize, y: &mut [Y], f: impl Fn(Operand<'_, A>, Operand<'_, B>, &mut [Y], usize)) {
         let (run, [a_step, b_step]) = self.walk.run();
         let (rows, [a_row, b_row]) = self.walk.rows();
-        if run >= SHORT || rows == 1 {
+        if run >= SHORT || rows <= FEW {
             let mut runs = y.chunks_exact_mut(run).enumerate();
             self.walk.for_runs(self.offsets(), first..first + runs.len(), |[a, b]| {
                 let (a, b) = (operand(self.a.storage(), a, run, a_step), operand(self.b.storage(), b, run, b_step));
@@ -184,6 +195,14 @@ pub(crate) fn try_zip_broadcast<A: Element, B: Element, Y: Element>(
     if let (Some(a), Some(b)) = (whole(a, &shape), whole(b, &shape)) {
         return Tensor::try_build(op, &shape, |y| f(a, b, y, 0));
     }
+    if let Some(run) = as_rows(a, b) {
+        let (a, b) = (a.as_slice().unwrap_or_default(), b.as_slice().unwrap_or_default());
+        return Tensor::try_build(op, &shape, |y| {
+            for (i, (y, a)) in y.chunks_exact_mut(run).zip(a.chunks_exact(run)).enumerate() {
+                f(Operand::Slice(a), Operand::Slice(b), y, i * run);
+            }
+        });
+    }
     let mut y = Tensor::try_scratch_for(op, shape.clone())?;
     if y.is_empty() {
         return Ok(y);
@@ -236,6 +255,12 @@ fn try_update_broadcast<T: Element, B: Element>(
     b: &Tensor<B>,
     mut f: impl FnMut(&mut [T], Operand<'_, B>),
 ) -> Result<(), ShapeError> {
+    if let Some(run) = as_rows(y, b) {
+        for row in y.try_make_mut_for(op)?.chunks_exact_mut(run) {
+            f(row, Operand::Slice(b.as_slice().unwrap_or_default()));
+        }
+        return Ok(());
+    }
     let walk = |b: &Tensor<B>| {
         let own = Strides::row_major(y.shape());
         b.layout().strides_over(op, y.shape()).map(|strides| Walk::new(y.shape(), [&own, &strides]))
@@ -245,10 +270,24 @@ fn try_update_broadcast<T: Element, B: Element>(
         b = b.try_to_contiguous(op)?;
         lined_up = walk(&b)?;
     }
-    let (run, steps) = lined_up.run();
-    let mut rows = y.try_make_mut_for(op)?.chunks_exact_mut(run.max(1));
-    lined_up.for_runs([0, b.layout().offset()], 0..rows.len(), |[_, at]| {
-        f(rows.next().unwrap_or_default(), operand(b.storage(), at, run, steps[1]));
-    });
+    let (run, [_, step]) = lined_up.run();
+    let (rows, [_, row]) = lined_up.rows();
+    let offsets = [0, b.layout().offset()];
+    let y = y.try_make_mut_for(op)?;
+    if run >= SHORT || rows <= FEW {
+        let mut runs = y.chunks_exact_mut(run.max(1));
+        lined_up.for_runs(offsets, 0..runs.len(), |[_, at]| {
+            f(runs.next().unwrap_or_default(), operand(b.storage(), at, run, step));
+        });
+        return Ok(());
+    }
+    let (mut tile, mut number, mut y) = (Tile::new(b.storage()), 0, y);
+    while !y.is_empty() {
+        let count = (TILE / run).min(rows - number % rows);
+        let (now, later) = y.split_at_mut(count * run);
+        let [_, at] = lined_up.position(offsets, number);
+        f(now, tile.operand(at, [count, run], row, step));
+        (number, y) = (number + count, later);
+    }
     Ok(())
 }
