@@ -116,7 +116,7 @@ macro_rules! unary_table {
         }
         /// Arc sine; `dy/dx = 1/sqrt((1 - x)(1 + x))`, infinite at the ends.
         ///
-        /// See [`one_minus_square`](UnaryFunctions::one_minus_square) for why the product is a row of its own.
+        /// See `one_minus_square` for why the product is a row of its own.
         Asin: asin(x) {
             value x.asin();
             d(x) x.one_minus_square().sqrt().recip();

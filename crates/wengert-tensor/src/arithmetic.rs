@@ -30,9 +30,9 @@ impl<T: Numeric> Tensor<T> {
         let x = Operand::Slice(self.try_dense(op.name(), &mut copy)?);
         Tensor::try_build(op.name(), self.shape(), |y| {
             if swapped {
-                T::arithmetic(op, Operand::Splat(c), x, y)
+                T::arithmetic(op, Operand::Splat(c), x, y);
             } else {
-                T::arithmetic(op, x, Operand::Splat(c), y)
+                T::arithmetic(op, x, Operand::Splat(c), y);
             }
         })
     }
@@ -151,7 +151,7 @@ impl<F: FloatElement> Tensor<F> {
         }
         let mut copy = None;
         let other = other.try_dense(op, &mut copy)?;
-        elementwise::add_scaled(self.try_make_mut(op)?, alpha, other, Par::current());
+        elementwise::add_scaled(self.try_make_mut_for(op)?, alpha, other, Par::current());
         Ok(())
     }
 }

@@ -102,7 +102,7 @@ impl<T: Numeric> Tensor<T> {
         }
         let row: usize = self.shape()[1..].iter().product();
         let rows = rows.try_to_contiguous(op)?;
-        let y = self.try_make_mut(op)?;
+        let y = self.try_make_mut_for(op)?;
         if row > 0 {
             for (x, number) in rows.as_slice().unwrap_or_default().chunks_exact(row).zip(numbers) {
                 T::arithmetic_in_place(Arithmetic::Add, &mut y[number * row..][..row], Operand::Slice(x));

@@ -1,4 +1,79 @@
 //! Tensors as plain values: shapes, strides, views, recycled storage.
+//!
+//! A [`Tensor`] is numbers in a rectangular arrangement, and a value like any other: cloning one shares its storage, and
+//! writing to one never changes another. There is no graph here and no gradient; those are in `wengert-core`, which builds
+//! on this. The names are those of NumPy and PyTorch.
+//!
+//! # Making tensors
+//!
+//! From nested arrays, vectors and iterators, filled, counted, random with a seed:
+//! ```
+//! use wengert_tensor::{Tensor, rng};
+//!
+//! let x = Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+//! assert_eq!(*x.shape(), [2, 3]);
+//! let w = Tensor::<f64>::normal([3, 2], 0.0, 0.1, &mut rng(7)); // the same numbers on every platform
+//! assert_eq!(*x.matmul(&w).shape(), [2, 2]);
+//! ```
+//! The element types are `f32` and `f64`, and for labels, counts and masks `i32`, `i64`, `u32`, `u8` and `bool`.
+//!
+//! # Calculating
+//!
+//! Operators and elementary functions work element by element. Operands of different shapes are repeated to a common one
+//! where they have one entry or no axis; aligned at the last axis, dimensions must be equal or 1. Reductions run over
+//! everything or over axes, which [`keep`] leaves in place with one entry; negative axes count from the end:
+//! ```
+//! use wengert_tensor::{Tensor, keep};
+//!
+//! let x = Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+//! let centred = &x - x.mean_axes(keep(0));
+//! assert_eq!(centred.sum_axes(0).to_vec(), [0.0; 3]);
+//! assert_eq!(x.argmax_axis(-1).to_vec(), [2, 2]);
+//! assert_eq!(x.greater(2.5).select(&x, 0.0).sum(), 18.0);
+//! ```
+//!
+//! # Views
+//!
+//! Transposing, slicing with steps, flipping, broadcasting and most reshapes copy nothing: the result is the same storage
+//! read in another order. Products read such operands where they are; element-by-element operations bring them into order
+//! first. [`as_slice`](Tensor::as_slice) shows elements that are in order, [`to_contiguous`](Tensor::to_contiguous) puts
+//! them there.
+//! ```
+//! use wengert_tensor::{Slice, Tensor};
+//!
+//! let x = Tensor::<i64>::arange(12).reshape([3, 4]);
+//! let y = x.slice(1, Slice::from(..).step(-2)).t(); // every second column from the last, as rows
+//! assert_eq!(y, Tensor::from([[3, 7, 11], [1, 5, 9]]));
+//! assert!(y.shares_storage(&x));
+//! ```
+//!
+//! # Mistakes
+//!
+//! What does not fit is a [`ShapeError`], which names the operation, the shapes, the axis or index, and what to do. Methods
+//! called `try_x` return it; `x` panics with the same sentence at the line that called it, and operators do the same.
+//! Requests beyond all memory are among these errors, not the end of the program.
+//! ```
+//! use wengert_tensor::Tensor;
+//!
+//! let (a, b) = (Tensor::<f32>::ones([2, 3]), Tensor::ones([2, 3]));
+//! assert_eq!(
+//!     a.try_matmul(&b).unwrap_err().to_string(),
+//!     "matmul: inner dimensions differ: lhs [2, 3] contracts 3 entries, rhs [2, 3] contracts 2; transpose one side?",
+//! );
+//! ```
+//!
+//! # Storage
+//!
+//! Storage is aligned to cache lines, counts its owners, and goes back to a [`pool`] of idle buffers with the last of them:
+//! programs that ask for the same sizes step after step allocate nothing. Memory is written in place when nobody shares it
+//! (`+=`, [`add_scaled`](Tensor::add_scaled), [`make_mut`](Tensor::make_mut)) and copied first when somebody does.
+//!
+//! # How it is built
+//!
+//! `shape`, `axis` and `layout` are arithmetic on numbers; `buffer` is the storage, and the only module with `unsafe` in
+//! it; `tensor` puts a layout over a buffer. `walk` goes over several layouts at once in runs as long as possible, `zip` lines
+//! up two operands for the kernels, and the loops themselves are those of `wengert-kernels`. The other modules are
+//! operations by subject.
 
 mod arithmetic;
 mod axis;
@@ -13,6 +88,8 @@ mod join;
 mod layout;
 mod map;
 mod matmul;
+#[cfg(feature = "ndarray")]
+mod ndarray;
 mod print;
 mod random;
 mod reduce;

@@ -65,12 +65,10 @@ impl<F: FloatElement> Product<'_, F> {
                 return Err(ShapeError::Rank { op, shape: x.shape().clone(), expected });
             }
         }
-        let (a_matrix, b_matrix) = match (Matrix::new(a, a_transposed), Matrix::new(b, b_transposed)) {
-            (Some(a_matrix), Some(b_matrix)) => (a_matrix, b_matrix),
-            _ => {
-                let (a, b) = (a.try_to_contiguous(op)?, b.try_to_contiguous(op)?);
-                return Self::with(op, (&a, a_transposed), (&b, b_transposed), f);
-            }
+        let matrices = Matrix::new(a, a_transposed).zip(Matrix::new(b, b_transposed));
+        let Some((a_matrix, b_matrix)) = matrices else {
+            let (a, b) = (a.try_to_contiguous(op)?, b.try_to_contiguous(op)?);
+            return Self::with(op, (&a, a_transposed), (&b, b_transposed), f);
         };
         let (lhs, rhs) = (a.shape(), b.shape());
         if a_matrix.columns != b_matrix.rows {
@@ -271,7 +269,7 @@ impl<F: FloatElement> Tensor<F> {
             if product.shape != *self.shape() {
                 return Err(ShapeError::Unequal { op, lhs: self.shape().clone(), rhs: product.shape });
             }
-            product.run(Beta::Accumulate, self.try_make_mut(op)?);
+            product.run(Beta::Accumulate, self.try_make_mut_for(op)?);
             Ok(())
         })
     }

@@ -272,11 +272,20 @@ impl<T: Element> Tensor<T> {
     #[inline]
     #[track_caller]
     pub fn make_mut(&mut self) -> &mut [T] {
-        self.try_make_mut("make_mut").or_panic()
+        self.try_make_mut().or_panic()
+    }
+
+    /// As [`make_mut`](Self::make_mut), with an error instead of a panic.
+    ///
+    /// # Errors
+    /// [`ShapeError::Memory`].
+    #[inline]
+    pub fn try_make_mut(&mut self) -> Result<&mut [T], ShapeError> {
+        self.try_make_mut_for("make_mut")
     }
 
     #[inline(always)]
-    pub(crate) fn try_make_mut(&mut self, op: &'static str) -> Result<&mut [T], ShapeError> {
+    pub(crate) fn try_make_mut_for(&mut self, op: &'static str) -> Result<&mut [T], ShapeError> {
         if !(self.is_dense() && self.buffer.is_unique()) {
             *self = self.try_copy(op)?;
         }
@@ -326,7 +335,7 @@ impl<T: Element> Tensor<T> {
         let index = index.as_ref();
         // Checked before the copy, and again after it, when strides may have changed.
         self.position("set", index).or_panic();
-        self.try_make_mut("set").or_panic();
+        self.try_make_mut_for("set").or_panic();
         let position = self.position("set", index).or_panic();
         if let Some(all) = self.buffer.unique_mut() {
             all[position] = value;

@@ -274,7 +274,7 @@ impl<T: Element> Tensor<T> {
         let infer = || ShapeError::Infer { op: "reshape", from: self.shape().clone(), known: known.size(), unknown };
         let open = match unknown {
             0 => 0,
-            1 if known.size() > 0 && self.len() > 0 && self.len().is_multiple_of(known.size()) => {
+            1 if known.size() > 0 && !self.is_empty() && self.len().is_multiple_of(known.size()) => {
                 self.len() / known.size()
             }
             _ => return Err(infer()),

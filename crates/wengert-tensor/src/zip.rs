@@ -223,7 +223,7 @@ pub(crate) fn try_update<T: Element, B: Element>(
     mut f: impl FnMut(&mut [T], Operand<'_, B>),
 ) -> Result<(), ShapeError> {
     if let Some(b) = whole(b, y.shape()) {
-        f(y.try_make_mut(op)?, b);
+        f(y.try_make_mut_for(op)?, b);
         return Ok(());
     }
     try_update_broadcast(op, y, b, f)
@@ -246,7 +246,7 @@ fn try_update_broadcast<T: Element, B: Element>(
         lined_up = walk(&b)?;
     }
     let (run, steps) = lined_up.run();
-    let mut rows = y.try_make_mut(op)?.chunks_exact_mut(run.max(1));
+    let mut rows = y.try_make_mut_for(op)?.chunks_exact_mut(run.max(1));
     lined_up.for_runs([0, b.layout().offset()], 0..rows.len(), |[_, at]| {
         f(rows.next().unwrap_or_default(), operand(b.storage(), at, run, steps[1]));
     });

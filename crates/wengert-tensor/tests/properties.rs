@@ -9,11 +9,14 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use wengert_tensor::{Shape, Slice, Tensor};
 
+/// The number at an index.
+type Element = dyn Fn(&[usize]) -> i64;
+
 /// A shape and the number at each index.
 #[derive(Clone)]
 struct Model {
     shape: Vec<usize>,
-    at: Rc<dyn Fn(&[usize]) -> i64>,
+    at: Rc<Element>,
 }
 
 impl Model {
@@ -242,9 +245,9 @@ proptest! {
         let floats = a.cast::<f32>() * b.cast::<f32>();
         prop_assert_eq!(floats.cast::<i64>().to_vec(), expected(|a, b| a * b));
         let larger = a.cast::<f64>().maximum(b.cast::<f64>());
-        prop_assert_eq!(larger.cast::<i64>().to_vec(), expected(|a, b| a.max(b)));
+        prop_assert_eq!(larger.cast::<i64>().to_vec(), expected(Ord::max));
         let condition = a.greater(&b);
-        prop_assert_eq!(condition.select(&a, &b).to_vec(), expected(|a, b| a.max(b)));
+        prop_assert_eq!(condition.select(&a, &b).to_vec(), expected(Ord::max));
         if shape == a_model.shape {
             let mut updated = a.clone();
             updated += &b;
