@@ -110,7 +110,7 @@ proptest! {
         forms!(*, *=, times);
         forms!(/, /=, over);
         same(&tape, x, &[-p, p.negated(), p * -1.0, 0.0 - p])?;
-        same(&tape, x, &[p * p, p.square(), p.powi(2), p.powf(2.0), &p * &p])?;
+        same(&tape, x, &[p * p, p.square(), p.powi(2), p.powf(2.0)])?;
     }
 
     /// Variables, duals and plain numbers are one arithmetic.
