@@ -91,7 +91,7 @@ impl TensorChain {
             let x = self.tape.tensor(&self.x);
             let mut y = x;
             for _ in 0..Self::OPS {
-                y = y + x;
+                y += x;
             }
             y.gradient()[x].at([0])
         };

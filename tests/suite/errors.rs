@@ -40,12 +40,12 @@ fn every_scalar_operation_catches_mixed_tapes() {
     type Mix = for<'t> fn(Var<'t, f64>, Var<'t, f64>) -> Var<'t, f64>;
     let rows: [(&str, Mix); 9] = [
         ("+", |x, y| x + y),
-        ("-", |x, y| &x - &y),
+        ("-", |x, y| x - y),
         ("*=", |mut x, y| {
             x *= y;
             x
         }),
-        ("/", |x, y| (x * 2.0) / y.clone()),
+        ("/", |x, y| (x * 2.0) / y),
         ("sum", |x, y| [x, y].into_iter().sum()),
         ("dot", |x, y| dot(&[x], &[y])),
         ("log_sum_exp", |x, y| log_sum_exp(&[x, y])),

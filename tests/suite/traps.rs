@@ -76,7 +76,8 @@ fn singular_points_and_kinks() {
 
 #[test]
 fn second_derivatives_at_the_origin_are_zero_not_nan() {
-    let second = |f: fn(Dual<Dual<f64, 2>, 2>, Dual<Dual<f64, 2>, 2>) -> Dual<Dual<f64, 2>, 2>| {
+    type Second = Dual<Dual<f64, 2>, 2>;
+    let second = |f: fn(Second, Second) -> Second| {
         let moving = |k: usize| {
             let unit = |n: usize| if n == k { 1.0 } else { 0.0 };
             let value = Dual { value: 0.0, tangents: [unit(0), unit(1)] };
@@ -84,8 +85,8 @@ fn second_derivatives_at_the_origin_are_zero_not_nan() {
         };
         f(moving(0), moving(1)).tangents.map(|tangent| tangent.tangents)
     };
-    assert_eq!(second(|x, y| x.hypot(y)), [[0.0; 2]; 2]);
-    assert_eq!(second(|x, y| x.atan2(y)), [[0.0; 2]; 2]);
+    assert_eq!(second(BinaryFunctions::hypot), [[0.0; 2]; 2]);
+    assert_eq!(second(BinaryFunctions::atan2), [[0.0; 2]; 2]);
     assert_eq!(second(|x, y| x.abs() + y.relu()), [[0.0; 2]; 2]);
 
     let tape = Tape::<Dual<f64, 1>>::new();
@@ -180,7 +181,8 @@ fn a_constant_exponent_never_takes_a_logarithm() {
 fn a_branch_not_taken_leaves_no_trace() {
     let tape = Tape::<f64>::new();
     let at = |value: f64| tape.var(value);
-    let rows: [(&str, fn(Var<'_, f64>, Var<'_, f64>) -> f64, f64, f64, f64); 8] = [
+    type Row = (&'static str, fn(Var<'_, f64>, Var<'_, f64>) -> f64, f64, f64, f64);
+    let rows: [Row; 8] = [
         ("select sqrt", |x, y| slope(Var::select(x > 0.0, x.sqrt(), y), x), 0.0, 1.0, 0.0),
         ("select sqrt below", |x, y| slope(Var::select(x > 0.0, x.sqrt(), y), x), -1.0, 1.0, 0.0),
         ("select sqrt(xy) y", |x, y| slope(Var::select(x > 0.0, (x * y).sqrt() * y, x), x), 0.0, 2.0, 1.0),

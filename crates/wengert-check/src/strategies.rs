@@ -1,4 +1,4 @@
-//! Strategies for [`proptest`]: shapes, shapes that broadcast, tensors, and whole random programs.
+//! Strategies for [`proptest`](mod@proptest): shapes, shapes that broadcast, tensors, and whole random programs.
 //!
 //! ```
 //! use proptest::prelude::*;

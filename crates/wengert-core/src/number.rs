@@ -35,7 +35,7 @@ pub trait Primal:
 
 /// What the scalar half of a tape asks of its tensor half.
 ///
-/// Tapes over floats have one ([`tensor::Nodes`](crate::tensor)); a tape over duals has none, `()`.
+/// Tapes over floats have one ([`Nodes`](crate::Nodes)); a tape over duals has none, `()`.
 pub trait TensorSide<F: Primal>: Default {
     /// The adjoints of tensors during a sweep, and of inputs and retained tensors after it.
     type Adjoints: Default + Debug;
