@@ -178,20 +178,41 @@ impl<F: Primal> Tape<F> {
 /// The inner loop: nodes `low..high`, backwards.
 #[inline(always)]
 fn plain_nodes<F: Primal, const CAREFUL: bool>(nodes: &[Node<F>], adjoints: &mut [F], low: usize, high: usize) {
+    if CAREFUL {
+        return careful_nodes(nodes, adjoints, low, high);
+    }
+    if low >= high {
+        return;
+    }
+    let mut y_bar = adjoints[high - 1];
+    for k in (low + 1..high).rev() {
+        let Node { partials: [p, q], parents: [a, b] } = nodes[k];
+        let (a, b) = (a as usize, b as usize);
+        adjoints[b] += y_bar * q;
+        if a == k - 1 {
+            y_bar = adjoints[k - 1] + y_bar * p;
+            adjoints[k - 1] = y_bar;
+        } else {
+            adjoints[a] += y_bar * p;
+            y_bar = adjoints[k - 1];
+        }
+    }
+    let Node { partials: [p, q], parents: [a, b] } = nodes[low];
+    adjoints[b as usize] += y_bar * q;
+    adjoints[a as usize] += y_bar * p;
+}
+
+/// The same, with every zero kept.
+fn careful_nodes<F: Primal>(nodes: &[Node<F>], adjoints: &mut [F], low: usize, high: usize) {
     for k in (low..high).rev() {
         let Node { partials: [p, q], parents: [a, b] } = nodes[k];
         let y_bar = adjoints[k];
-        if CAREFUL {
-            // An infinite adjoint times the zero partial of a node's edge to itself would be NaN: leave those out.
-            if a as usize != k {
-                adjoints[a as usize] += p.zero_product(y_bar);
-            }
-            if b as usize != k {
-                adjoints[b as usize] += q.zero_product(y_bar);
-            }
-        } else {
-            adjoints[a as usize] += y_bar * p;
-            adjoints[b as usize] += y_bar * q;
+        // An infinite adjoint times the zero partial of a node's edge to itself would be NaN: leave those out.
+        if a as usize != k {
+            adjoints[a as usize] += p.zero_product(y_bar);
+        }
+        if b as usize != k {
+            adjoints[b as usize] += q.zero_product(y_bar);
         }
     }
 }
