@@ -4,6 +4,7 @@
 //! store and knows of nothing else. Whatever is not such a node (n-ary nodes, tensor ops) goes to a side list with its
 //! position, and the reverse sweep runs the tight scalar loop between its entries.
 
+mod accumulate;
 pub(crate) mod arena;
 mod gradients;
 mod nary;
@@ -12,6 +13,7 @@ mod rewinds;
 mod scalar;
 pub(crate) mod sweep;
 
+pub use accumulate::{map_reduce, try_map_reduce};
 pub use gradients::{Gradients, Wrt};
 pub use nary::{dot, fuse, fuse_n, log_sum_exp, norm2};
 pub use scalar::{Handle, OnTape, Scalar, Unbound, Var};
@@ -232,6 +234,11 @@ impl<F: Primal> Tape<F> {
             self.is_current(mark.of) && self.rewinds.keeps_place(mark.of.epoch, mark.nodes, mark.tensors),
             "rewind: the mark is of another tape, of a cleared recording, or after a point already rewound to"
         );
+        self.forget(mark);
+    }
+
+    /// Forgets what was recorded after `mark`. The caller knows that no variable of it is alive.
+    pub(crate) fn forget(&self, mark: Mark) {
         self.rewinds.note(mark.nodes, mark.tensors);
         self.nodes.truncate(mark.nodes);
         self.edges.truncate(mark.edges);
