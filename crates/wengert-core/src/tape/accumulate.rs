@@ -120,7 +120,7 @@ impl<F: Primal> Tape<F> {
         if sums.items == 0 {
             return Scalar::constant(self, F::ZERO);
         }
-        OnTape::nary(x.iter().copied().zip(sums.adjoints), sums.value)
+        OnTape::nary(super::Nary::Sum, x.iter().copied().zip(sums.adjoints), sums.value)
     }
 }
 

@@ -7,6 +7,7 @@
 mod accumulate;
 pub(crate) mod arena;
 mod gradients;
+mod handle;
 mod nary;
 pub(crate) mod node;
 mod rewinds;
@@ -15,8 +16,9 @@ pub(crate) mod sweep;
 
 pub use accumulate::{map_reduce, try_map_reduce};
 pub use gradients::{Gradients, Wrt};
+pub use handle::{Comparison, Handle, Nary, UnaryOp};
 pub use nary::{dot, fuse, fuse_n, log_sum_exp, norm2};
-pub use scalar::{Handle, OnTape, Scalar, Unbound, Var};
+pub use scalar::{OnTape, Scalar, Unbound, Var};
 
 use crate::error::{Caller, Error};
 use crate::number::{Primal, TensorSide};
