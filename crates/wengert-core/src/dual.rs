@@ -313,3 +313,13 @@ impl<R: Primal, const N: usize> Product for Dual<R, N> {
         numbers.fold(Self::ONE, Mul::mul)
     }
 }
+impl<'a, R: Primal, const N: usize> Sum<&'a Dual<R, N>> for Dual<R, N> {
+    fn sum<I: Iterator<Item = &'a Self>>(numbers: I) -> Self {
+        numbers.copied().sum()
+    }
+}
+impl<'a, R: Primal, const N: usize> Product<&'a Dual<R, N>> for Dual<R, N> {
+    fn product<I: Iterator<Item = &'a Self>>(numbers: I) -> Self {
+        numbers.copied().product()
+    }
+}

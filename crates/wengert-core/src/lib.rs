@@ -15,6 +15,8 @@ mod compile_fail;
 mod dual;
 mod error;
 mod number;
+mod operators;
+pub mod reductions;
 mod rules;
 mod tape;
 mod tensor;
@@ -23,10 +25,11 @@ pub mod transform;
 pub use dual::Dual;
 pub use error::{Caller, Error};
 pub use number::{Number, Primal, TensorSide};
+pub use reductions::{affine, dot, log_sum_exp, mean, norm2, product, sum, variance};
 pub use rules::Labels;
 pub use tape::{
-    Comparison, Gradients, Handle, Mark, Nary, OnTape, Scalar, Tape, TapeSize, UnaryOp, Unbound, Var, Wrt, dot, fuse,
-    fuse_n, log_sum_exp, map_reduce, norm2, try_map_reduce,
+    Comparison, Gradients, Handle, Mark, Nary, OnTape, Scalar, Tape, TapeSize, UnaryOp, Unbound, Var, Wrt, fuse,
+    fuse_n, map_reduce, try_map_reduce,
 };
 pub use tensor::Nodes;
 pub use tensor::{Parameter, ParameterId, TensorAdjoints, TensorFloat, TensorVar};
@@ -40,8 +43,8 @@ pub type Tape32 = Tape<f32>;
 pub mod prelude {
     pub use crate::transform::{ScalarFn, grad, hessian, hvp, jacobian, value_and_grad};
     pub use crate::{
-        BinaryFunctions, Dual, Elementary, Gradients, Number, Parameter, Tape32, TensorVar, UnaryFunctions, Var, dot,
-        function, fuse, fuse_n, log_sum_exp, norm2,
+        BinaryFunctions, Dual, Elementary, Gradients, Number, Parameter, Tape32, TensorVar, UnaryFunctions, Var,
+        affine, dot, function, fuse, fuse_n, log_sum_exp, map_reduce, mean, norm2, product, sum, variance,
     };
 
     /// A tape in double precision: [`Tape`](crate::Tape) with its number chosen, so that `Tape::new()` says enough.

@@ -2,6 +2,7 @@
 
 use crate::dual::Dual;
 use crate::error::Error;
+use crate::reductions::Reductions;
 use crate::tape::{Handle, Scalar};
 use core::fmt::{Debug, Display};
 use core::iter::{Product, Sum};
@@ -12,7 +13,7 @@ use wengert_kernels::{Constants, Elementary, Float};
 ///
 /// A tape over duals carries tangents through its reverse sweep: that is a Hessian-vector product.
 pub trait Primal:
-    Elementary + Constants + Debug + Display + PartialEq + PartialOrd + AddAssign + Send + Sync + 'static
+    Reductions + Constants + Debug + Display + PartialEq + PartialOrd + AddAssign + Send + Sync + 'static
 {
     /// The float underneath.
     type Base: Float + Elementary;
@@ -144,7 +145,7 @@ primal_float!(f32 f64);
 /// assert_eq!((value, gradient), (756.5, vec![1651.0, -550.0]));
 /// ```
 pub trait Number<B = f64>:
-    Elementary
+    Reductions
     + Debug
     + Display
     + PartialEq
@@ -160,7 +161,9 @@ pub trait Number<B = f64>:
     + MulAssign
     + DivAssign
     + Sum
+    + for<'a> Sum<&'a Self>
     + Product
+    + for<'a> Product<&'a Self>
 {
     /// The value as a plain float: to print, or to branch on. No derivative passes through it.
     fn value(self) -> B;

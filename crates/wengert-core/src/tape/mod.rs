@@ -17,7 +17,7 @@ pub(crate) mod sweep;
 pub use accumulate::{map_reduce, try_map_reduce};
 pub use gradients::{Gradients, Wrt};
 pub use handle::{Comparison, Handle, Nary, UnaryOp};
-pub use nary::{dot, fuse, fuse_n, log_sum_exp, norm2};
+pub use nary::{fuse, fuse_n};
 pub use scalar::{OnTape, Scalar, Unbound, Var};
 
 use crate::error::{Caller, Error};

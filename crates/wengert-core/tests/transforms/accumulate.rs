@@ -2,7 +2,7 @@
 
 use crate::assert_close;
 use wengert_core::prelude::*;
-use wengert_core::{Error, map_reduce, try_map_reduce};
+use wengert_core::{Error, try_map_reduce};
 use wengert_kernels::par::threads;
 
 /// Points of a line with a deterministic disturbance.

@@ -1,6 +1,8 @@
 //! Sums over items, many seeds at once, n-ary nodes, operators, functions of functions: one binary, a module each.
 
 mod accumulate;
+mod operators;
+mod reductions;
 
 /// The text a closure panics with.
 fn panic_text<R>(f: impl FnOnce() -> R) -> String {
