@@ -3,6 +3,7 @@
 use crate::dual::Dual;
 use crate::number::Primal;
 use crate::tape::{Handle, Scalar};
+use crate::taylor::Taylor;
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
 macro_rules! forward {
@@ -47,6 +48,7 @@ macro_rules! among_numbers {
     };
 }
 among_numbers!(Dual Add add Sub sub Mul mul Div div);
+among_numbers!(Taylor Add add Sub sub Mul mul Div div);
 
 /// Variables with constants by reference, as iterators over data yield them.
 macro_rules! with_borrowed_constants {

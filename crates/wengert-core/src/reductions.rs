@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::number::Primal;
 use crate::tape::node::NOWHERE;
 use crate::tape::{Handle, Nary, Scalar};
+use crate::taylor::Taylor;
 use core::iter::Sum;
 use core::panic::Location;
 use smallvec::SmallVec;
@@ -324,6 +325,7 @@ plain_numbers! {
     [] f32;
     [] f64;
     [R: Primal, const N: usize] Dual<R, N>;
+    [R: Primal, const N: usize] Taylor<R, N>;
 }
 
 impl<F: Primal, H: Handle<F>> Reductions for Scalar<F, H> {
@@ -426,7 +428,7 @@ pub(crate) fn variance_as_node<F: Primal, H: Handle<F>>(x: &[Scalar<F, H>], degr
     let mean = plain::mean(&values);
     let degrees_of = mean.lit(degrees);
     let partial = |x: F| (x - mean + (x - mean)) / degrees_of;
-    H::nary(Nary::Sum, x.iter().map(|&x| (x, partial(x.primal()))), plain::variance(&values, degrees))
+    H::by_partials(x.iter().map(|&x| (x, partial(x.primal()))), plain::variance(&values, degrees))
 }
 
 /// What [`Handle::affine`] does on a tape: one node.
@@ -442,5 +444,5 @@ pub(crate) fn affine_as_node<F: Primal, H: Handle<F>>(
         y += w.primal() * x.primal();
     }
     let products = w.iter().zip(x).flat_map(|(&w, &x)| [(w, x.primal()), (x, w.primal())]);
-    H::nary(Nary::Sum, products.chain([(b, F::ONE)]), y + b.primal())
+    H::by_partials(products.chain([(b, F::ONE)]), y + b.primal())
 }

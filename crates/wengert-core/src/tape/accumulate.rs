@@ -120,7 +120,7 @@ impl<F: Primal> Tape<F> {
         if sums.items == 0 {
             return Scalar::constant(self, F::ZERO);
         }
-        OnTape::nary(super::Nary::Sum, x.iter().copied().zip(sums.adjoints), sums.value)
+        OnTape::by_partials(x.iter().copied().zip(sums.adjoints), sums.value)
     }
 }
 
@@ -273,7 +273,7 @@ impl<F: Primal> Group<'_, F> {
             *sum += *x_bar;
         }
         self.roots.clear();
-        self.tape.forget(self.mark);
+        self.tape.forget_after(self.mark);
         Ok(())
     }
 

@@ -80,6 +80,11 @@ pub trait Handle<F: Primal>: Copy {
     #[track_caller]
     fn nary(op: Nary, operands: impl Iterator<Item = (Scalar<F, Self>, F)>, y: F) -> Scalar<F, Self>;
 
+    /// The result `y` of a computation known by its partials alone. A recording that is to be good at other inputs must
+    /// refuse it.
+    #[track_caller]
+    fn by_partials(operands: impl Iterator<Item = (Scalar<F, Self>, F)>, y: F) -> Scalar<F, Self>;
+
     /// `sum_i (x_i - m)^2 / degrees` about the mean `m`. A handle that keeps partials alone makes it one node.
     #[track_caller]
     fn variance(x: &[Scalar<F, Self>], degrees: f64) -> Scalar<F, Self> {

@@ -203,6 +203,12 @@ impl<'t, F: Primal> Handle<F> for OnTape<'t, F> {
         node.finish(y)
     }
 
+    #[inline]
+    #[track_caller]
+    fn by_partials(operands: impl Iterator<Item = (Var<'t, F>, F)>, y: F) -> Var<'t, F> {
+        Self::nary(Nary::Sum, operands, y)
+    }
+
     #[track_caller]
     fn variance(x: &[Var<'t, F>], degrees: f64) -> Var<'t, F> {
         reductions::variance_as_node(x, degrees)

@@ -1,8 +1,11 @@
 //! Sums over items, many seeds at once, n-ary nodes, operators, functions of functions: one binary, a module each.
 
 mod accumulate;
+mod composition;
+mod forward;
 mod operators;
 mod reductions;
+mod vector;
 
 /// The text a closure panics with.
 fn panic_text<R>(f: impl FnOnce() -> R) -> String {
