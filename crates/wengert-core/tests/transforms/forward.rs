@@ -130,7 +130,10 @@ fn what_does_not_fit_is_named_with_the_callers_line() {
         try_jvp(|x| x[0], &[1.0, 2.0], &[1.0]).unwrap_err(),
         "jvp: 2 numbers on the left, 1 on the right; they must be as many",
     );
-    ends(try_jvp(|_| Dual::from(1.0_f64), &[] as &[f64], &[]).unwrap_err(), "jvp: of nothing; give it at least one number");
+    ends(
+        try_jvp(|_| Dual::from(1.0_f64), &[] as &[f64], &[]).unwrap_err(),
+        "jvp: of nothing; give it at least one number",
+    );
     let series = |x: &[Taylor<f64, 3>]| x[0];
     ends(
         try_taylor(series, &[1.0], &[]).unwrap_err(),
@@ -138,12 +141,11 @@ fn what_does_not_fit_is_named_with_the_callers_line() {
     );
     ends(try_taylor(series, &[], &[]).unwrap_err(), "taylor: of nothing; give it at least one number");
     ends(try_laplacian(&function!(wave), &[]).unwrap_err(), "laplacian: of nothing; give it at least one number");
-    let outputs = |x: &[Var<'_>]| x.to_vec();
     ends(
-        try_vjp(outputs, &[1.0], &[1.0, 2.0]).unwrap_err(),
+        try_vjp(|x| x.to_vec(), &[1.0], &[1.0, 2.0]).unwrap_err(),
         "vjp: 1 numbers on the left, 2 on the right; they must be as many",
     );
-    ends(try_vjp(outputs, &[], &[]).unwrap_err(), "vjp: of nothing; give it at least one number");
+    ends(try_vjp(|x| x.to_vec(), &[] as &[f64], &[]).unwrap_err(), "vjp: of nothing; give it at least one number");
     let line = line!() + 1;
     let text = panic_text(|| jvp(|x| x[0], &[1.0], &[]));
     assert!(text.contains(&format!("forward.rs:{line}:")), "{text}");
