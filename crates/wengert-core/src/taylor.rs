@@ -95,14 +95,14 @@ impl<R: Primal, const N: usize> Taylor<R, N> {
     fn integral<const M: usize>(y_0: R, known: usize, terms: [(Self, Self); M]) -> Self {
         let mut y = [R::ZERO; N];
         y[0] = y_0;
-        for k in 1..known {
+        for (k, y) in y.iter_mut().enumerate().take(known).skip(1) {
             let mut sum = R::ZERO;
             for (p, x) in &terms {
                 for j in 1..=k {
                     sum += p.coefficients[k - j].zero_product(x.coefficients[j] * x.coefficients[j].lit(j as f64));
                 }
             }
-            y[k] = sum / sum.lit(k as f64);
+            *y = sum / sum.lit(k as f64);
         }
         Taylor { coefficients: y, known }
     }
@@ -220,12 +220,12 @@ impl<R: Primal, const N: usize> Taylor<R, N> {
     fn product_by(self, other: Self, multiply: impl Fn(R, R) -> R) -> Self {
         let known = self.known.min(other.known);
         let mut y = [R::ZERO; N];
-        for k in 0..known {
+        for (k, y) in y.iter_mut().enumerate().take(known) {
             let mut sum = multiply(self.coefficients[0], other.coefficients[k]);
             for j in 1..=k {
                 sum += multiply(self.coefficients[j], other.coefficients[k - j]);
             }
-            y[k] = sum;
+            *y = sum;
         }
         Taylor { coefficients: y, known }
     }

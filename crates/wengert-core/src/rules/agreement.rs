@@ -6,7 +6,7 @@ use crate::tape::Tape;
 use crate::tensor::TensorVar;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use wengert_kernels::{Binary, Elementary, Unary};
+use wengert_kernels::{Binary, Elementary, Unary, UnaryFunctions};
 use wengert_tensor::{Tensor, keep};
 
 type Var<'t> = TensorVar<'t, f64>;

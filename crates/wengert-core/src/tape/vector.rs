@@ -185,9 +185,11 @@ impl<F: Primal> Tape<F> {
             seeds.push((node, seed));
         }
         self.sweep_lanes(&seeds, adjoints)?;
-        for lane in 0..outputs.len() {
-            rows.extend(inputs.iter().map(|&node| adjoints[node][lane]));
-        }
+        rows.extend(
+            (0..outputs.len())
+                .flat_map(|lane| inputs.iter().map(move |&node| (node, lane)))
+                .map(|(node, lane)| adjoints[node][lane]),
+        );
         Ok(())
     }
 

@@ -70,7 +70,7 @@ fn third_and_fourth_derivatives_by_composition() {
     // Fourth along one direction: two compositions and a Hessian-vector product, against the series of f itself.
     let fourth = Along(Along(function!(f), u), u);
     let hv = hvp(&fourth, &AT, &u);
-    let series: [f64; 5] = taylor(|x| f(x), &AT, &u);
+    let series: [f64; 5] = taylor(f, &AT, &u);
     assert_close(&[dot(&hv, &u)], &[24.0 * series[4]], 1e-11);
     // On a tape over series: the gradient's own series along a direction.
     let tape = AnyTape::<Taylor<f64, 4>>::new();
