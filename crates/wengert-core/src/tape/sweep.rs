@@ -103,6 +103,9 @@ impl<F: Primal> Tape<F> {
             super::arena::advise_huge_pages(scalars.as_ptr() as usize, scalars.capacity() * size_of::<F>());
         }
         scalars.resize(count, F::ZERO);
+        // The inputs that programs start with have no parents.
+        let leaves =
+            self.inputs.with(|inputs| inputs.first().filter(|range| range.0 == 1).map_or(1, |range| range.1 as usize));
         let mut first_root = 0;
         for &(node, seed) in &seeds.scalars {
             if node != NOWHERE {
@@ -116,7 +119,7 @@ impl<F: Primal> Tape<F> {
             self.tensors.seed(tensors, *number, seed);
             last_tensor = last_tensor.max(Some(*number));
         }
-        self.sweep_back::<CAREFUL>(Part { low: 0, specials: 0, high: first_root, last_tensor }, scalars, tensors);
+        self.sweep_back::<CAREFUL>(Part { low: leaves, specials: 0, high: first_root, last_tensor }, scalars, tensors);
     }
 
     /// The sweep proper, over a part of the list, from the adjoints given.
@@ -126,8 +129,7 @@ impl<F: Primal> Tape<F> {
         scalars: &mut [F],
         tensors: &mut <F::Tensors as TensorSide<F>>::Adjoints,
     ) {
-        let Part { low, specials: first, high: mut first_root, last_tensor } = part;
-        first_root = first_root.max(low);
+        let Part { low, specials: first, high: first_root, last_tensor } = part;
         self.nodes.with(|nodes| {
             self.edges.with(|edges| {
                 self.specials.with(|specials| {
@@ -138,7 +140,7 @@ impl<F: Primal> Tape<F> {
                         .iter()
                         .rposition(|special| matches!(special.kind, Kind::Tensor(n) if Some(n) <= last_tensor));
                     let last = by_scalars.max(by_tensors.map_or(0, |position| position + 1));
-                    let mut high = first_root;
+                    let mut high = first_root.max(low);
                     for special in specials[..last].iter().rev() {
                         let at = special.at as usize;
                         high = high.max(at);
@@ -201,6 +203,8 @@ impl<F: Primal> Tape<F> {
 /// The inner loop: nodes `low..high`, backwards.
 #[inline(always)]
 fn plain_nodes<F: Primal, const CAREFUL: bool>(nodes: &[Node<F>], adjoints: &mut [F], low: usize, high: usize) {
+    // Keeping the adjoint of node k - 1 in a register when k hands it on would save a serial chain a store and a load, 4.9
+    // -> 3.2 ns a node, but the branch costs long loops of mixed nodes 3-10 % (Lorenz by Runge-Kutta, 10,000 steps).
     for k in (low..high).rev() {
         let Node { partials: [p, q], parents: [a, b] } = nodes[k];
         let y_bar = adjoints[k];
