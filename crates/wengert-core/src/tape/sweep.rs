@@ -140,7 +140,7 @@ impl<F: Primal> Tape<F> {
                         .iter()
                         .rposition(|special| matches!(special.kind, Kind::Tensor(n) if Some(n) <= last_tensor));
                     let last = by_scalars.max(by_tensors.map_or(0, |position| position + 1));
-                    let mut high = first_root.max(low);
+                    let mut high = first_root;
                     for special in specials[..last].iter().rev() {
                         let at = special.at as usize;
                         high = high.max(at);
