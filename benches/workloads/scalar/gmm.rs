@@ -4,52 +4,30 @@ use super::{Arithmetic, Program, normal};
 use wengert::prelude::*;
 
 /// The objective of ADBench's GMM (Srajer, Kukelova and Fitzgibbon 2018): weights, means and the inverse Cholesky factors
-/// of the covariances, with a Wishart prior.
+/// of the covariances, with a Wishart prior. Sizes are known at run time only, as in a program that reads its data.
 pub struct Gmm {
+    dim: usize,
+    components: usize,
     points: Vec<f64>,
 }
 
-const DIM: usize = 10;
-const COMPONENTS: usize = 25;
-const POINTS: usize = 1000;
-/// Entries of a triangular factor: logarithms of the diagonal, then the rest by columns.
-const FACTOR: usize = DIM * (DIM + 1) / 2;
-
 impl Default for Gmm {
     fn default() -> Self {
-        Gmm { points: normal(POINTS * DIM, 1.0, 1) }
+        Gmm { dim: 10, components: 25, points: normal(10 * 1000, 1.0, 1) }
     }
 }
 
-/// What all points share: made once from the parameters.
-struct Shared<T> {
+/// The parameters, and what all points share: made from them once.
+struct Shared<'x, T> {
+    /// Logarithms of unnormalised weights.
+    weights: &'x [T],
+    means: &'x [T],
+    /// Triangular factors: logarithms of the diagonal, then the rest by columns.
+    factors: &'x [T],
     /// `weight_k + sum of the logarithms of the diagonal`.
-    offsets: Vec<T>,
+    offsets: &'x [T],
     /// Diagonals of the factors.
-    diagonals: Vec<T>,
-}
-
-impl<T: Arithmetic> Shared<T> {
-    fn new(p: &[T]) -> Self {
-        let (weights, _, factors) = parts(p);
-        let mut shared = Shared { offsets: Vec::with_capacity(COMPONENTS), diagonals: Vec::new() };
-        for (k, factor) in factors.chunks_exact(FACTOR).enumerate() {
-            let mut logs = factor[0];
-            for &log in &factor[1..DIM] {
-                logs = logs + log;
-            }
-            shared.diagonals.extend(factor[..DIM].iter().map(|log| log.exp()));
-            shared.offsets.push(weights[k] + logs);
-        }
-        shared
-    }
-}
-
-/// Weights, means, factors.
-fn parts<T>(p: &[T]) -> (&[T], &[T], &[T]) {
-    let (weights, rest) = p.split_at(COMPONENTS);
-    let (means, factors) = rest.split_at(COMPONENTS * DIM);
-    (weights, means, factors)
+    diagonals: &'x [T],
 }
 
 fn log_sum_exp<T: Arithmetic>(x: &[T]) -> T {
@@ -66,47 +44,82 @@ fn log_sum_exp<T: Arithmetic>(x: &[T]) -> T {
     sum.ln() + largest
 }
 
-/// The log-likelihood of one point, up to what all points share.
-fn point_likelihood<T: Arithmetic>(p: &[T], offsets: &[T], diagonals: &[T], point: &[f64]) -> T {
-    let (_, means, factors) = parts(p);
-    let mut terms = [p[0]; COMPONENTS];
-    for k in 0..COMPONENTS {
-        let mut centred = [p[0]; DIM];
-        for i in 0..DIM {
-            centred[i] = -means[k * DIM + i] + point[i];
-        }
-        let diagonal = &diagonals[k * DIM..];
-        let mut q: [T; DIM] = core::array::from_fn(|i| diagonal[i] * centred[i]);
-        let mut entry = k * FACTOR + DIM;
-        for i in 0..DIM {
-            for q in &mut q[i + 1..] {
-                *q = *q + factors[entry] * centred[i];
-                entry += 1;
-            }
-        }
-        let mut square = q[0] * q[0];
-        for &q in &q[1..] {
-            square = square + q * q;
-        }
-        terms[k] = offsets[k] - square * 0.5;
-    }
-    log_sum_exp(&terms)
-}
-
-/// The rest of the objective: normalisation of the weights and the prior.
-fn prior<T: Arithmetic>(p: &[T], shared: &Shared<T>) -> T {
-    let (weights, _, factors) = parts(p);
-    let mut sum = log_sum_exp(weights) * -(POINTS as f64);
-    for k in 0..COMPONENTS {
-        let factor = &factors[k * FACTOR..(k + 1) * FACTOR];
-        let diagonal = &shared.diagonals[k * DIM..(k + 1) * DIM];
-        let mut squares = diagonal[0] * diagonal[0];
-        for &x in diagonal[1..].iter().chain(&factor[DIM..]) {
-            squares = squares + x * x;
-        }
-        sum = sum + squares * 0.5;
+fn sum_of_squares<T: Arithmetic>(x: &[T]) -> T {
+    let mut sum = x[0] * x[0];
+    for &x in &x[1..] {
+        sum = sum + x * x;
     }
     sum
+}
+
+impl Gmm {
+    /// Entries of one triangular factor.
+    fn entries(&self) -> usize {
+        self.dim * (self.dim + 1) / 2
+    }
+
+    fn points(&self) -> impl Iterator<Item = &[f64]> {
+        self.points.chunks_exact(self.dim)
+    }
+
+    /// Offsets and diagonals.
+    fn shared<T: Arithmetic>(&self, p: &[T]) -> (Vec<T>, Vec<T>) {
+        let factors = p[self.components * (1 + self.dim)..].chunks_exact(self.entries());
+        let diagonals = factors.clone().flat_map(|factor| factor[..self.dim].iter().map(|log| log.exp())).collect();
+        let offset = |(factor, &weight): (&[T], &T)| factor[..self.dim].iter().fold(weight, |sum, &log| sum + log);
+        (factors.zip(p).map(offset).collect(), diagonals)
+    }
+
+    fn view<'x, T>(&self, p: &'x [T], offsets: &'x [T], diagonals: &'x [T]) -> Shared<'x, T> {
+        let (weights, rest) = p.split_at(self.components);
+        let (means, factors) = rest.split_at(self.components * self.dim);
+        Shared { weights, means, factors, offsets, diagonals }
+    }
+
+    /// The log-likelihood of one point, up to a constant. The buffers hold `dim`, `dim` and `components` numbers.
+    fn likelihood<T: Arithmetic>(&self, x: &Shared<'_, T>, point: &[f64], [centred, q, terms]: [&mut [T]; 3]) -> T {
+        let (dim, entries) = (self.dim, self.entries());
+        for k in 0..self.components {
+            for i in 0..dim {
+                centred[i] = -x.means[k * dim + i] + point[i];
+                q[i] = x.diagonals[k * dim + i] * centred[i];
+            }
+            let mut entry = k * entries + dim;
+            for i in 0..dim {
+                for q in &mut q[i + 1..] {
+                    *q = *q + x.factors[entry] * centred[i];
+                    entry += 1;
+                }
+            }
+            terms[k] = x.offsets[k] - sum_of_squares(q) * 0.5;
+        }
+        log_sum_exp(terms)
+    }
+
+    /// The rest of the objective: normalisation of the weights and the prior.
+    fn prior<T: Arithmetic>(&self, x: &Shared<'_, T>) -> T {
+        let mut sum = log_sum_exp(x.weights) * -((self.points.len() / self.dim) as f64);
+        for (factor, diagonal) in x.factors.chunks_exact(self.entries()).zip(x.diagonals.chunks_exact(self.dim)) {
+            sum = sum + (sum_of_squares(diagonal) + sum_of_squares(&factor[self.dim..])) * 0.5;
+        }
+        sum
+    }
+
+    /// The same, each point recorded, swept and forgotten.
+    pub fn accumulated<'t>(&self, tape: &'t Tape, p: &[Var<'t>]) -> Var<'t> {
+        let (offsets, diagonals) = self.shared(p);
+        let offsets: Vec<Var> = offsets.into_iter().map(|x| x.retain()).collect();
+        let diagonals: Vec<Var> = diagonals.into_iter().map(|x| x.retain()).collect();
+        let prior = self.prior(&self.view(p, &offsets, &diagonals));
+        let all: Vec<Var> = [p, &offsets, &diagonals].concat();
+        let likelihood = tape.accumulate(&all, self.points(), |x, point| {
+            let (p, shared) = x.split_at(p.len());
+            let (offsets, diagonals) = shared.split_at(self.components);
+            let [mut centred, mut q, mut terms] = [self.dim, self.dim, self.components].map(|n| vec![x[0]; n]);
+            self.likelihood(&self.view(p, offsets, diagonals), point, [&mut centred, &mut q, &mut terms])
+        });
+        prior + likelihood
+    }
 }
 
 impl Program for Gmm {
@@ -114,35 +127,17 @@ impl Program for Gmm {
     const OPS: usize = 3_381_000;
 
     fn point(&self) -> Vec<f64> {
-        normal(COMPONENTS * (1 + DIM + FACTOR), 0.3, 2)
+        normal(self.components * (1 + self.dim + self.entries()), 0.3, 2)
     }
 
     fn value<T: Arithmetic>(&self, p: &[T]) -> T {
-        let shared = Shared::new(p);
-        let mut total = prior(p, &shared);
+        let (offsets, diagonals) = self.shared(p);
+        let shared = self.view(p, &offsets, &diagonals);
+        let [mut centred, mut q, mut terms] = [self.dim, self.dim, self.components].map(|n| vec![p[0]; n]);
+        let mut total = self.prior(&shared);
         for point in self.points() {
-            total = total + point_likelihood(p, &shared.offsets, &shared.diagonals, point);
+            total = total + self.likelihood(&shared, point, [&mut centred, &mut q, &mut terms]);
         }
         total
-    }
-}
-
-impl Gmm {
-    fn points(&self) -> impl Iterator<Item = &[f64]> {
-        self.points.chunks_exact(DIM)
-    }
-
-    /// The same, each point recorded, swept and forgotten.
-    pub fn accumulated<'t>(&self, tape: &'t Tape, p: &[Var<'t>]) -> Var<'t> {
-        let shared = Shared::new(p);
-        let prior = prior(p, &shared);
-        let diagonals = shared.diagonals.iter().map(|x| x.retain());
-        let x: Vec<Var> = p.iter().copied().chain(shared.offsets.iter().copied()).chain(diagonals).collect();
-        let likelihood = tape.accumulate(&x, self.points(), |x, point| {
-            let (p, shared) = x.split_at(p.len());
-            let (offsets, diagonals) = shared.split_at(COMPONENTS);
-            point_likelihood(p, offsets, diagonals, point)
-        });
-        prior + likelihood
     }
 }

@@ -5,6 +5,7 @@
 
 use core::ops::{Add, Div, Mul, Neg, Sub};
 use wengert::prelude::*;
+use wengert::rng;
 
 mod asian;
 mod chain;
@@ -122,5 +123,5 @@ impl Gradient {
 
 /// Numbers from a normal distribution, the same at every call.
 fn normal(count: usize, deviation: f64, seed: u64) -> Vec<f64> {
-    Tensor::normal([count], 0.0, deviation, &mut wengert::rng(seed)).to_vec()
+    Tensor::normal([count], 0.0, deviation, &mut rng(seed)).to_vec()
 }

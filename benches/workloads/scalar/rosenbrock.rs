@@ -28,8 +28,6 @@ impl Program for Rosenbrock {
 impl Rosenbrock {
     /// Each term one node, and their sum one node.
     pub fn fused<'t>(x: &[Var<'t>]) -> Var<'t> {
-        x.windows(2)
-            .map(|x| fuse([x[0], x[1]], |[x, next]| (next - x * x).square() * 100.0 + (x - 1.0).square()))
-            .sum()
+        x.windows(2).map(|x| fuse([x[0], x[1]], |[x, next]| (next - x * x).square() * 100.0 + (x - 1.0).square())).sum()
     }
 }
