@@ -42,7 +42,7 @@ impl<F: Primal> Tape<F> {
     /// ```
     ///
     /// Nothing recorded for an item can escape:
-    /// ```compile_fail
+    /// ```compile_fail,E0521
     /// # use wengert_core::prelude::*;
     /// let tape = Tape::new();
     /// let x = tape.var(0.5);
@@ -55,7 +55,7 @@ impl<F: Primal> Tape<F> {
     /// ```
     ///
     /// Nor can a variable from outside be used in one, except through the argument:
-    /// ```compile_fail
+    /// ```compile_fail,E0597
     /// # use wengert_core::prelude::*;
     /// let tape = Tape::new();
     /// let (x, y) = (tape.var(0.5), tape.var(1.0));
@@ -75,7 +75,7 @@ impl<F: Primal> Tape<F> {
         self.total(x, result.map(|()| sums), caller)
     }
 
-    /// [`accumulate`](Self::accumulate) on all cores, one tape per thread.
+    /// [`accumulate`](Self::accumulate) on all cores, which share nothing while they work.
     ///
     /// The items are cut into blocks and the blocks' sums added in a tree; both depend on the number of items only, so
     /// value and gradient are the same bit for bit on any number of threads. They differ by rounding from those of
@@ -126,7 +126,8 @@ impl<F: Primal> Tape<F> {
 
 /// The value and the gradient of the sum of `f` over `items`, on all cores: map over tapes, reduce in a fixed tree.
 ///
-/// One tape per thread, each in the memory of one item. Bit for bit the same on any number of threads.
+/// Every thread records on tapes of its own, in the memory of one item. Bit for bit the same on any number of threads;
+/// [`Tape::accumulate_parallel`] makes the sum part of a larger program.
 ///
 /// # Panics
 /// With the text of the error that [`try_map_reduce`] returns.

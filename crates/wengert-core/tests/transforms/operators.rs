@@ -99,8 +99,8 @@ for_precision!(f32 variables_of_f32_agree_with_arithmetic_in_every_form duals_of
 fn tapes_over_duals_take_plain_constants_in_every_form() {
     let tape = Tape::<Dual<f64, 1>>::new();
     let x = tape.var(Dual::variable(2.0));
-    let c = 3.0;
-    let results = [x + c, x - c, x * c, x / c, c + x, c - x, c * x, c / x, x * &c, &c / x];
+    let (c, borrowed) = (3.0, &3.0);
+    let results = [x + c, x - c, x * c, x / c, c + x, c - x, c * x, c / x, x * borrowed, borrowed / x];
     let values = results.map(|y| y.primal().value);
     assert_eq!(values, [5.0, -1.0, 6.0, 2.0 / 3.0, 5.0, 1.0, 6.0, 1.5, 6.0, 1.5]);
     let slopes = results.map(|y| y.gradient()[x].value);

@@ -43,7 +43,7 @@ proptest! {
         let before = tape.size().nodes;
         let y = all(&on_tape);
         prop_assert_eq!(tape.size().nodes, before + 8, "one node each");
-        prop_assert_eq!(y.map(|y| y.value()), all(&x), "to the last bit");
+        prop_assert_eq!(y.map(Var::value), all(&x), "to the last bit");
         // Gradients against central differences of the definitions, and against duals, which take the plain loops.
         let n = x.len();
         let gradients = y.map(|y| y.gradient().wrt(&on_tape));
