@@ -12,6 +12,7 @@
 
 #[cfg(doctest)]
 mod compile_fail;
+pub mod custom;
 mod dual;
 mod error;
 mod number;
@@ -20,12 +21,14 @@ mod tape;
 mod tensor;
 pub mod transform;
 
+pub use custom::{CustomFn, CustomVectorFn, custom, custom_vector};
 pub use dual::Dual;
 pub use error::{Caller, Error};
 pub use number::{Number, Primal, TensorSide};
 pub use rules::Labels;
 pub use tape::{
-    Gradients, Handle, Mark, OnTape, Scalar, Tape, TapeSize, Unbound, Var, Wrt, dot, fuse, fuse_n, log_sum_exp, norm2,
+    Gradients, Handle, Mark, OnTape, Pullback, Scalar, Tape, TapeSize, Unbound, Var, Wrt, dot, fuse, fuse_n,
+    log_sum_exp, norm2,
 };
 pub use tensor::Nodes;
 pub use tensor::{Parameter, ParameterId, TensorAdjoints, TensorFloat, TensorVar};
@@ -39,8 +42,8 @@ pub type Tape32 = Tape<f32>;
 pub mod prelude {
     pub use crate::transform::{ScalarFn, grad, hessian, hvp, jacobian, value_and_grad};
     pub use crate::{
-        BinaryFunctions, Dual, Elementary, Gradients, Number, Parameter, Tape32, TensorVar, UnaryFunctions, Var, dot,
-        function, fuse, fuse_n, log_sum_exp, norm2,
+        BinaryFunctions, CustomFn, CustomVectorFn, Dual, Elementary, Gradients, Number, Parameter, Tape32, TensorVar,
+        UnaryFunctions, Var, custom, custom_vector, dot, function, fuse, fuse_n, log_sum_exp, norm2,
     };
 
     /// A tape in double precision: [`Tape`](crate::Tape) with its number chosen, so that `Tape::new()` says enough.

@@ -1,5 +1,6 @@
 //! The numbers of Wengert: what a tape is built over, and what a user's generic function is written over.
 
+use crate::custom::{CustomFn, Entry};
 use crate::dual::Dual;
 use crate::error::Error;
 use crate::tape::{Handle, Scalar};
@@ -164,6 +165,16 @@ pub trait Number<B = f64>:
 {
     /// The value as a plain float: to print, or to branch on. No derivative passes through it.
     fn value(self) -> B;
+
+    /// A function with a derivative of the user's; called as [`CustomFn::call`].
+    #[doc(hidden)]
+    #[track_caller]
+    fn apply_custom<const N: usize>(rule: &impl CustomFn<N, B>, x: [Self; N]) -> Self;
+
+    /// A function of many results that is one entry of a recording; called by what makes such functions.
+    #[doc(hidden)]
+    #[track_caller]
+    fn apply_entry(function: impl Entry<B>, x: &[Self]) -> Vec<Self>;
 }
 
 macro_rules! number {
@@ -173,17 +184,53 @@ macro_rules! number {
             fn value(self) -> $B {
                 self
             }
+            #[inline]
+            fn apply_custom<const N: usize>(rule: &impl CustomFn<N, $B>, x: [Self; N]) -> Self {
+                rule.value(x)
+            }
+            fn apply_entry(function: impl Entry<$B>, x: &[Self]) -> Vec<Self> {
+                function.value(x)
+            }
         }
-        impl<R: Primal<Base = $B>, const N: usize> Number<$B> for Dual<R, N> {
+        impl<R: Primal<Base = $B> + Number<$B>, const N: usize> Number<$B> for Dual<R, N> {
             #[inline(always)]
             fn value(self) -> $B {
                 self.base()
             }
+            #[inline]
+            fn apply_custom<const M: usize>(rule: &impl CustomFn<M, $B>, x: [Self; M]) -> Self {
+                let values = x.map(|x| x.value);
+                let y = R::apply_custom(rule, values);
+                let partials = rule.partials(values, y);
+                let tangent = |k: usize| {
+                    x.iter().zip(partials).fold(R::ZERO, |sum, (x, p)| sum + p.zero_product(x.tangents[k]))
+                };
+                Dual { value: y, tangents: core::array::from_fn(tangent) }
+            }
+            fn apply_entry(function: impl Entry<$B>, x: &[Self]) -> Vec<Self> {
+                function.tangents(x)
+            }
         }
-        impl<F: Primal<Base = $B>, H: Handle<F>> Number<$B> for Scalar<F, H> {
+        impl<F: Primal<Base = $B> + Number<$B>, H: Handle<F>> Number<$B> for Scalar<F, H> {
             #[inline(always)]
             fn value(self) -> $B {
                 self.primal().base()
+            }
+            #[inline]
+            #[track_caller]
+            fn apply_custom<const N: usize>(rule: &impl CustomFn<N, $B>, x: [Self; N]) -> Self {
+                let values = x.map(Scalar::primal);
+                let y = F::apply_custom(rule, values);
+                H::custom(x, y, rule.partials(values, y))
+            }
+            #[track_caller]
+            fn apply_entry(function: impl Entry<$B>, x: &[Self]) -> Vec<Self> {
+                let values: Vec<F> = x.iter().map(|x| x.primal()).collect();
+                if x.iter().all(|x| x.is_constant()) {
+                    return F::apply_entry(function, &values).into_iter().map(Scalar::passive).collect();
+                }
+                let (y, pullback) = function.record(values);
+                H::many(x, y, pullback)
             }
         }
     )* };

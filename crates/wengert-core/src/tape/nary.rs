@@ -100,7 +100,7 @@ pub fn fuse_n<'t, F: Primal, const N: usize, const M: usize>(
 
 /// One node with `N` operands known beforehand: no scratch.
 #[inline(always)]
-fn record<'t, F: Primal, const N: usize>(x: [Var<'t, F>; N], y: Dual<F, N>, caller: Caller) -> Var<'t, F> {
+pub(super) fn record<'t, F: Primal, const N: usize>(x: [Var<'t, F>; N], y: Dual<F, N>, caller: Caller) -> Var<'t, F> {
     let tape = x.iter().find_map(|x| x.handle().tape());
     let Some(tape) = tape else { return Scalar::folded(y.value, F::ZERO, OnTape::NOWHERE, NOWHERE) };
     let mut edges = [Edge { partial: F::ZERO, parent: NOWHERE }; N];

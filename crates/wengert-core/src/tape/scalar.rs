@@ -6,7 +6,8 @@
 //! for its adjoint would answer for another number.
 
 use super::node::{NOWHERE, Node};
-use super::{Gradients, Recording, Tape, mixed_tapes};
+use super::{Gradients, Pullback, Recording, Tape, mixed_tapes};
+use crate::dual::Dual;
 use crate::error::Error;
 use crate::number::Primal;
 use core::cmp::Ordering;
@@ -56,6 +57,14 @@ pub trait Handle<F: Primal>: Copy {
     /// The result `y` of an operation on many operands, given with their partials.
     #[track_caller]
     fn nary(operands: impl Iterator<Item = (Scalar<F, Self>, F)>, y: F) -> Scalar<F, Self>;
+
+    /// The result `y` of a function with a derivative of the user's, which gave the partials `p` here.
+    #[track_caller]
+    fn custom<const N: usize>(x: [Scalar<F, Self>; N], y: F, p: [F; N]) -> Scalar<F, Self>;
+
+    /// The results `y` of a function of many results, differentiated by `pullback`.
+    #[track_caller]
+    fn many(x: &[Scalar<F, Self>], y: Vec<F>, pullback: Pullback<F>) -> Vec<Scalar<F, Self>>;
 }
 
 impl<F, H> Scalar<F, H> {
@@ -98,6 +107,12 @@ impl<F: Primal, H: Handle<F>> Scalar<F, H> {
     #[must_use]
     pub fn select(condition: bool, a: Self, b: Self) -> Self {
         if condition { a } else { b }
+    }
+
+    /// A constant that belongs to no recording.
+    #[inline(always)]
+    pub(crate) fn passive(value: F) -> Self {
+        Self::folded(value, F::ZERO, H::NOWHERE, NOWHERE)
     }
 
     #[inline(always)]
@@ -173,6 +188,17 @@ impl<'t, F: Primal> Handle<F> for OnTape<'t, F> {
         let mut node = super::nary::Builder::new();
         operands.for_each(|(x, p)| node.operand(x, p, caller));
         node.finish(y)
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    fn custom<const N: usize>(x: [Var<'t, F>; N], y: F, p: [F; N]) -> Var<'t, F> {
+        super::nary::record(x, Dual { value: y, tangents: p }, Location::caller())
+    }
+
+    #[track_caller]
+    fn many(x: &[Var<'t, F>], y: Vec<F>, pullback: Pullback<F>) -> Vec<Var<'t, F>> {
+        super::pullback::record_many(x, y, pullback, Location::caller())
     }
 }
 
