@@ -15,6 +15,7 @@ mod compile_fail;
 pub mod custom;
 mod dual;
 mod error;
+mod implicit;
 mod number;
 mod rules;
 mod tape;
@@ -24,6 +25,7 @@ pub mod transform;
 pub use custom::{CustomFn, CustomVectorFn, custom, custom_vector};
 pub use dual::Dual;
 pub use error::{Caller, Error};
+pub use implicit::{Equations, root, root_at, solve, try_root, try_root_at, try_solve};
 pub use number::{Number, Primal, TensorSide};
 pub use rules::Labels;
 pub use tape::{
@@ -42,8 +44,9 @@ pub type Tape32 = Tape<f32>;
 pub mod prelude {
     pub use crate::transform::{ScalarFn, grad, hessian, hvp, jacobian, value_and_grad};
     pub use crate::{
-        BinaryFunctions, CustomFn, CustomVectorFn, Dual, Elementary, Gradients, Number, Parameter, Tape32, TensorVar,
-        UnaryFunctions, Var, custom, custom_vector, dot, function, fuse, fuse_n, log_sum_exp, norm2,
+        BinaryFunctions, CustomFn, CustomVectorFn, Dual, Elementary, Equations, Gradients, Number, Parameter, Tape32,
+        TensorVar, UnaryFunctions, Var, custom, custom_vector, dot, function, fuse, fuse_n, log_sum_exp, norm2, root,
+        root_at, solve,
     };
 
     /// A tape in double precision: [`Tape`](crate::Tape) with its number chosen, so that `Tape::new()` says enough.
