@@ -10,6 +10,7 @@
 //!
 //! The elementary functions are rows of one table in `wengert-kernels`; a rule for tensors is one file in `rules`.
 
+pub mod checkpoint;
 #[cfg(doctest)]
 mod compile_fail;
 pub mod custom;
@@ -22,6 +23,7 @@ mod tape;
 mod tensor;
 pub mod transform;
 
+pub use checkpoint::{CheckpointedLoop, StepFn, checkpoint};
 pub use custom::{CustomFn, CustomVectorFn, custom, custom_vector};
 pub use dual::Dual;
 pub use error::{Caller, Error};
@@ -44,9 +46,9 @@ pub type Tape32 = Tape<f32>;
 pub mod prelude {
     pub use crate::transform::{ScalarFn, grad, hessian, hvp, jacobian, value_and_grad};
     pub use crate::{
-        BinaryFunctions, CustomFn, CustomVectorFn, Dual, Elementary, Equations, Gradients, Number, Parameter, Tape32,
-        TensorVar, UnaryFunctions, Var, custom, custom_vector, dot, function, fuse, fuse_n, log_sum_exp, norm2, root,
-        root_at, solve,
+        BinaryFunctions, CheckpointedLoop, CustomFn, CustomVectorFn, Dual, Elementary, Equations, Gradients, Number,
+        Parameter, StepFn, Tape32, TensorVar, UnaryFunctions, Var, checkpoint, custom, custom_vector, dot, function,
+        fuse, fuse_n, log_sum_exp, norm2, root, root_at, solve,
     };
 
     /// A tape in double precision: [`Tape`](crate::Tape) with its number chosen, so that `Tape::new()` says enough.
