@@ -29,7 +29,7 @@ pub use dual::Dual;
 pub use error::{Caller, Error};
 pub use implicit::{Equations, root, root_at, solve, try_root, try_root_at, try_solve};
 pub use number::{Number, Primal, TensorSide};
-pub use rules::Labels;
+pub use rules::{Labels, TensorOp};
 pub use tape::{
     Gradients, Handle, Mark, OnTape, Pullback, Scalar, Tape, TapeSize, Unbound, Var, Wrt, dot, fuse, fuse_n,
     log_sum_exp, norm2,

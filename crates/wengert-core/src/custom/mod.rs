@@ -10,6 +10,7 @@
 //! | [`CustomFn`] | value on floats, partials on every number | generic code, any order |
 //! | [`custom_vector`] | a closure that returns results and their pullback | variables, first order |
 //! | [`CustomVectorFn`] | value on floats, pullback on every number | generic code, any order |
+//! | [`TensorOp`](crate::TensorOp) | forward on tensors, pullback on tensor variables | tensors, any order |
 //!
 //! `wengert_check::check` compares the derivative with finite differences and names the first argument that is wrong.
 
