@@ -31,8 +31,8 @@ pub use implicit::{Equations, root, root_at, solve, try_root, try_root_at, try_s
 pub use number::{Number, Primal, TensorSide};
 pub use rules::{Labels, TensorOp};
 pub use tape::{
-    Gradients, Handle, Mark, OnTape, Pullback, Scalar, Tape, TapeSize, Unbound, Var, Wrt, dot, fuse, fuse_n,
-    log_sum_exp, norm2,
+    Comparison, Gradients, Handle, Mark, Nary, OnTape, Pullback, Scalar, Tape, TapeSize, UnaryOp, Unbound, Var, Wrt,
+    dot, fuse, fuse_n, log_sum_exp, norm2,
 };
 pub use tensor::Nodes;
 pub use tensor::{Parameter, ParameterId, TensorAdjoints, TensorFloat, TensorVar};
