@@ -1,5 +1,5 @@
 //! The gradient says which way is down; the Hessian says how the ground bends, and so where the bottom is.
-//! Newton's method jumps there: the valley that took lesson 3 thousands of steps takes a dozen or two.
+//! Newton's method jumps there: the valley that took lesson 3 two thousand steps takes about twenty.
 
 use wengert::prelude::*;
 

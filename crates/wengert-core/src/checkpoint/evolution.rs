@@ -217,6 +217,7 @@ impl<F: Primal<Base = f64> + Number, S: StepFn> Body<F> for Generic<S> {
 }
 
 /// The first `steps - 1` steps on every kind of number.
+#[derive(Clone)]
 struct Evolution<S> {
     step: S,
     of: CheckpointedLoop,
@@ -238,18 +239,24 @@ impl<S: StepFn> Evolution<S> {
 }
 
 impl<S: StepFn> Entry<f64> for Evolution<S> {
-    fn value(self, x: &[f64]) -> Vec<f64> {
+    fn value(&self, x: &[f64]) -> Vec<f64> {
         self.run(x)
     }
 
-    fn tangents<R, const K: usize>(self, x: &[Dual<R, K>]) -> Vec<Dual<R, K>>
+    fn jvp<T: Number + Primal<Base = f64>>(&self, x: &[T], _y: &[T], x_dot: &[T]) -> Vec<T> {
+        let moving: Vec<Dual<T, 1>> =
+            x.iter().zip(x_dot).map(|(&value, &x_dot)| Dual { value, tangents: [x_dot] }).collect();
+        self.run(&moving).iter().map(|y| y.tangents[0]).collect()
+    }
+
+    fn tangents<R, const K: usize>(&self, x: &[Dual<R, K>]) -> Vec<Dual<R, K>>
     where
         R: Primal<Base = f64> + Number,
     {
         self.run(x)
     }
 
-    fn record<R: Primal<Base = f64> + Number>(self, x: Vec<R>) -> (Vec<R>, Pullback<R>) {
+    fn record<T: Number + Primal<Base = f64>>(self, x: Vec<T>) -> (Vec<T>, Pullback<T>) {
         Reversal::start(Generic(self.step), self.of.schedule(), x, self.states)
     }
 }

@@ -65,27 +65,18 @@ pub trait CustomVectorFn<B = f64>: Clone + Send + 'static {
 }
 
 /// What a function of many results must do to be one entry of a recording. [`CustomVectorFn`] is the way to write one.
-pub trait Entry<B>: Sized {
+pub trait Entry<B>: Clone {
     /// The results on plain floats.
-    fn value(self, x: &[B]) -> Vec<B>;
-    /// The results on duals.
-    fn tangents<R, const K: usize>(self, x: &[Dual<R, K>]) -> Vec<Dual<R, K>>
-    where
-        R: Primal<Base = B> + Number<B>;
+    fn value(&self, x: &[B]) -> Vec<B>;
+
+    /// The pushforward `J x_dot` at `x`, where the results are `y`.
+    fn jvp<T: Number<B> + Primal<Base = B>>(&self, x: &[T], y: &[T], x_dot: &[T]) -> Vec<T>;
+
     /// The results on the numbers of a tape, and the pullback from there.
-    fn record<R: Primal<Base = B> + Number<B>>(self, x: Vec<R>) -> (Vec<R>, Pullback<R>);
-}
+    fn record<T: Number<B> + Primal<Base = B>>(self, x: Vec<T>) -> (Vec<T>, Pullback<T>);
 
-/// A [`CustomVectorFn`] as an entry.
-#[derive(Clone)]
-struct Supplied<C>(C);
-
-impl<B, C: CustomVectorFn<B>> Entry<B> for Supplied<C> {
-    fn value(self, x: &[B]) -> Vec<B> {
-        self.0.value(x)
-    }
-
-    fn tangents<R, const K: usize>(self, x: &[Dual<R, K>]) -> Vec<Dual<R, K>>
+    /// The results on duals.
+    fn tangents<R, const K: usize>(&self, x: &[Dual<R, K>]) -> Vec<Dual<R, K>>
     where
         R: Primal<Base = B> + Number<B>,
     {
@@ -93,23 +84,35 @@ impl<B, C: CustomVectorFn<B>> Entry<B> for Supplied<C> {
         // Not the value's own way of computing: the rule's derivative, at every order.
         let y = R::apply_entry(self.clone(), &values);
         let mut duals: Vec<Dual<R, K>> = y.iter().map(|&y| Dual::constant(y)).collect();
-        let mut y_dot = vec![R::ZERO; y.len()];
         for k in 0..K {
             let x_dot: Vec<R> = x.iter().map(|x| x.tangents[k]).collect();
-            if x_dot.iter().all(|x_dot| x_dot.is_zero()) {
-                continue;
-            }
-            y_dot.fill(R::ZERO);
-            self.0.jvp(&values, &y, &x_dot, &mut y_dot);
-            for (y, y_dot) in duals.iter_mut().zip(&y_dot) {
-                y.tangents[k] = *y_dot;
+            if x_dot.iter().any(|x_dot| !x_dot.is_zero()) {
+                for (y, y_dot) in duals.iter_mut().zip(self.jvp(&values, &y, &x_dot)) {
+                    y.tangents[k] = y_dot;
+                }
             }
         }
         duals
     }
+}
 
-    fn record<R: Primal<Base = B> + Number<B>>(self, x: Vec<R>) -> (Vec<R>, Pullback<R>) {
-        let y = R::apply_entry(self.clone(), &x);
+/// A [`CustomVectorFn`] as an entry.
+#[derive(Clone)]
+struct Supplied<C>(C);
+
+impl<B, C: CustomVectorFn<B>> Entry<B> for Supplied<C> {
+    fn value(&self, x: &[B]) -> Vec<B> {
+        self.0.value(x)
+    }
+
+    fn jvp<T: Number<B> + Primal<Base = B>>(&self, x: &[T], y: &[T], x_dot: &[T]) -> Vec<T> {
+        let mut y_dot = vec![T::ZERO; y.len()];
+        self.0.jvp(x, y, x_dot, &mut y_dot);
+        y_dot
+    }
+
+    fn record<T: Number<B> + Primal<Base = B>>(self, x: Vec<T>) -> (Vec<T>, Pullback<T>) {
+        let y = T::apply_entry(self.clone(), &x);
         let kept = y.clone();
         (y, Box::new(move |y_bar, x_bar| self.0.vjp(&x, &kept, y_bar, x_bar)))
     }

@@ -99,7 +99,7 @@ impl<B: Float + Elementary> CustomVectorFn<B> for LinearSolve<B> {
         for i in 0..n {
             for j in 0..n {
                 let (row, column) = if self.transposed { (j, i) } else { (i, j) };
-                rest[row] = rest[row] - a_dot[i * n + j].zero_product(y[column]);
+                rest[row] -= a_dot[i * n + j].zero_product(y[column]);
             }
         }
         y_dot.copy_from_slice(&self.on(&x[..n * n], &rest));

@@ -57,7 +57,7 @@ impl<B: Float + Elementary> Lu<B> {
                 let factor = row[k] / pivot_row[k];
                 row[k] = factor;
                 for (x, u) in row[k + 1..].iter_mut().zip(&pivot_row[k + 1..]) {
-                    *x = *x - factor * *u;
+                    *x -= factor * *u;
                 }
             }
         }

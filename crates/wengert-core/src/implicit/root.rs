@@ -368,7 +368,7 @@ mod tests {
             assert!((x[0] - 0.5_f64.tan()).abs() < 1e-15, "from {start}: {x:?}");
         }
         // A root at 0 has no relative size.
-        assert_eq!(root(&ArcTangent, &[1.0], &[0.0])[0].abs() < 1e-300, true);
+        assert!(root(&ArcTangent, &[1.0], &[0.0])[0].abs() < 1e-300);
     }
 
     #[test]
