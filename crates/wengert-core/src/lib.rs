@@ -6,6 +6,8 @@
 //!   `let x = tape.var(2.0); let y = x * x; y.gradient()[x]`.
 //! - [`Number`] is what generic functions are written over, [`Dual`] is forward mode, [`Primal`] what a tape may be built over.
 //! - [`transform`] holds functions of functions: [`grad`], [`value_and_grad`], [`jacobian`], [`hvp`], [`hessian`].
+//! - [`mod@custom`] holds functions with a derivative of the user's own; [`solve`] and [`root`] differentiate solutions of
+//!   equations; [`mod@checkpoint`] trades evaluations for memory in long computations.
 //! - [`Error`] is what can go wrong, with the line it went wrong on.
 //!
 //! The elementary functions are rows of one table in `wengert-kernels`; a rule for tensors is one file in `rules`.
