@@ -61,9 +61,9 @@ pub mod prelude {
     };
     pub use crate::{
         BinaryFunctions, CheckpointedLoop, CustomFn, CustomVectorFn, Dual, Elementary, Equations, Gradients, Number,
-        Parameter, StepFn, Tape32, Taylor, TensorVar, UnaryFunctions, Var, affine, checkpoint, custom, custom_vector, dot,
-        function, fuse, fuse_n, log_sum_exp, map_reduce, mean, norm2, product, root, root_at, solve, sum, variance,
-        vector_function,
+        Parameter, StepFn, Tape32, Taylor, TensorVar, UnaryFunctions, Var, affine, checkpoint, custom, custom_vector,
+        dot, function, fuse, fuse_n, log_sum_exp, map_reduce, mean, norm2, product, root, root_at, solve, sum,
+        variance, vector_function,
     };
 
     /// A tape in double precision: [`Tape`](crate::Tape) with its number chosen, so that `Tape::new()` says enough.

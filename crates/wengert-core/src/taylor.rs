@@ -121,11 +121,7 @@ impl<R: Primal, const N: usize> Taylor<R, N> {
     }
 
     /// The same for many results, given by how `x_dot` moves them: `jvp(y, x_dot)`.
-    pub(crate) fn by_pushforward(
-        y_0: &[R],
-        x: &[Self],
-        jvp: impl Fn(&[Self], &[Self]) -> Vec<Self>,
-    ) -> Vec<Self> {
+    pub(crate) fn by_pushforward(y_0: &[R], x: &[Self], jvp: impl Fn(&[Self], &[Self]) -> Vec<Self>) -> Vec<Self> {
         let known = x.iter().map(|x| x.known).min().unwrap_or(N);
         let x_dot: Vec<Self> = x.iter().map(|x| x.slope()).collect();
         let mut y: Vec<Self> = y_0.iter().map(|&y| Self::constant(y)).collect();
