@@ -32,6 +32,16 @@ pub enum Error {
         /// Where the operation stands.
         caller: Caller,
     },
+    /// A `Real` was used where its recording is not under way.
+    #[error("{caller}: a variable of tape #{tape} was used {stray}")]
+    Stray {
+        /// The tape
+        tape: u32,
+        /// How
+        stray: Stray,
+        /// Where the operation stands.
+        caller: Caller,
+    },
     /// The tape reached its limit, or the system has no more memory for it.
     #[error(
         "tape #{tape} is full: {nodes} nodes and {bytes} bytes recorded, limit {limit} nodes; clear it more often, rewind, or split the computation"
@@ -109,6 +119,26 @@ pub enum Error {
         op: &'static str,
         /// Where the operation stands.
         caller: Caller,
+    },
+}
+
+/// How
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Stray {
+    /// c
+    #[error("after the tape was cleared")]
+    Cleared,
+    /// c
+    #[error("after the tape was dropped")]
+    Ended,
+    /// c
+    #[error("on thread {here}; its home is {home}")]
+    Thread {
+        /// h
+        home: String,
+        /// h
+        here: String,
     },
 }
 

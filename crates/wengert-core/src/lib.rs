@@ -15,6 +15,7 @@ mod compile_fail;
 mod dual;
 mod error;
 mod number;
+mod real;
 mod rules;
 mod tape;
 mod tensor;
@@ -23,6 +24,7 @@ pub mod transform;
 pub use dual::Dual;
 pub use error::{Caller, Error};
 pub use number::{Number, Primal, TensorSide};
+pub use real::{Real, RealTape, OnThread, Threaded};
 pub use rules::Labels;
 pub use tape::{
     Gradients, Handle, Mark, OnTape, Scalar, Tape, TapeSize, Unbound, Var, Wrt, dot, fuse, fuse_n, log_sum_exp, norm2,

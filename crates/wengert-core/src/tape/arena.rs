@@ -98,6 +98,16 @@ impl<T: Copy> Arena<T> {
         }
     }
 
+    /// Exchanges the contents of two arenas.
+    #[inline]
+    pub(crate) fn swap(&self, other: &Self) {
+        self.base.swap(&other.base);
+        self.len.swap(&other.len);
+        self.capacity.swap(&other.capacity);
+        self.limit.swap(&other.limit);
+        self.full.swap(&other.full);
+    }
+
     /// The entries. The arena must not be pushed to while the slice lives: callers copy out or hold the tape alone.
     #[inline(always)]
     pub(crate) fn with<R>(&self, read: impl FnOnce(&[T]) -> R) -> R {

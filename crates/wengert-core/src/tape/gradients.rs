@@ -151,6 +151,10 @@ impl<F: Primal> Gradients<F> {
         self.scalars.get(x.pending().1 as usize).ok_or("the variable was recorded after the sweep")
     }
 
+    pub(crate) fn at_node(&self, node: u32) -> &F {
+        &self.scalars[node as usize]
+    }
+
     /// Whether tensor `number` of the tape is the one that had this number when the sweep ran.
     pub(crate) fn knows(&self, tape: &Tape<F>, number: u32) -> bool {
         self.of.is_some_and(|of| tape.keeps_tensor(of, number))

@@ -177,6 +177,11 @@ impl<F: Primal> Tape<F> {
 
     /// Forgets the recording and keeps the memory. Variables of it can no longer be used: they borrow the tape.
     pub fn clear(&mut self) {
+        self.forget();
+    }
+
+    /// [`clear`](Self::clear) for a tape whose variables are checked when they are used.
+    pub(crate) fn forget(&self) {
         self.nodes.truncate(0);
         self.edges.truncate(0);
         self.scratch.truncate(0);
@@ -268,6 +273,11 @@ impl<F: Primal> Tape<F> {
     /// What is being recorded now.
     pub(crate) fn recording(&self) -> Recording {
         Recording { tape: self.number, generation: self.generation.get(), epoch: self.rewinds.epoch() }
+    }
+
+    /// The recording's name among those of all tapes.
+    pub(crate) fn recording_name(&self) -> crate::real::Recording {
+        crate::real::Recording::new(self.number, self.generation.get())
     }
 
     /// Whether `of` is this tape since it was last cleared.
