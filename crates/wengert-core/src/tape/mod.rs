@@ -6,6 +6,7 @@
 
 pub(crate) mod arena;
 mod gradients;
+mod handle;
 mod nary;
 pub(crate) mod node;
 mod rewinds;
@@ -13,8 +14,9 @@ mod scalar;
 pub(crate) mod sweep;
 
 pub use gradients::{Gradients, Wrt};
+pub use handle::{Comparison, Handle, Nary, UnaryOp};
 pub use nary::{dot, fuse, fuse_n, log_sum_exp, norm2};
-pub use scalar::{Handle, OnTape, Scalar, Unbound, Var};
+pub use scalar::{OnTape, Scalar, Unbound, Var};
 
 use crate::error::{Caller, Error};
 use crate::number::{Primal, TensorSide};
