@@ -4,6 +4,7 @@
 //!
 //! - [`Tape`] records; [`Var`] is a scalar on it. Reverse mode in three lines:
 //!   `let x = tape.var(2.0); let y = x * x; y.gradient()[x]`.
+//! - [`Real`] is a variable without a lifetime, for code that was written for plain numbers; [`real`] tells when to use it.
 //! - [`Number`] is what generic functions are written over, [`Dual`] is forward mode, [`Primal`] what a tape may be built over.
 //! - [`transform`] holds functions of functions: [`grad`], [`value_and_grad`], [`jacobian`], [`hvp`], [`hessian`].
 //! - [`Error`] is what can go wrong, with the line it went wrong on.
@@ -15,7 +16,7 @@ mod compile_fail;
 mod dual;
 mod error;
 mod number;
-mod real;
+pub mod real;
 mod rules;
 mod tape;
 mod tensor;
@@ -24,11 +25,11 @@ pub mod transform;
 pub use dual::Dual;
 pub use error::{Caller, Error};
 pub use number::{Number, Primal, TensorSide};
-pub use real::{Real, RealTape, OnThread, Threaded};
+pub use real::{OnThread, Real, RealTape, Threaded};
 pub use rules::Labels;
 pub use tape::{
-    Comparison, Gradients, Handle, Mark, Nary, OnTape, Scalar, Tape, TapeSize, UnaryOp, Unbound, Var, Wrt, dot, fuse,
-    fuse_n, log_sum_exp, norm2,
+    Comparison, Differentiable, Gradients, Handle, Mark, Nary, OnTape, Scalar, Tape, TapeSize, UnaryOp, Unbound, Var,
+    Wrt, dot, fuse, fuse_n, log_sum_exp, norm2,
 };
 pub use tensor::Nodes;
 pub use tensor::{Parameter, ParameterId, TensorAdjoints, TensorFloat, TensorVar};
@@ -42,10 +43,13 @@ pub type Tape32 = Tape<f32>;
 pub mod prelude {
     pub use crate::transform::{ScalarFn, grad, hessian, hvp, jacobian, value_and_grad};
     pub use crate::{
-        BinaryFunctions, Dual, Elementary, Gradients, Number, Parameter, Tape32, TensorVar, UnaryFunctions, Var, dot,
-        function, fuse, fuse_n, log_sum_exp, norm2,
+        BinaryFunctions, Dual, Elementary, Gradients, Number, Parameter, Real, Tape32, TensorVar, UnaryFunctions, Var,
+        dot, function, fuse, fuse_n, log_sum_exp, norm2,
     };
 
     /// A tape in double precision: [`Tape`](crate::Tape) with its number chosen, so that `Tape::new()` says enough.
     pub type Tape = crate::Tape<f64>;
+
+    /// A tape for [`Real`]s in double precision: [`RealTape`](crate::RealTape) with its number chosen.
+    pub type RealTape = crate::RealTape<f64>;
 }

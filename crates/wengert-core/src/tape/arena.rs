@@ -49,6 +49,12 @@ impl<T: Copy> Arena<T> {
         self.full.get()
     }
 
+    /// Whether a push needs no growth.
+    #[inline(always)]
+    pub(crate) fn has_room(&self) -> bool {
+        self.len.get() != self.capacity.get()
+    }
+
     /// Appends `x` and returns its position; position 0 if there was no room.
     #[inline(always)]
     pub(crate) fn push(&self, x: T) -> u32 {

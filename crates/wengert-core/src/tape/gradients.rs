@@ -1,7 +1,7 @@
 //! What a reverse sweep returns.
 
-use super::scalar::Var;
-use super::{Recording, Spare, Tape};
+use super::scalar::Scalar;
+use super::{Handle, OnTape, Recording, Spare, Tape};
 use crate::error::Error;
 use crate::number::{Primal, TensorSide};
 use core::fmt;
@@ -57,7 +57,7 @@ impl<F: Primal> Gradients<F> {
 
     /// The derivative with respect to `x`, or `None` for a number that has none here: a constant, a number folded onto
     /// another node, one recorded after the sweep or on another recording.
-    pub fn get(&self, x: Var<'_, F>) -> Option<F> {
+    pub fn get<H: Differentiable<F>>(&self, x: Scalar<F, H>) -> Option<F> {
         self.find(x).ok().copied()
     }
 
@@ -136,23 +136,20 @@ impl<F: Primal> Gradients<F> {
         norm
     }
 
-    fn find(&self, x: Var<'_, F>) -> Result<&F, &'static str> {
-        let (true, Some(tape)) = (!x.is_constant(), x.handle().tape()) else {
+    fn find<H: Differentiable<F>>(&self, x: Scalar<F, H>) -> Result<&F, &'static str> {
+        if x.is_constant() || x.handle().is_nowhere() {
             return Err("the gradient was asked for a constant; make it an input with tape.var");
-        };
+        }
         // A constant depends on nothing.
         let Some(of) = self.of else { return Ok(&self.zero) };
-        if !tape.keeps_node(of, x.pending().1) {
+        let (_, node) = x.pending();
+        if !x.handle().keeps(of, node) {
             return Err("the gradient is of another recording than the variable");
         }
         if !x.is_node() {
             return Err("not an input: call y.retain() first, and use what it returns");
         }
-        self.scalars.get(x.pending().1 as usize).ok_or("the variable was recorded after the sweep")
-    }
-
-    pub(crate) fn at_node(&self, node: u32) -> &F {
-        &self.scalars[node as usize]
+        self.scalars.get(node as usize).ok_or("the variable was recorded after the sweep")
     }
 
     /// Whether tensor `number` of the tape is the one that had this number when the sweep ran.
@@ -178,6 +175,28 @@ impl<F: Primal> Gradients<F> {
     }
 }
 
+/// The handle of variables that a gradient can be asked for: those on a tape. Sealed.
+#[expect(private_bounds, reason = "seals the trait")]
+pub trait Differentiable<F: Primal>: Recorded<F> {}
+impl<F: Primal, H: Recorded<F>> Differentiable<F> for H {}
+
+/// What a gradient has to know of a variable's place.
+pub(crate) trait Recorded<F: Primal>: Handle<F> {
+    /// Whether it is the handle of bare constants.
+    fn is_nowhere(self) -> bool;
+    /// Whether this handle's node `node` is the one that had this number when the recording was `of`.
+    fn keeps(self, of: Recording, node: u32) -> bool;
+}
+
+impl<F: Primal> Recorded<F> for OnTape<'_, F> {
+    fn is_nowhere(self) -> bool {
+        self.tape().is_none()
+    }
+    fn keeps(self, of: Recording, node: u32) -> bool {
+        self.tape().is_some_and(|tape| tape.keeps_node(of, node))
+    }
+}
+
 /// What [`Gradients::wrt`] takes: scalars or tensors, several at a time.
 pub trait Wrt<F: Primal> {
     /// Their adjoints.
@@ -186,7 +205,7 @@ pub trait Wrt<F: Primal> {
     #[track_caller]
     fn adjoints(self, gradients: &Gradients<F>) -> Self::Adjoints;
 }
-impl<F: Primal> Wrt<F> for &[Var<'_, F>] {
+impl<F: Primal, H: Differentiable<F>> Wrt<F> for &[Scalar<F, H>] {
     type Adjoints = Vec<F>;
     #[track_caller]
     fn adjoints(self, gradients: &Gradients<F>) -> Vec<F> {
@@ -197,14 +216,14 @@ impl<F: Primal> Wrt<F> for &[Var<'_, F>] {
         adjoints
     }
 }
-impl<F: Primal> Wrt<F> for &Vec<Var<'_, F>> {
+impl<F: Primal, H: Differentiable<F>> Wrt<F> for &Vec<Scalar<F, H>> {
     type Adjoints = Vec<F>;
     #[track_caller]
     fn adjoints(self, gradients: &Gradients<F>) -> Vec<F> {
         gradients.wrt(&self[..])
     }
 }
-impl<F: Primal, const N: usize> Wrt<F> for [Var<'_, F>; N] {
+impl<F: Primal, H: Differentiable<F>, const N: usize> Wrt<F> for [Scalar<F, H>; N] {
     type Adjoints = [F; N];
     #[track_caller]
     fn adjoints(self, gradients: &Gradients<F>) -> [F; N] {
@@ -216,14 +235,14 @@ impl<F: Primal, const N: usize> Wrt<F> for [Var<'_, F>; N] {
     }
 }
 
-impl<F: Primal> Index<Var<'_, F>> for Gradients<F> {
+impl<F: Primal, H: Differentiable<F>> Index<Scalar<F, H>> for Gradients<F> {
     type Output = F;
     /// The derivative with respect to `x`.
     ///
     /// # Panics
-    /// If `x` is a constant, is folded onto another node (call [`Var::retain`] first), or is not of this recording.
+    /// If `x` is a constant, is folded onto another node (call `retain` first), or is not of this recording.
     #[track_caller]
-    fn index(&self, x: Var<'_, F>) -> &F {
+    fn index(&self, x: Scalar<F, H>) -> &F {
         self.find(x).unwrap_or_else(|reason| panic!("{reason}"))
     }
 }

@@ -13,13 +13,16 @@ mod rewinds;
 mod scalar;
 pub(crate) mod sweep;
 
-pub use gradients::{Gradients, Wrt};
+pub(crate) use gradients::Recorded;
+pub use gradients::{Differentiable, Gradients, Wrt};
 pub use handle::{Comparison, Handle, Nary, UnaryOp};
 pub use nary::{dot, fuse, fuse_n, log_sum_exp, norm2};
+pub(crate) use nary::{join, record};
 pub use scalar::{OnTape, Scalar, Unbound, Var};
 
 use crate::error::{Caller, Error};
 use crate::number::{Primal, TensorSide};
+use crate::real::Tag;
 use arena::Arena;
 use core::cell::{Cell, RefCell};
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -277,9 +280,9 @@ impl<F: Primal> Tape<F> {
         Recording { tape: self.number, generation: self.generation.get(), epoch: self.rewinds.epoch() }
     }
 
-    /// The recording's name among those of all tapes.
-    pub(crate) fn recording_name(&self) -> crate::real::Recording {
-        crate::real::Recording::new(self.number, self.generation.get())
+    /// The recording's name for variables that do not borrow the tape.
+    pub(crate) fn tag(&self) -> Tag {
+        Tag::new(self.number, self.generation.get())
     }
 
     /// Whether `of` is this tape since it was last cleared.

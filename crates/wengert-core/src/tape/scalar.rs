@@ -54,6 +54,11 @@ impl<F, H> Scalar<F, H> {
     pub(crate) fn recorded(value: F, one: F, handle: H, node: u32) -> Self {
         Scalar { value, partial: one, handle, node, own: true }
     }
+    /// The same variable with another kind of handle.
+    #[inline(always)]
+    pub(crate) fn moved<G>(self, handle: G) -> Scalar<F, G> {
+        Scalar { value: self.value, partial: self.partial, handle, node: self.node, own: self.own }
+    }
 }
 
 impl<F: Primal, H: Handle<F>> Scalar<F, H> {
