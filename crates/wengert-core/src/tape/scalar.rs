@@ -62,6 +62,12 @@ impl<F, H> Scalar<F, H> {
 }
 
 impl<F: Primal, H: Handle<F>> Scalar<F, H> {
+    /// A constant that belongs to no recording.
+    #[inline(always)]
+    pub(crate) fn nowhere(value: F) -> Self {
+        Scalar::folded(value, F::ZERO, H::NOWHERE, NOWHERE)
+    }
+
     /// The value of the computation so far.
     #[inline(always)]
     pub fn value(self) -> F {
@@ -465,7 +471,7 @@ macro_rules! with_constants {
             /// A constant that belongs to no tape.
             #[inline(always)]
             fn from(value: $B) -> Self {
-                Scalar::folded(F::from_base(value), F::ZERO, H::NOWHERE, NOWHERE)
+                Scalar::nowhere(F::from_base(value))
             }
         }
         with_constants! { @right $B
