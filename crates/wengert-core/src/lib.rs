@@ -15,7 +15,7 @@
 mod compile_fail;
 mod dual;
 mod error;
-mod interop;
+pub mod interop;
 mod number;
 pub mod real;
 mod rules;

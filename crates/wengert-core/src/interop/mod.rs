@@ -1,15 +1,25 @@
-//! The traits of other crates that generic numerical code is written over.
+//! What other crates ask for, behind a feature each.
+//!
+//! - `num-traits`: `Float` and its kin for variables of every kind and for duals.
+//! - `nalgebra`: `RealField` for [`Real`](crate::Real) and for duals.
+//! - `ndarray`: both as operands of whole arrays.
+//! - `argmin`: `Minimise`, a function as a problem for its solvers.
 //!
 //! Every function goes through a row of the table where there is one, so that it has its derivative at every order; what
 //! is constant between jumps (`floor`, the predicates) goes through the value. Conversions to plain numbers
 //! (`ToPrimitive`, `SubsetOf`) drop the derivative: that is what they are for.
 
+#[cfg(feature = "argmin")]
+mod argmin;
 #[cfg(feature = "nalgebra")]
 mod nalgebra;
 #[cfg(feature = "ndarray")]
 mod ndarray;
 #[cfg(feature = "num-traits")]
 mod num_traits;
+
+#[cfg(feature = "argmin")]
+pub use self::argmin::Minimise;
 
 #[cfg(feature = "num-traits")]
 mod foreign {

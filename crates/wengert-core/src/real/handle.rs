@@ -132,6 +132,13 @@ impl<F: Threaded> Recorded<F> for OnThread {
     fn is_nowhere(self) -> bool {
         self.0 == Tag::NONE
     }
+    #[inline(always)]
+    fn is(self, other: Self) -> bool {
+        self == other
+    }
+    fn records(self, of: Recording) -> bool {
+        self.0 == of.tag()
+    }
     fn keeps(self, of: Recording, _node: u32) -> bool {
         // Tapes of this kind are not rewound: a recording keeps every node.
         self.0 == of.tag()

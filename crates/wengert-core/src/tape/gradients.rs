@@ -85,15 +85,13 @@ impl<F: Primal> Gradients<F> {
     /// assert_eq!(gradient, [4.0, 3.0]);
     /// ```
     #[track_caller]
-    pub fn write_wrt(&self, x: &[Var<'_, F>], adjoints: &mut [F]) {
+    pub fn write_wrt<H: Differentiable<F>>(&self, x: &[Scalar<F, H>], adjoints: &mut [F]) {
         assert_eq!(x.len(), adjoints.len(), "write_wrt: one adjoint per variable");
         // Asking the tape once per slice instead of once per variable: 0.9 instead of 2.4 ns each.
-        let asked = x.first().and_then(|x| x.handle().tape()).filter(|tape| self.of == Some(tape.recording()));
+        let asked = x.first().map(|x| x.handle()).filter(|asked| self.of.is_some_and(|of| asked.records(of)));
         for (adjoint, &x) in adjoints.iter_mut().zip(x) {
-            let known = match (asked, x.handle().tape()) {
-                (Some(asked), Some(tape)) if core::ptr::eq(asked, tape) && x.is_node() => {
-                    self.scalars.get(x.pending().1 as usize).copied()
-                }
+            let known = match asked {
+                Some(asked) if x.handle().is(asked) && x.is_node() => self.scalars.get(x.pending().1 as usize).copied(),
                 _ => None,
             };
             *adjoint = known.unwrap_or_else(|| self[x]);
@@ -214,6 +212,10 @@ impl<F: Primal, H: Recorded<F>> Differentiable<F> for H {}
 pub(crate) trait Recorded<F: Primal>: Handle<F> {
     /// Whether it is the handle of bare constants.
     fn is_nowhere(self) -> bool;
+    /// Whether both are of one recording.
+    fn is(self, other: Self) -> bool;
+    /// Whether the recording is `of` still, unchanged but for what was added.
+    fn records(self, of: Recording) -> bool;
     /// Whether this handle's node `node` is the one that had this number when the recording was `of`.
     fn keeps(self, of: Recording, node: u32) -> bool;
 }
@@ -221,6 +223,13 @@ pub(crate) trait Recorded<F: Primal>: Handle<F> {
 impl<F: Primal> Recorded<F> for OnTape<'_, F> {
     fn is_nowhere(self) -> bool {
         self.tape().is_none()
+    }
+    #[inline(always)]
+    fn is(self, other: Self) -> bool {
+        OnTape::is(self, other)
+    }
+    fn records(self, of: Recording) -> bool {
+        self.tape().is_some_and(|tape| tape.recording() == of)
     }
     fn keeps(self, of: Recording, node: u32) -> bool {
         self.tape().is_some_and(|tape| tape.keeps_node(of, node))

@@ -158,7 +158,7 @@ impl<'t, F: Primal> OnTape<'t, F> {
     }
     /// Whether both record to the same place. One comparison: matching on the options would test each for `None` first.
     #[inline(always)]
-    fn is(self, other: Self) -> bool {
+    pub(crate) fn is(self, other: Self) -> bool {
         core::ptr::eq(self.address(), other.address())
     }
     #[inline(always)]
