@@ -4,7 +4,7 @@
 //! differentiation", 2008; for the exponential, N. J. Higham, *Functions of Matrices*, 2008, section 10.6.
 
 use nalgebra::{Complex, ComplexField, DMatrix, DVector, Matrix3, RealField, Rotation3, Vector3};
-use wengert_core::{Dual, Real, real};
+use wengert_core::{Dual, Real, Taylor, real};
 
 /// Numbers without pattern in `-1..1`.
 fn numbers(seed: u64, count: usize) -> Vec<f64> {
@@ -244,6 +244,16 @@ fn duals_are_matrix_elements_too() {
     let inverse = square(&a).try_inverse().expect("regular");
     let expected = [&e, &f].map(|e| square(&a).determinant() * (&inverse * square(e)).trace());
     assert_close(&det.tangents, &expected, TOLERANCE);
+}
+
+#[test]
+fn series_are_matrix_elements_too() {
+    // det(1 + t diag(1, 2, 3)) = (1 + t)(1 + 2t)(1 + 3t) = 1 + 6 t + 11 t^2 + 6 t^3
+    let a = DMatrix::from_fn(3, 3, |i, j| match i == j {
+        true => Taylor::along(1.0, (i + 1) as f64),
+        false => Taylor::<f64, 5>::from(0.0),
+    });
+    assert_close(&a.determinant().coefficients(), &[1.0, 6.0, 11.0, 6.0, 0.0], TOLERANCE);
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod foreign {
     use crate::dual::Dual;
     use crate::number::Primal;
     use crate::tape::{Handle, Scalar};
+    use crate::taylor::Taylor;
     use wengert_kernels::{BinaryFunctions, Elementary, Float};
 
     /// What foreign traits ask of a number beside the table: the value behind it, and constants out of nothing.
@@ -105,20 +106,25 @@ mod foreign {
         }
     }
 
-    impl<R: Primal, const N: usize> Foreign for Dual<R, N> {
-        const SINGLE: bool = size_of::<R::Base>() == size_of::<f32>();
+    macro_rules! forward_mode {
+        ($($Number:ident)*) => { $(
+            impl<R: Primal, const N: usize> Foreign for $Number<R, N> {
+                const SINGLE: bool = size_of::<R::Base>() == size_of::<f32>();
 
-        #[inline(always)]
-        fn plain(self) -> f64 {
-            self.base().to_f64()
-        }
-        #[inline(always)]
-        fn fixed(c: f64) -> Self {
-            Self::from_base(R::Base::from_f64(c))
-        }
-        #[inline]
-        fn power(self, exponent: Self) -> Self {
-            BinaryFunctions::powf(self, exponent)
-        }
+                #[inline(always)]
+                fn plain(self) -> f64 {
+                    self.base().to_f64()
+                }
+                #[inline(always)]
+                fn fixed(c: f64) -> Self {
+                    Self::from_base(R::Base::from_f64(c))
+                }
+                #[inline]
+                fn power(self, exponent: Self) -> Self {
+                    BinaryFunctions::powf(self, exponent)
+                }
+            }
+        )* };
     }
+    forward_mode!(Dual Taylor);
 }

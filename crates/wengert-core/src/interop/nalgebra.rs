@@ -4,6 +4,7 @@ use super::foreign::Foreign;
 use crate::dual::Dual;
 use crate::number::Primal;
 use crate::real::{Real, Threaded};
+use crate::taylor::Taylor;
 use approx::{AbsDiffEq, RelativeEq, UlpsEq};
 use num_traits::{Float, FloatConst, One, Zero};
 use simba::scalar::{ComplexField, Field, RealField, SubsetOf};
@@ -288,4 +289,5 @@ macro_rules! numbers {
 numbers! {
     [F: Threaded] Real<F>;
     [R: Primal, const N: usize] Dual<R, N>;
+    [R: Primal, const N: usize] Taylor<R, N>;
 }

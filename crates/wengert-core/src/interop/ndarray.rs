@@ -6,7 +6,9 @@
 use crate::dual::Dual;
 use crate::number::Primal;
 use crate::real::{Real, Threaded};
+use crate::taylor::Taylor;
 use ndarray::ScalarOperand;
 
 impl<F: Threaded> ScalarOperand for Real<F> {}
 impl<R: Primal, const N: usize> ScalarOperand for Dual<R, N> {}
+impl<R: Primal, const N: usize> ScalarOperand for Taylor<R, N> {}

@@ -4,6 +4,7 @@ use super::foreign::Foreign;
 use crate::dual::Dual;
 use crate::number::Primal;
 use crate::tape::{Handle, Scalar};
+use crate::taylor::Taylor;
 use core::num::FpCategory;
 use core::ops::{Rem, RemAssign};
 use num_traits::{
@@ -368,4 +369,5 @@ macro_rules! float_constants {
 numbers! {
     [F: Primal, H: Handle<F>] Scalar<F, H>;
     [R: Primal, const N: usize] Dual<R, N>;
+    [R: Primal, const N: usize] Taylor<R, N>;
 }

@@ -4,6 +4,7 @@ use super::desk::{Tag, Threaded};
 use crate::dual::Dual;
 use crate::error::Caller;
 use crate::number::Primal;
+use crate::reductions;
 use crate::tape::node::{Edge, NOWHERE};
 use crate::tape::{Handle, Nary, OnTape, Recorded, Recording, Scalar, Tape, UnaryOp, Var, join, record};
 use core::panic::Location;
@@ -101,6 +102,12 @@ impl<F: Threaded> Handle<F> for OnThread {
     #[inline]
     #[track_caller]
     fn nary(_op: Nary, operands: impl Iterator<Item = (Real<F>, F)>, y: F) -> Real<F> {
+        Self::by_partials(operands, y)
+    }
+
+    #[inline]
+    #[track_caller]
+    fn by_partials(operands: impl Iterator<Item = (Real<F>, F)>, y: F) -> Real<F> {
         let caller = Location::caller();
         let mut tag = Tag::NONE;
         // Not on the tape's scratch stack: the iterator may record on another tape meanwhile.
@@ -113,6 +120,16 @@ impl<F: Threaded> Handle<F> for OnThread {
             }
         });
         whole(tag, y, caller, |tape| join(tape, &edges, y))
+    }
+
+    #[track_caller]
+    fn variance(x: &[Real<F>], degrees: f64) -> Real<F> {
+        reductions::variance_as_node(x, degrees)
+    }
+
+    #[track_caller]
+    fn affine(w: &[Real<F>], x: &[Real<F>], b: Real<F>) -> Real<F> {
+        reductions::affine_as_node(w, x, b)
     }
 
     #[inline(always)]

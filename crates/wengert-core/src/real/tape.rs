@@ -7,6 +7,7 @@ use crate::tape::{Gradients, Recorded, Tape, TapeSize};
 use core::fmt;
 use core::panic::Location;
 use std::rc::Rc;
+use wengert_tensor::{Element, Tensor};
 
 /// A tape whose variables carry no lifetime: [`Real`]s.
 ///
@@ -69,15 +70,50 @@ impl<F: Threaded> RealTape<F> {
     pub fn try_vjp(&self, outputs: impl IntoIterator<Item = (Real<F>, F)>) -> Result<Gradients<F>, Error> {
         let caller = Location::caller();
         let outputs: Vec<(Real<F>, F)> = outputs.into_iter().collect();
-        let tag = self.tape.tag();
-        F::desk(|desk| {
-            for (y, _) in &outputs {
-                if !Recorded::<F>::is_nowhere(y.handle()) && y.handle().tag() != tag {
-                    return Err(desk.why_apart(tag, y.handle().tag(), caller));
-                }
-            }
-            desk.with(tag, caller, |tape| tape.try_vjp(outputs.iter().map(|&(y, seed)| (y.on(tape), seed))))?
+        self.own(outputs.iter().map(|&(y, _)| y), caller)?;
+        self.whole(caller, |tape| tape.try_vjp(outputs.iter().map(|&(y, seed)| (y.on(tape), seed))))
+    }
+
+    /// The Jacobian of several outputs by several inputs: one row per output, one column per input, eight rows per sweep.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_jacobian`](Self::try_jacobian) returns; if an input is not a node of its own.
+    #[track_caller]
+    pub fn jacobian(&self, outputs: &[Real<F>], inputs: &[Real<F>]) -> Tensor<F>
+    where
+        F: Element,
+    {
+        self.try_jacobian(outputs, inputs).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`jacobian`](Self::jacobian), returning what went wrong.
+    ///
+    /// # Errors
+    /// Those of [`Real::try_gradient`], for each output and input.
+    ///
+    /// # Panics
+    /// If an input is not a node of its own.
+    #[track_caller]
+    pub fn try_jacobian(&self, outputs: &[Real<F>], inputs: &[Real<F>]) -> Result<Tensor<F>, Error>
+    where
+        F: Element,
+    {
+        let caller = Location::caller();
+        self.own(outputs.iter().chain(inputs).copied(), caller)?;
+        self.whole(caller, |tape| {
+            let on = |x: &[Real<F>]| x.iter().map(|x| x.on(tape)).collect::<Vec<_>>();
+            tape.try_jacobian(&on(outputs), &on(inputs))
         })
+    }
+
+    /// Whether these are constants or of the recording under way.
+    fn own(&self, x: impl IntoIterator<Item = Real<F>>, caller: Caller) -> Result<(), Error> {
+        let tag = self.tape.tag();
+        let stray = |x: &Real<F>| !Recorded::<F>::is_nowhere(x.handle()) && x.handle().tag() != tag;
+        match x.into_iter().find(stray) {
+            Some(x) => Err(F::desk(|desk| desk.why_apart(tag, x.handle().tag(), caller))),
+            None => Ok(()),
+        }
     }
 
     /// Forgets the recording and keeps the memory. Its variables can no longer be used.

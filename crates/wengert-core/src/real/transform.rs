@@ -8,7 +8,7 @@ use super::handle::Real;
 use super::tape::RealTape;
 use crate::dual::Dual;
 use crate::error::Error;
-use core::panic::Location;
+use crate::transform::{as_many, not_empty};
 use wengert_tensor::{Element, Tensor};
 
 /// The gradient of `f` at `x`.
@@ -30,9 +30,10 @@ pub fn grad<F: Threaded>(f: impl FnOnce(&[Real<F>]) -> Real<F>, x: &[F]) -> Vec<
 /// [`grad`], returning what went wrong.
 ///
 /// # Errors
-/// As [`Real::try_gradient`].
+/// [`Error::Empty`] if `x` is; otherwise as [`Real::try_gradient`].
 #[track_caller]
 pub fn try_grad<F: Threaded>(f: impl FnOnce(&[Real<F>]) -> Real<F>, x: &[F]) -> Result<Vec<F>, Error> {
+    not_empty("grad", x)?;
     Ok(try_value_and_grad(f, x)?.1)
 }
 
@@ -58,9 +59,10 @@ pub fn value_and_grad<F: Threaded>(f: impl FnOnce(&[Real<F>]) -> Real<F>, x: &[F
 /// [`value_and_grad`], returning what went wrong.
 ///
 /// # Errors
-/// As [`Real::try_gradient`].
+/// [`Error::Empty`] if `x` is; otherwise as [`Real::try_gradient`].
 #[track_caller]
 pub fn try_value_and_grad<F: Threaded>(f: impl FnOnce(&[Real<F>]) -> Real<F>, x: &[F]) -> Result<(F, Vec<F>), Error> {
+    not_empty("value_and_grad", x)?;
     let tape = RealTape::new();
     let inputs = tape.vars(x);
     let y = f(&inputs);
@@ -70,7 +72,7 @@ pub fn try_value_and_grad<F: Threaded>(f: impl FnOnce(&[Real<F>]) -> Real<F>, x:
 
 /// The Jacobian of `f` at `x`: one row per output, one column per input, `J[i, j] = df_i/dx_j`.
 ///
-/// One reverse sweep per output over one recording.
+/// One recording, then one sweep for eight outputs at a time.
 ///
 /// # Panics
 /// With the text of the error that [`try_jacobian`] returns.
@@ -90,21 +92,16 @@ pub fn jacobian<F: Threaded + Element>(f: impl FnOnce(&[Real<F>]) -> Vec<Real<F>
 /// [`jacobian`], returning what went wrong.
 ///
 /// # Errors
-/// As [`Real::try_gradient`].
+/// [`Error::Empty`] if `x` is; otherwise as [`Real::try_gradient`].
 #[track_caller]
 pub fn try_jacobian<F: Threaded + Element>(
     f: impl FnOnce(&[Real<F>]) -> Vec<Real<F>>,
     x: &[F],
 ) -> Result<Tensor<F>, Error> {
+    not_empty("jacobian", x)?;
     let tape = RealTape::new();
     let inputs = tape.vars(x);
-    let outputs = f(&inputs);
-    let mut rows = Vec::with_capacity(outputs.len() * x.len());
-    for y in &outputs {
-        let gradients = y.try_gradient()?;
-        rows.extend(inputs.iter().map(|&x| gradients.get(x).unwrap_or(F::ZERO)));
-    }
-    Ok(Tensor::from_vec([outputs.len(), x.len()], rows))
+    tape.try_jacobian(&f(&inputs), &inputs)
 }
 
 /// The Hessian of `f` at `x` times `v`: reverse mode over duals.
@@ -126,16 +123,16 @@ pub fn hvp(f: impl FnOnce(&[Real<Dual<f64, 1>>]) -> Real<Dual<f64, 1>>, x: &[f64
 /// [`hvp`], returning what went wrong.
 ///
 /// # Errors
-/// [`Error::Lengths`] if `x` and `v` have different lengths; otherwise as [`Real::try_gradient`].
+/// [`Error::Lengths`] if `x` and `v` have different lengths, [`Error::Empty`] if they are empty; otherwise as
+/// [`Real::try_gradient`].
 #[track_caller]
 pub fn try_hvp(
     f: impl FnOnce(&[Real<Dual<f64, 1>>]) -> Real<Dual<f64, 1>>,
     x: &[f64],
     v: &[f64],
 ) -> Result<Vec<f64>, Error> {
-    if x.len() != v.len() {
-        return Err(Error::Lengths { op: "hvp", left: x.len(), right: v.len(), caller: Location::caller() });
-    }
+    not_empty("hvp", x)?;
+    as_many("hvp", x, v)?;
     let moving: Vec<Dual<f64, 1>> = x.iter().zip(v).map(|(&value, &v)| Dual { value, tangents: [v] }).collect();
     Ok(try_grad(f, &moving)?.iter().map(|x_bar| x_bar.tangents[0]).collect())
 }
@@ -163,12 +160,13 @@ pub fn hessian(f: impl FnMut(&[Real<Dual<f64, LANES>>]) -> Real<Dual<f64, LANES>
 /// [`hessian`], returning what went wrong.
 ///
 /// # Errors
-/// As [`Real::try_gradient`].
+/// [`Error::Empty`] if `x` is; otherwise as [`Real::try_gradient`].
 #[track_caller]
 pub fn try_hessian(
     mut f: impl FnMut(&[Real<Dual<f64, LANES>>]) -> Real<Dual<f64, LANES>>,
     x: &[f64],
 ) -> Result<Tensor<f64>, Error> {
+    not_empty("hessian", x)?;
     let n = x.len();
     let mut hessian = vec![0.0; n * n];
     for first in (0..n).step_by(LANES) {

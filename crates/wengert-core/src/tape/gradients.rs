@@ -165,19 +165,17 @@ impl<F: Primal> Gradients<F> {
     }
 
     fn find<H: Differentiable<F>>(&self, x: Scalar<F, H>) -> Result<&F, &'static str> {
-        if x.is_constant() || x.handle().is_nowhere() {
-            return Err("the gradient was asked for a constant; make it an input with tape.var");
+        match self.of {
+            Some(of) => self.scalars.get(locate(of, x)?).ok_or("the variable was recorded after the sweep"),
+            None if x.is_constant() || x.handle().is_nowhere() => Err(OF_A_CONSTANT),
+            // A constant depends on nothing.
+            None => Ok(&self.zero),
         }
-        // A constant depends on nothing.
-        let Some(of) = self.of else { return Ok(&self.zero) };
-        let (_, node) = x.pending();
-        if !x.handle().keeps(of, node) {
-            return Err("the gradient is of another recording than the variable");
-        }
-        if !x.is_node() {
-            return Err("not an input: call y.retain() first, and use what it returns");
-        }
-        self.scalars.get(node as usize).ok_or("the variable was recorded after the sweep")
+    }
+
+    /// The adjoint of a scalar node; 0 if it was recorded after the sweep.
+    pub(crate) fn at(&self, node: usize) -> F {
+        self.scalars.get(node).copied().unwrap_or(F::ZERO)
     }
 
     /// Whether tensor `number` of the tape is the one that had this number when the sweep ran.
@@ -234,6 +232,23 @@ impl<F: Primal> Recorded<F> for OnTape<'_, F> {
     fn keeps(self, of: Recording, node: u32) -> bool {
         self.tape().is_some_and(|tape| tape.keeps_node(of, node))
     }
+}
+
+const OF_A_CONSTANT: &str = "the gradient was asked for a constant; make it an input with tape.var";
+
+/// Where the adjoint of `x` is in a sweep over the recording `of`, or why it has none.
+pub(crate) fn locate<F: Primal, H: Differentiable<F>>(of: Recording, x: Scalar<F, H>) -> Result<usize, &'static str> {
+    if x.is_constant() || x.handle().is_nowhere() {
+        return Err(OF_A_CONSTANT);
+    }
+    let (_, node) = x.pending();
+    if !x.handle().keeps(of, node) {
+        return Err("the gradient is of another recording than the variable");
+    }
+    if !x.is_node() {
+        return Err("not an input: call y.retain() first, and use what it returns");
+    }
+    Ok(node as usize)
 }
 
 /// What [`Gradients::wrt`] takes: scalars or tensors, several at a time.
