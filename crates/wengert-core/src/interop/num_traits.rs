@@ -3,7 +3,7 @@
 use super::foreign::Foreign;
 use crate::dual::Dual;
 use crate::number::Primal;
-use crate::tape::{Handle, Scalar};
+use crate::tape::{Differentiable, Scalar};
 use crate::taylor::Taylor;
 use core::num::FpCategory;
 use core::ops::{Rem, RemAssign};
@@ -366,8 +366,9 @@ macro_rules! float_constants {
     )* };
 }
 
+// Variables on tapes only: on a recorder, what is constant between jumps would stay as it was when recorded.
 numbers! {
-    [F: Primal, H: Handle<F>] Scalar<F, H>;
+    [F: Primal, H: Differentiable<F>] Scalar<F, H>;
     [R: Primal, const N: usize] Dual<R, N>;
     [R: Primal, const N: usize] Taylor<R, N>;
 }
