@@ -41,13 +41,13 @@ fn main() {
     let gradient = real::grad(minus_log_likelihood, &p);
     let inverse = covariance(&p).try_inverse().expect("covariances are regular");
     let a = &inverse * observed();
-    for k in 0..2 {
+    for (k, derivative) in gradient.into_iter().enumerate() {
         let h = 1e-5;
         let moved = |h: f64| covariance(&std::array::from_fn::<f64, 2, _>(|i| if i == k { p[i] + h } else { p[i] }));
         let slope = (moved(h) - moved(-h)) / (2.0 * h);
         let expected = ((&inverse - &a * a.transpose()) * slope).trace() / 2.0;
-        println!("derivative by parameter {k}: {:.9}, by hand {expected:.9}", gradient[k]);
-        assert!((gradient[k] - expected).abs() < 1e-7 * expected.abs());
+        println!("derivative by parameter {k}: {derivative:.9}, by hand {expected:.9}");
+        assert!((derivative - expected).abs() < 1e-7 * expected.abs());
     }
 
     // Newton's method to the most likely parameters; the Hessian goes through the factorisation twice.
