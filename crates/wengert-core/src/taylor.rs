@@ -128,11 +128,11 @@ impl<R: Primal, const N: usize> Taylor<R, N> {
         for _ in 1..known {
             let y_dot = jvp(&y, &x_dot);
             for ((y, y_dot), &y_0) in y.iter_mut().zip(y_dot).zip(y_0) {
-                let mut coefficients = [R::ZERO; N];
-                coefficients[0] = y_0;
-                for k in 1..known {
-                    coefficients[k] = y_dot.coefficients[k - 1] / y_0.lit(k as f64);
-                }
+                let coefficients = core::array::from_fn(|k| match k {
+                    0 => y_0,
+                    _ if k < known => y_dot.coefficients[k - 1] / y_0.lit(k as f64),
+                    _ => R::ZERO,
+                });
                 *y = Taylor { coefficients, known };
             }
         }

@@ -55,9 +55,20 @@ impl<F, H> Scalar<F, H> {
     pub(crate) fn recorded(value: F, one: F, handle: H, node: u32) -> Self {
         Scalar { value, partial: one, handle, node, own: true }
     }
+    /// The same variable with another kind of handle.
+    #[inline(always)]
+    pub(crate) fn moved<G>(self, handle: G) -> Scalar<F, G> {
+        Scalar { value: self.value, partial: self.partial, handle, node: self.node, own: self.own }
+    }
 }
 
 impl<F: Primal, H: Handle<F>> Scalar<F, H> {
+    /// A constant that belongs to no recording.
+    #[inline(always)]
+    pub(crate) fn nowhere(value: F) -> Self {
+        Scalar::folded(value, F::ZERO, H::NOWHERE, NOWHERE)
+    }
+
     /// The value of the computation so far.
     #[inline(always)]
     pub fn value(self) -> F {
@@ -92,12 +103,6 @@ impl<F: Primal, H: Handle<F>> Scalar<F, H> {
     #[must_use]
     pub fn select(condition: bool, a: Self, b: Self) -> Self {
         if condition { a } else { b }
-    }
-
-    /// A constant that belongs to no recording.
-    #[inline(always)]
-    pub(crate) fn passive(value: F) -> Self {
-        Self::folded(value, F::ZERO, H::NOWHERE, NOWHERE)
     }
 
     /// Power with any exponent: a variable, or a constant, for which no logarithm is taken.
@@ -154,7 +159,7 @@ impl<'t, F: Primal> OnTape<'t, F> {
     }
     /// Whether both record to the same place. One comparison: matching on the options would test each for `None` first.
     #[inline(always)]
-    fn is(self, other: Self) -> bool {
+    pub(crate) fn is(self, other: Self) -> bool {
         core::ptr::eq(self.address(), other.address())
     }
     #[inline(always)]
@@ -504,7 +509,7 @@ macro_rules! with_constants {
             /// A constant that belongs to no tape.
             #[inline(always)]
             fn from(value: $B) -> Self {
-                Scalar::folded(F::from_base(value), F::ZERO, H::NOWHERE, NOWHERE)
+                Scalar::nowhere(F::from_base(value))
             }
         }
         with_constants! { @right $B
