@@ -14,6 +14,7 @@
 mod compile_fail;
 mod dual;
 mod error;
+mod function;
 mod number;
 mod rules;
 mod tape;
@@ -22,6 +23,7 @@ pub mod transform;
 
 pub use dual::Dual;
 pub use error::{Caller, Error};
+pub use function::{Answer, Function, FunctionError, OnRecorder, Place, Recorder, Symbol};
 pub use number::{Number, Primal, TensorSide};
 pub use rules::Labels;
 pub use tape::{
@@ -36,14 +38,19 @@ pub use wengert_kernels::{Binary, BinaryFunctions, Elementary, Float, Unary, Una
 /// A tape in single precision.
 pub type Tape32 = Tape<f32>;
 
+/// A recorded function in single precision.
+pub type Function32 = Function<f32>;
+
 /// What most programs use: `use wengert::prelude::*`.
 pub mod prelude {
     pub use crate::transform::{ScalarFn, grad, hessian, hvp, jacobian, value_and_grad};
     pub use crate::{
-        BinaryFunctions, Dual, Elementary, Gradients, Number, Parameter, Tape32, TensorVar, UnaryFunctions, Var, dot,
-        function, fuse, fuse_n, log_sum_exp, norm2,
+        BinaryFunctions, Dual, Elementary, Function32, Gradients, Number, Parameter, Symbol, Tape32, TensorVar,
+        UnaryFunctions, Var, dot, function, fuse, fuse_n, log_sum_exp, norm2,
     };
 
+    /// A recorded function in double precision: [`Function`](crate::Function) with its number chosen.
+    pub type Function = crate::Function<f64>;
     /// A tape in double precision: [`Tape`](crate::Tape) with its number chosen, so that `Tape::new()` says enough.
     pub type Tape = crate::Tape<f64>;
 }

@@ -1,0 +1,258 @@
+//! Recorded functions: replay against the tape and against the plain program, at one point and at many.
+
+use proptest::prelude::*;
+use wengert_check::strategies;
+use wengert_core::prelude::*;
+use wengert_core::{FunctionError, ScalarFn};
+
+const INF: f64 = f64::INFINITY;
+
+/// Bits, with every NaN the same.
+fn bits(x: f64) -> u64 {
+    if x.is_nan() { f64::NAN.to_bits() } else { x.to_bits() }
+}
+
+#[track_caller]
+fn assert_close(got: &[f64], want: &[f64], tolerance: f64) {
+    assert_eq!(got.len(), want.len());
+    let scale = want.iter().fold(1.0_f64, |scale, x| scale.max(x.abs()));
+    for (got, want) in got.iter().zip(want) {
+        assert!(
+            (got - want).abs() <= tolerance * scale || got == want || got.is_nan() && want.is_nan(),
+            "{got} for {want}"
+        );
+    }
+}
+
+/// A program in every construct the recorder knows.
+fn everything<T: Number>(x: &[T]) -> T {
+    let [a, b, c] = [x[0], x[1], x[2]];
+    let mut total = [a * b, b / (c.square() + 1.0), a.sin(), c].into_iter().sum::<T>();
+    total += [a, b, c].into_iter().product::<T>();
+    total -= a.hypot(b) * 0.5;
+    for k in 0..20 {
+        total += (a * f64::from(k) - b) * c;
+        total = total - a * b;
+        total = a * c - total;
+    }
+    total = -(total / b - a) * 1.0 + (T::from(2.0) - c) / a.lit(3.0);
+    total * (-c.square()).exp() + b.powi(3) + b.powi(3) * b.powf(T::from(1.5)) + a.maximum(c).atan2(b)
+}
+
+#[test]
+fn replay_gives_the_bits_of_the_program_and_the_derivatives_of_the_tape() {
+    let f = Function::record(&[0.3, 0.7, -0.2], |x| everything(x)).unwrap();
+    for x in [[0.3, 0.7, -0.2], [2.0, 1.5, 0.25], [-1.0, 3.0, 4.0], [0.0, 0.5, 0.0]] {
+        let tape = Tape::new();
+        let vars = tape.vars(&x);
+        let y = everything(&vars);
+        assert_eq!(bits(f.value(&x).unwrap()), bits(y.value()));
+        let (value, gradient) = f.value_and_gradient(&x).unwrap();
+        assert_eq!(bits(value), bits(y.value()));
+        assert_close(&gradient, &y.gradient().wrt(&vars), 1e-14);
+        let v = [0.5, -1.0, 2.0];
+        let along: f64 = gradient.iter().zip(&v).map(|(g, v)| g * v).sum();
+        assert_close(&f.jvp(&x, &v).unwrap(), &[along], 1e-13);
+        assert_close(&f.vjp(&x, &[-2.0]).unwrap(), &gradient.iter().map(|g| -2.0 * g).collect::<Vec<_>>(), 1e-14);
+        let everything = function!(everything);
+        assert_close(&f.hvp(&x, &v).unwrap(), &hvp(&everything, &x, &v), 1e-13);
+        assert_close(&f.hessian(&x).unwrap().to_vec(), &hessian(&everything, &x).to_vec(), 1e-13);
+    }
+}
+
+#[test]
+fn nary_operations_replay_like_the_tape() {
+    fn both(
+        f: impl for<'t> Fn(&[Var<'t>]) -> Var<'t>,
+        g: impl for<'r> Fn(&[Symbol<'r>]) -> Symbol<'r>,
+        x0: &[f64],
+        points: &[Vec<f64>],
+    ) {
+        let recorded = Function::record(x0, g).unwrap();
+        for x in points {
+            let (value, gradient) = value_and_grad(&f, x);
+            let (replayed, slopes) = recorded.value_and_gradient(x).unwrap();
+            assert_eq!(bits(replayed), bits(value), "{x:?}");
+            assert_close(&slopes, &gradient, 1e-14);
+        }
+    }
+    let points =
+        [vec![1.0, 2.0, 3.0, 4.0], vec![0.0, -1.0, 0.5, 0.0], vec![INF, 1.0, 2.0, 3.0], vec![-INF; 4], vec![0.0; 4]];
+    let x0 = [0.1, 0.2, 0.3, 0.4];
+    both(|x| norm2(x), |x| norm2(x), &x0, &points);
+    both(|x| log_sum_exp(x), |x| log_sum_exp(x), &x0, &points);
+    both(|x| x.iter().sum(), |x| x.iter().sum(), &x0, &points);
+    both(|x| x.iter().copied().product(), |x| x.iter().copied().product(), &x0, &points);
+    both(|x| dot(&x[..2], &x[2..]), |x| dot(&x[..2], &x[2..]), &x0, &points[..2]);
+    both(
+        |x| fuse([x[0], x[1]], |[a, b]| (a * b).sin() * 2.0 + a) * x[2],
+        |x| fuse([x[0], x[1]], |[a, b]| (a * b).sin() * 2.0 + a) * x[2],
+        &x0,
+        &points[..2],
+    );
+    both(|x| x[0] * x[1].detach(), |x| x[0] * x[1].detach(), &x0, &points[..2]);
+    both(|x| x[0].powf(2.5) + 2.0 / x[1], |x| x[0].powf(2.5) + 2.0 / x[1], &x0, &points[..1]);
+}
+
+#[test]
+fn zero_times_infinity_is_zero_in_the_replayed_sweep() {
+    type Program = for<'r> fn(Symbol<'r>, Symbol<'r>) -> Symbol<'r>;
+    let programs: [(Program, [f64; 2], [f64; 2]); 8] = [
+        (|x, y| x.sqrt() * 0.0 + y, [0.0, 1.0], [0.0, 1.0]),
+        (|x, y| (-x.sqrt()).relu() + y, [0.0, 1.0], [0.0, 1.0]),
+        (|x, y| x.sqrt() * y, [0.0, 0.0], [0.0, 0.0]),
+        (|x, y| (x * y).sqrt() * (y - 1.0), [0.0, 1.0], [0.0, 0.0]),
+        (|x, y| (x * 1000.0).exp() * 0.0 + y, [1.0, 1.0], [0.0, 1.0]),
+        (|x, y| x.sqrt() + y, [0.0, 1.0], [INF, 1.0]),
+        (|x, _| x.sqrt(), [0.0, 1.0], [INF, 0.0]),
+        (|x, y| x.maximum(y).ln() * 0.0 + y, [0.0, 0.0], [0.0, 1.0]),
+    ];
+    for (k, (program, x, want)) in programs.into_iter().enumerate() {
+        let f = Function::record(&[0.5, 0.25], |x| program(x[0], x[1])).unwrap();
+        assert_eq!(f.gradient(&x).unwrap(), want, "program {k}");
+    }
+}
+
+#[test]
+fn a_branch_that_would_go_another_way_is_an_error_that_names_it() {
+    let f = Function::record(&[2.0, 0.0], |x| if x[0] > x[1] { x[0] * x[0] } else { x[1] }).unwrap();
+    let line = line!() - 1;
+    assert_eq!(f.value(&[3.0, 2.0]).unwrap(), 9.0);
+    let text = f.gradient(&[1.0, 2.5]).unwrap_err().to_string();
+    assert!(text.starts_with(&format!("tests/suite/function.rs:{line}:")), "{text}");
+    assert!(
+        text.ends_with(
+            ": the recorded branch does not hold: 1 > 2.5 was true, now false; record again at this point, or use maximum, minimum, abs, step"
+        ),
+        "{text}"
+    );
+    assert!(matches!(f.value(&[f64::NAN, 0.0]), Err(FunctionError::NanCompared { .. })));
+    let text = f.hvp(&[f64::NAN, 0.0], &[1.0, 0.0]).unwrap_err().to_string();
+    assert!(
+        text.ends_with(": comparison > with NaN: NaN and 0; find what made it NaN before it is compared"),
+        "{text}"
+    );
+    let error = Function::record(&[f64::NAN], |x| if x[0] < 1.0 { x[0] } else { -x[0] }).unwrap_err();
+    assert!(matches!(error, FunctionError::NanCompared { point: None, .. }));
+    // Asking for less than the order: `>=` still holds where `>` has become `==`.
+    let f = Function::record(&[2.0], |x| if x[0] >= 1.0 { x[0] * 2.0 } else { x[0] }).unwrap();
+    assert_eq!(f.value(&[1.0]).unwrap(), 2.0);
+    let f = Function::record(&[2.0], |x| if x[0].partial_cmp(&1.0).is_some_and(|o| o.is_gt()) { x[0] } else { -x[0] });
+    let text = f.unwrap().value(&[1.0]).unwrap_err().to_string();
+    assert!(text.contains("1 <=> 1 was greater, now equal"), "{text}");
+}
+
+#[test]
+fn wrong_requests_are_typed_errors() {
+    let text = |error: FunctionError| error.to_string();
+    assert_eq!(
+        text(Function::record(&[], |_| 1.0.into()).unwrap_err()),
+        "record: a point of no numbers; a function needs at least one input"
+    );
+    assert_eq!(
+        text(Function::record_many(&[1.0], |_| vec![]).unwrap_err()),
+        "record: the closure returned no outputs; return at least one"
+    );
+    let mut f = Function::record_with_data(&[1.0, 2.0], &[3.0], |x, d| x[0] * x[1] * d[0]).unwrap();
+    assert_eq!(text(f.value(&[1.0]).unwrap_err()), "value: point of 1 numbers for a function of 2");
+    assert_eq!(text(f.gradient(&[]).unwrap_err()), "gradient: point of 0 numbers for a function of 2");
+    assert_eq!(text(f.hvp(&[1.0, 2.0], &[1.0]).unwrap_err()), "hvp: direction of 1 numbers for a function of 2");
+    assert_eq!(text(f.jvp(&[1.0, 2.0], &[1.0; 3]).unwrap_err()), "jvp: direction of 3 numbers for a function of 2");
+    assert_eq!(text(f.vjp(&[1.0, 2.0], &[]).unwrap_err()), "vjp: seed of 0 numbers for a function of 1");
+    assert_eq!(text(f.set_data(&[]).unwrap_err()), "set_data: data of 0 numbers for a function of 1");
+    let several = Function::record_many(&[1.0, 2.0], |x| vec![x[0], x[1]]).unwrap();
+    assert_eq!(
+        text(several.hessian(&[1.0, 2.0]).unwrap_err()),
+        "hessian: of a function of 2 outputs; it takes one output: record one, or weigh them with vjp"
+    );
+    assert!(matches!(several.value(&[1.0, 2.0]), Err(FunctionError::NotScalar { op: "value", outputs: 2 })));
+    // A symbol of an outer recording; arithmetic with it does not compile.
+    let outer = Function::record(&[1.0], |x| {
+        let inner = Function::record(&[2.0], |y| if y[0] > x[0] { y[0] * 3.0 } else { y[0] });
+        let line = line!() - 1;
+        let expected = format!(
+            "tests/suite/function.rs:{line}:54: operands belong to two recordings; pass numbers of one to the other as its inputs or data"
+        );
+        assert_eq!(inner.unwrap_err().to_string(), expected);
+        x[0]
+    });
+    assert!(matches!(outer, Err(FunctionError::TwoRecordings { .. })));
+}
+
+#[test]
+fn data_is_exchanged_and_never_merged() {
+    // Two data of one value, and a constant of that value.
+    let mut f = Function::record_with_data(&[2.0], &[3.0, 3.0], |x, d| x[0] * d[0] + x[0] * d[1] + x[0] * 3.0).unwrap();
+    assert_eq!(f.value_and_gradient(&[2.0]).unwrap(), (18.0, vec![9.0]));
+    f.set_data(&[10.0, 100.0]).unwrap();
+    assert_eq!(f.value_and_gradient(&[2.0]).unwrap(), (226.0, vec![113.0]));
+    let other = f.with_data(&[0.0, 1.0]).unwrap();
+    assert_eq!((other.value(&[1.0]).unwrap(), f.value(&[1.0]).unwrap()), (4.0, 113.0));
+    // What is computed from data alone is computed again.
+    let mut g = Function::record_with_data(&[1.0], &[2.0], |x, d| x[0] * d[0].exp().ln()).unwrap();
+    g.set_data(&[5.0]).unwrap();
+    assert!((g.gradient(&[1.0]).unwrap()[0] - 5.0).abs() < 1e-14);
+}
+
+#[test]
+fn outputs_may_be_inputs_constants_or_one_another() {
+    let f = Function::record_many(&[1.0, 2.0], |x| vec![x[1], 7.0.into(), x[0] * x[1], x[0] * x[1]]).unwrap();
+    assert_eq!(f.eval(&[3.0, 4.0]).unwrap(), [4.0, 7.0, 12.0, 12.0]);
+    assert_eq!(f.jacobian(&[3.0, 4.0]).unwrap().to_vec(), [0.0, 1.0, 0.0, 0.0, 4.0, 3.0, 4.0, 3.0]);
+    assert_eq!(f.vjp(&[3.0, 4.0], &[1.0, 5.0, 1.0, 1.0]).unwrap(), [8.0, 7.0]);
+    let constant = Function::record(&[1.0], |_| 3.0.into()).unwrap();
+    assert_eq!(constant.value_and_gradient(&[5.0]).unwrap(), (3.0, vec![0.0]));
+    assert_eq!(constant.hessian(&[5.0]).unwrap().to_vec(), [0.0]);
+}
+
+#[test]
+fn the_optimiser_keeps_every_bit() {
+    // Signs of zero, where `x + 0` and `x * 1` differ; chains of sums in another order would round differently.
+    let f = Function::record(&[1.0, 1.0], |x| {
+        let mut sum = x[0] * 0.1;
+        for k in 1..50 {
+            sum += x[1] * (0.1 * f64::from(k)) - x[0] / 3.0;
+        }
+        sum * 1.0 + (x[0] + 0.0) * 1e-30 - (x[1] - 0.0)
+    })
+    .unwrap();
+    let plain = |x: [f64; 2]| {
+        let mut sum = x[0] * 0.1;
+        for k in 1..50 {
+            sum += x[1] * (0.1 * f64::from(k)) - x[0] / 3.0;
+        }
+        sum * 1.0 + (x[0] + 0.0) * 1e-30 - (x[1] - 0.0)
+    };
+    for x in [[1.0, 2.0], [-0.0, -0.0], [0.0, -0.0], [1e308, 1e308], [0.1, -7.3]] {
+        assert_eq!(bits(f.value(&x).unwrap()), bits(plain(x)), "{x:?}");
+    }
+    let signs = Function::record(&[1.0], |x| (x[0] + 0.0).recip()).unwrap();
+    assert_eq!(signs.value(&[-0.0]).unwrap(), INF);
+    let signs = Function::record(&[1.0], |x| (x[0] - 0.0).recip()).unwrap();
+    assert_eq!(signs.value(&[-0.0]).unwrap(), -INF);
+}
+
+#[test]
+fn single_precision_works_too() {
+    let f = Function32::record(&[1.0, 2.0], |x| (x[0] * x[1]).exp() * 2.0).unwrap();
+    let e = 0.5_f32.exp();
+    assert_eq!(f.value_and_gradient(&[0.5, 1.0]).unwrap(), (2.0 * e, vec![2.0 * e, e]));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn random_programs_replay_like_the_tape(
+        program in strategies::program(3, 6),
+        x in prop::array::uniform3(-2.0..2.0_f64),
+        v in prop::array::uniform3(-2.0..2.0_f64),
+    ) {
+        let f = Function::record(&[0.1, 0.2, 0.3], |x| program.call(x)).unwrap();
+        prop_assert_eq!(bits(f.value(&x).unwrap()), bits(program.evaluate(&x)));
+        let gradient = grad(|x| program.call(x), &x);
+        assert_close(&f.gradient(&x).unwrap(), &gradient, 1e-12);
+        assert_close(&f.hvp(&x, &v).unwrap(), &hvp(&program, &x, &v), 1e-11);
+        assert_close(&f.hessian(&x).unwrap().to_vec(), &hessian(&program, &x).to_vec(), 1e-11);
+    }
+}
