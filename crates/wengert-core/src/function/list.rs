@@ -64,6 +64,17 @@ impl Op {
             Op::Nary(_) => None,
         }
     }
+
+    /// How many numbers each step takes in a program: its operands and the number of its parameters; none if that varies.
+    #[inline(always)]
+    pub(crate) fn width(self) -> usize {
+        match self {
+            Op::Unary(_) | Op::Detach => 1,
+            Op::Binary(_) | Op::Parametric => 2,
+            Op::MulAdd | Op::MulSub | Op::SubMul => 3,
+            Op::Nary(_) => 0,
+        }
+    }
 }
 
 /// What an operand is: a constant, or a value (inputs first, then data, then the results of the steps).

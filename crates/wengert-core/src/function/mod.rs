@@ -14,8 +14,10 @@
 
 mod derivatives;
 mod error;
+mod lanes;
 mod list;
 mod optimise;
+mod points;
 mod program;
 mod recorder;
 mod replay;
@@ -73,6 +75,7 @@ struct Workspace<F: TensorFloat> {
     plain: Sheet<F>,
     dual: Sheet<Dual<F, 1>>,
     duals: Sheet<Dual<F, DIRECTIONS>>,
+    rows: lanes::Rows<F>,
 }
 
 /// Directions a forward sweep takes at a time where there are several: two 128-bit vectors of `f64`, one of `f32`.
@@ -81,7 +84,7 @@ const DIRECTIONS: usize = 4;
 impl<F: TensorFloat> Default for Workspace<F> {
     fn default() -> Self {
         let (plain, dual, duals) = (Sheet::empty(), Sheet::empty(), Sheet::empty());
-        Workspace { plain, dual, duals }
+        Workspace { plain, dual, duals, rows: lanes::Rows::empty() }
     }
 }
 
@@ -186,7 +189,7 @@ impl<F: TensorFloat> Function<F> {
         let (inputs, constants) = symbols.split_at(x.len());
         let list = f(inputs, constants, &|outputs| recorder.finish(outputs))?;
         let recorded = list.steps.len();
-        Ok(Self::of_list(optimise::optimise(&list), recorded, data.to_vec()))
+        Ok(Self::of_list(optimise::optimise(list), recorded, data.to_vec()))
     }
 
     fn of_list(list: List<F>, recorded: usize, data: Vec<F>) -> Self {

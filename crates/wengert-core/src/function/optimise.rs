@@ -6,7 +6,7 @@
 //! additions becomes one sum that adds in the same order. Data is never taken for a constant, nor for other data of the same
 //! value. Gradients may differ in the last bits, since adjoints are added in another order.
 
-use super::list::{Guard, Id, List, Op, Step};
+use super::list::{Id, List, Op, Parametric, Step};
 use crate::tape::Nary;
 use crate::tensor::TensorFloat;
 use std::collections::HashSet;
@@ -16,13 +16,14 @@ use wengert_kernels::{Binary, Unary};
 const CHAIN: usize = 8;
 
 /// The list with fewer steps and the same outputs.
-pub(crate) fn optimise<F: TensorFloat>(list: &List<F>) -> List<F> {
+pub(crate) fn optimise<F: TensorFloat>(list: List<F>) -> List<F> {
     let merged = merge(list);
-    let fate = Fates::of(&merged);
-    fate.carry_out(&merged)
+    Fates::of(&merged).carry_out(&merged)
 }
 
-/// A hash table of numbers whose keys lie elsewhere.
+/// A hash table of numbers whose keys lie elsewhere. It forgets: an entry makes way for a newer one at its place, so the table
+/// never outgrows the second-level cache, where an exact one of a long list costs a miss or two for each step. What is lost
+/// is the one or other common subexpression of two steps more than a hundred thousand apart.
 struct Table {
     slots: Vec<u32>,
     shift: u32,
@@ -30,9 +31,10 @@ struct Table {
 
 impl Table {
     const EMPTY: u32 = u32::MAX;
+    const BITS: u32 = 17;
 
     fn new(entries: usize) -> Self {
-        let bits = (entries.max(4) * 2).next_power_of_two().trailing_zeros();
+        let bits = (entries.max(4) * 2).next_power_of_two().trailing_zeros().min(Self::BITS);
         Table { slots: vec![Self::EMPTY; 1 << bits], shift: 64 - bits }
     }
 
@@ -40,17 +42,20 @@ impl Table {
     #[inline]
     fn find_or_enter(&mut self, key: u64, new: u32, is: impl Fn(u32) -> bool) -> u32 {
         // Fibonacci hashing: the high bits of a product with 2^64 over the golden ratio.
-        let mut slot = (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize;
-        loop {
+        let slot = (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize;
+        // Two places side by side: the newer of two that meet does not at once displace the older.
+        for slot in [slot, slot ^ 1] {
             match self.slots[slot] {
                 Self::EMPTY => {
                     self.slots[slot] = new;
                     return new;
                 }
                 old if is(old) => return old,
-                _ => slot = (slot + 1) & (self.slots.len() - 1),
+                _ => {}
             }
         }
+        self.slots[slot] = new;
+        new
     }
 }
 
@@ -68,66 +73,55 @@ pub(super) fn code(op: Op) -> u64 {
     }
 }
 
-/// Common subexpressions and operations that change nothing.
-fn merge<F: TensorFloat>(list: &List<F>) -> List<F> {
+/// Common subexpressions and operations that change nothing. In place: the list only gets shorter.
+fn merge<F: TensorFloat>(mut list: List<F>) -> List<F> {
     let first = list.first_result();
-    let mut new = List {
-        inputs: list.inputs,
-        data: list.data,
-        constants: Vec::new(),
-        steps: Vec::with_capacity(list.steps.len()),
-        pool: Vec::with_capacity(list.pool.len()),
-        parameters: list.parameters.clone(),
-        outputs: Vec::new(),
-        guards: Vec::new(),
-    };
-    let mut constants = Constants { table: Table::new(list.constants.len()), old: &list.constants };
+    let old = core::mem::take(&mut list.constants);
+    let mut constants = Constants { table: Table::new(old.len()), old: &old };
     let mut table = Table::new(list.steps.len());
     let mut now: Vec<Id> = Vec::with_capacity(list.steps.len());
-    for step in &list.steps {
-        if let Op::Nary(_) = step.op {
-            let start = new.pool.len();
-            for &id in list.operands(step) {
-                let id = resolve(id, first, &now, &mut constants, &mut new.constants);
-                new.pool.push(id);
-            }
-            let operands = [Id::from_raw(start as u32), step.operands[1], Id::from_raw(0)];
-            now.push(Id::value(first + new.steps.len()));
-            new.steps.push(Step { op: step.op, operands });
-            continue;
-        }
-        let mut step = *step;
-        let arity = step.op.arity().unwrap_or(0);
-        for id in &mut step.operands[..arity] {
-            *id = resolve(*id, first, &now, &mut constants, &mut new.constants);
-        }
-        match simplify(&new, &list.parameters, &mut step) {
-            Some(same) => now.push(same),
+    let mut kept = 0;
+    for k in 0..list.steps.len() {
+        let mut step = list.steps[k];
+        let same = match step.op.arity() {
             None => {
-                let [a, b, c] = step.operands.map(|id| u64::from(id.raw()));
-                let key = a ^ b.rotate_left(25) ^ c.rotate_left(13) ^ (code(step.op) << 50);
-                let number = new.steps.len() as u32;
-                let entry = table.find_or_enter(key, number, |old| new.steps[old as usize] == step);
-                if entry == number {
-                    new.steps.push(step);
+                let [start, len] = [step.operands[0], step.operands[1]].map(|id| id.raw() as usize);
+                for id in &mut list.pool[start..start + len] {
+                    *id = resolve(*id, first, &now, &mut constants, &mut list.constants);
                 }
-                now.push(Id::value(first + entry as usize));
+                None
             }
-        }
+            Some(arity) => {
+                for id in &mut step.operands[..arity] {
+                    *id = resolve(*id, first, &now, &mut constants, &mut list.constants);
+                }
+                simplify(&list, &mut step).or_else(|| {
+                    let [a, b, c] = step.operands.map(|id| u64::from(id.raw()));
+                    let key = a ^ b.rotate_left(25) ^ c.rotate_left(13) ^ (code(step.op) << 50);
+                    let entry = table.find_or_enter(key, kept as u32, |old| list.steps[old as usize] == step) as usize;
+                    (entry != kept).then(|| Id::value(first + entry))
+                })
+            }
+        };
+        now.push(same.unwrap_or_else(|| {
+            list.steps[kept] = step;
+            kept += 1;
+            Id::value(first + kept - 1)
+        }));
     }
-    for &output in &list.outputs {
-        let output = resolve(output, first, &now, &mut constants, &mut new.constants);
-        new.outputs.push(output);
+    list.steps.truncate(kept);
+    for k in 0..list.outputs.len() {
+        list.outputs[k] = resolve(list.outputs[k], first, &now, &mut constants, &mut list.constants);
     }
     let mut seen = HashSet::new();
-    for guard in &list.guards {
-        let a = resolve(guard.a, first, &now, &mut constants, &mut new.constants);
-        let b = resolve(guard.b, first, &now, &mut constants, &mut new.constants);
-        if seen.insert((a, b, guard.question)) {
-            new.guards.push(Guard { a, b, ..guard.clone() });
-        }
-    }
-    new
+    let mut guards = core::mem::take(&mut list.guards);
+    guards.retain_mut(|guard| {
+        guard.a = resolve(guard.a, first, &now, &mut constants, &mut list.constants);
+        guard.b = resolve(guard.b, first, &now, &mut constants, &mut list.constants);
+        seen.insert((guard.a, guard.b, guard.question))
+    });
+    list.guards = guards;
+    list
 }
 
 /// Constants, each bit pattern once.
@@ -157,8 +151,8 @@ fn resolve<F: TensorFloat>(id: Id, first: usize, now: &[Id], constants: &mut Con
 
 /// Puts a step into its normal form, or names the value it is the same as, bit for bit.
 #[inline]
-fn simplify<F: TensorFloat>(list: &List<F>, parameters: &[super::list::Parametric], step: &mut Step) -> Option<Id> {
-    use super::list::Parametric;
+fn simplify<F: TensorFloat>(list: &List<F>, step: &mut Step) -> Option<Id> {
+    let parameters = &list.parameters;
     let [a, b, _] = step.operands;
     let is = |id: Id, c: f64| id.is_constant() && list.constants[id.number()].to_f64().to_bits() == c.to_bits();
     match step.op {

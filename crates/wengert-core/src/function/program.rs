@@ -13,18 +13,30 @@ use crate::tensor::TensorFloat;
 /// Steps that are sorted together. Long enough for runs of dozens, short enough that operands stay in the first-level cache.
 const WINDOW: usize = 1024;
 
-/// Steps of one operation that do not need each other's results.
+/// Consecutive steps of one operation. A step may need the result of an earlier one of its run.
+///
+/// Four bytes: slots and operands are counted along, so that a long program streams as little as possible through the caches.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Run {
     pub(crate) op: Op,
     /// Which operands a derivative can flow to: bit 0 the first, and so on. Those that hang on no input are left out.
     pub(crate) active: u8,
-    /// The slot of the first result; the others follow.
-    pub(crate) first: u32,
-    /// Where the operands start.
-    pub(crate) args: u32,
+    /// How many steps, less 1.
+    more: u8,
+}
+
+impl Run {
     /// How many steps.
-    pub(crate) len: u32,
+    #[inline(always)]
+    pub(crate) fn len(self) -> usize {
+        usize::from(self.more) + 1
+    }
+
+    /// How many numbers its operands take; for an n-ary step, whose operands end with their number, none.
+    #[inline(always)]
+    pub(crate) fn args(self) -> usize {
+        self.len() * self.op.width()
+    }
 }
 
 /// A comparison to be checked after a replay, by slots.
@@ -45,7 +57,7 @@ pub(crate) struct Program<F> {
     pub(crate) constants: Vec<F>,
     pub(crate) runs: Vec<Run>,
     /// Slots of the operands, step after step: as many as the operation has, two numbers for a step with parameters (slot,
-    /// parameter), and for an n-ary step their number and then they.
+    /// parameter), and for an n-ary step its operands between their number and their number again.
     pub(crate) args: Vec<u32>,
     pub(crate) parameters: Vec<Parametric>,
     pub(crate) outputs: Vec<u32>,
@@ -110,30 +122,26 @@ impl<F: TensorFloat> Program<F> {
                 );
             }
             order.sort_unstable();
-            let mut last = u64::MAX;
             for (position, &key) in order.iter().enumerate() {
                 let k = (key & 0xFFFF) as usize;
                 let slot = (base + start + position) as u32;
                 let step = &window[k];
-                if key >> 16 != last {
-                    let active = (key >> 16) as u8;
-                    program.runs.push(Run {
-                        op: step.op,
-                        active,
-                        first: slot,
-                        args: program.args.len() as u32,
-                        len: 0,
-                    });
-                    last = key >> 16;
-                }
-                if let Some(run) = program.runs.last_mut() {
-                    run.len += 1;
-                }
+                let active = (key >> 16) as u8;
+                let nary = step.op.arity().is_none();
                 let operands = list.operands(step);
-                if step.op.arity().is_none() {
+                match program.runs.last_mut() {
+                    Some(run) if run.op == step.op && run.active == active && run.more < u8::MAX && !nary => {
+                        run.more += 1;
+                    }
+                    _ => program.runs.push(Run { op: step.op, active, more: 0 }),
+                }
+                if nary {
                     program.args.push(operands.len() as u32);
                 }
                 program.args.extend(operands.iter().map(|&id| place(id, &places) & !ACTIVE));
+                if nary {
+                    program.args.push(operands.len() as u32);
+                }
                 if step.op == Op::Parametric {
                     program.args.push(step.operands[1].raw());
                 }
@@ -151,6 +159,11 @@ impl<F: TensorFloat> Program<F> {
             program.checks.push(Check { a, b, question, answer, place });
         }
         program
+    }
+
+    /// The slot of the first result.
+    pub(crate) fn first_result(&self) -> usize {
+        self.first_constant() + self.constants.len()
     }
 
     /// The slot of the first constant.

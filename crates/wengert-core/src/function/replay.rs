@@ -21,70 +21,100 @@ impl<F: TensorFloat> Program<F> {
 
     /// Computes all results, from the inputs, data and constants in their slots.
     pub(crate) fn forward<R: Primal<Base = F>>(&self, values: &mut [R]) {
-        for run in &self.runs {
-            let (done, rest) = values.split_at_mut(run.first as usize);
-            self.forward_run(run, done, &mut rest[..run.len as usize]);
+        self.each_run(|run, first, operands| match run.op {
+            Op::Binary(Binary::Add) => two(operands, values, first, |a, b| a + b),
+            Op::Binary(Binary::Sub) => two(operands, values, first, |a, b| a - b),
+            Op::Binary(Binary::Mul) => two(operands, values, first, |a, b| a * b),
+            Op::Binary(Binary::Div) => two(operands, values, first, |a, b| a / b),
+            Op::MulAdd => three(operands, values, first, |a, b, c| a * b + c),
+            Op::MulSub => three(operands, values, first, |a, b, c| a * b - c),
+            Op::SubMul => three(operands, values, first, |a, b, c| c - a * b),
+            Op::Unary(Unary::Square) => one(operands, values, first, |a| a * a),
+            Op::Unary(Unary::Neg) => one(operands, values, first, |a| -a),
+            Op::Detach => one(operands, values, first, |a| R::from_base(a.base())),
+            Op::Unary(op) => one(operands, values, first, |a| unary(op, a)),
+            Op::Binary(op) => two(operands, values, first, |a, b| binary(op, a, b)),
+            Op::Parametric => {
+                for (y, &[a, p]) in (first..).zip(operands.as_chunks().0) {
+                    values[y] = self.parameters[p as usize].eval(values[a as usize]);
+                }
+            }
+            Op::Nary(op) => values[first] = nary(op, operands, |a| values[a as usize]),
+        });
+    }
+}
+
+impl<F: TensorFloat> Program<F> {
+    /// Hands out the runs in order, each with the slot of its first result and its operands.
+    #[inline(always)]
+    pub(super) fn each_run(&self, mut work: impl FnMut(Run, usize, &[u32])) {
+        let mut first = self.first_result();
+        let mut args = &self.args[..];
+        for &run in &self.runs {
+            let operands;
+            (operands, args) = match run.op {
+                Op::Nary(_) => next_operands(args),
+                _ => args.split_at(run.args()),
+            };
+            work(run, first, operands);
+            first += run.len();
         }
     }
 
-    #[inline]
-    fn forward_run<R: Primal<Base = F>>(&self, run: &Run, done: &[R], results: &mut [R]) {
-        let args = &self.args[run.args as usize..];
-        match run.op {
-            Op::Binary(Binary::Add) => two(args, done, results, |a, b| a + b),
-            Op::Binary(Binary::Sub) => two(args, done, results, |a, b| a - b),
-            Op::Binary(Binary::Mul) => two(args, done, results, |a, b| a * b),
-            Op::Binary(Binary::Div) => two(args, done, results, |a, b| a / b),
-            Op::MulAdd => three(args, done, results, |a, b, c| a * b + c),
-            Op::MulSub => three(args, done, results, |a, b, c| a * b - c),
-            Op::SubMul => three(args, done, results, |a, b, c| c - a * b),
-            Op::Unary(Unary::Square) => one(args, done, results, |a| a * a),
-            Op::Unary(Unary::Neg) => one(args, done, results, |a| -a),
-            Op::Detach => one(args, done, results, |a| R::from_base(a.base())),
-            Op::Unary(op) => one(args, done, results, |a| unary(op, a)),
-            Op::Binary(op) => two(args, done, results, |a, b| binary(op, a, b)),
-            Op::Parametric => {
-                for (y, [a, p]) in results.iter_mut().zip(args.as_chunks().0) {
-                    *y = self.parameters[*p as usize].eval(done[*a as usize]);
-                }
-            }
-            Op::Nary(op) => {
-                let mut args = args;
-                for y in results {
-                    let (operands, rest) = next_operands(args);
-                    *y = nary(op, operands, done);
-                    args = rest;
-                }
-            }
+    /// Hands out the runs from the last to the first.
+    #[inline(always)]
+    pub(super) fn each_run_back(&self, mut work: impl FnMut(Run, usize, &[u32])) {
+        let mut first = self.slots;
+        let mut args = &self.args[..];
+        for &run in self.runs.iter().rev() {
+            let operands;
+            (args, operands) = match run.op {
+                Op::Nary(_) => last_operands(args),
+                _ => args.split_at(args.len() - run.args()),
+            };
+            first -= run.len();
+            work(run, first, operands);
         }
     }
 }
 
-/// The operands of an n-ary step, and what follows.
-#[inline]
-pub(super) fn next_operands(args: &[u32]) -> (&[u32], &[u32]) {
+/// The operands of an n-ary step, which stand between their number and their number again, and what follows.
+#[inline(always)]
+fn next_operands(args: &[u32]) -> (&[u32], &[u32]) {
     match args.split_first() {
-        Some((&len, rest)) => rest.split_at(len as usize),
+        Some((&len, rest)) => (&rest[..len as usize], &rest[len as usize + 1..]),
+        None => (&[], &[]),
+    }
+}
+
+/// What is before the last n-ary step's operands, and they.
+#[inline(always)]
+fn last_operands(args: &[u32]) -> (&[u32], &[u32]) {
+    match args.split_last() {
+        Some((&len, rest)) => {
+            let (before, operands) = rest.split_at(rest.len() - len as usize);
+            (&before[..before.len() - 1], operands)
+        }
         None => (&[], &[]),
     }
 }
 
 #[inline(always)]
-fn one<R: Copy>(args: &[u32], done: &[R], results: &mut [R], f: impl Fn(R) -> R) {
-    for (y, &a) in results.iter_mut().zip(args) {
-        *y = f(done[a as usize]);
+fn one<R: Copy>(operands: &[u32], values: &mut [R], first: usize, f: impl Fn(R) -> R) {
+    for (y, &a) in (first..).zip(operands) {
+        values[y] = f(values[a as usize]);
     }
 }
 #[inline(always)]
-fn two<R: Copy>(args: &[u32], done: &[R], results: &mut [R], f: impl Fn(R, R) -> R) {
-    for (y, &[a, b]) in results.iter_mut().zip(args.as_chunks().0) {
-        *y = f(done[a as usize], done[b as usize]);
+fn two<R: Copy>(operands: &[u32], values: &mut [R], first: usize, f: impl Fn(R, R) -> R) {
+    for (y, &[a, b]) in (first..).zip(operands.as_chunks().0) {
+        values[y] = f(values[a as usize], values[b as usize]);
     }
 }
 #[inline(always)]
-fn three<R: Copy>(args: &[u32], done: &[R], results: &mut [R], f: impl Fn(R, R, R) -> R) {
-    for (y, &[a, b, c]) in results.iter_mut().zip(args.as_chunks().0) {
-        *y = f(done[a as usize], done[b as usize], done[c as usize]);
+fn three<R: Copy>(operands: &[u32], values: &mut [R], first: usize, f: impl Fn(R, R, R) -> R) {
+    for (y, &[a, b, c]) in (first..).zip(operands.as_chunks().0) {
+        values[y] = f(values[a as usize], values[b as usize], values[c as usize]);
     }
 }
 
@@ -98,14 +128,16 @@ fn binary<R: Elementary>(op: Binary, a: R, b: R) -> R {
     op.eval(a, b)
 }
 
-fn nary<R: Primal>(op: Nary, operands: &[u32], done: &[R]) -> R {
-    let mut x = operands.iter().map(|&a| done[a as usize]);
+/// The value of an n-ary step; `v` gives the number in a slot.
+#[inline]
+pub(super) fn nary<R: Primal>(op: Nary, operands: &[u32], v: impl Fn(u32) -> R) -> R {
+    let mut x = operands.iter().map(|&a| v(a));
     match op {
         Nary::Sum => x.next().map_or(R::ZERO, |first| x.fold(first, |sum, x| sum + x)),
         Nary::Product => x.fold(R::ONE, |product, x| product * x),
         Nary::Dot => {
             let pairs = operands.as_chunks().0;
-            pairs.iter().fold(R::ZERO, |sum, &[a, b]| sum + done[a as usize] * done[b as usize])
+            pairs.iter().fold(R::ZERO, |sum, &[a, b]| sum + v(a) * v(b))
         }
         Nary::Norm2 => x.fold(R::ZERO, |length, x| length.hypot(x)),
         Nary::LogSumExp => {

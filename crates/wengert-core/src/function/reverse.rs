@@ -5,7 +5,6 @@
 
 use super::list::Op;
 use super::program::{Program, Run};
-use super::replay::next_operands;
 use crate::number::Primal;
 use crate::tape::Nary;
 use crate::tensor::TensorFloat;
@@ -13,13 +12,20 @@ use smallvec::SmallVec;
 use wengert_kernels::{Binary, Elementary, Float, Unary};
 
 impl<F: TensorFloat> Program<F> {
-    /// Adjoints of all slots for the seeds of the outputs; those of the inputs come first.
+    /// Adjoints of the inputs, in the first slots, for the seeds of the outputs.
+    ///
+    /// The adjoint of a result is set back to 0 once it was passed on: the array need not be cleared for the next sweep, which
+    /// for a long program would cost a pass over memory.
     pub(crate) fn reverse<R: Primal<Base = F>>(
         &self,
         values: &[R],
         adjoints: &mut Vec<R>,
         seeds: impl Iterator<Item = (usize, R)> + Clone,
     ) {
+        if adjoints.len() != self.slots {
+            adjoints.clear();
+            adjoints.resize(self.slots, R::ZERO);
+        }
         self.sweep::<R, false>(values, adjoints, seeds.clone());
         if adjoints[..self.inputs].iter().any(|x_bar| x_bar.has_nan()) {
             self.sweep::<R, true>(values, adjoints, seeds);
@@ -29,69 +35,86 @@ impl<F: TensorFloat> Program<F> {
     fn sweep<R: Primal<Base = F>, const CAREFUL: bool>(
         &self,
         values: &[R],
-        adjoints: &mut Vec<R>,
+        bars: &mut [R],
         seeds: impl Iterator<Item = (usize, R)>,
     ) {
-        adjoints.clear();
-        adjoints.resize(self.slots, R::ZERO);
+        bars[..self.first_result()].fill(R::ZERO);
         for (output, seed) in seeds {
             if self.output_is_active[output] {
-                adjoints[self.outputs[output] as usize] += seed;
+                bars[self.outputs[output] as usize] += seed;
             }
         }
-        for run in self.runs.iter().rev().filter(|run| run.active != 0) {
-            let (below, from) = adjoints.split_at_mut(run.first as usize);
-            self.reverse_run::<R, CAREFUL>(run, values, below, &from[..run.len as usize]);
-        }
+        self.each_run_back(|run, first, operands| {
+            if run.active == 0 {
+                return;
+            }
+            if let Op::Nary(op) = run.op {
+                let y_bar = core::mem::replace(&mut bars[first], R::ZERO);
+                partials(
+                    op,
+                    operands,
+                    |a| values[a as usize],
+                    values[first],
+                    |a, partial| match partial {
+                        // Of a sum.
+                        None => bars[a as usize] += y_bar,
+                        Some(partial) => bars[a as usize] += times::<R, CAREFUL>(y_bar, partial),
+                    },
+                );
+            } else {
+                self.reverse_run::<R, CAREFUL>(run, operands, first, values, bars);
+            }
+        });
     }
 
-    #[inline]
+    /// A run of steps that are not n-ary, last step first.
+    #[inline(always)]
     fn reverse_run<R: Primal<Base = F>, const CAREFUL: bool>(
         &self,
-        run: &Run,
+        run: Run,
+        operands: &[u32],
+        first: usize,
         values: &[R],
         bars: &mut [R],
-        results: &[R],
     ) {
-        let args = &self.args[run.args as usize..];
-        let values_of_results = &values[run.first as usize..][..results.len()];
         let v = |a: u32| values[a as usize];
-        let times = |y_bar: R, partial: R| if CAREFUL { partial.zero_product(y_bar) } else { y_bar * partial };
+        let times = times::<R, CAREFUL>;
+        let places = first..first + run.len();
         let (left, right, third) = (run.active & 1 != 0, run.active & 2 != 0, run.active & 4 != 0);
+        macro_rules! add {
+            ($side:ident, $place:expr, $bar:expr) => {
+                if $side {
+                    bars[$place as usize] += $bar;
+                }
+            };
+        }
         macro_rules! one {
             (|$a:ident, $y:ident, $y_bar:ident| $x_bar:expr) => {
-                for ((&a, &$y), &$y_bar) in args.iter().zip(values_of_results).zip(results) {
-                    let $a = v(a);
+                for (y, &a) in places.zip(operands).rev() {
+                    let ($a, $y) = (v(a), values[y]);
+                    let $y_bar = core::mem::replace(&mut bars[y], R::ZERO);
                     bars[a as usize] += $x_bar;
                 }
             };
         }
         macro_rules! two {
             (|$a:ident, $b:ident, $y:ident, $y_bar:ident| $a_bar:expr, $b_bar:expr) => {
-                for ((&[a, b], &$y), &$y_bar) in args.as_chunks().0.iter().zip(values_of_results).zip(results) {
-                    let ($a, $b) = (v(a), v(b));
-                    if left {
-                        bars[a as usize] += $a_bar;
-                    }
-                    if right {
-                        bars[b as usize] += $b_bar;
-                    }
+                for (y, &[a, b]) in places.zip(operands.as_chunks().0).rev() {
+                    let ($a, $b, $y) = (v(a), v(b), values[y]);
+                    let $y_bar = core::mem::replace(&mut bars[y], R::ZERO);
+                    add!(left, a, $a_bar);
+                    add!(right, b, $b_bar);
                 }
             };
         }
         macro_rules! three {
             (|$y_bar:ident| $product_bar:expr, $c_bar:expr) => {
-                for (&[a, b, c], &$y_bar) in args.as_chunks().0.iter().zip(results) {
+                for (y, &[a, b, c]) in places.zip(operands.as_chunks().0).rev() {
+                    let $y_bar = core::mem::replace(&mut bars[y], R::ZERO);
                     let product_bar = $product_bar;
-                    if left {
-                        bars[a as usize] += times(product_bar, v(b));
-                    }
-                    if right {
-                        bars[b as usize] += times(product_bar, v(a));
-                    }
-                    if third {
-                        bars[c as usize] += $c_bar;
-                    }
+                    add!(left, a, times(product_bar, v(b)));
+                    add!(right, b, times(product_bar, v(a)));
+                    add!(third, c, $c_bar);
                 }
             };
         }
@@ -105,39 +128,33 @@ impl<F: TensorFloat> Program<F> {
             Op::SubMul => three!(|y_bar| -y_bar, y_bar),
             Op::Unary(Unary::Square) => one!(|a, _y, y_bar| times(y_bar, a + a)),
             Op::Unary(Unary::Neg) => one!(|_a, _y, y_bar| -y_bar),
-            Op::Detach => {}
+            Op::Unary(Unary::Exp) => one!(|_a, y, y_bar| times(y_bar, y)),
             Op::Unary(op) => one!(|a, y, y_bar| times(y_bar, slope(op, a, y))),
             Op::Binary(op) => {
-                for ((&[a, b], &y), &y_bar) in args.as_chunks().0.iter().zip(values_of_results).zip(results) {
-                    let (p, q) = slopes(op, v(a), v(b), y);
-                    if left {
-                        bars[a as usize] += times(y_bar, p);
-                    }
-                    if right {
-                        bars[b as usize] += times(y_bar, q);
-                    }
+                for (y, &[a, b]) in places.zip(operands.as_chunks().0).rev() {
+                    let (p, q) = slopes(op, v(a), v(b), values[y]);
+                    let y_bar = core::mem::replace(&mut bars[y], R::ZERO);
+                    add!(left, a, times(y_bar, p));
+                    add!(right, b, times(y_bar, q));
                 }
             }
             Op::Parametric => {
-                for ((&[a, p], &y), &y_bar) in args.as_chunks().0.iter().zip(values_of_results).zip(results) {
-                    let partial = self.parameters[p as usize].derivative(v(a), y);
-                    bars[a as usize] += times(y_bar, partial);
+                for (y, &[a, p]) in places.zip(operands.as_chunks().0).rev() {
+                    let partial = self.parameters[p as usize].derivative(v(a), values[y]);
+                    let y_bar = core::mem::replace(&mut bars[y], R::ZERO);
+                    add!(left, a, times(y_bar, partial));
                 }
             }
-            Op::Nary(op) => {
-                let mut args = args;
-                for (&y, &y_bar) in values_of_results.iter().zip(results) {
-                    let (operands, rest) = next_operands(args);
-                    partials(op, operands, values, y, |a, partial| match partial {
-                        // Plain: of a sum.
-                        None => bars[a as usize] += y_bar,
-                        Some(partial) => bars[a as usize] += times(y_bar, partial),
-                    });
-                    args = rest;
-                }
-            }
+            // Never active, and not of this function.
+            Op::Detach | Op::Nary(_) => {}
         }
     }
+}
+
+/// A cotangent times a partial; zero on either side makes zero where that matters.
+#[inline(always)]
+pub(super) fn times<R: Primal, const CAREFUL: bool>(y_bar: R, partial: R) -> R {
+    if CAREFUL { partial.zero_product(y_bar) } else { y_bar * partial }
 }
 
 #[inline(never)]
@@ -151,8 +168,13 @@ fn slopes<R: Elementary>(op: Binary, a: R, b: R, y: R) -> (R, R) {
 
 /// Hands out the partial of an n-ary step by each operand; `None` stands for 1.
 #[inline]
-fn partials<R: Primal>(op: Nary, operands: &[u32], values: &[R], y: R, mut add: impl FnMut(u32, Option<R>)) {
-    let v = |a: u32| values[a as usize];
+pub(super) fn partials<R: Primal>(
+    op: Nary,
+    operands: &[u32],
+    v: impl Fn(u32) -> R,
+    y: R,
+    mut add: impl FnMut(u32, Option<R>),
+) {
     match op {
         Nary::Sum => operands.iter().for_each(|&a| add(a, None)),
         Nary::Product => {
