@@ -256,3 +256,227 @@ proptest! {
         assert_close(&f.hessian(&x).unwrap().to_vec(), &hessian(&program, &x).to_vec(), 1e-11);
     }
 }
+
+/// Enough points for several blocks and a part of one.
+fn points(count: usize) -> Vec<[f64; 3]> {
+    (0..count).map(|k| [0.1, 0.7, -0.3].map(|x| x + (k as f64 * 0.37 + x).sin())).collect()
+}
+
+#[test]
+fn many_points_give_what_one_gives() {
+    let f = Function::record(&[0.3, 0.7, -0.2], |x| everything(x)).unwrap();
+    for count in [0, 1, 7, 64, 65, 1000] {
+        let points = points(count);
+        let (values, gradients) = f.values_and_gradients(&points).unwrap();
+        assert_eq!(values, f.values(&points).unwrap());
+        assert_eq!(gradients.shape(), &[count, 3][..]);
+        for (k, x) in points.iter().enumerate() {
+            let (value, gradient) = f.value_and_gradient(x).unwrap();
+            assert_close(&[values[k]], &[value], 1e-13);
+            assert_close(&gradients.to_vec()[3 * k..][..3], &gradient, 1e-12);
+        }
+    }
+    // Arithmetic alone: the same bits.
+    let f = Function::record(&[1.0; 3], |x| x[0] * x[1] / (x[2] * x[2] + 1.0) - x[1] * 0.1 + x[0]).unwrap();
+    let points = points(300);
+    for (x, value) in points.iter().zip(f.values(&points).unwrap()) {
+        assert_eq!(bits(value), bits(f.value(x).unwrap()));
+    }
+}
+
+#[test]
+fn no_bit_depends_on_the_threads() {
+    let f = Function::record(&[0.3, 0.7, -0.2], |x| everything(x)).unwrap();
+    let data = Function::record_with_data(&[1.0], &[0.0; 3], |x, d| (x[0] * d[0] - d[1]).tanh() * d[2]).unwrap();
+    let points = points(5000);
+    let all = || (f.values_and_gradients(&points).unwrap(), data.total_and_gradient(&[0.7], &points).unwrap());
+    let one = wengert::threads(1, all);
+    for threads in [2, 3, 8] {
+        assert_eq!(wengert::threads(threads, all), one);
+    }
+}
+
+#[test]
+fn sums_over_items_are_the_sums_of_each() {
+    let f =
+        Function::record_with_data(&[1.0, 1.0], &[0.0; 3], |x, d| (x[0] * d[0] + x[1] - d[1]).square() * d[2]).unwrap();
+    let items = points(700);
+    let x = [0.3, -1.5];
+    let (mut value, mut gradient) = (0.0, [0.0; 2]);
+    for item in &items {
+        let residual = x[0] * item[0] + x[1] - item[1];
+        value += residual * residual * item[2];
+        gradient[0] += 2.0 * residual * item[0] * item[2];
+        gradient[1] += 2.0 * residual * item[2];
+    }
+    let (total, slopes) = f.total_and_gradient(&x, &items).unwrap();
+    assert_close(&[total], &[value], 1e-12);
+    assert_close(&slopes, &gradient, 1e-12);
+    assert_eq!(f.total(&x, &items).unwrap(), total);
+    assert_eq!(f.total(&x, &items[..0]).unwrap(), 0.0);
+    assert!(matches!(f.total(&x, &[[1.0]]), Err(FunctionError::Length { what: "data", got: 1, expected: 3, .. })));
+}
+
+#[test]
+fn a_guard_among_many_points_names_the_first_it_fails_at() {
+    let f = Function::record(&[1.0], |x| if x[0] > 0.0 { x[0] * 2.0 } else { -x[0] }).unwrap();
+    let mut points = vec![[1.0]; 900];
+    points[333] = [-1.0];
+    points[700] = [f64::NAN];
+    for threads in [1, 4] {
+        let error = wengert::threads(threads, || f.gradients(&points).unwrap_err());
+        assert!(matches!(error, FunctionError::Guard { point: Some(333), .. }), "{error}");
+        assert!(error.to_string().contains("does not hold at point 333: -1 > 0 was true, now false"), "{error}");
+    }
+    points[10] = [f64::NAN];
+    assert!(matches!(f.values(&points), Err(FunctionError::NanCompared { point: Some(10), .. })));
+    assert!(matches!(f.values(&[vec![1.0, 2.0]]), Err(FunctionError::Length { op: "values", got: 2, .. })));
+}
+
+#[test]
+fn zero_times_infinity_is_zero_in_lanes_too() {
+    let f = Function::record(&[1.0, 1.0], |x| (x[0] * x[1]).sqrt() * (x[1] - 1.0) + x[0].ln() * x[1]).unwrap();
+    let points = [[0.0, 1.0], [1.0, 1.0], [0.0, 0.0]];
+    let gradients = f.gradients(&points).unwrap();
+    for (x, gradient) in points.iter().zip(gradients.to_vec().chunks(2)) {
+        assert_eq!(
+            gradient.iter().map(|&x| bits(x)).collect::<Vec<_>>(),
+            f.gradient(x).unwrap().into_iter().map(bits).collect::<Vec<_>>()
+        );
+    }
+}
+
+fn rosenbrock<T: Number>(x: &[T]) -> T {
+    let pairs = x.windows(2).map(|x| (x[1] - x[0] * x[0]).square() * 100.0 + (x[0] - 1.0).square());
+    pairs.fold(T::from(0.0), |sum, x| sum + x)
+}
+
+#[test]
+fn sparse_derivatives_are_the_dense_ones() {
+    let x: Vec<f64> = (0..100).map(|k| (f64::from(k) * 0.7).sin()).collect();
+    let f = Function::record(&x, |x| rosenbrock(x)).unwrap();
+    let h = f.sparse_hessian(&x).unwrap();
+    assert_eq!(h.values.len(), 298, "tridiagonal");
+    assert_close(&h.to_dense().to_vec(), &hessian(&function!(rosenbrock), &x).to_vec(), 1e-14);
+    assert_close(&f.hessian(&x).unwrap().to_vec(), &h.to_dense().to_vec(), 1e-14);
+    // A hub, a chain, and an input nothing hangs on; more inputs than a word has bits.
+    let f = Function::record(&x, |x| {
+        (1..99).fold(x[0].exp(), |sum, k| sum + x[0] * x[k].sin() + (x[k] / (x[k - 1].square() + 1.0)).atan())
+    })
+    .unwrap();
+    let h = f.sparse_hessian(&x).unwrap();
+    assert_close(&h.to_dense().to_vec(), &f.hessian(&x).unwrap().to_vec(), 1e-14);
+    assert!(h.row(99).next().is_none() && h.values.len() < 700, "{}", h.values.len());
+    // By columns, and by rows where a row is full.
+    let banded = Function::record_many(&x, |x| x.windows(3).map(|x| x[0] * x[1] - x[2].sin()).collect()).unwrap();
+    let full =
+        Function::record_many(&x, |x| vec![x.iter().copied().sum::<Symbol>().exp(), x[3] * x[4], x[3].abs()]).unwrap();
+    for f in [banded, full] {
+        let j = f.sparse_jacobian(&x).unwrap();
+        assert_close(&j.to_dense().to_vec(), &f.jacobian(&x).unwrap().to_vec(), 1e-14);
+        assert!(j.values.len() <= 3 * 98);
+    }
+}
+
+#[test]
+fn a_function_prints_as_a_list_and_as_a_graph() {
+    let f = Function::record_with_data(&[1.0, 2.0], &[3.0], |x, d| {
+        let y = if x[0] < d[0] { x[0].powi(3) } else { x[1] };
+        -(y / x[1]) + log_sum_exp(x) - x[0].hypot(2.0.into()) * x[1]
+    })
+    .unwrap();
+    let text = f.to_string();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[..2], ["inputs x0, x1", "data d0"]);
+    for line in ["v0 = powi(x0, 3)", "v1 = v0 / x1", "v2 = -v1", "v3 = log_sum_exp(x0, x1)", "v5 = hypot(x0, 2.0)"] {
+        assert!(lines.contains(&line), "{line} in\n{text}");
+    }
+    assert!(text.contains("guard x0 < d0 is true (tests/suite/function.rs:"), "{text}");
+    assert!(text.ends_with("outputs v6\n"), "{text}");
+    let graph = f.to_graphviz();
+    assert!(graph.starts_with("digraph function {\n") && graph.ends_with("}\n"));
+    for line in ["  x0 [shape=box];", "  v0 -> v1;", "  v6 [label=\"sub_mul\", peripheries=2];"] {
+        assert!(graph.contains(line), "{line} in\n{graph}");
+    }
+}
+
+#[test]
+fn a_saved_function_comes_back_the_same() {
+    let f = Function::record(&[0.3, 0.7, -0.2], |x| if x[0] > -10.0 { everything(x) } else { x[0] }).unwrap();
+    let bytes = f.to_bytes();
+    let loaded = Function::from_bytes(&bytes).unwrap();
+    assert_eq!(loaded.to_bytes(), bytes);
+    assert_eq!((loaded.to_string(), loaded.steps()), (f.to_string(), f.steps()));
+    let x = [1.0, 2.0, 0.5];
+    assert_eq!(loaded.value_and_gradient(&x).unwrap(), f.value_and_gradient(&x).unwrap());
+    assert_eq!(loaded.value(&[-20.0, 1.0, 1.0]), f.value(&[-20.0, 1.0, 1.0]));
+    let data = Function::record_with_data(&[1.0], &[f64::NAN, -0.0], |x, d| x[0] * d[1]).unwrap();
+    assert_eq!(bits(Function::from_bytes(&data.to_bytes()).unwrap().value(&[1.0]).unwrap()), bits(-0.0));
+}
+
+#[test]
+fn damaged_files_are_refused_by_line() {
+    let refusal = |text: &str| Function::from_bytes(text.as_bytes()).unwrap_err().to_string();
+    assert_eq!(
+        refusal("PK"),
+        "load function: line 1: expected `wengert function 1`: not a saved function, or one of another version"
+    );
+    let start = "wengert function 1\nfloat f64\ninputs 1\ndata\nrecorded 1\n";
+    let after = |rest: &str| refusal(&format!("{start}{rest}"));
+    assert_eq!(after(""), "load function: line 6: the file ends here, expected more");
+    assert_eq!(after("end\n"), "load function: line 6: expected an output before the end");
+    assert_eq!(after("step warp x0\n"), "load function: line 6: no such operation");
+    assert_eq!(after("step sin v0\n"), "load function: line 6: expected an operand that exists, found `v0`");
+    assert_eq!(after("step sin x0 x0\n"), "load function: line 6: sin takes 1 operands");
+    assert_eq!(after("step dot x0\n"), "load function: line 6: dot of 1 operands");
+    assert_eq!(after("constant 12\n"), "load function: line 6: expected the 16 hexadecimal digits of a number of f64");
+    assert_eq!(after("guard < x0 x0 less 1 1 f\n"), "load function: line 6: expected a comparison and its answer");
+    assert_eq!(
+        refusal(&start.replace("inputs 1", "inputs 99999999999999999999")),
+        "load function: line 3: expected the number of inputs, a number below 2147483648"
+    );
+    assert_eq!(refusal(&start.replace("f64", "f32")), "load function: line 2: expected a function of f64");
+    assert_eq!(
+        Function::from_bytes(b"wengert function 1\n\xff").unwrap_err().to_string(),
+        "load function: line 2: not text in UTF-8"
+    );
+    // More inputs than there is memory for: an error of the call, not an abort.
+    let huge = format!("{}output x0\nend\n", start.replace("inputs 1", "inputs 2147483000"));
+    let f = Function::from_bytes(huge.as_bytes()).unwrap();
+    assert!(matches!(f.gradient(&[1.0]), Err(FunctionError::Length { .. })));
+    assert!(matches!(f.hessian(&[1.0]), Err(FunctionError::Length { .. })));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Cut off, a byte changed, lines dropped: an error or a function, never a panic.
+    #[test]
+    fn no_file_makes_loading_panic(cut in any::<prop::sample::Index>(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let f = Function::record_with_data(&[0.3, 0.7, -0.2], &[1.0], |x, d| {
+            if x[0] > d[0] { x[0] } else { everything(x) * d[0] + dot(x, x) }
+        }).unwrap();
+        let mut bytes = f.to_bytes();
+        let place = at.index(bytes.len());
+        bytes[place] = byte;
+        for bytes in [&bytes[..], &bytes[..cut.index(bytes.len())]] {
+            if let Ok(f) = Function::from_bytes(bytes) && f.inputs() == 3 {
+                let _ = f.value_and_gradient(&[0.1, 0.2, 0.3]);
+            }
+        }
+    }
+
+    #[test]
+    fn random_programs_agree_in_lanes_and_in_sparse_form(
+        program in strategies::program(3, 6),
+        x in prop::array::uniform3(-2.0..2.0_f64),
+    ) {
+        let f = Function::record(&[0.1, 0.2, 0.3], |x| program.call(x)).unwrap();
+        let (values, gradients) = f.values_and_gradients(&[x; 3]).unwrap();
+        assert_close(&values[2..], &[f.value(&x).unwrap()], 1e-12);
+        assert_close(&gradients.to_vec()[6..], &f.gradient(&x).unwrap(), 1e-11);
+        assert_close(&f.sparse_hessian(&x).unwrap().to_dense().to_vec(), &f.hessian(&x).unwrap().to_vec(), 1e-11);
+        let loaded = Function::from_bytes(&f.to_bytes()).unwrap();
+        prop_assert_eq!(bits(loaded.value(&x).unwrap()), bits(f.value(&x).unwrap()));
+    }
+}

@@ -23,7 +23,7 @@ pub mod transform;
 
 pub use dual::Dual;
 pub use error::{Caller, Error};
-pub use function::{Answer, Function, FunctionError, OnRecorder, Place, Recorder, Symbol};
+pub use function::{Answer, Csr, Function, FunctionError, OnRecorder, Place, Recorder, Symbol};
 pub use number::{Number, Primal, TensorSide};
 pub use rules::Labels;
 pub use tape::{

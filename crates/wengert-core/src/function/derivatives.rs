@@ -45,6 +45,7 @@ impl<F: TensorFloat> Function<F> {
     /// # Errors
     /// As [`value`](Self::value).
     pub fn value_and_gradient(&self, x: &[F]) -> Result<(F, Vec<F>), FunctionError> {
+        self.expect_length("gradient", "point", x.len(), self.inputs())?;
         let mut gradient = vec![F::ZERO; self.inputs()];
         let value = self.gradient_into(x, &mut gradient)?;
         Ok((value, gradient))
@@ -137,6 +138,7 @@ impl<F: TensorFloat> Function<F> {
     /// As [`eval`](Self::eval).
     pub fn jacobian(&self, x: &[F]) -> Result<Tensor<F>, FunctionError> {
         let (rows, columns) = (self.outputs(), self.inputs());
+        self.expect_length("jacobian", "point", x.len(), columns)?;
         let mut jacobian = vec![F::ZERO; rows * columns];
         // A forward sweep of four directions costs about as much as two reverse sweeps.
         if columns.div_ceil(DIRECTIONS) * 2 <= rows {
@@ -172,6 +174,7 @@ impl<F: TensorFloat> Function<F> {
     pub fn hessian(&self, x: &[F]) -> Result<Tensor<F>, FunctionError> {
         self.expect_scalar("hessian")?;
         let n = self.inputs();
+        self.expect_length("hessian", "point", x.len(), n)?;
         let mut hessian = vec![F::ZERO; n * n];
         self.hessian_columns(
             "hessian",

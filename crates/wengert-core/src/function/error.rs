@@ -142,12 +142,12 @@ pub enum FunctionError {
         limit: usize,
     },
     /// The bytes are not a saved function of this version, or are damaged.
-    #[error("load function: {reason} at byte {at}")]
+    #[error("load function: line {line}: {reason}")]
     Format {
-        /// What is wrong.
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong there.
         reason: Cow<'static, str>,
-        /// Where.
-        at: usize,
     },
 }
 

@@ -208,6 +208,7 @@ impl<F: TensorFloat> Program<F> {
     ///
     /// # Panics
     /// If there are not as many slices as inputs, or one is not as long as `y`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "entry point of fused tensor maps"))]
     pub(crate) fn eval_block(&self, inputs: &[&[F]], data: &[F], y: &mut [F], rows: &mut Rows<F>) {
         assert!(
             inputs.len() == self.inputs && inputs.iter().all(|x| x.len() == y.len()),
@@ -227,6 +228,7 @@ impl<F: TensorFloat> Program<F> {
     ///
     /// # Panics
     /// As [`eval_block`](Self::eval_block).
+    #[cfg_attr(not(test), expect(dead_code, reason = "entry point of fused tensor maps"))]
     pub(crate) fn pull_block(
         &self,
         inputs: &[&[F]],
@@ -261,6 +263,7 @@ impl<F: TensorFloat> Program<F> {
 }
 
 /// The elements of slices from `start` on into rows, the last element repeated in what is left of a row, then the data.
+#[cfg_attr(not(test), expect(dead_code, reason = "entry point of fused tensor maps"))]
 fn load_slices<F: Copy>(rows: &mut [F], lanes: usize, inputs: &[&[F]], data: &[F], start: usize) {
     let mut rows = rows.chunks_exact_mut(lanes);
     for x in inputs {
@@ -271,5 +274,31 @@ fn load_slices<F: Copy>(rows: &mut [F], lanes: usize, inputs: &[&[F]], data: &[F
     }
     for (row, &value) in rows.zip(data) {
         row.fill(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Function;
+
+    #[test]
+    fn a_program_over_slices_is_the_function_at_each_element() {
+        let f = Function::record_with_data(&[1.0, 1.0], &[0.5], |x, d| x[0].tanh() * x[1] + x[1] * d[0]).unwrap();
+        let mut rows = Rows::empty();
+        for count in [0, 1, 63, 64, 65, 200] {
+            let [a, b] = [0.3, 0.7].map(|x: f64| (0..count).map(|k| x * f64::from(k) - 5.0).collect::<Vec<f64>>());
+            let y_bar: Vec<f64> = (0..count).map(|k| f64::from(k) + 1.0).collect();
+            let mut y = vec![f64::NAN; count as usize];
+            f.program.eval_block(&[&a, &b], f.data(), &mut y, &mut rows);
+            let (mut a_bar, mut b_bar) = (y.clone(), y.clone());
+            f.program.pull_block(&[&a, &b], f.data(), &y_bar, &mut [&mut a_bar, &mut b_bar], &mut rows);
+            for k in 0..count as usize {
+                let (value, gradient) = f.value_and_gradient(&[a[k], b[k]]).unwrap();
+                assert!((y[k] - value).abs() <= 1e-14 * (1.0 + value.abs()));
+                assert!((a_bar[k] - y_bar[k] * gradient[0]).abs() <= 1e-12 * (1.0 + a_bar[k].abs()));
+                assert!((b_bar[k] - y_bar[k] * gradient[1]).abs() <= 1e-12 * (1.0 + b_bar[k].abs()));
+            }
+        }
     }
 }

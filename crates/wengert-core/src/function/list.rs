@@ -35,10 +35,15 @@ pub(crate) enum Parametric {
 }
 
 impl Parametric {
-    pub(crate) fn name(self) -> String {
+    /// The parameters as text, that [`parse`](Self::parse) reads.
+    pub(crate) fn parameters(self) -> String {
         match self {
-            Parametric::Powi(n) => format!("powi({n})"),
+            Parametric::Powi(n) => n.to_string(),
         }
+    }
+    /// The function with the parameters of a text.
+    pub(crate) fn parse(parameters: &str) -> Option<Self> {
+        parameters.parse().ok().map(Parametric::Powi)
     }
     #[inline]
     pub(crate) fn eval<R: Elementary>(self, x: R) -> R {

@@ -10,19 +10,27 @@
 //!
 //! In this folder, from left to right: `recorder` is what the closure computes with and `list` what it writes; `optimise` makes
 //! the list shorter; `program` lays it out for replay; `replay` and `reverse` run over it at one point, `lanes` at many;
-//! `derivatives` is what users call; `sparsity` and `colouring` find which derivatives are zero and need not be computed.
+//! `derivatives` is what users call; `sparsity` and `colouring` find which derivatives are zero and need not be computed;
+//! `print` and `save` turn a list into text, `save` also back.
 
+mod colouring;
+mod csr;
 mod derivatives;
 mod error;
 mod lanes;
 mod list;
 mod optimise;
 mod points;
+mod print;
 mod program;
 mod recorder;
 mod replay;
 mod reverse;
+mod save;
+mod sparse;
+mod sparsity;
 
+pub use csr::Csr;
 pub use error::{FunctionError, Place};
 pub use list::Answer;
 pub use recorder::{OnRecorder, Recorder, Symbol};
@@ -60,6 +68,7 @@ pub struct Function<F: TensorFloat = f64> {
     list: Arc<List<F>>,
     recorded: usize,
     data: Vec<F>,
+    plans: Arc<sparse::Plans>,
     spare: Mutex<Vec<Box<Workspace<F>>>>,
 }
 
@@ -194,7 +203,7 @@ impl<F: TensorFloat> Function<F> {
 
     fn of_list(list: List<F>, recorded: usize, data: Vec<F>) -> Self {
         let program = Arc::new(Program::new(&list));
-        Function { program, list: Arc::new(list), recorded, data, spare: Mutex::default() }
+        Function { program, list: Arc::new(list), recorded, data, plans: Arc::default(), spare: Mutex::default() }
     }
 
     /// How many inputs it has.
@@ -283,6 +292,7 @@ impl<F: TensorFloat> Clone for Function<F> {
             list: Arc::clone(&self.list),
             recorded: self.recorded,
             data: self.data.clone(),
+            plans: Arc::clone(&self.plans),
             spare: Mutex::default(),
         }
     }
