@@ -171,7 +171,7 @@ fn wrong_requests_are_typed_errors() {
         let inner = Function::record(&[2.0], |y| if y[0] > x[0] { y[0] * 3.0 } else { y[0] });
         let line = line!() - 1;
         let expected = format!(
-            "tests/suite/function.rs:{line}:54: operands belong to two recordings; pass numbers of one to the other as its inputs or data"
+            "tests/suite/function.rs:{line}:53: operands belong to two recordings; pass numbers of one to the other as its inputs or data"
         );
         assert_eq!(inner.unwrap_err().to_string(), expected);
         x[0]
@@ -259,7 +259,7 @@ proptest! {
 
 /// Enough points for several blocks and a part of one.
 fn points(count: usize) -> Vec<[f64; 3]> {
-    (0..count).map(|k| [0.1, 0.7, -0.3].map(|x| x + (k as f64 * 0.37 + x).sin())).collect()
+    (0..count).map(|k| [0.1, 1.7, -0.3].map(|x| x + (k as f64 * 0.37 + x).sin())).collect()
 }
 
 #[test]
