@@ -278,8 +278,10 @@ impl<F: Primal> Tape<F> {
     }
 
     /// Whether the scalar node recorded as `node` at that time is still the same.
+    #[inline]
     pub(crate) fn keeps_node(&self, of: Recording, node: u32) -> bool {
-        self.is_current(of) && self.rewinds.keeps_place(of.epoch, node as usize + 1, 0)
+        // Without a rewind since, everything is: looking up a gradient per variable should cost a load, not a search.
+        of == self.recording() || self.is_current(of) && self.rewinds.keeps_place(of.epoch, node as usize + 1, 0)
     }
 
     /// Whether the tensor recorded as `number` at that time is still the same.
