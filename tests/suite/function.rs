@@ -257,6 +257,32 @@ proptest! {
     }
 }
 
+#[test]
+fn directional_derivatives_are_those_of_series() {
+    let f = Function::record(&[0.3, 0.7, -0.2], |x| everything(x)).unwrap();
+    let (x, v) = ([0.4, 1.2, -0.6], [0.5, -1.0, 0.25]);
+    let along = f.directional(&x, &v, 4).unwrap();
+    let line: [Taylor<f64, 5>; 3] = core::array::from_fn(|k| Taylor::along(x[k], v[k]));
+    assert_close(&along, &everything(&line).derivatives(), 1e-12);
+    assert_eq!(bits(along[0]), bits(f.value(&x).unwrap()));
+    assert_close(&along[1..2], &f.jvp(&x, &v).unwrap(), 1e-13);
+    let hv = f.hvp(&x, &v).unwrap();
+    assert_close(&along[2..3], &[hv.iter().zip(&v).map(|(h, v)| h * v).sum()], 1e-12);
+    // sin(2 t) and its derivatives at t = 0.3.
+    let f = Function::record(&[1.0], |x| (x[0] * 2.0).sin()).unwrap();
+    let (sin, cos) = 0.6_f64.sin_cos();
+    assert_close(
+        &f.directional(&[0.3], &[1.0], 4).unwrap(),
+        &[sin, 2.0 * cos, -4.0 * sin, -8.0 * cos, 16.0 * sin],
+        1e-15,
+    );
+    assert_eq!(f.directional(&[0.3], &[1.0], 1).unwrap().len(), 2);
+    assert_eq!(
+        f.directional(&[0.3], &[1.0], 5).unwrap_err().to_string(),
+        "directional: order 5 is not offered; orders go up to 4"
+    );
+}
+
 /// Enough points for several blocks and a part of one.
 fn points(count: usize) -> Vec<[f64; 3]> {
     (0..count).map(|k| [0.1, 1.7, -0.3].map(|x| x + (k as f64 * 0.37 + x).sin())).collect()

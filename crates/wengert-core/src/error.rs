@@ -102,6 +102,18 @@ pub enum Error {
         /// Where the operation stands.
         caller: Caller,
     },
+    /// A variance of no more numbers than its correction.
+    #[error("{caller}: {op}: of {given} numbers with correction {correction}; it needs more numbers than that")]
+    TooFew {
+        /// The operation.
+        op: &'static str,
+        /// Numbers given.
+        given: usize,
+        /// What is subtracted from their count.
+        correction: f64,
+        /// Where the operation stands.
+        caller: Caller,
+    },
     /// An operation that needs a number was given none.
     #[error("{caller}: {op}: of nothing; give it at least one number")]
     Empty {

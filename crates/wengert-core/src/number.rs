@@ -2,7 +2,10 @@
 
 use crate::dual::Dual;
 use crate::error::Error;
+use crate::reductions::Reductions;
 use crate::tape::{Handle, Scalar};
+use crate::taylor::Taylor;
+use crate::transform::{ScalarFn, gradient};
 use core::fmt::{Debug, Display};
 use core::iter::{Product, Sum};
 use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
@@ -12,7 +15,7 @@ use wengert_kernels::{Constants, Elementary, Float};
 ///
 /// A tape over duals carries tangents through its reverse sweep: that is a Hessian-vector product.
 pub trait Primal:
-    Elementary + Constants + Debug + Display + PartialEq + PartialOrd + AddAssign + Send + Sync + 'static
+    Reductions + Constants + Debug + Display + PartialEq + PartialOrd + AddAssign + Send + Sync + 'static
 {
     /// The float underneath.
     type Base: Float + Elementary;
@@ -144,7 +147,7 @@ primal_float!(f32 f64);
 /// assert_eq!((value, gradient), (756.5, vec![1651.0, -550.0]));
 /// ```
 pub trait Number<B = f64>:
-    Elementary
+    Reductions
     + Debug
     + Display
     + PartialEq
@@ -160,10 +163,16 @@ pub trait Number<B = f64>:
     + MulAssign
     + DivAssign
     + Sum
+    + for<'a> Sum<&'a Self>
     + Product
+    + for<'a> Product<&'a Self>
 {
     /// The value as a plain float: to print, or to branch on. No derivative passes through it.
     fn value(self) -> B;
+
+    /// The gradient of `f` at `x`, in numbers of this kind: what [`Grad`](crate::transform::Grad) is made of.
+    #[doc(hidden)]
+    fn gradient_of<S: ScalarFn<B>>(f: &S, x: &[Self]) -> Vec<Self>;
 }
 
 macro_rules! number {
@@ -173,17 +182,35 @@ macro_rules! number {
             fn value(self) -> $B {
                 self
             }
+            fn gradient_of<S: ScalarFn<$B>>(f: &S, x: &[Self]) -> Vec<Self> {
+                gradient::by_reverse(f, x)
+            }
         }
         impl<R: Primal<Base = $B>, const N: usize> Number<$B> for Dual<R, N> {
             #[inline(always)]
             fn value(self) -> $B {
                 self.base()
             }
+            fn gradient_of<S: ScalarFn<$B>>(f: &S, x: &[Self]) -> Vec<Self> {
+                gradient::by_reverse(f, x)
+            }
+        }
+        impl<R: Primal<Base = $B>, const N: usize> Number<$B> for Taylor<R, N> {
+            #[inline(always)]
+            fn value(self) -> $B {
+                self.base()
+            }
+            fn gradient_of<S: ScalarFn<$B>>(f: &S, x: &[Self]) -> Vec<Self> {
+                gradient::by_reverse(f, x)
+            }
         }
         impl<F: Primal<Base = $B>, H: Handle<F>> Number<$B> for Scalar<F, H> {
             #[inline(always)]
             fn value(self) -> $B {
                 self.primal().base()
+            }
+            fn gradient_of<S: ScalarFn<$B>>(f: &S, x: &[Self]) -> Vec<Self> {
+                gradient::as_nodes(f, x)
             }
         }
     )* };

@@ -17,7 +17,11 @@ macro_rules! compiled {
     ($( fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $out:ty)? = $generic:path; )*) => {
         /// The loops of this crate for one float. Private, so that it seals [`Float`](crate::Float).
         pub(crate) trait Compiled: Sized {
-            $( #[doc = concat!("`", stringify!($generic), "`")] fn $name($($arg: $ty),*) $(-> $out)?; )*
+            $(
+                #[doc = concat!("`", stringify!($generic), "`")]
+                #[allow(clippy::too_many_arguments, reason = "operands of a loop")]
+                fn $name($($arg: $ty),*) $(-> $out)?;
+            )*
         }
         impl Compiled for f32 {
             $( fn $name($($arg: $ty),*) $(-> $out)? { $generic($($arg),*) } )*

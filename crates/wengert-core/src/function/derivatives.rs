@@ -3,6 +3,7 @@
 use super::{DIRECTIONS, Function, FunctionError, Sheet};
 use crate::dual::Dual;
 use crate::number::Primal;
+use crate::taylor::Taylor;
 use crate::tensor::TensorFloat;
 use wengert_tensor::Tensor;
 
@@ -128,6 +129,37 @@ impl<F: TensorFloat> Function<F> {
             self.forward_in("hvp", values, x.len(), |k| Dual { value: x[k], tangents: [v[k]] })?;
             self.program.reverse(values, adjoints, core::iter::once((0, Dual::constant(F::ONE))));
             Ok(adjoints[..self.inputs()].iter().map(|x_bar| x_bar.tangents[0]).collect())
+        })
+    }
+
+    /// The value and the derivatives along a line, `d^k/dt^k f(x + t v)` at `t = 0` for `k = 0..=order`, of orders up to 4: by
+    /// one forward sweep of Taylor series.
+    ///
+    /// # Errors
+    /// As [`value`](Self::value); [`FunctionError::Length`] if `v` has not one number per input, [`FunctionError::Order`]
+    /// above 4.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # fn main() -> Result<(), wengert_core::FunctionError> {
+    /// let f = Function::record(&[1.0, 1.0], |x| x[0] * x[0] * x[0] * x[1])?;
+    /// // (1 + t)^3 (2 + t) = 2 + 7 t + 9 t^2 + 5 t^3 + t^4
+    /// assert_eq!(f.directional(&[1.0, 2.0], &[1.0, 1.0], 4)?, [2.0, 7.0, 18.0, 30.0, 24.0]);
+    /// # Ok(()) }
+    /// ```
+    #[doc(alias = "taylor")]
+    pub fn directional(&self, x: &[F], v: &[F], order: usize) -> Result<Vec<F>, FunctionError> {
+        const LIMIT: usize = 4;
+        if order > LIMIT {
+            return Err(FunctionError::Order { op: "directional", order, limit: LIMIT });
+        }
+        self.expect_scalar("directional")?;
+        self.expect_length("directional", "direction", v.len(), self.inputs())?;
+        self.with_workspace(|work| {
+            self.forward("directional", &mut work.series, x.len(), |k| Taylor::along(x[k], v[k]))?;
+            let series = work.series.values[self.program.outputs[0] as usize];
+            Ok(series.derivatives()[..=order].to_vec())
         })
     }
 

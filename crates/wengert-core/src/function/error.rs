@@ -125,6 +125,12 @@ pub enum FunctionError {
         /// Where the operation stands.
         place: Place,
     },
+    /// Something was recorded that is known by its partials at one point alone.
+    #[error("{place}: its derivative is known at this point only and cannot be replayed; record its program instead")]
+    NotReplayable {
+        /// Where it stands.
+        place: Place,
+    },
     /// More operations than a recording can number.
     #[error("record: more than {limit} operations; record a part of the program and call it repeatedly")]
     Full {

@@ -263,7 +263,6 @@ impl<F: TensorFloat> Program<F> {
 }
 
 /// The elements of slices from `start` on into rows, the last element repeated in what is left of a row, then the data.
-#[cfg_attr(not(test), expect(dead_code, reason = "entry point of fused tensor maps"))]
 fn load_slices<F: Copy>(rows: &mut [F], lanes: usize, inputs: &[&[F]], data: &[F], start: usize) {
     let mut rows = rows.chunks_exact_mut(lanes);
     for x in inputs {

@@ -36,6 +36,7 @@ pub use list::Answer;
 pub use recorder::{OnRecorder, Recorder, Symbol};
 
 use crate::dual::Dual;
+use crate::taylor::Taylor;
 use crate::tensor::TensorFloat;
 use core::fmt::{self, Debug};
 use list::List;
@@ -69,7 +70,7 @@ pub struct Function<F: TensorFloat = f64> {
     recorded: usize,
     data: Vec<F>,
     plans: Arc<sparse::Plans>,
-    spare: Mutex<Vec<Box<Workspace<F>>>>,
+    spare: Mutex<Vec<Workspace<F>>>,
 }
 
 /// Values and adjoints of all slots.
@@ -84,6 +85,7 @@ struct Workspace<F: TensorFloat> {
     plain: Sheet<F>,
     dual: Sheet<Dual<F, 1>>,
     duals: Sheet<Dual<F, DIRECTIONS>>,
+    series: Sheet<Taylor<F, 5>>,
     rows: lanes::Rows<F>,
 }
 
@@ -92,8 +94,8 @@ const DIRECTIONS: usize = 4;
 
 impl<F: TensorFloat> Default for Workspace<F> {
     fn default() -> Self {
-        let (plain, dual, duals) = (Sheet::empty(), Sheet::empty(), Sheet::empty());
-        Workspace { plain, dual, duals, rows: lanes::Rows::empty() }
+        let (plain, dual, duals, series) = (Sheet::empty(), Sheet::empty(), Sheet::empty(), Sheet::empty());
+        Workspace { plain, dual, duals, series, rows: lanes::Rows::empty() }
     }
 }
 

@@ -184,6 +184,15 @@ impl<'r, F: TensorFloat> Handle<F> for OnRecorder<'r, F> {
         common(&all).map_or_else(|| constant(y), |recorder| recorder.push(Op::Nary(op), &all, y))
     }
 
+    #[track_caller]
+    fn by_partials(operands: impl Iterator<Item = (Symbol<'r, F>, F)>, y: F) -> Symbol<'r, F> {
+        let all: SmallVec<[Symbol<'r, F>; 16]> = operands.map(|(x, _)| x).collect();
+        if let Some(recorder) = common(&all) {
+            recorder.fail(FunctionError::NotReplayable { place: Place::caller() });
+        }
+        constant(y)
+    }
+
     fn fuse<const N: usize, const M: usize>(
         x: [Symbol<'r, F>; N],
         f: impl FnOnce([Symbol<'r, F>; N]) -> [Symbol<'r, F>; M],

@@ -139,7 +139,7 @@ pub(super) fn nary<R: Primal>(op: Nary, operands: &[u32], v: impl Fn(u32) -> R) 
             let pairs = operands.as_chunks().0;
             pairs.iter().fold(R::ZERO, |sum, &[a, b]| sum + v(a) * v(b))
         }
-        Nary::Norm2 => x.fold(R::ZERO, |length, x| length.hypot(x)),
+        Nary::Norm2 => x.fold(R::ZERO, R::hypot),
         Nary::LogSumExp => {
             let largest = x.clone().reduce(R::maximum).map_or(-(R::ONE / R::ZERO), |x| x);
             if !largest.base().is_finite() {

@@ -118,8 +118,8 @@ impl<F: TensorFloat> Program<F> {
     /// Which of the inputs from `first` on each slot hangs on.
     fn spread(&self, first: usize, sets: &mut [u64]) {
         sets[..self.first_result()].fill(0);
-        for k in first..self.inputs.min(first + 64) {
-            sets[k] = 1 << (k - first);
+        for (k, set) in sets[first..self.inputs.min(first + 64)].iter_mut().enumerate() {
+            *set = 1 << k;
         }
         self.each_run(|run, first, operands| {
             let width = run.op.width();
@@ -152,9 +152,11 @@ impl<F: TensorFloat> Program<F> {
                         Shape::Curved => add(a, y | set(a)),
                     },
                     (Op::Parametric, &[a, _]) => add(a, y | set(a)),
-                    (Op::Binary(Binary::Wins), _) | (Op::Detach, _) => {}
-                    (Op::Binary(Binary::Add | Binary::Sub | Binary::Maximum | Binary::Minimum), _)
-                    | (Op::Nary(Nary::Sum), _) => operands.iter().for_each(|&a| add(a, y)),
+                    (Op::Binary(Binary::Wins) | Op::Detach, _) => {}
+                    (
+                        Op::Binary(Binary::Add | Binary::Sub | Binary::Maximum | Binary::Minimum) | Op::Nary(Nary::Sum),
+                        _,
+                    ) => operands.iter().for_each(|&a| add(a, y)),
                     (Op::Binary(Binary::Mul | Binary::MulZero), &[a, b]) => {
                         add(a, y | set(b));
                         add(b, y | set(a));

@@ -8,6 +8,8 @@
 //! To add an op: write its file, add its line to [`rules!`] below.
 
 mod affine;
+#[cfg(test)]
+mod agreement;
 mod concat;
 mod cross_entropy;
 mod extreme;
@@ -98,6 +100,10 @@ macro_rules! rules {
         )*
 
         impl<F: TensorFloat> Rule<F> {
+            /// Every rule's name.
+            #[cfg(test)]
+            pub(crate) const NAMES: &'static [&'static str] = &[$( <$module::$Op<F> as Op<F>>::NAME ),*];
+
             pub(crate) fn name(&self) -> &'static str {
                 match self { $( Rule::$Op(_) => <$module::$Op<F> as Op<F>>::NAME, )* }
             }

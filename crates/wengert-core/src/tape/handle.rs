@@ -2,6 +2,7 @@
 
 use super::scalar::Scalar;
 use crate::number::Primal;
+use crate::reductions::{self, Reductions};
 use wengert_kernels::{Binary, Elementary, Unary};
 
 /// An operation of one variable, constants included.
@@ -78,6 +79,24 @@ pub trait Handle<F: Primal>: Copy {
     /// the operands are taken: the caller then puts it into what is returned.
     #[track_caller]
     fn nary(op: Nary, operands: impl Iterator<Item = (Scalar<F, Self>, F)>, y: F) -> Scalar<F, Self>;
+
+    /// The result `y` of a computation known by its partials alone. A recording that is to be good at other inputs must
+    /// refuse it.
+    #[track_caller]
+    fn by_partials(operands: impl Iterator<Item = (Scalar<F, Self>, F)>, y: F) -> Scalar<F, Self>;
+
+    /// `sum_i (x_i - m)^2 / degrees` about the mean `m`. A handle that keeps partials alone makes it one node.
+    #[track_caller]
+    fn variance(x: &[Scalar<F, Self>], degrees: f64) -> Scalar<F, Self> {
+        reductions::variance_by_sums(x, degrees)
+    }
+
+    /// `sum_i w_i x_i + b`. A handle that keeps partials alone makes it one node.
+    #[inline]
+    #[track_caller]
+    fn affine(w: &[Scalar<F, Self>], x: &[Scalar<F, Self>], b: Scalar<F, Self>) -> Scalar<F, Self> {
+        Scalar::dot_of(w, x) + b
+    }
 
     /// Runs `f` on what stands for `x` inside a fused closure, and records its results.
     #[track_caller]

@@ -4,6 +4,7 @@
 //! store and knows of nothing else. Whatever is not such a node (n-ary nodes, tensor ops) goes to a side list with its
 //! position, and the reverse sweep runs the tight scalar loop between its entries.
 
+mod accumulate;
 pub(crate) mod arena;
 mod gradients;
 mod handle;
@@ -12,11 +13,14 @@ pub(crate) mod node;
 mod rewinds;
 mod scalar;
 pub(crate) mod sweep;
+mod vector;
 
+pub use accumulate::{map_reduce, try_map_reduce};
 pub use gradients::{Gradients, Wrt};
 pub use handle::{Comparison, Handle, Nary, UnaryOp};
-pub use nary::{dot, fuse, fuse_n, log_sum_exp, norm2};
+pub use nary::{fuse, fuse_n};
 pub use scalar::{OnTape, Scalar, Unbound, Var};
+pub use vector::GradientsN;
 
 use crate::error::{Caller, Error};
 use crate::number::{Primal, TensorSide};
@@ -234,6 +238,11 @@ impl<F: Primal> Tape<F> {
             self.is_current(mark.of) && self.rewinds.keeps_place(mark.of.epoch, mark.nodes, mark.tensors),
             "rewind: the mark is of another tape, of a cleared recording, or after a point already rewound to"
         );
+        self.forget_after(mark);
+    }
+
+    /// Forgets what was recorded after `mark`. The caller knows that no variable of it is alive.
+    pub(crate) fn forget_after(&self, mark: Mark) {
         self.rewinds.note(mark.nodes, mark.tensors);
         self.nodes.truncate(mark.nodes);
         self.edges.truncate(mark.edges);

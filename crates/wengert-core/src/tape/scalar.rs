@@ -11,6 +11,7 @@ use super::{Gradients, Recording, Tape, mixed_tapes};
 use crate::dual::Dual;
 use crate::error::Error;
 use crate::number::Primal;
+use crate::reductions;
 use core::cmp::Ordering;
 use core::fmt::{self, Debug, Display};
 use core::iter::Product;
@@ -201,6 +202,23 @@ impl<'t, F: Primal> Handle<F> for OnTape<'t, F> {
         let mut node = super::nary::Builder::new();
         operands.for_each(|(x, p)| node.operand(x, p, caller));
         node.finish(y)
+    }
+
+    #[inline]
+    #[track_caller]
+    fn by_partials(operands: impl Iterator<Item = (Var<'t, F>, F)>, y: F) -> Var<'t, F> {
+        Self::nary(Nary::Sum, operands, y)
+    }
+
+    #[track_caller]
+    fn variance(x: &[Var<'t, F>], degrees: f64) -> Var<'t, F> {
+        reductions::variance_as_node(x, degrees)
+    }
+
+    #[inline]
+    #[track_caller]
+    fn affine(w: &[Var<'t, F>], x: &[Var<'t, F>], b: Var<'t, F>) -> Var<'t, F> {
+        reductions::affine_as_node(w, x, b)
     }
 
     #[inline(always)]
@@ -406,6 +424,14 @@ impl<F: Primal, H: Handle<F>> Neg for Scalar<F, H> {
     #[inline(always)]
     fn neg(self) -> Self {
         H::negated(self)
+    }
+}
+
+impl<F: Primal, H: Handle<F>> Neg for &Scalar<F, H> {
+    type Output = Scalar<F, H>;
+    #[inline(always)]
+    fn neg(self) -> Scalar<F, H> {
+        -*self
     }
 }
 
@@ -665,5 +691,11 @@ impl<'a, F: Primal, H: Handle<F>> core::iter::Sum<&'a Scalar<F, H>> for Scalar<F
     #[track_caller]
     fn sum<I: Iterator<Item = &'a Self>>(numbers: I) -> Self {
         numbers.copied().sum()
+    }
+}
+impl<'a, F: Primal, H: Handle<F>> Product<&'a Scalar<F, H>> for Scalar<F, H> {
+    #[track_caller]
+    fn product<I: Iterator<Item = &'a Self>>(numbers: I) -> Self {
+        numbers.copied().product()
     }
 }

@@ -118,4 +118,14 @@ impl<F: TensorFloat> Tape<F> {
             Origin::Packed { .. } | Origin::Read { .. } => Err(Error::ScalarsBetween { caller }),
         }
     }
+
+    /// The names of the rules recorded.
+    #[cfg(test)]
+    pub(crate) fn rule_names(&self) -> Vec<&'static str> {
+        let named = |origin: &Origin<F>| match origin {
+            Origin::Op { rule, .. } => Some(rule.name()),
+            _ => None,
+        };
+        self.tensors.nodes.borrow().origins.iter().filter_map(named).collect()
+    }
 }
