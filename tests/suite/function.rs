@@ -385,6 +385,12 @@ fn sparse_derivatives_are_the_dense_ones() {
     assert_eq!(h.values.len(), 298, "tridiagonal");
     assert_close(&h.to_dense().to_vec(), &hessian(&function!(rosenbrock), &x).to_vec(), 1e-14);
     assert_close(&f.hessian(&x).unwrap().to_vec(), &h.to_dense().to_vec(), 1e-14);
+    let mut other = f.sparse_hessian(&vec![0.0; 100]).unwrap();
+    f.sparse_hessian_into(&x, &mut other).unwrap();
+    assert_eq!(other, h);
+    other.values.pop();
+    let text = f.sparse_hessian_into(&x, &mut other).unwrap_err().to_string();
+    assert_eq!(text, "sparse_hessian: matrix of 297 numbers for a function of 298");
     // A hub, a chain, and an input nothing hangs on; more inputs than a word has bits.
     let f = Function::record(&x, |x| {
         (1..99).fold(x[0].exp(), |sum, k| sum + x[0] * x[k].sin() + (x[k] / (x[k - 1].square() + 1.0)).atan())

@@ -279,20 +279,20 @@ fn load_slices<F: Copy>(rows: &mut [F], lanes: usize, inputs: &[&[F]], data: &[F
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Function;
+    use crate::prelude::*;
 
     #[test]
     fn a_program_over_slices_is_the_function_at_each_element() {
         let f = Function::record_with_data(&[1.0, 1.0], &[0.5], |x, d| x[0].tanh() * x[1] + x[1] * d[0]).unwrap();
         let mut rows = Rows::empty();
         for count in [0, 1, 63, 64, 65, 200] {
-            let [a, b] = [0.3, 0.7].map(|x: f64| (0..count).map(|k| x * f64::from(k) - 5.0).collect::<Vec<f64>>());
-            let y_bar: Vec<f64> = (0..count).map(|k| f64::from(k) + 1.0).collect();
-            let mut y = vec![f64::NAN; count as usize];
+            let [a, b] = [0.3, 0.7].map(|x: f64| (0..count).map(|k| x * k as f64 - 5.0).collect::<Vec<f64>>());
+            let y_bar: Vec<f64> = (0..count).map(|k| k as f64 + 1.0).collect();
+            let mut y = vec![f64::NAN; count];
             f.program.eval_block(&[&a, &b], f.data(), &mut y, &mut rows);
             let (mut a_bar, mut b_bar) = (y.clone(), y.clone());
             f.program.pull_block(&[&a, &b], f.data(), &y_bar, &mut [&mut a_bar, &mut b_bar], &mut rows);
-            for k in 0..count as usize {
+            for k in 0..count {
                 let (value, gradient) = f.value_and_gradient(&[a[k], b[k]]).unwrap();
                 assert!((y[k] - value).abs() <= 1e-14 * (1.0 + value.abs()));
                 assert!((a_bar[k] - y_bar[k] * gradient[0]).abs() <= 1e-12 * (1.0 + a_bar[k].abs()));

@@ -129,10 +129,31 @@ impl<F: TensorFloat> Function<F> {
     /// # Ok(()) }
     /// ```
     pub fn sparse_hessian(&self, x: &[F]) -> Result<Csr<F>, FunctionError> {
-        self.expect_scalar("sparse_hessian")?;
-        self.expect_length("sparse_hessian", "point", x.len(), self.inputs())?;
-        let plan = self.plans.hessian.get_or_init(|| HessianPlan::of(self.program.hessian_pattern()));
-        let HessianPlan { pattern, colouring: Colouring { colours, count }, sources } = plan;
+        let plan = self.hessian_plan("sparse_hessian", x)?;
+        let mut hessian = csr(&plan.pattern, vec![F::ZERO; plan.sources.len()]);
+        self.hessian_values(plan, x, &mut hessian.values)?;
+        Ok(hessian)
+    }
+
+    /// The Hessian at `x`, written over that of another point, which [`sparse_hessian`](Self::sparse_hessian) made.
+    ///
+    /// # Errors
+    /// As [`sparse_hessian`](Self::sparse_hessian); [`FunctionError::Length`] if `hessian` is not of this function: it must
+    /// have as many entries.
+    pub fn sparse_hessian_into(&self, x: &[F], hessian: &mut Csr<F>) -> Result<(), FunctionError> {
+        let plan = self.hessian_plan("sparse_hessian", x)?;
+        self.expect_length("sparse_hessian", "matrix", hessian.values.len(), plan.sources.len())?;
+        self.hessian_values(plan, x, &mut hessian.values)
+    }
+
+    fn hessian_plan(&self, op: &'static str, x: &[F]) -> Result<&HessianPlan, FunctionError> {
+        self.expect_scalar(op)?;
+        self.expect_length(op, "point", x.len(), self.inputs())?;
+        Ok(self.plans.hessian.get_or_init(|| HessianPlan::of(self.program.hessian_pattern())))
+    }
+
+    fn hessian_values(&self, plan: &HessianPlan, x: &[F], values: &mut [F]) -> Result<(), FunctionError> {
+        let Colouring { colours, count } = &plan.colouring;
         let n = self.inputs();
         let mut compressed = vec![F::ZERO; count * n];
         self.hessian_columns(
@@ -144,8 +165,10 @@ impl<F: TensorFloat> Function<F> {
                 compressed[colour * n + row] = value;
             },
         )?;
-        let values = sources.iter().map(|&(row, colour)| compressed[colour * n + row]).collect();
-        Ok(csr(pattern, values))
+        for (value, &(row, colour)) in values.iter_mut().zip(&plan.sources) {
+            *value = compressed[colour * n + row];
+        }
+        Ok(())
     }
 }
 
