@@ -20,14 +20,43 @@ const CACHE: usize = 768 << 10;
 /// Values and adjoints of all slots at a block of points.
 pub(crate) struct Rows<F> {
     width: Option<Width>,
-    pub(crate) values: Vec<F>,
-    bars: Vec<F>,
+    values: Aligned<F>,
+    bars: Aligned<F>,
     spare: [Vec<F>; 2],
 }
 
-impl<F> Rows<F> {
+/// Numbers that start at a cache line: else every other 512-bit load of a row takes in two lines.
+struct Aligned<F> {
+    memory: Vec<F>,
+    start: usize,
+    len: usize,
+}
+
+const LINE: usize = 64;
+
+impl<F: TensorFloat> Aligned<F> {
+    fn zeros(len: usize) -> Self {
+        let memory = vec![F::ZERO; len + LINE / size_of::<F>()];
+        // "Cannot be told" would be as good as any place: then rows are only slower.
+        let start = memory.as_ptr().align_offset(LINE).min(LINE / size_of::<F>());
+        Aligned { memory, start, len }
+    }
+    fn numbers(&self) -> &[F] {
+        &self.memory[self.start..self.start + self.len]
+    }
+    fn numbers_mut(&mut self) -> &mut [F] {
+        &mut self.memory[self.start..self.start + self.len]
+    }
+}
+
+impl<F: TensorFloat> Rows<F> {
     pub(crate) fn empty() -> Self {
-        Rows { width: None, values: Vec::new(), bars: Vec::new(), spare: [Vec::new(), Vec::new()] }
+        Rows { width: None, values: Aligned::zeros(0), bars: Aligned::zeros(0), spare: [Vec::new(), Vec::new()] }
+    }
+
+    /// The rows of values, one after the other.
+    pub(crate) fn values(&self) -> &[F] {
+        self.values.numbers()
     }
 }
 
@@ -58,14 +87,15 @@ impl<F: TensorFloat> Program<F> {
     /// there what the last call left.
     pub(crate) fn forward_rows(&self, width: Width, rows: &mut Rows<F>, load: impl FnOnce(&mut [F])) {
         let lanes = width.lanes();
-        let values = &mut rows.values;
-        if rows.width != Some(width) || values.len() != self.slots * lanes {
+        let new = rows.width != Some(width) || rows.values.len != self.slots * lanes;
+        if new {
             rows.width = Some(width);
-            values.clear();
-            values.resize(self.slots * lanes, F::ZERO);
-            rows.bars.clear();
-            rows.bars.resize(self.slots * lanes, F::ZERO);
+            rows.values = Aligned::zeros(self.slots * lanes);
+            rows.bars = Aligned::zeros(self.slots * lanes);
             rows.spare = [vec![F::ZERO; lanes], vec![F::ZERO; lanes]];
+        }
+        let values = rows.values.numbers_mut();
+        if new {
             for (row, &constant) in values[self.first_constant() * lanes..].chunks_exact_mut(lanes).zip(&self.constants)
             {
                 row.fill(constant);
@@ -115,15 +145,16 @@ impl<F: TensorFloat> Program<F> {
     ) -> &'a [F] {
         let inputs = self.inputs * width.lanes();
         self.sweep_rows(width, false, rows, &seed);
-        if rows.bars[..inputs].iter().any(|x_bar| x_bar.is_nan()) {
+        if rows.bars.numbers()[..inputs].iter().any(|x_bar| x_bar.is_nan()) {
             self.sweep_rows(width, true, rows, &seed);
         }
-        &rows.bars[..inputs]
+        &rows.bars.numbers()[..inputs]
     }
 
     fn sweep_rows(&self, width: Width, careful: bool, rows: &mut Rows<F>, seed: &impl Fn(usize, &mut [F])) {
         let lanes = width.lanes();
         let Rows { values, bars, spare, .. } = rows;
+        let (values, bars) = (values.numbers(), bars.numbers_mut());
         bars[..self.first_result() * lanes].fill(F::ZERO);
         for (number, &output) in self.outputs.iter().enumerate() {
             if self.output_is_active[number] {
@@ -219,7 +250,7 @@ impl<F: TensorFloat> Program<F> {
         for start in (0..count).step_by(width.lanes()) {
             self.forward_rows(width, rows, |rows| load_slices(rows, width.lanes(), inputs, data, start));
             let end = count.min(start + width.lanes());
-            y[start..end].copy_from_slice(&rows.values[output * width.lanes()..][..end - start]);
+            y[start..end].copy_from_slice(&rows.values()[output * width.lanes()..][..end - start]);
         }
     }
 

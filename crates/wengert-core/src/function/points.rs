@@ -220,12 +220,12 @@ impl<F: TensorFloat> Function<F> {
                 if program.has_checks() {
                     for lane in 0..points.len() {
                         let point = first + number * lanes + lane;
-                        let value = |slot: usize| rows.values[slot * lanes + lane];
+                        let value = |slot: usize| rows.values()[slot * lanes + lane];
                         program.check(Some(point), value, wengert_kernels::Float::to_f64)?;
                     }
                 }
                 let values = &mut values[..points.len()];
-                values.copy_from_slice(&rows.values[output..][..points.len()]);
+                values.copy_from_slice(&rows.values()[output..][..points.len()]);
                 let bars = if derivatives { program.reverse_rows(width, rows, |_, row| row.fill(F::ONE)) } else { &[] };
                 take(number * lanes, values, bars, lanes);
             }
