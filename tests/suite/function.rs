@@ -180,6 +180,23 @@ fn wrong_requests_are_typed_errors() {
 }
 
 #[test]
+fn a_rule_known_at_one_point_only_cannot_be_recorded() {
+    struct Square;
+    impl CustomFn<1> for Square {
+        fn value(&self, [x]: [f64; 1]) -> f64 {
+            x * x
+        }
+        fn partials<T: Number>(&self, [x]: [T; 1], _y: T) -> [T; 1] {
+            [x * 2.0]
+        }
+    }
+    let error = Function::record(&[3.0], |x| Square.call([x[0]]) + 1.0).unwrap_err();
+    assert!(matches!(error, FunctionError::NotReplayable { .. }));
+    let text = "its derivative is known at this point only and cannot be replayed; record its program instead";
+    assert!(error.to_string().ends_with(text), "{error}");
+}
+
+#[test]
 fn data_is_exchanged_and_never_merged() {
     // Two data of one value, and a constant of that value.
     let mut f = Function::record_with_data(&[2.0], &[3.0, 3.0], |x, d| x[0] * d[0] + x[0] * d[1] + x[0] * 3.0).unwrap();

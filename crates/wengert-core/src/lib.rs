@@ -8,15 +8,20 @@
 //!   [`Primal`] what a tape may be built over. [`dot`], [`log_sum_exp`] and other [`reductions`] work on all of them.
 //! - [`transform`] holds functions of functions: [`grad`], [`value_and_grad`], [`jacobian`], [`hvp`], [`hessian`], [`jvp`],
 //!   [`vjp`], [`laplacian`], [`taylor`]; [`map_reduce`] sums over items on all cores.
+//! - [`mod@custom`] holds functions with a derivative of the user's own; [`solve`] and [`root`] differentiate solutions of
+//!   equations; [`mod@checkpoint`] trades evaluations for memory in long computations.
 //! - [`Error`] is what can go wrong, with the line it went wrong on.
 //!
 //! The elementary functions are rows of one table in `wengert-kernels`; a rule for tensors is one file in `rules`.
 
+pub mod checkpoint;
 #[cfg(doctest)]
 mod compile_fail;
+pub mod custom;
 mod dual;
 mod error;
 mod function;
+mod implicit;
 mod number;
 mod operators;
 pub mod reductions;
@@ -26,15 +31,18 @@ mod taylor;
 mod tensor;
 pub mod transform;
 
+pub use checkpoint::{CheckpointedLoop, StepFn, checkpoint};
+pub use custom::{CustomFn, CustomVectorFn, custom, custom_vector};
 pub use dual::Dual;
 pub use error::{Caller, Error};
 pub use function::{Answer, Csr, Function, FunctionError, OnRecorder, Place, Recorder, Symbol};
+pub use implicit::{Equations, root, root_at, solve, try_root, try_root_at, try_solve};
 pub use number::{Number, Primal, TensorSide};
 pub use reductions::{affine, dot, log_sum_exp, mean, norm2, product, sum, variance};
-pub use rules::Labels;
+pub use rules::{Labels, TensorOp};
 pub use tape::{
-    Comparison, Gradients, GradientsN, Handle, Mark, Nary, OnTape, Scalar, Tape, TapeSize, UnaryOp, Unbound, Var, Wrt,
-    fuse, fuse_n, map_reduce, try_map_reduce,
+    Comparison, Gradients, GradientsN, Handle, Mark, Nary, OnTape, Pullback, Scalar, Tape, TapeSize, UnaryOp, Unbound,
+    Var, Wrt, fuse, fuse_n, map_reduce, try_map_reduce,
 };
 pub use taylor::Taylor;
 pub use tensor::Nodes;
@@ -57,9 +65,10 @@ pub mod prelude {
         vjp,
     };
     pub use crate::{
-        BinaryFunctions, Dual, Elementary, Function32, Gradients, Number, Parameter, Symbol, Tape32, Taylor, TensorVar,
-        UnaryFunctions, Var, affine, dot, function, fuse, fuse_n, log_sum_exp, map_reduce, mean, norm2, product, sum,
-        variance, vector_function,
+        BinaryFunctions, CheckpointedLoop, CustomFn, CustomVectorFn, Dual, Elementary, Equations, Function32,
+        Gradients, Number, Parameter, StepFn, Symbol, Tape32, Taylor, TensorVar, UnaryFunctions, Var, affine,
+        checkpoint, custom, custom_vector, dot, function, fuse, fuse_n, log_sum_exp, map_reduce, mean, norm2, product,
+        root, root_at, solve, sum, variance, vector_function,
     };
 
     /// A recorded function in double precision: [`Function`](crate::Function) with its number chosen.

@@ -92,12 +92,12 @@ impl<R: Primal, const N: usize> Taylor<R, N> {
 
     /// `y` with `y_0` given and `y' = sum_i p_i x_i'`, where the `p` know one coefficient less than the `x`. Zero on either
     /// side of a product makes zero, as on duals.
-    fn integral<const M: usize>(y_0: R, known: usize, terms: [(Self, Self); M]) -> Self {
+    fn integral(y_0: R, known: usize, terms: &[(Self, Self)]) -> Self {
         let mut y = [R::ZERO; N];
         y[0] = y_0;
         for (k, y) in y.iter_mut().enumerate().take(known).skip(1) {
             let mut sum = R::ZERO;
-            for (p, x) in &terms {
+            for (p, x) in terms {
                 for j in 1..=k {
                     sum += p.coefficients[k - j].zero_product(x.coefficients[j] * x.coefficients[j].lit(j as f64));
                 }
@@ -105,6 +105,44 @@ impl<R: Primal, const N: usize> Taylor<R, N> {
             *y = sum / sum.lit(k as f64);
         }
         Taylor { coefficients: y, known }
+    }
+
+    /// The function of `x` with value `y_0` whose partials at the result `y` are `partials(y)`: a rule of the user's, whose
+    /// partials may read the result. Each turn knows one coefficient more.
+    pub(crate) fn by_partials(y_0: R, x: &[Self], partials: impl Fn(Self) -> smallvec::SmallVec<[Self; 4]>) -> Self {
+        let known = x.iter().map(|x| x.known).min().unwrap_or(N);
+        let mut y = Self::constant(y_0);
+        for k in 2..=known {
+            let terms: smallvec::SmallVec<[(Self, Self); 4]> = partials(y).into_iter().zip(x.iter().copied()).collect();
+            y = Self::integral(y_0, k, &terms);
+            y.known = known;
+        }
+        y.cut(known)
+    }
+
+    /// The same for many results, given by how `x_dot` moves them: `jvp(y, x_dot)`.
+    pub(crate) fn by_pushforward(y_0: &[R], x: &[Self], jvp: impl Fn(&[Self], &[Self]) -> Vec<Self>) -> Vec<Self> {
+        let known = x.iter().map(|x| x.known).min().unwrap_or(N);
+        let x_dot: Vec<Self> = x.iter().map(|x| x.slope()).collect();
+        let mut y: Vec<Self> = y_0.iter().map(|&y| Self::constant(y)).collect();
+        for _ in 1..known {
+            let y_dot = jvp(&y, &x_dot);
+            for ((y, y_dot), &y_0) in y.iter_mut().zip(y_dot).zip(y_0) {
+                let mut coefficients = [R::ZERO; N];
+                coefficients[0] = y_0;
+                for k in 1..known {
+                    coefficients[k] = y_dot.coefficients[k - 1] / y_0.lit(k as f64);
+                }
+                *y = Taylor { coefficients, known };
+            }
+        }
+        y.into_iter().map(|y| y.cut(known)).collect()
+    }
+
+    /// The series of the derivative by `t`, the last coefficient unknown and 0.
+    fn slope(self) -> Self {
+        let next = |k: usize| self.coefficients.get(k + 1).map_or(R::ZERO, |&x| x * x.lit((k + 1) as f64));
+        Taylor { coefficients: core::array::from_fn(next), known: self.known }
     }
 
     /// Applies `f` with the derivative `d(x, y)`, which reads `y` only if `keeps_result`.
@@ -116,7 +154,7 @@ impl<R: Primal, const N: usize> Taylor<R, N> {
         }
         let x = self.cut(self.known - 1);
         let p = if keeps_result { d(x, again(x)) } else { d(x, x) };
-        Self::integral(y_0, self.known, [(p, self)])
+        Self::integral(y_0, self.known, &[(p, self)])
     }
 }
 
@@ -151,7 +189,7 @@ macro_rules! binary_methods {
                             }
                             let (a, b) = (self.cut(known - 1), $b.cut(known - 1));
                             let (p, q) = derivative::$method(a, b, a.$method(b));
-                            Self::integral(y_0, known, [(p, self), (q, $b)])
+                            Self::integral(y_0, known, &[(p, self), (q, $b)])
                         }
                     }
                 }
@@ -172,7 +210,7 @@ impl<R: Primal, const N: usize> Elementary for Taylor<R, N> {
             return Taylor { coefficients: Self::constant(y_0).coefficients, known: self.known };
         }
         let p = derivative::powi(self.cut(self.known - 1), n);
-        Self::integral(y_0, self.known, [(p, self)])
+        Self::integral(y_0, self.known, &[(p, self)])
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::error::{FunctionError, Place};
 use super::list::{Guard, Id, List, Op, Parametric, Step};
-use crate::tape::{Comparison, Handle, Nary, Scalar, UnaryOp};
+use crate::tape::{Comparison, Handle, Nary, Pullback, Scalar, UnaryOp};
 use crate::tensor::TensorFloat;
 use core::cell::RefCell;
 use smallvec::SmallVec;
@@ -140,6 +140,14 @@ fn common<'r, F: TensorFloat>(operands: &[Symbol<'r, F>]) -> Option<&'r Recorder
     Some(first)
 }
 
+/// Reports an operation whose partials are known, and how to compute it at another point is not.
+#[track_caller]
+fn not_replayable<F: TensorFloat>(operands: &[Symbol<'_, F>]) {
+    if let Some(recorder) = common(operands) {
+        recorder.fail(FunctionError::NotReplayable { place: Place::caller() });
+    }
+}
+
 impl<'r, F: TensorFloat> Handle<F> for OnRecorder<'r, F> {
     const NOWHERE: Self = OnRecorder(None);
     // A fused closure is recorded like any other code: there is nothing to fuse for in a list that is replayed.
@@ -187,10 +195,20 @@ impl<'r, F: TensorFloat> Handle<F> for OnRecorder<'r, F> {
     #[track_caller]
     fn by_partials(operands: impl Iterator<Item = (Symbol<'r, F>, F)>, y: F) -> Symbol<'r, F> {
         let all: SmallVec<[Symbol<'r, F>; 16]> = operands.map(|(x, _)| x).collect();
-        if let Some(recorder) = common(&all) {
-            recorder.fail(FunctionError::NotReplayable { place: Place::caller() });
-        }
+        not_replayable(&all);
         constant(y)
+    }
+
+    #[track_caller]
+    fn custom<const N: usize>(x: [Symbol<'r, F>; N], y: F, _p: [F; N]) -> Symbol<'r, F> {
+        not_replayable(&x);
+        constant(y)
+    }
+
+    #[track_caller]
+    fn many(x: &[Symbol<'r, F>], y: Vec<F>, _pullback: Pullback<F>) -> Vec<Symbol<'r, F>> {
+        not_replayable(x);
+        y.into_iter().map(constant).collect()
     }
 
     fn fuse<const N: usize, const M: usize>(

@@ -1,13 +1,13 @@
 //! Every rule has two ways: fused loops on values, and ops emitted to the tape. This compares them, on random tensors of
 //! many shapes, to first order and, through the emitted ops' own rules, to second; and no rule is left out.
 
-use super::Rule;
+use super::{Rule, TensorOp};
 use crate::tape::Tape;
 use crate::tensor::TensorVar;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use wengert_kernels::{Binary, Elementary, Unary, UnaryFunctions};
-use wengert_tensor::{Tensor, keep};
+use wengert_tensor::{ShapeError, Tensor, keep};
 
 type Var<'t> = TensorVar<'t, f64>;
 
@@ -67,6 +67,20 @@ fn close(what: &str, fused: &Tensor<f64>, emitted: &Tensor<f64>) {
     let scale = emitted.iter().fold(1.0_f64, |scale, x| scale.max(x.abs()));
     for (a, b) in fused.iter().zip(emitted.iter()) {
         assert!((a - b).abs() <= 1e-12 * scale, "{what}: fused {a:e}, emitted {b:e}");
+    }
+}
+
+/// The elementwise product as a user would write it.
+struct Product;
+impl TensorOp for Product {
+    fn name(&self) -> &'static str {
+        "product"
+    }
+    fn forward(&self, x: &[&Tensor<f64>]) -> Result<Tensor<f64>, ShapeError> {
+        x[0].try_zip_binary(Binary::Mul, x[1])
+    }
+    fn vjp<'t>(&self, x: &[Var<'t>], _y: Var<'t>, y_bar: Var<'t>, _wanted: &[bool]) -> Vec<Option<Var<'t>>> {
+        vec![Some(y_bar * x[1]), Some(y_bar * x[0])]
     }
 }
 
@@ -149,6 +163,7 @@ fn the_fused_and_the_emitted_pullback_of_every_rule_agree() {
         let (a, b) = (turned(ta, 2, 3), turned(tb, 3, 4));
         walk.agree("matmul_t", [&a, &b], [wide; 2], |[a, b]| a.matmul_t(ta, b, tb));
     }
+    walk.agree("custom op", [&[2, 3], &[2, 3]], [wide; 2], |[a, b]| a.apply(Product, &[b]));
     let met = walk.met.into_inner();
     let left_out: Vec<_> = Rule::<f64>::NAMES.iter().filter(|name| !met.contains(*name)).collect();
     assert!(left_out.is_empty(), "no case here records the rules {left_out:?}");

@@ -42,7 +42,7 @@ impl<F: Primal> Tape<F> {
     /// ```
     ///
     /// Nothing recorded for an item can escape:
-    /// ```compile_fail
+    /// ```compile_fail,E0521
     /// # use wengert_core::prelude::*;
     /// let tape = Tape::new();
     /// let x = tape.var(0.5);
@@ -55,7 +55,7 @@ impl<F: Primal> Tape<F> {
     /// ```
     ///
     /// Nor can a variable from outside be used in one, except through the argument:
-    /// ```compile_fail
+    /// ```compile_fail,E0597
     /// # use wengert_core::prelude::*;
     /// let tape = Tape::new();
     /// let (x, y) = (tape.var(0.5), tape.var(1.0));

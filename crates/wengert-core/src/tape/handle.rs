@@ -1,5 +1,6 @@
 //! What a scalar variable needs to know of the place it records to.
 
+use super::pullback::Pullback;
 use super::scalar::Scalar;
 use crate::number::Primal;
 use crate::reductions::{self, Reductions};
@@ -104,6 +105,14 @@ pub trait Handle<F: Primal>: Copy {
         x: [Scalar<F, Self>; N],
         f: impl FnOnce([Self::Inner<N>; N]) -> [Self::Inner<N>; M],
     ) -> [Scalar<F, Self>; M];
+
+    /// The result `y` of a function with a derivative of the user's, which gave the partials `p` here.
+    #[track_caller]
+    fn custom<const N: usize>(x: [Scalar<F, Self>; N], y: F, p: [F; N]) -> Scalar<F, Self>;
+
+    /// The results `y` of a function of many results, differentiated by `pullback`.
+    #[track_caller]
+    fn many(x: &[Scalar<F, Self>], y: Vec<F>, pullback: Pullback<F>) -> Vec<Scalar<F, Self>>;
 
     /// The program asked how `a` and `b` compare, and may branch on the answer.
     #[inline(always)]

@@ -10,6 +10,7 @@ mod gradients;
 mod handle;
 mod nary;
 pub(crate) mod node;
+mod pullback;
 mod rewinds;
 mod scalar;
 pub(crate) mod sweep;
@@ -19,6 +20,7 @@ pub use accumulate::{map_reduce, try_map_reduce};
 pub use gradients::{Gradients, Wrt};
 pub use handle::{Comparison, Handle, Nary, UnaryOp};
 pub use nary::{fuse, fuse_n};
+pub use pullback::Pullback;
 pub use scalar::{OnTape, Scalar, Unbound, Var};
 pub use vector::GradientsN;
 
@@ -28,6 +30,7 @@ use arena::Arena;
 use core::cell::{Cell, RefCell};
 use core::sync::atomic::{AtomicU32, Ordering};
 use node::{Edge, Kind, NOWHERE, Node, Special};
+use pullback::Pullbacks;
 pub(crate) use rewinds::Recording;
 use rewinds::Rewinds;
 use std::sync::{Arc, Mutex};
@@ -61,6 +64,7 @@ pub struct Tape<F: Primal = f64> {
     /// Nodes made by `retain`.
     pub(crate) retained: Arena<u32>,
     pub(crate) tensors: F::Tensors,
+    pullbacks: Pullbacks<F>,
     error: RefCell<Option<Error>>,
     /// Adjoint arrays handed back by dropped gradients.
     spare: Spare<F>,
@@ -85,6 +89,7 @@ pub struct Mark {
     retained: usize,
     last_input: (u32, u32),
     tensors: usize,
+    pullbacks: usize,
 }
 
 /// What a tape holds.
@@ -137,6 +142,7 @@ impl<F: Primal> Tape<F> {
             inputs: Arena::new(u32::MAX as usize),
             retained: Arena::new(u32::MAX as usize),
             tensors: F::Tensors::default(),
+            pullbacks: Pullbacks::default(),
             error: RefCell::new(None),
             spare: Spare::default(),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -190,6 +196,7 @@ impl<F: Primal> Tape<F> {
         self.inputs.truncate(0);
         self.retained.truncate(0);
         self.tensors.truncate(0);
+        self.pullbacks.truncate(0);
         self.error.replace(None);
         self.rewinds.clear();
         self.generation.set(self.generation.get().wrapping_add(1));
@@ -207,6 +214,7 @@ impl<F: Primal> Tape<F> {
             retained: self.retained.len(),
             last_input: self.inputs.last().unwrap_or((NOWHERE, NOWHERE)),
             tensors: self.tensors.count(),
+            pullbacks: self.pullbacks.len(),
         }
     }
 
@@ -254,6 +262,7 @@ impl<F: Primal> Tape<F> {
         }
         self.retained.truncate(mark.retained);
         self.tensors.truncate(mark.tensors);
+        self.pullbacks.truncate(mark.pullbacks);
     }
 
     /// What the tape holds.

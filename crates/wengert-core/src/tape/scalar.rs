@@ -7,7 +7,7 @@
 
 use super::handle::{Comparison, Handle, Nary, UnaryOp};
 use super::node::{NOWHERE, Node};
-use super::{Gradients, Recording, Tape, mixed_tapes};
+use super::{Gradients, Pullback, Recording, Tape, mixed_tapes};
 use crate::dual::Dual;
 use crate::error::Error;
 use crate::number::Primal;
@@ -92,6 +92,12 @@ impl<F: Primal, H: Handle<F>> Scalar<F, H> {
     #[must_use]
     pub fn select(condition: bool, a: Self, b: Self) -> Self {
         if condition { a } else { b }
+    }
+
+    /// A constant that belongs to no recording.
+    #[inline(always)]
+    pub(crate) fn passive(value: F) -> Self {
+        Self::folded(value, F::ZERO, H::NOWHERE, NOWHERE)
     }
 
     /// Power with any exponent: a variable, or a constant, for which no logarithm is taken.
@@ -219,6 +225,17 @@ impl<'t, F: Primal> Handle<F> for OnTape<'t, F> {
     #[track_caller]
     fn affine(w: &[Var<'t, F>], x: &[Var<'t, F>], b: Var<'t, F>) -> Var<'t, F> {
         reductions::affine_as_node(w, x, b)
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    fn custom<const N: usize>(x: [Var<'t, F>; N], y: F, p: [F; N]) -> Var<'t, F> {
+        super::nary::record(x, Dual { value: y, tangents: p }, Location::caller())
+    }
+
+    #[track_caller]
+    fn many(x: &[Var<'t, F>], y: Vec<F>, pullback: Pullback<F>) -> Vec<Var<'t, F>> {
+        super::pullback::record_many(x, y, pullback, Location::caller())
     }
 
     #[inline(always)]

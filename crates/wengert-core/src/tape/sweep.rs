@@ -151,6 +151,12 @@ impl<F: Primal> Tape<F> {
                                 let operands = &edges[start as usize..(start + len) as usize];
                                 nary_node::<F, CAREFUL>(operands, scalars, at);
                             }
+                            Kind::Pullback { number, results } => {
+                                let results = at..at + results as usize;
+                                high = high.max(results.end);
+                                plain_nodes::<F, CAREFUL>(nodes, scalars, results.end, high);
+                                self.pullbacks.pull::<CAREFUL>(number, results, edges, scalars);
+                            }
                             Kind::Tensor(number) => {
                                 plain_nodes::<F, CAREFUL>(nodes, scalars, at, high);
                                 self.tensors.pull::<CAREFUL>(number, scalars, tensors);
@@ -185,12 +191,18 @@ impl<F: Primal> Tape<F> {
                         while next > 0 && specials[next - 1].at as usize > k {
                             next -= 1;
                         }
-                        if let Some(Kind::Nary { start, len }) =
-                            specials[..next].last().filter(|s| s.at as usize == k).map(|s| s.kind)
+                        let operands = match specials[..next].last().map(|special| (special.at as usize, special.kind))
                         {
-                            for edge in &edges[start as usize..(start + len) as usize] {
-                                on_path[edge.parent as usize] = true;
+                            Some((at, Kind::Nary { start, len })) if at == k => {
+                                &edges[start as usize..(start + len) as usize]
                             }
+                            Some((at, Kind::Pullback { number, results })) if k < at + results as usize => {
+                                self.pullbacks.operands(number, edges)
+                            }
+                            _ => &[],
+                        };
+                        for edge in operands {
+                            on_path[edge.parent as usize] = true;
                         }
                     }
                 });
