@@ -21,6 +21,7 @@ mod compile_fail;
 pub mod custom;
 mod dual;
 mod error;
+mod function;
 mod implicit;
 pub mod interop;
 mod number;
@@ -37,6 +38,7 @@ pub use checkpoint::{CheckpointedLoop, StepFn, checkpoint};
 pub use custom::{CustomFn, CustomVectorFn, custom, custom_vector};
 pub use dual::Dual;
 pub use error::{Caller, Error};
+pub use function::{Answer, Csr, Function, FunctionError, OnRecorder, Place, Recorder, Symbol};
 pub use implicit::{Equations, root, root_at, solve, try_root, try_root_at, try_solve};
 pub use number::{Number, Primal, TensorSide};
 pub use real::{OnThread, Real, RealTape, Threaded};
@@ -57,6 +59,9 @@ pub use wengert_kernels::{Binary, BinaryFunctions, Elementary, Float, Unary, Una
 /// A tape in single precision.
 pub type Tape32 = Tape<f32>;
 
+/// A recorded function in single precision.
+pub type Function32 = Function<f32>;
+
 /// What most programs use: `use wengert::prelude::*`.
 pub mod prelude {
     pub use crate::transform::{
@@ -64,12 +69,14 @@ pub mod prelude {
         vjp,
     };
     pub use crate::{
-        BinaryFunctions, CheckpointedLoop, CustomFn, CustomVectorFn, Dual, Elementary, Equations, Gradients, Number,
-        Parameter, Real, StepFn, Tape32, Taylor, TensorVar, UnaryFunctions, Var, affine, checkpoint, custom,
-        custom_vector, dot, function, fuse, fuse_n, log_sum_exp, map_reduce, mean, norm2, product, root, root_at,
-        solve, sum, variance, vector_function,
+        BinaryFunctions, CheckpointedLoop, CustomFn, CustomVectorFn, Dual, Elementary, Equations, Function32,
+        Gradients, Number, Parameter, Real, StepFn, Symbol, Tape32, Taylor, TensorVar, UnaryFunctions, Var, affine,
+        checkpoint, custom, custom_vector, dot, function, fuse, fuse_n, log_sum_exp, map_reduce, mean, norm2, product,
+        root, root_at, solve, sum, variance, vector_function,
     };
 
+    /// A recorded function in double precision: [`Function`](crate::Function) with its number chosen.
+    pub type Function = crate::Function<f64>;
     /// A tape in double precision: [`Tape`](crate::Tape) with its number chosen, so that `Tape::new()` says enough.
     pub type Tape = crate::Tape<f64>;
 

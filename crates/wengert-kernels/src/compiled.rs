@@ -9,6 +9,7 @@ use crate::elementwise::{self, Operand};
 use crate::matmul::{self, blocked::Product};
 use crate::optimizer::{self, Coefficients, Sgd};
 use crate::reduce::{self, Extreme, Term};
+use crate::rows::{self, Arithmetic};
 use crate::softmax;
 use crate::{Binary, Unary};
 
@@ -16,7 +17,11 @@ macro_rules! compiled {
     ($( fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $out:ty)? = $generic:path; )*) => {
         /// The loops of this crate for one float. Private, so that it seals [`Float`](crate::Float).
         pub(crate) trait Compiled: Sized {
-            $( #[doc = concat!("`", stringify!($generic), "`")] fn $name($($arg: $ty),*) $(-> $out)?; )*
+            $(
+                #[doc = concat!("`", stringify!($generic), "`")]
+                #[allow(clippy::too_many_arguments, reason = "operands of a loop")]
+                fn $name($($arg: $ty),*) $(-> $out)?;
+            )*
         }
         impl Compiled for f32 {
             $( fn $name($($arg: $ty),*) $(-> $out)? { $generic($($arg),*) } )*
@@ -39,6 +44,15 @@ compiled! {
     fn add_assign_at(level: Level, y: &mut [Self], x: &[Self]) = elementwise::loops::add_assign_loop;
     fn add_scaled_at(level: Level, y: &mut [Self], c: Self, x: &[Self]) = elementwise::loops::add_scaled_loop;
     fn scale_at(level: Level, y: &mut [Self], c: Self) = elementwise::loops::scale_loop;
+
+    fn narrow_rows_at(level: Level, op: Arithmetic, values: &mut [Self], first: usize, operands: &[u32])
+        = rows::narrow::forward;
+    fn narrow_rows_vjp_at(level: Level, op: Arithmetic, careful: bool, active: u8, values: &[Self], bars: &mut [Self], first: usize, operands: &[u32])
+        = rows::narrow::reverse;
+    fn wide_rows_at(level: Level, op: Arithmetic, values: &mut [Self], first: usize, operands: &[u32])
+        = rows::wide::forward;
+    fn wide_rows_vjp_at(level: Level, op: Arithmetic, careful: bool, active: u8, values: &[Self], bars: &mut [Self], first: usize, operands: &[u32])
+        = rows::wide::reverse;
 
     fn product_at(level: Level, product: Product<'_, Self>) = matmul::blocked::at;
     fn combine_rows_at(level: Level, x: &[Self], x_stride: usize, k: usize, rows: &[Self], stride: usize, y: &mut [Self])

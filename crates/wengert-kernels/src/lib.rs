@@ -23,6 +23,7 @@
 //! | [`matmul`] | matrix products in every layout, with micro-kernels of our own |
 //! | [`softmax`] | softmax, log-softmax, log-sum-exp, the cross-entropy of labels, and their pullbacks |
 //! | [`optimizer`] | SGD and Adam steps in one pass |
+//! | [`rows`] | arithmetic between rows of one array: recorded programs at many points at once |
 //! | [`par`] | how many threads a kernel may use |
 //!
 //! **Threads.** A kernel takes a [`Par`] last. It cuts its work at places that depend on the sizes only, and work too small
@@ -52,6 +53,7 @@ pub mod matmul;
 pub mod optimizer;
 pub mod par;
 pub mod reduce;
+pub mod rows;
 pub mod softmax;
 mod table;
 
