@@ -30,7 +30,9 @@ pub use tape::{
 pub use tensor::Nodes;
 pub use tensor::{Parameter, ParameterId, TensorAdjoints, TensorFloat, TensorVar};
 pub use transform::{ScalarFn, grad, hessian, hvp, jacobian, value_and_grad};
-pub use wengert_kernels::{Binary, BinaryFunctions, Elementary, Float, Unary, UnaryFunctions};
+pub use wengert_kernels::{
+    Binary, BinaryFunctions, Elementary, Float, Parametric, ParametricFunctions, Unary, UnaryFunctions,
+};
 
 /// A tape in single precision.
 pub type Tape32 = Tape<f32>;
@@ -39,7 +41,8 @@ pub type Tape32 = Tape<f32>;
 pub mod prelude {
     pub use crate::transform::{ScalarFn, grad, hessian, hvp, jacobian, value_and_grad};
     pub use crate::{
-        BinaryFunctions, Dual, Elementary, Gradients, Number, Parameter, Tape32, TensorVar, UnaryFunctions, Var, dot,
+        BinaryFunctions, Dual, Elementary, Gradients, Number, Parameter, ParametricFunctions, Tape32, TensorVar,
+        UnaryFunctions, Var, dot,
         function, fuse, fuse_n, log_sum_exp, norm2,
     };
 

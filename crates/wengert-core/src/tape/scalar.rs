@@ -14,7 +14,10 @@ use core::fmt::{self, Debug, Display};
 use core::iter::Product;
 use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 use core::panic::Location;
-use wengert_kernels::{BinaryFunctions, Elementary, UnaryFunctions, binary_table, derivative, unary_table};
+use wengert_kernels::{
+    BinaryFunctions, Elementary, ParametricFunctions, UnaryFunctions, binary_table, derivative, parametric_table,
+    unary_table,
+};
 
 /// A scalar variable. [`Var`] is the one most programs meet.
 ///
@@ -374,14 +377,36 @@ macro_rules! binary_methods {
 }
 binary_table!(binary_methods);
 
+macro_rules! parametric_methods {
+    ($( $(#[$doc:meta])* $Op:ident: $method:ident($x:ident; $($p:ident: $P:ty),*) { $($body:tt)* } )*) => {
+        impl<F: Primal, H: Handle<F>> ParametricFunctions for Scalar<F, H> {
+            $(
+                #[inline(always)]
+                #[track_caller]
+                fn $method(self, $($p: $P),*) -> Self {
+                    let y = self.value.$method($($p),*);
+                    H::unary(self, y, derivative::$method(self.value, y, $($p),*))
+                }
+            )*
+        }
+    };
+}
+parametric_table!(parametric_methods);
+
 impl<F: Primal, H: Handle<F>> Elementary for Scalar<F, H> {
     #[inline(always)]
     fn lit(self, c: f64) -> Self {
         Scalar::folded(self.value.lit(c), F::ZERO, self.handle, NOWHERE)
     }
     #[inline(always)]
-    fn powi(self, n: i32) -> Self {
-        H::unary(self, self.value.powi(n), derivative::powi(self.value, n))
+    fn sin_cos(self) -> (Self, Self) {
+        let (sin, cos) = self.value.sin_cos();
+        (H::unary(self, sin, cos), H::unary(self, cos, -sin))
+    }
+    #[inline(always)]
+    #[track_caller]
+    fn mul_add(self, b: Self, c: Self) -> Self {
+        Scalar { value: self.value.mul_add(b.value, c.value), ..self * b + c }
     }
 }
 
