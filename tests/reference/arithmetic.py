@@ -34,15 +34,22 @@ def columns(results, units):
     return text
 
 
-def differentiate(f, point, orders):
-    """Partial derivative of f by central differences, with the digits that the differences cancel."""
+def differentiate(f, point, orders, digits=100, polynomial=False):
+    """Partial derivative of f by central differences, with the digits that the differences cancel.
+
+    Of a polynomial, what rounding leaves of a derivative that is 0 is made 0.
+    """
     step = mpf(10) ** -35
-    with mpmath.workdps(100 + 40 * sum(orders)):
+    largest = mpf(0)
+    with mpmath.workdps(digits + 40 * sum(orders)):
         steps = [step * (abs(x) if x else 1) for x in map(mpf, point)]
 
         def of_axis(axis, point):
+            nonlocal largest
             if axis == len(orders):
-                return f(*point)
+                y = f(*point)
+                largest = max(largest, abs(y))
+                return y
             n, h = orders[axis], steps[axis]
             total = mpf(0)
             for k in range(n + 1):
@@ -51,4 +58,7 @@ def differentiate(f, point, orders):
                 total += (-1) ** k * mpmath.binomial(n, k) * of_axis(axis + 1, moved)
             return total / h**n
 
-        return +of_axis(0, [mpf(x) for x in point])
+        y = of_axis(0, [mpf(x) for x in point])
+        for h, n in zip(steps, orders):
+            largest /= (h / step) ** n
+        return mpf(0) if polynomial and abs(y) < largest * mpf(10) ** (60 - digits) else +y

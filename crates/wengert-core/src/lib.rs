@@ -42,8 +42,7 @@ pub mod prelude {
     pub use crate::transform::{ScalarFn, grad, hessian, hvp, jacobian, value_and_grad};
     pub use crate::{
         BinaryFunctions, Dual, Elementary, Gradients, Number, Parameter, ParametricFunctions, Tape32, TensorVar,
-        UnaryFunctions, Var, dot,
-        function, fuse, fuse_n, log_sum_exp, norm2,
+        UnaryFunctions, Var, dot, function, fuse, fuse_n, log_sum_exp, norm2,
     };
 
     /// A tape in double precision: [`Tape`](crate::Tape) with its number chosen, so that `Tape::new()` says enough.

@@ -567,14 +567,14 @@ macro_rules! binary_table {
         Fmod: fmod(a, b) {
             value a % b;
             d(a, b, y) (a.lit(1.0), -((a - y) / b).round_ties_even());
-            on 2.2..2.8, 0.8..1.0;
+            on 2.2..2.8, 0.95..1.0;
         }
         /// Remainder of the division rounded down, with the sign of `b`: `y = a - b floor(a/b)`; partials 1 and
         /// `-floor(a/b)`.
         Remainder: remainder(a, b) {
             value math::remainder(a, b);
             d(a, b, y) (a.lit(1.0), -((a - y) / b).round_ties_even());
-            on -2.8..-2.2, 0.8..1.0;
+            on -2.8..-2.2, 0.95..1.0;
         }
         /// Beta function, `y = gamma(a) gamma(b)/gamma(a + b)` for positive numbers, NaN for negative ones;
         /// `dy/da = y (digamma(a) - digamma(a + b))`.

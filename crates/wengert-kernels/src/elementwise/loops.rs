@@ -4,10 +4,10 @@ use crate::dispatch::{Level, kernel};
 use crate::lane::{BinaryRow, UnaryRow, rows};
 use crate::{Binary, Float, Parametric, Unary};
 
-/// The length the last, incomplete part of a slice is padded to: a multiple of every vector length times the number of
-/// vectors the compiler works on at once, so that no element is left to a scalar loop. A scalar `exp` costs 6 ns, a
-/// padded block of 64 about 20.
-const PADDED: usize = 64;
+/// Elements the dear loops work on at a time, and a multiple of which the last part of a slice is padded to: no element is
+/// left to a scalar loop, whose `exp` costs 6 ns where a whole block takes less than 10. Two vectors of `f64`, one of `f32`, at
+/// 512 bits; the processor overlaps the blocks, so longer ones are not faster and cost short slices 40 ns.
+const PADDED: usize = 16;
 
 // A pullback of one element. Both factors may be the zero that counts.
 #[inline(always)]
@@ -46,53 +46,44 @@ fn library_vjp<F: Float, O: UnaryRow>(_row: O, x: &[F], y: &[F], y_bar: &[F], x_
 }
 
 kernel! {
-    /// `y = op(x)` for a multiple of [`PADDED`] elements, knowing which the compiler leaves no scalar rest. Says how many.
+    /// `y = op(x)` for whole blocks of [`PADDED`] elements. Says how many elements.
     fn unary_loop<F: Float, O: UnaryRow>(row: O, x: &'a [F], y: &'a mut [F]) -> usize {
-        let whole = y.len() / PADDED * PADDED;
-        let (x, y) = (&x[..whole], &mut y[..whole]);
+        let (x, y) = (x.as_chunks::<PADDED>().0, y.as_chunks_mut::<PADDED>().0);
         if !vectorised::<FMA>() {
-            library(row, x, y);
-        } else if O::ANGLE {
-            for (x, y) in x.chunks_exact(PADDED).zip(y.chunks_exact_mut(PADDED)) {
-                if angles_are_small(x) {
-                    for (y, &x) in y.iter_mut().zip(x) {
-                        *y = F::of_lane::<FMA>(O::value(x.lane::<FMA>()));
-                    }
-                } else {
+            library(row, x.as_flattened(), y.as_flattened_mut());
+        } else {
+            for (x, y) in x.iter().zip(&mut *y) {
+                if O::ANGLE && !angles_are_small(x) {
                     library(row, x, y);
+                } else {
+                    for i in 0..PADDED {
+                        y[i] = F::of_lane::<FMA>(O::value(x[i].lane::<FMA>()));
+                    }
                 }
             }
-        } else {
-            for (y, &x) in y.iter_mut().zip(x) {
-                *y = F::of_lane::<FMA>(O::value(x.lane::<FMA>()));
-            }
         }
-        whole
+        y.len() * PADDED
     }
 
-    /// `x_bar = y_bar dy/dx` for a multiple of [`PADDED`] elements. Says how many.
+    /// `x_bar = y_bar dy/dx` for whole blocks of [`PADDED`] elements. Says how many elements.
     fn unary_vjp_loop<F: Float, O: UnaryRow>(row: O, x: &'a [F], y: &'a [F], y_bar: &'a [F], x_bar: &'a mut [F]) -> usize {
-        let whole = x_bar.len() / PADDED * PADDED;
-        let (x, y, y_bar, x_bar) = (&x[..whole], &y[..whole], &y_bar[..whole], &mut x_bar[..whole]);
+        let (x, y, y_bar) = (x.as_chunks::<PADDED>().0, y.as_chunks::<PADDED>().0, y_bar.as_chunks::<PADDED>().0);
+        let x_bar = x_bar.as_chunks_mut::<PADDED>().0;
         if !vectorised::<FMA>() {
-            library_vjp(row, x, y, y_bar, x_bar);
-        } else if O::ANGLE {
-            let blocks = x.chunks_exact(PADDED).zip(y.chunks_exact(PADDED)).zip(y_bar.chunks_exact(PADDED));
-            for (((x, y), y_bar), x_bar) in blocks.zip(x_bar.chunks_exact_mut(PADDED)) {
-                if angles_are_small(x) {
-                    for (((x_bar, &x), &y), &y_bar) in x_bar.iter_mut().zip(x).zip(y).zip(y_bar) {
-                        *x_bar = pull_back(y_bar, F::of_lane::<FMA>(O::partial(x.lane::<FMA>(), y.lane::<FMA>())));
-                    }
-                } else {
+            library_vjp(row, x.as_flattened(), y.as_flattened(), y_bar.as_flattened(), x_bar.as_flattened_mut());
+        } else {
+            for (((x, y), y_bar), x_bar) in x.iter().zip(y).zip(y_bar).zip(&mut *x_bar) {
+                if O::ANGLE && !angles_are_small(x) {
                     library_vjp(row, x, y, y_bar, x_bar);
+                } else {
+                    for i in 0..PADDED {
+                        let partial = O::partial(x[i].lane::<FMA>(), y[i].lane::<FMA>());
+                        x_bar[i] = pull_back(y_bar[i], F::of_lane::<FMA>(partial));
+                    }
                 }
             }
-        } else {
-            for (((x_bar, &x), &y), &y_bar) in x_bar.iter_mut().zip(x).zip(y).zip(y_bar) {
-                *x_bar = pull_back(y_bar, F::of_lane::<FMA>(O::partial(x.lane::<FMA>(), y.lane::<FMA>())));
-            }
         }
-        whole
+        x_bar.len() * PADDED
     }
 
     /// `y = op(x)` for any number of elements: for functions so cheap that a scalar rest costs less than a padded block.
@@ -200,10 +191,20 @@ fn unary_start<F: Float>(level: Level, op: Unary, x: &[F], y: &mut [F]) -> usize
 
 fn unary_vjp_start<F: Float>(level: Level, op: Unary, x: &[F], y: &[F], y_bar: &[F], x_bar: &mut [F]) -> usize {
     own_loops! { Unary, op, level, (x, y, y_bar, x_bar);
-        cheap_vjp_loop: Neg Recip Sqrt Square Exp Ln Ln1p Abs Relu Sign Step OneMinusSquare NonNegative;
+        cheap_vjp_loop: Neg Recip Sqrt Cbrt Square Exp Ln Ln1p Log2 Log10 Tan Atan Abs Relu Sign Step OneMinusSquare NonNegative;
         unary_vjp_loop: ExpM1 Sin Cos Tanh Sigmoid Softplus LogSigmoid;
         _: rare_vjp_loop
     }
+}
+
+/// A few elements, the first repeated to fill a block. Copied one by one: a call of `memcpy` costs more.
+#[inline(always)]
+fn padded<F: Float>(few: &[F]) -> [F; PADDED] {
+    let mut block = [few[0]; PADDED];
+    for (block, &x) in block.iter_mut().zip(few) {
+        *block = x;
+    }
+    block
 }
 
 /// `y = op(x)`, an incomplete last block through a padded buffer.
@@ -211,10 +212,11 @@ pub(crate) fn unary_at<F: Float>(level: Level, op: Unary, x: &[F], y: &mut [F]) 
     let done = unary_start(level, op, x, y);
     let rest = y.len() - done;
     if rest > 0 {
-        let (mut x_rest, mut y_rest) = ([x[done]; PADDED], [F::ZERO; PADDED]);
-        x_rest[..rest].copy_from_slice(&x[done..]);
-        unary_start(level, op, &x_rest, &mut y_rest);
-        y[done..].copy_from_slice(&y_rest[..rest]);
+        let mut y_rest = [F::ZERO; PADDED];
+        unary_start(level, op, &padded(&x[done..]), &mut y_rest);
+        for (y, y_rest) in y[done..].iter_mut().zip(y_rest) {
+            *y = y_rest;
+        }
     }
 }
 
@@ -223,13 +225,12 @@ pub(crate) fn unary_vjp_at<F: Float>(level: Level, op: Unary, x: &[F], y: &[F], 
     let done = unary_vjp_start(level, op, x, y, y_bar, x_bar);
     let rest = x_bar.len() - done;
     if rest > 0 {
-        let mut buffers = [[x[done]; PADDED], [y[done]; PADDED], [F::ZERO; PADDED]];
-        for (buffer, slice) in buffers.iter_mut().zip([x, y, y_bar]) {
-            buffer[..rest].copy_from_slice(&slice[done..]);
-        }
+        let [x, y, y_bar] = [x, y, y_bar].map(|slice| padded(&slice[done..]));
         let mut x_bar_rest = [F::ZERO; PADDED];
-        unary_vjp_start(level, op, &buffers[0], &buffers[1], &buffers[2], &mut x_bar_rest);
-        x_bar[done..].copy_from_slice(&x_bar_rest[..rest]);
+        unary_vjp_start(level, op, &x, &y, &y_bar, &mut x_bar_rest);
+        for (x_bar, x_bar_rest) in x_bar[done..].iter_mut().zip(x_bar_rest) {
+            *x_bar = x_bar_rest;
+        }
     }
 }
 
@@ -261,7 +262,15 @@ pub(crate) fn left_vjp_at<F: Float>(level: Level, op: Binary, a: &[F], b: &[F], 
     }
 }
 
-pub(crate) fn right_vjp_at<F: Float>(level: Level, op: Binary, a: &[F], b: &[F], y: &[F], y_bar: &[F], b_bar: &mut [F]) {
+pub(crate) fn right_vjp_at<F: Float>(
+    level: Level,
+    op: Binary,
+    a: &[F],
+    b: &[F],
+    y: &[F],
+    y_bar: &[F],
+    b_bar: &mut [F],
+) {
     own_loops! { Binary, op, level, (a, b, y, y_bar, b_bar);
         right_vjp_loop: Add Sub Mul Div Hypot Maximum Minimum MulZero DivOrZero;
         _: rare_right_vjp_loop

@@ -49,9 +49,15 @@ pub(crate) fn beta(a: f64, b: f64) -> f64 {
         return 0.0;
     }
     let sum = a + b;
+    if sum == f64::INFINITY {
+        return 0.0;
+    }
     if b < LARGE {
         // gamma(sum + rest) = gamma(sum) (1 + digamma(sum) rest): 25 ulp near 20.
         let (sum, rest) = exact_sum(a, b);
+        if b < 1e-150 {
+            return 1.0 / a + 1.0 / b;
+        }
         let y = gamma(b) / gamma(sum) * gamma(a);
         return if y.is_finite() { y - y * (digamma(sum) * rest) } else { y };
     }

@@ -3,8 +3,10 @@
 //! `P(a, x)` below `x = a + 1` by its power series, `Q(a, x)` above by Legendre's continued fraction (Abramowitz and Stegun
 //! 1964, 6.5.29 and 6.5.31), the other one as the complement; `Q` for small shapes by the series that starts at 0 (DLMF
 //! 8.7.3). The derivatives in `a` are those of the series and the fraction themselves: the same loops run on truncated
-//! Taylor series in `a`. Both loops take some `6 sqrt(a)` steps near `x = a`.
+//! Taylor series in `a`. Both loops take some `6 sqrt(a)` steps near `x = a`; values of large shapes come from Temme's uniform
+//! expansion instead (Temme 1979, "The asymptotic expansion of the incomplete gamma functions"; DLMF 8.12).
 
+use super::erf::erfc;
 use super::gamma::{gamma, ln_gamma_1p, stirling_rest};
 use super::polygamma::{digamma, digamma_series, polygamma};
 use core::f64::consts::PI;
@@ -39,13 +41,15 @@ fn poisson(a: f64, x: f64) -> f64 {
         return if a == 0.0 { 1.0 } else { 0.0 };
     }
     if a < 10.0 {
-        // In halves: x^a overflows where e^-x is still there, and the other way round.
-        return x.powf(0.5 * a) * (-x).exp() * x.powf(0.5 * a) / gamma(a + 1.0);
+        // Nothing is left, and further out the power would overflow.
+        if x > 900.0 {
+            return 0.0;
+        }
+        return x.powf(a) * (-x).exp() / gamma(a + 1.0);
     }
     let scale = (-stirling_rest(a)).exp() / (2.0 * PI * a).sqrt();
     let q = x / a;
-    let log = q.ln();
-    let largest = (a * log).abs().max((a - x).abs());
+    let largest = (a * q.ln()).abs().max((a - x).abs());
     if largest < 4800.0 {
         let low = (-q).mul_add(a, x) / x;
         let d = a - x;
@@ -62,18 +66,39 @@ fn poisson(a: f64, x: f64) -> f64 {
         let power = (0..squarings).fold(root, |y, _| y * y);
         return power * (a * low + rest).exp() * scale;
     }
+    (-a * deviance(a, x)).exp() * scale
+}
+
+/// `x/a - 1 - ln(x/a)`.
+fn deviance(a: f64, x: f64) -> f64 {
     let u = (x - a) / a;
-    let deviance = if u.abs() < 0.03 {
-        // u - ln(1 + u)
-        let mut sum = 0.0;
-        for k in (2..14u32).rev() {
-            sum = 1.0 / f64::from(k) - u * sum;
-        }
-        u * u * sum
-    } else {
-        u - log
-    };
-    (-a * deviance).exp() * scale
+    if u.abs() >= 0.03 {
+        return u - (x / a).ln();
+    }
+    let sum = (2..14u32).rev().fold(0.0, |sum, k| 1.0 / f64::from(k) - u * sum);
+    u * u * sum
+}
+
+/// Shapes from here on are large enough for two terms of Temme's expansion.
+const LARGE: f64 = 1e6;
+/// Shapes up to here have derivatives: beyond, the loops would run for seconds.
+const LARGEST: f64 = 1e10;
+
+/// `Q(a, x)` for large shapes, or with `sign = -1` `P(a, x)`: `erfc(sign eta sqrt(a/2))/2 + sign R`, where `eta^2/2` is the
+/// deviance and `R` small.
+fn uniform(a: f64, x: f64, sign: f64) -> f64 {
+    let half_square = deviance(a, x);
+    let eta = (2.0 * half_square).sqrt().copysign(x - a);
+    // DLMF 8.12.8, in powers of eta: where the remainder is not negligible eta is below 0.06.
+    const C0: [f64; 6] = [-1.0 / 3.0, 1.0 / 12.0, -2.0 / 135.0, 1.0 / 864.0, 1.0 / 2835.0, -139.0 / 777_600.0];
+    const C1: [f64; 3] = [-1.0 / 540.0, -1.0 / 288.0, 1.0 / 378.0];
+    let series = |c: &[f64]| c.iter().rev().fold(0.0, |sum, c| sum * eta + c);
+    let gauss = (-a * half_square).exp();
+    if gauss == 0.0 {
+        return if sign * eta > 0.0 { 0.0 } else { 1.0 };
+    }
+    let rest = gauss / (2.0 * PI * a).sqrt() * (series(&C0) + series(&C1) / a);
+    0.5 * erfc(sign * (a * half_square).sqrt().copysign(eta)) + sign * rest
 }
 
 /// `ln x - digamma(a + 1)`, whose terms cancel for large `a` and `x` near it.
@@ -173,6 +198,9 @@ pub(crate) fn gamma_p(a: f64, x: f64) -> f64 {
     if a == 0.0 || x == f64::INFINITY {
         return 1.0;
     }
+    if a >= LARGE {
+        return uniform(a, x, -1.0);
+    }
     if is_low(a, x) { poisson(a, x) * lower_series::<1>(a, x)[0] } else { 1.0 - gamma_q(a, x) }
 }
 
@@ -186,6 +214,9 @@ pub(crate) fn gamma_q(a: f64, x: f64) -> f64 {
     }
     if a == 0.0 || x == f64::INFINITY {
         return 0.0;
+    }
+    if a >= LARGE {
+        return uniform(a, x, 1.0);
     }
     if !is_low(a, x) {
         return poisson(a, x) * (a * upper_fraction::<1>(a, x)[0]);
@@ -229,7 +260,7 @@ pub(crate) fn gamma_density(a: f64, x: f64) -> f64 {
 
 /// The `K`-th derivative of [`gamma_p`] in `a`, for `K` from 1 to 4.
 pub(crate) fn gamma_p_shape<const K: usize>(a: f64, x: f64) -> f64 {
-    if !(a > 0.0 && x >= 0.0) {
+    if !(a > 0.0 && x >= 0.0 && a <= LARGEST) {
         return f64::NAN;
     }
     if x == 0.0 || x == f64::INFINITY {

@@ -2,8 +2,8 @@
 //!
 //! A file for each family, which names its methods and their sources. Single precision rounds these results.
 
-pub(crate) mod beta;
 pub(crate) mod bessel;
+pub(crate) mod beta;
 pub(crate) mod erf;
 pub(crate) mod gamma;
 pub(crate) mod incomplete;
