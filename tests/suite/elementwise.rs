@@ -104,7 +104,8 @@ fn rows_agree_with_finite_differences_on_their_domains() {
         checked.unwrap_or_else(|error| panic!("{op:?}: {error}"));
     }
     for (seed, &op) in (100..).zip(Binary::ALL) {
-        if !(3..6).all(|second| is_provided(op.name(), second)) {
+        // Computed by two methods that meet within an ulp or two, which differences see as a jump.
+        if op.name().starts_with("gamma_p_shape") {
             continue;
         }
         let [a, b] = op.domain();

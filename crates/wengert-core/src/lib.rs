@@ -25,7 +25,8 @@ pub use error::{Caller, Error};
 pub use number::{Number, Primal, TensorSide};
 pub use rules::Labels;
 pub use tape::{
-    Gradients, Handle, Mark, OnTape, Scalar, Tape, TapeSize, Unbound, Var, Wrt, dot, fuse, fuse_n, log_sum_exp, norm2,
+    Comparison, Gradients, Handle, Mark, Nary, OnTape, Scalar, Tape, TapeSize, UnaryOp, Unbound, Var, Wrt, dot, fuse,
+    fuse_n, log_sum_exp, norm2,
 };
 pub use tensor::Nodes;
 pub use tensor::{Parameter, ParameterId, TensorAdjoints, TensorFloat, TensorVar};

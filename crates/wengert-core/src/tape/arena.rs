@@ -146,13 +146,16 @@ impl<T: Copy> Arena<T> {
             return None;
         }
         let capacity = needed.max(old.saturating_mul(2)).max(256).min(self.limit.get());
-        let layout = Layout::array::<T>(capacity).ok()?;
+        let layout = block::<T>(capacity)?;
         let base = if old == 0 {
             // SAFETY: the layout's size is not zero: T is not zero-sized and capacity >= 1.
             unsafe { alloc(layout) }
+        } else if layout.align() == HUGE_PAGE {
+            return self.move_to(layout, capacity);
         } else {
-            // SAFETY: `base` was allocated by this function with exactly this layout, and the new size does not overflow.
-            unsafe { realloc(self.base.get().as_ptr().cast(), Layout::array::<T>(old).ok()?, layout.size()) }
+            // SAFETY: `base` was allocated by this function with exactly this layout, as alignments only grow with the
+            // size, and the new size does not overflow.
+            unsafe { realloc(self.base.get().as_ptr().cast(), block::<T>(old)?, layout.size()) }
         };
         let base = NonNull::new(base.cast::<T>())?;
         advise_huge_pages(base.as_ptr() as usize, layout.size());
@@ -160,6 +163,23 @@ impl<T: Copy> Arena<T> {
         self.capacity.set(capacity);
         Some(())
     }
+
+    /// Growth by hand for large arenas: `realloc` would carry the small pages of its youth along, wherever they land.
+    fn move_to(&self, layout: Layout, capacity: usize) -> Option<()> {
+        // SAFETY: the layout's size is not zero.
+        let base = NonNull::new(unsafe { alloc(layout) }.cast::<T>())?;
+        advise_huge_pages(base.as_ptr() as usize, layout.size());
+        // SAFETY: the first `len` entries of the old block are initialised, the new block is larger, and they are two.
+        unsafe { base.copy_from_nonoverlapping(self.base.get(), self.len.get()) };
+        free(self.base.replace(base), self.capacity.replace(capacity));
+        Some(())
+    }
+}
+
+/// The block of `capacity` entries: aligned to a huge page if it holds several.
+fn block<T>(capacity: usize) -> Option<Layout> {
+    let layout = Layout::array::<T>(capacity).ok()?;
+    if layout.size() < LARGE { Some(layout) } else { layout.align_to(HUGE_PAGE).ok() }
 }
 
 impl<T> Drop for Arena<T> {
@@ -170,11 +190,15 @@ impl<T> Drop for Arena<T> {
 
 fn free<T>(base: NonNull<T>, capacity: usize) {
     if capacity > 0 {
-        let layout = Layout::array::<T>(capacity).expect("the layout was valid when it was allocated");
+        let layout = block::<T>(capacity).expect("the layout was valid when it was allocated");
         // SAFETY: an arena with a capacity owns `base`, allocated with this layout; the caller gives it up.
         unsafe { dealloc(base.as_ptr().cast(), layout) }
     }
 }
+
+/// The size of a huge page, and from which size on a block should lie on them.
+const HUGE_PAGE: usize = 2 << 20;
+const LARGE: usize = 4 << 20;
 
 /// Asks for 2 MiB pages on large blocks: Linux hands them out only on request, and 17,000 small pages for a 70 MB tape cost
 /// 8 % of a sweep.
@@ -185,7 +209,7 @@ pub(crate) fn advise_huge_pages(address: usize, bytes: usize) {
     unsafe extern "C" {
         fn madvise(address: *mut core::ffi::c_void, length: usize, advice: i32) -> i32;
     }
-    if bytes < 4 << 20 {
+    if bytes < LARGE {
         return;
     }
     let first = address.next_multiple_of(PAGE);
@@ -213,6 +237,17 @@ mod tests {
             assert!(all[..1000].iter().copied().eq(0..1000));
             assert_eq!(&all[1000..], [7000, 7001, 7002]);
         });
+    }
+
+    #[test]
+    fn growing_through_every_size_of_block_keeps_the_entries() {
+        let arena = Arena::new(usize::MAX);
+        let count = 3 * LARGE / size_of::<u64>();
+        for k in 0..count as u64 {
+            arena.push(k);
+        }
+        arena.with(|all| assert!(all.iter().copied().eq(0..count as u64)));
+        assert_eq!(arena.base.get().as_ptr() as usize % HUGE_PAGE, 0);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 pub(crate) mod arena;
 mod gradients;
+mod handle;
 mod nary;
 pub(crate) mod node;
 mod rewinds;
@@ -13,8 +14,9 @@ mod scalar;
 pub(crate) mod sweep;
 
 pub use gradients::{Gradients, Wrt};
+pub use handle::{Comparison, Handle, Nary, UnaryOp};
 pub use nary::{dot, fuse, fuse_n, log_sum_exp, norm2};
-pub use scalar::{Handle, OnTape, Scalar, Unbound, Var};
+pub use scalar::{OnTape, Scalar, Unbound, Var};
 
 use crate::error::{Caller, Error};
 use crate::number::{Primal, TensorSide};
@@ -276,8 +278,10 @@ impl<F: Primal> Tape<F> {
     }
 
     /// Whether the scalar node recorded as `node` at that time is still the same.
+    #[inline]
     pub(crate) fn keeps_node(&self, of: Recording, node: u32) -> bool {
-        self.is_current(of) && self.rewinds.keeps_place(of.epoch, node as usize + 1, 0)
+        // Without a rewind since, everything is: looking up a gradient per variable should cost a load, not a search.
+        of == self.recording() || self.is_current(of) && self.rewinds.keeps_place(of.epoch, node as usize + 1, 0)
     }
 
     /// Whether the tensor recorded as `number` at that time is still the same.

@@ -1,8 +1,9 @@
 //! Nodes of many operands: sums, dot products, and whole closures run on duals.
 
+use super::handle::{Handle, Nary};
 use super::node::{Edge, NOWHERE, Node};
 use super::scalar::{OnTape, Scalar, Var};
-use super::{Handle, Tape, mixed_tapes};
+use super::{Tape, mixed_tapes};
 use crate::dual::Dual;
 use crate::error::{Caller, Error};
 use crate::number::Primal;
@@ -79,10 +80,10 @@ impl<'t, F: Primal> Builder<'t, F> {
 /// ```
 #[inline(always)]
 #[track_caller]
-pub fn fuse<'t, F: Primal, const N: usize>(
-    x: [Var<'t, F>; N],
-    f: impl FnOnce([Dual<F, N>; N]) -> Dual<F, N>,
-) -> Var<'t, F> {
+pub fn fuse<F: Primal, H: Handle<F>, const N: usize>(
+    x: [Scalar<F, H>; N],
+    f: impl FnOnce([H::Inner<N>; N]) -> H::Inner<N>,
+) -> Scalar<F, H> {
     let [y] = fuse_n(x, |x| [f(x)]);
     y
 }
@@ -90,17 +91,16 @@ pub fn fuse<'t, F: Primal, const N: usize>(
 /// [`fuse`] for a closure with `M` results: one node each.
 #[inline(always)]
 #[track_caller]
-pub fn fuse_n<'t, F: Primal, const N: usize, const M: usize>(
-    x: [Var<'t, F>; N],
-    f: impl FnOnce([Dual<F, N>; N]) -> [Dual<F, N>; M],
-) -> [Var<'t, F>; M] {
-    let caller = Location::caller();
-    f(Dual::independent(x.map(Scalar::primal))).map(|y| record(x, y, caller))
+pub fn fuse_n<F: Primal, H: Handle<F>, const N: usize, const M: usize>(
+    x: [Scalar<F, H>; N],
+    f: impl FnOnce([H::Inner<N>; N]) -> [H::Inner<N>; M],
+) -> [Scalar<F, H>; M] {
+    H::fuse(x, f)
 }
 
 /// One node with `N` operands known beforehand: no scratch.
 #[inline(always)]
-fn record<'t, F: Primal, const N: usize>(x: [Var<'t, F>; N], y: Dual<F, N>, caller: Caller) -> Var<'t, F> {
+pub(super) fn record<'t, F: Primal, const N: usize>(x: [Var<'t, F>; N], y: Dual<F, N>, caller: Caller) -> Var<'t, F> {
     let tape = x.iter().find_map(|x| x.handle().tape());
     let Some(tape) = tape else { return Scalar::folded(y.value, F::ZERO, OnTape::NOWHERE, NOWHERE) };
     let mut edges = [Edge { partial: F::ZERO, parent: NOWHERE }; N];
@@ -149,14 +149,14 @@ pub fn dot<F: Primal, H: Handle<F>>(a: &[Scalar<F, H>], b: &[Scalar<F, H>]) -> S
     for (a, b) in a.iter().zip(b) {
         y += a.primal() * b.primal();
     }
-    H::nary(a.iter().zip(b).flat_map(|(&a, &b)| [(a, b.primal()), (b, a.primal())]), y)
+    H::nary(Nary::Dot, a.iter().zip(b).flat_map(|(&a, &b)| [(a, b.primal()), (b, a.primal())]), y)
 }
 
 /// Euclidean length of a vector, without overflow, as one node; partials `x_i / y`, all 0 at the origin.
 #[track_caller]
 pub fn norm2<F: Primal, H: Handle<F>>(x: &[Scalar<F, H>]) -> Scalar<F, H> {
     let y = x.iter().fold(F::ZERO, |y, x| y.hypot(x.primal()));
-    H::nary(x.iter().map(|&x| (x, x.primal().div_or_zero(y))), y)
+    H::nary(Nary::Norm2, x.iter().map(|&x| (x, x.primal().div_or_zero(y))), y)
 }
 
 /// `ln sum_i exp(x_i)` as one node, without overflow; partials are the softmax.
@@ -175,7 +175,11 @@ pub fn log_sum_exp<F: Primal, H: Handle<F>>(x: &[Scalar<F, H>]) -> Scalar<F, H> 
         // `x - largest` would be NaN. Infinity takes the whole gradient; minus infinity, all of them then, none.
         let share = if largest > F::ZERO { F::ONE } else { largest.mul_zero(F::ZERO) };
         let partial = |x: F| if x == largest { share } else { x.mul_zero(F::ZERO) };
-        return H::nary(x.iter().map(|&x| (x, if largest.has_nan() { largest } else { partial(x.primal()) })), largest);
+        return H::nary(
+            Nary::LogSumExp,
+            x.iter().map(|&x| (x, if largest.has_nan() { largest } else { partial(x.primal()) })),
+            largest,
+        );
     }
     let mut weights: SmallVec<[F; 32]> = x.iter().map(|x| (x.primal() - largest).exp()).collect();
     let mut total = F::ZERO;
@@ -185,5 +189,5 @@ pub fn log_sum_exp<F: Primal, H: Handle<F>>(x: &[Scalar<F, H>]) -> Scalar<F, H> 
     for weight in &mut weights {
         *weight = *weight / total;
     }
-    H::nary(x.iter().zip(&weights).map(|(&x, &weight)| (x, weight)), total.ln() + largest)
+    H::nary(Nary::LogSumExp, x.iter().zip(&weights).map(|(&x, &weight)| (x, weight)), total.ln() + largest)
 }

@@ -5,8 +5,10 @@
 //! generic code records 17-63 % fewer nodes. Such a handle is *not a node of its own*, and knows it: asking a gradient
 //! for its adjoint would answer for another number.
 
+use super::handle::{Comparison, Handle, Nary, UnaryOp};
 use super::node::{NOWHERE, Node};
 use super::{Gradients, Recording, Tape, mixed_tapes};
+use crate::dual::Dual;
 use crate::error::Error;
 use crate::number::Primal;
 use core::cmp::Ordering;
@@ -15,8 +17,8 @@ use core::iter::Product;
 use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 use core::panic::Location;
 use wengert_kernels::{
-    BinaryFunctions, Elementary, ParametricFunctions, UnaryFunctions, binary_table, derivative, parametric_table,
-    unary_table,
+    Binary, BinaryFunctions, Elementary, Parametric, ParametricFunctions, Unary, UnaryFunctions, binary_table,
+    derivative, parametric_table, unary_table,
 };
 
 /// A scalar variable. [`Var`] is the one most programs meet.
@@ -44,23 +46,6 @@ pub type Var<'t, F = f64> = Scalar<F, OnTape<'t, F>>;
 #[derive(Clone, Copy)]
 pub struct OnTape<'t, F: Primal>(Option<&'t Tape<F>>);
 
-/// Where a scalar records to.
-pub trait Handle<F: Primal>: Copy {
-    /// The handle of a constant that belongs to no recording.
-    const NOWHERE: Self;
-
-    /// The result `y` of an operation on `x` alone, with the partial `p = dy/dx`.
-    fn unary(x: Scalar<F, Self>, y: F, p: F) -> Scalar<F, Self>;
-
-    /// The result `y` of an operation on `a` and `b`, with the partials `p = dy/da` and `q = dy/db`.
-    #[track_caller]
-    fn binary(a: Scalar<F, Self>, b: Scalar<F, Self>, y: F, p: F, q: F) -> Scalar<F, Self>;
-
-    /// The result `y` of an operation on many operands, given with their partials.
-    #[track_caller]
-    fn nary(operands: impl Iterator<Item = (Scalar<F, Self>, F)>, y: F) -> Scalar<F, Self>;
-}
-
 impl<F, H> Scalar<F, H> {
     #[inline(always)]
     pub(crate) fn folded(value: F, partial: F, handle: H, node: u32) -> Self {
@@ -73,6 +58,12 @@ impl<F, H> Scalar<F, H> {
 }
 
 impl<F: Primal, H: Handle<F>> Scalar<F, H> {
+    /// The value of the computation so far.
+    #[inline(always)]
+    pub fn value(self) -> F {
+        self.value
+    }
+
     /// The number itself, in the tape's own number type.
     #[inline(always)]
     pub fn primal(self) -> F {
@@ -92,7 +83,7 @@ impl<F: Primal, H: Handle<F>> Scalar<F, H> {
     #[inline(always)]
     #[must_use]
     pub fn detach(self) -> Self {
-        Self::folded(self.value, F::ZERO, self.handle, NOWHERE)
+        H::detached(self)
     }
 
     /// `a` where `condition` holds, else `b`. Records nothing: the other branch is simply not used, so nothing of it, NaN
@@ -101,6 +92,22 @@ impl<F: Primal, H: Handle<F>> Scalar<F, H> {
     #[must_use]
     pub fn select(condition: bool, a: Self, b: Self) -> Self {
         if condition { a } else { b }
+    }
+
+    /// Power with any exponent: a variable, or a constant, for which no logarithm is taken.
+    ///
+    /// `dy/da = b a^(b-1)`; `dy/db = a^b ln a`.
+    #[inline]
+    #[must_use]
+    #[track_caller]
+    pub fn powf(self, exponent: impl Into<Self>) -> Self {
+        let exponent = exponent.into();
+        let (a, b) = (self.value, exponent.value);
+        if exponent.is_constant() {
+            let p = a.powf(b - F::ONE).mul_zero(b);
+            return H::unary(self, UnaryOp::Right(Binary::Powf, b), a.powf(b), p);
+        }
+        BinaryFunctions::powf(self, exponent)
     }
 
     #[inline(always)]
@@ -134,27 +141,46 @@ impl<'t, F: Primal> OnTape<'t, F> {
     pub(crate) fn on(tape: &'t Tape<F>) -> Self {
         OnTape(Some(tape))
     }
+    /// A function `y` of `x` alone: nothing is recorded.
+    #[inline(always)]
+    fn folded(x: Var<'t, F>, y: F, p: F) -> Var<'t, F> {
+        Scalar::folded(y, x.partial.mul_zero(p), x.handle, x.node)
+    }
+    /// Whether both record to the same place. One comparison: matching on the options would test each for `None` first.
     #[inline(always)]
     fn is(self, other: Self) -> bool {
-        match (self.0, other.0) {
-            (Some(a), Some(b)) => core::ptr::eq(a, b),
-            (None, None) => true,
-            _ => false,
-        }
+        core::ptr::eq(self.address(), other.address())
+    }
+    #[inline(always)]
+    fn address(self) -> *const Tape<F> {
+        self.0.map_or(core::ptr::null(), core::ptr::from_ref)
     }
 }
 
 impl<'t, F: Primal> Handle<F> for OnTape<'t, F> {
     const NOWHERE: Self = OnTape(None);
+    type Inner<const N: usize> = Dual<F, N>;
+
+    // The opcodes are for recorders: here they are dead arguments, which inlining removes.
+    #[inline(always)]
+    fn unary(x: Var<'t, F>, _op: UnaryOp<F>, y: F, p: F) -> Var<'t, F> {
+        OnTape::folded(x, y, p)
+    }
 
     #[inline(always)]
-    fn unary(x: Var<'t, F>, y: F, p: F) -> Var<'t, F> {
-        Scalar::folded(y, x.partial.mul_zero(p), x.handle, x.node)
+    fn negated(x: Var<'t, F>) -> Var<'t, F> {
+        // A sign cannot make NaN of an infinity: no select.
+        Scalar::folded(-x.value, -x.partial, x.handle, x.node)
+    }
+
+    #[inline(always)]
+    fn detached(x: Var<'t, F>) -> Var<'t, F> {
+        Scalar::folded(x.value, F::ZERO, x.handle, NOWHERE)
     }
 
     #[inline(always)]
     #[track_caller]
-    fn binary(a: Var<'t, F>, b: Var<'t, F>, y: F, p: F, q: F) -> Var<'t, F> {
+    fn binary(a: Var<'t, F>, b: Var<'t, F>, _op: Binary, y: F, p: F, q: F) -> Var<'t, F> {
         if !a.handle.is(b.handle) {
             return apart(a, b, y, p, q);
         }
@@ -170,12 +196,22 @@ impl<'t, F: Primal> Handle<F> for OnTape<'t, F> {
 
     #[inline]
     #[track_caller]
-    fn nary(operands: impl Iterator<Item = (Var<'t, F>, F)>, y: F) -> Var<'t, F> {
+    fn nary(_op: Nary, operands: impl Iterator<Item = (Var<'t, F>, F)>, y: F) -> Var<'t, F> {
         // A closure does not pass the caller's line on.
         let caller = Location::caller();
         let mut node = super::nary::Builder::new();
         operands.for_each(|(x, p)| node.operand(x, p, caller));
         node.finish(y)
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    fn fuse<const N: usize, const M: usize>(
+        x: [Var<'t, F>; N],
+        f: impl FnOnce([Dual<F, N>; N]) -> [Dual<F, N>; M],
+    ) -> [Var<'t, F>; M] {
+        let caller = Location::caller();
+        f(Dual::independent(x.map(Scalar::primal))).map(|y| super::nary::record(x, y, caller))
     }
 }
 
@@ -184,8 +220,8 @@ impl<'t, F: Primal> Handle<F> for OnTape<'t, F> {
 #[track_caller]
 fn apart<'t, F: Primal>(a: Var<'t, F>, b: Var<'t, F>, y: F, p: F, q: F) -> Var<'t, F> {
     match (a.handle.0, b.handle.0) {
-        (_, None) => OnTape::unary(a, y, p),
-        (None, _) => OnTape::unary(b, y, q),
+        (_, None) => OnTape::folded(a, y, p),
+        (None, _) => OnTape::folded(b, y, q),
         (Some(left), Some(right)) => {
             mixed_tapes(left, right, Location::caller());
             Scalar::folded(y, F::ZERO, a.handle, NOWHERE)
@@ -202,12 +238,6 @@ impl<'t, F: Primal> Var<'t, F> {
     #[inline(always)]
     pub(crate) fn constant(tape: &'t Tape<F>, value: F) -> Self {
         Scalar::folded(value, F::ZERO, OnTape(Some(tape)), NOWHERE)
-    }
-
-    /// The value of the computation so far.
-    #[inline(always)]
-    pub fn value(self) -> F {
-        self.value
     }
 
     /// Gives this number a node of its own, so that a gradient can be asked for its adjoint.
@@ -300,22 +330,6 @@ impl<'t, F: Primal> Var<'t, F> {
         let of = self.handle.0.map(Tape::recording);
         Unbound { value: self.value, partial: self.partial, node: self.node, own: self.own, of }
     }
-
-    /// Power with any exponent: a variable, or a constant, for which no logarithm is taken.
-    ///
-    /// `dy/da = b a^(b-1)`; `dy/db = a^b ln a`.
-    #[inline]
-    #[must_use]
-    #[track_caller]
-    pub fn powf(self, exponent: impl Into<Self>) -> Self {
-        let exponent = exponent.into();
-        let (a, b) = (self.value, exponent.value);
-        if exponent.is_constant() {
-            let p = a.powf(b - F::ONE).mul_zero(b);
-            return OnTape::unary(self, a.powf(b), p);
-        }
-        BinaryFunctions::powf(self, exponent)
-    }
 }
 
 /// A variable that does not borrow its tape, made by [`Var::unbind`]; [`Tape::bind`] makes it usable again.
@@ -352,7 +366,7 @@ macro_rules! unary_methods {
                 #[inline(always)]
                 fn $method(self) -> Self {
                     let y = self.value.$method();
-                    H::unary(self, y, derivative::$method(self.value, y))
+                    H::unary(self, UnaryOp::Row(Unary::$Op), y, derivative::$method(self.value, y))
                 }
             )*
         }
@@ -369,7 +383,7 @@ macro_rules! binary_methods {
                 fn $method(self, $b: Self) -> Self {
                     let y = self.value.$method($b.value);
                     let (p, q) = derivative::$method(self.value, $b.value, y);
-                    H::binary(self, $b, y, p, q)
+                    H::binary(self, $b, Binary::$Op, y, p, q)
                 }
             )*
         }
@@ -385,7 +399,8 @@ macro_rules! parametric_methods {
                 #[track_caller]
                 fn $method(self, $($p: $P),*) -> Self {
                     let y = self.value.$method($($p),*);
-                    H::unary(self, y, derivative::$method(self.value, y, $($p),*))
+                    let op = UnaryOp::Parametric(Parametric::$Op($($p),*));
+                    H::unary(self, op, y, derivative::$method(self.value, y, $($p),*))
                 }
             )*
         }
@@ -401,7 +416,7 @@ impl<F: Primal, H: Handle<F>> Elementary for Scalar<F, H> {
     #[inline(always)]
     fn sin_cos(self) -> (Self, Self) {
         let (sin, cos) = self.value.sin_cos();
-        (H::unary(self, sin, cos), H::unary(self, cos, -sin))
+        (H::unary(self, UnaryOp::Row(Unary::Sin), sin, cos), H::unary(self, UnaryOp::Row(Unary::Cos), cos, -sin))
     }
     #[inline(always)]
     #[track_caller]
@@ -414,8 +429,7 @@ impl<F: Primal, H: Handle<F>> Neg for Scalar<F, H> {
     type Output = Self;
     #[inline(always)]
     fn neg(self) -> Self {
-        // A sign cannot make NaN of an infinity: no select.
-        Scalar::folded(-self.value, -self.partial, self.handle, self.node)
+        H::negated(self)
     }
 }
 
@@ -428,7 +442,7 @@ macro_rules! between_variables {
             #[track_caller]
             fn $op(self, other: Self) -> Self {
                 let ($a, $b) = (self.value, other.value);
-                H::binary(self, other, $y, $p, $q)
+                H::binary(self, other, Binary::$Op, $y, $p, $q)
             }
         }
         impl<F: Primal, H: Handle<F>> $Op<&Scalar<F, H>> for Scalar<F, H> {
@@ -464,7 +478,7 @@ between_variables! {
     Div div |a, b| a / b, b.recip(), -(a / b) / b;
 }
 
-/// The operators with a constant on the right: none records anything.
+/// The operators with a constant: a tape records nothing for them.
 macro_rules! with_constants {
     ($($B:ident)*) => { $(
         impl<F: Primal<Base = $B>, H: Handle<F>> From<$B> for Scalar<F, H> {
@@ -493,7 +507,7 @@ macro_rules! with_constants {
             #[inline(always)]
             fn $op(self, constant: $B) -> Self {
                 let ($x, $c) = (self.value, F::from_base(constant));
-                H::unary(self, $y, $p)
+                H::unary(self, UnaryOp::Right(Binary::$Op, $c), $y, $p)
             }
         }
         impl<F: Primal<Base = $B>, H: Handle<F>> $Op<$B> for &Scalar<F, H> {
@@ -510,7 +524,7 @@ macro_rules! with_constants {
             #[inline(always)]
             fn $op(self, variable: Scalar<F, H>) -> Scalar<F, H> {
                 let ($c, $x) = (F::from_base(self), variable.value);
-                H::unary(variable, $y, $p)
+                H::unary(variable, UnaryOp::Left($c, Binary::$Op), $y, $p)
             }
         }
         impl<F: Primal<Base = $B>, H: Handle<F>> $Op<&Scalar<F, H>> for $B {
@@ -545,31 +559,69 @@ assign_forms! {
     Div div, DivAssign div_assign;
 }
 
+// Every comparison goes by way of the handle, each with the question that was asked: a recorder keeps `a < b`, which is a
+// weaker claim than the order of the two.
+macro_rules! comparisons {
+    ($other:ty, |$b:ident| $right:expr) => {
+        #[inline(always)]
+        #[track_caller]
+        fn partial_cmp(&self, other: &$other) -> Option<Ordering> {
+            let $b = other;
+            H::compared(*self, $right, Comparison::Order);
+            self.value.partial_cmp(&$right.value)
+        }
+        #[inline(always)]
+        #[track_caller]
+        fn lt(&self, other: &$other) -> bool {
+            let $b = other;
+            H::compared(*self, $right, Comparison::Less);
+            self.value < $right.value
+        }
+        #[inline(always)]
+        #[track_caller]
+        fn le(&self, other: &$other) -> bool {
+            let $b = other;
+            H::compared(*self, $right, Comparison::LessOrEqual);
+            self.value <= $right.value
+        }
+        #[inline(always)]
+        #[track_caller]
+        fn gt(&self, other: &$other) -> bool {
+            let $b = other;
+            H::compared(*self, $right, Comparison::Greater);
+            self.value > $right.value
+        }
+        #[inline(always)]
+        #[track_caller]
+        fn ge(&self, other: &$other) -> bool {
+            let $b = other;
+            H::compared(*self, $right, Comparison::GreaterOrEqual);
+            self.value >= $right.value
+        }
+    };
+}
 impl<F: Primal, H: Handle<F>> PartialEq for Scalar<F, H> {
     #[inline(always)]
+    #[track_caller]
     fn eq(&self, other: &Self) -> bool {
+        H::compared(*self, *other, Comparison::Equal);
         self.value == other.value
     }
 }
 impl<F: Primal, H: Handle<F>> PartialOrd for Scalar<F, H> {
-    #[inline(always)]
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        self.value.partial_cmp(&other.value)
-    }
+    comparisons!(Self, |b| *b);
 }
 macro_rules! compare_with_constants {
     ($($B:ident)*) => { $(
         impl<F: Primal<Base = $B>, H: Handle<F>> PartialEq<$B> for Scalar<F, H> {
             #[inline(always)]
+            #[track_caller]
             fn eq(&self, constant: &$B) -> bool {
-                self.value.base() == *constant
+                *self == Self::from(*constant)
             }
         }
         impl<F: Primal<Base = $B>, H: Handle<F>> PartialOrd<$B> for Scalar<F, H> {
-            #[inline(always)]
-            fn partial_cmp(&self, constant: &$B) -> Option<Ordering> {
-                self.value.base().partial_cmp(constant)
-            }
+            comparisons!($B, |c| Self::from(*c));
         }
     )* };
 }
@@ -598,6 +650,7 @@ impl<F: Primal, H: Handle<F>> core::iter::Sum for Scalar<F, H> {
     fn sum<I: Iterator<Item = Self>>(numbers: I) -> Self {
         let mut total = F::ZERO;
         let y = H::nary(
+            Nary::Sum,
             numbers.map(|x| {
                 total += x.value;
                 (x, F::ONE)
@@ -620,6 +673,7 @@ impl<F: Primal, H: Handle<F>> Product for Scalar<F, H> {
         }
         let mut before = F::ONE;
         let y = H::nary(
+            Nary::Product,
             factors.iter().zip(&after).map(|(&x, &after)| {
                 let partial = before * after;
                 before = before * x.value;

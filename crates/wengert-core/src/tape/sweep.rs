@@ -93,6 +93,9 @@ impl<F: Primal> Tape<F> {
             super::arena::advise_huge_pages(scalars.as_ptr() as usize, scalars.capacity() * size_of::<F>());
         }
         scalars.resize(count, F::ZERO);
+        // The inputs that programs start with have no parents.
+        let leaves =
+            self.inputs.with(|inputs| inputs.first().filter(|range| range.0 == 1).map_or(1, |range| range.1 as usize));
         let mut first_root = 0;
         for &(node, seed) in &seeds.scalars {
             if node != NOWHERE {
@@ -133,7 +136,7 @@ impl<F: Primal> Tape<F> {
                         }
                         high = at;
                     }
-                    plain_nodes::<F, CAREFUL>(nodes, scalars, 0, high);
+                    plain_nodes::<F, CAREFUL>(nodes, scalars, leaves, high);
                 });
             });
         });
@@ -178,6 +181,8 @@ impl<F: Primal> Tape<F> {
 /// The inner loop: nodes `low..high`, backwards.
 #[inline(always)]
 fn plain_nodes<F: Primal, const CAREFUL: bool>(nodes: &[Node<F>], adjoints: &mut [F], low: usize, high: usize) {
+    // Keeping the adjoint of node k - 1 in a register when k hands it on would save a serial chain a store and a load, 4.9
+    // -> 3.2 ns a node, but the branch costs long loops of mixed nodes 3-10 % (Lorenz by Runge-Kutta, 10,000 steps).
     for k in (low..high).rev() {
         let Node { partials: [p, q], parents: [a, b] } = nodes[k];
         let y_bar = adjoints[k];

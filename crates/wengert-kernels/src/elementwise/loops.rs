@@ -183,7 +183,7 @@ macro_rules! own_loops {
 /// As many elements from the start as the row's loop takes; says how many.
 fn unary_start<F: Float>(level: Level, op: Unary, x: &[F], y: &mut [F]) -> usize {
     own_loops! { Unary, op, level, (x, y);
-        cheap_loop: Neg Recip Sqrt Square Abs Relu Sign Step OneMinusSquare NonNegative;
+        cheap_loop: Neg Recip Sqrt Square Abs Relu Sign Step;
         unary_loop: Exp ExpM1 Ln Ln1p Sin Cos Tanh Sigmoid Softplus LogSigmoid;
         _: rare_loop
     }
@@ -191,7 +191,7 @@ fn unary_start<F: Float>(level: Level, op: Unary, x: &[F], y: &mut [F]) -> usize
 
 fn unary_vjp_start<F: Float>(level: Level, op: Unary, x: &[F], y: &[F], y_bar: &[F], x_bar: &mut [F]) -> usize {
     own_loops! { Unary, op, level, (x, y, y_bar, x_bar);
-        cheap_vjp_loop: Neg Recip Sqrt Cbrt Square Exp Ln Ln1p Log2 Log10 Tan Atan Abs Relu Sign Step OneMinusSquare NonNegative;
+        cheap_vjp_loop: Neg Recip Sqrt Square Exp Ln Ln1p Abs Relu;
         unary_vjp_loop: ExpM1 Sin Cos Tanh Sigmoid Softplus LogSigmoid;
         _: rare_vjp_loop
     }
@@ -250,14 +250,14 @@ crate::binary_table!(results_read);
 
 pub(crate) fn binary_at<F: Float>(level: Level, op: Binary, a: &[F], b: &[F], y: &mut [F]) {
     own_loops! { Binary, op, level, (a, b, y);
-        binary_loop: Add Sub Mul Div Maximum Minimum Wins MulZero DivOrZero;
+        binary_loop: Add Sub Mul Div Maximum Minimum MulZero;
         _: rare_binary_loop
     }
 }
 
 pub(crate) fn left_vjp_at<F: Float>(level: Level, op: Binary, a: &[F], b: &[F], y: &[F], y_bar: &[F], a_bar: &mut [F]) {
     own_loops! { Binary, op, level, (a, b, y, y_bar, a_bar);
-        left_vjp_loop: Add Sub Mul Div Hypot Maximum Minimum MulZero DivOrZero;
+        left_vjp_loop: Add Sub Mul Div Maximum Minimum MulZero;
         _: rare_left_vjp_loop
     }
 }
@@ -272,7 +272,7 @@ pub(crate) fn right_vjp_at<F: Float>(
     b_bar: &mut [F],
 ) {
     own_loops! { Binary, op, level, (a, b, y, y_bar, b_bar);
-        right_vjp_loop: Add Sub Mul Div Hypot Maximum Minimum MulZero DivOrZero;
+        right_vjp_loop: Add Sub Mul Div Maximum Minimum MulZero;
         _: rare_right_vjp_loop
     }
 }
