@@ -348,7 +348,7 @@ fn erf_inv_parts(x: f64) -> (f64, f64) {
         return (y.copysign(x), 0.0);
     }
     let q = 1.0 - a;
-    if !(q > 0.0) {
+    if q <= 0.0 || q.is_nan() {
         let y = if q == 0.0 { f64::INFINITY } else { f64::NAN };
         return (y.copysign(x), 0.0);
     }

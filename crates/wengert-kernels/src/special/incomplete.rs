@@ -116,10 +116,10 @@ fn log_over_shape(a: f64, x: f64) -> f64 {
 fn poisson_series<const N: usize>(a: f64, x: f64) -> Series<N> {
     let mut logarithm = [0.0; N];
     let mut factorial = 1.0;
-    for k in 1..N {
+    for (k, coefficient) in logarithm.iter_mut().enumerate().skip(1) {
         factorial *= k as f64;
         let slope = if k == 1 { log_over_shape(a, x) } else { -polygamma(k as i32 - 1, a + 1.0) };
-        logarithm[k] = slope / factorial;
+        *coefficient = slope / factorial;
     }
     // y' = y logarithm'
     let mut y = [0.0; N];
@@ -166,7 +166,8 @@ fn upper_fraction<const N: usize>(a: f64, x: f64) -> Series<N> {
         let numerator = -terms * (terms - a);
         inverse = 1.0 / (partial(terms) + numerator * inverse);
         over = partial(terms) + numerator / over;
-        if !((over * inverse - 1.0).abs() > 1e-15) {
+        let change = (over * inverse - 1.0).abs();
+        if change <= 1e-15 || change.is_nan() {
             break;
         }
     }

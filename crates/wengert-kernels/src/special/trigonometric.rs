@@ -100,7 +100,7 @@ pub(crate) fn sinc_derivative(n: i32, x: f64) -> f64 {
     loop {
         let term = factor / f64::from(n + power + 1);
         sum += term;
-        if !(term.abs() > 1e-18 * sum.abs()) {
+        if term.abs() <= 1e-18 * sum.abs() || sum.is_nan() {
             return sum;
         }
         factor *= -square / (f64::from(power + 1) * f64::from(power + 2));
