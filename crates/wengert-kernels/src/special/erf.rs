@@ -2,8 +2,9 @@
 //!
 //! Everything rests on the scaled complement `exp(x^2) erfc(x)`, which is tame: polynomials on pieces of `x >= 1/2` and a
 //! polynomial in `1/x^2` beyond 8; in the middle `erf` itself is a polynomial. The coefficients are Chebyshev fits with
-//! 50 digits, rounded (`tests/reference/coefficients.py`); each is within 1.2e-16 of its function, most within 5e-17. The Gaussian factor takes what the
-//! rounding of the square lost as a factor of its own, so that tails keep their digits down to the subnormals.
+//! 50 digits, rounded (`tests/reference/coefficients.py`); each is within 1.2e-16 of its function, most within 5e-17. The
+//! Gaussian factor takes what the rounding of the square lost as a factor of its own, so that tails keep their digits down
+//! to the subnormals.
 
 use core::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, PI};
 
