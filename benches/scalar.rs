@@ -3,9 +3,10 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 
-#[path = "workloads/scalar.rs"]
+#[path = "workloads/scalar/mod.rs"]
 mod workload;
-use workload::{Chain, Gradient, LORENZ_POINT, lorenz, rosenbrock, rosenbrock_point};
+use wengert::prelude::*;
+use workload::{Asian, Chain, Gmm, Gradient, Logistic, Lorenz, Lstm, Program, Rosenbrock};
 
 fn chains(c: &mut Criterion) {
     let mut group = c.benchmark_group("scalar_chain");
@@ -18,14 +19,24 @@ fn chains(c: &mut Criterion) {
     }
 }
 
+fn program<P: Program>(c: &mut Criterion, program: &P, richer: impl for<'t> Fn(&'t Tape, &[Var<'t>]) -> Var<'t>) {
+    let mut group = c.benchmark_group(P::NAME);
+    group.sample_size(20).throughput(Throughput::Elements(P::OPS as u64));
+    let point = program.point();
+    group.bench_function("primal", |b| b.iter(|| program.value(black_box(&point[..]))));
+    let mut gradient = Gradient::at(point);
+    group.bench_function("gradient", |b| b.iter(|| black_box(gradient.of(|_, x| program.value(x))[0])));
+    group.bench_function("gradient, richer", |b| b.iter(|| black_box(gradient.of(&richer)[0])));
+}
+
 fn gradients(c: &mut Criterion) {
-    let x = rosenbrock_point();
-    c.bench_function("S5_rosenbrock/primal", |b| b.iter(|| rosenbrock(black_box(&x))));
-    let mut gradient = Gradient::new(|x| rosenbrock(x), &x);
-    c.bench_function("S5_rosenbrock/gradient", |b| b.iter(|| black_box(gradient.call()[0])));
-    c.bench_function("S8_lorenz/primal", |b| b.iter(|| lorenz(black_box(&LORENZ_POINT))));
-    let mut gradient = Gradient::new(|p| lorenz(p), &LORENZ_POINT);
-    c.bench_function("S8_lorenz/gradient", |b| b.iter(|| black_box(gradient.call()[0])));
+    let (mixture, lstm, option, logistic) = (Gmm::default(), Lstm::default(), Asian::default(), Logistic::default());
+    program(c, &mixture, |tape, p| mixture.accumulated(tape, p));
+    program(c, &lstm, |_, p| lstm.fused(p));
+    program(c, &Rosenbrock, |_, x| Rosenbrock::fused(x));
+    program(c, &option, |tape, p| option.accumulated(tape, p));
+    program(c, &Lorenz, |_, p| Lorenz::fused(p));
+    program(c, &logistic, |tape, b| logistic.with_tensors(tape, b));
 }
 
 criterion_group!(benches, chains, gradients);

@@ -9,16 +9,17 @@ use std::hint::black_box;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-#[path = "workloads/scalar.rs"]
+#[path = "workloads/scalar/mod.rs"]
 mod scalar;
 #[path = "workloads/tensor.rs"]
 mod tensor;
 #[path = "workloads/training.rs"]
 mod training;
 
-use scalar::{Chain, Gradient, LORENZ_POINT, lorenz, rosenbrock, rosenbrock_point};
+use scalar::{Asian, Chain, Gmm, Gradient, Logistic, Lorenz, Lstm, Program, Rosenbrock};
 use tensor::{Elementwise, MatMul, SoftmaxCrossEntropy, TensorChain};
 use training::Step;
+use wengert::prelude::*;
 
 /// How long one sample runs at least: long enough for the clock, short enough for a quiet moment.
 const SAMPLE: Duration = Duration::from_millis(20);
@@ -108,6 +109,30 @@ impl Table {
     }
 }
 
+impl Table {
+    /// The gradient of a program beside the program itself, in plain operators and by a richer way that `how` names.
+    fn gradient<P: Program>(&self, program: &P, how: &str, richer: impl for<'t> Fn(&'t Tape, &[Var<'t>]) -> Var<'t>) {
+        if !self.wants(P::NAME) {
+            return;
+        }
+        let point = program.point();
+        let mut gradient = Gradient::at(point.clone());
+        let expected = gradient.of(|_, x| program.value(x)).to_vec();
+        let size = expected.iter().fold(0.0_f64, |size, x| size.max(x.abs()));
+        for (&x, &y) in gradient.of(&richer).iter().zip(&expected) {
+            assert!((x - y).abs() <= 1e-10 * size, "{}, {how}: {x} instead of {y}", P::NAME);
+        }
+        let mut primal = || _ = black_box(program.value(black_box(&point[..])));
+        let mut row = |how: &str, ours: &mut dyn FnMut()| {
+            let (ours, primal) = in_turn(ours, &mut primal);
+            let name = format!("{}, {how}", P::NAME);
+            self.row(&name, &time(ours), &format!("{} (its primal)", time(primal)), ours / primal);
+        };
+        row("plain", &mut || _ = black_box(gradient.of(|_, x| program.value(x))[0]));
+        row(how, &mut || _ = black_box(gradient.of(&richer)[0]));
+    }
+}
+
 /// What one core can do in fused multiply-adds, in floating-point operations per second; none where it lacks AVX-512.
 fn peak_flops() -> Option<f64> {
     #[cfg(target_arch = "x86_64")]
@@ -182,19 +207,13 @@ fn main() {
             }
         }
     }
-    if table.wants("S5_rosenbrock") {
-        let x = rosenbrock_point();
-        let mut gradient = Gradient::new(|x| rosenbrock(x), &x);
-        let (ours, primal) =
-            in_turn(&mut || _ = black_box(gradient.call()[0]), &mut || _ = black_box(rosenbrock(black_box(&x))));
-        table.row("S5_rosenbrock, gradient", &time(ours), &format!("{} (its primal)", time(primal)), ours / primal);
-    }
-    if table.wants("S8_lorenz") {
-        let mut gradient = Gradient::new(|p| lorenz(p), &LORENZ_POINT);
-        let (ours, primal) =
-            in_turn(&mut || _ = black_box(gradient.call()[0]), &mut || _ = black_box(lorenz(black_box(&LORENZ_POINT))));
-        table.row("S8_lorenz, gradient", &time(ours), &format!("{} (its primal)", time(primal)), ours / primal);
-    }
+    let (mixture, lstm, option, logistic) = (Gmm::default(), Lstm::default(), Asian::default(), Logistic::default());
+    table.gradient(&mixture, "accumulated by point", |tape, p| mixture.accumulated(tape, p));
+    table.gradient(&lstm, "units fused", |_, p| lstm.fused(p));
+    table.gradient(&Rosenbrock, "terms fused and summed", |_, x| Rosenbrock::fused(x));
+    table.gradient(&option, "accumulated by path", |tape, p| option.accumulated(tape, p));
+    table.gradient(&Lorenz, "steps fused", |_, p| Lorenz::fused(p));
+    table.gradient(&logistic, "through tensors", |tape, b| logistic.with_tensors(tape, b));
     for (m, k, n) in [(64, 64, 64), (256, 256, 256), (1024, 1024, 1024), (2048, 2048, 2048), (128, 784, 256)] {
         let workload = format!("matmul_{m}x{k}x{n}");
         if table.wants(&workload) {

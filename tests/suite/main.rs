@@ -3,6 +3,7 @@
 mod elementary;
 mod elementwise;
 mod errors;
+mod examples;
 mod panics;
 mod reference;
 mod tape;

@@ -50,6 +50,12 @@ impl<R: Primal, const N: usize> Dual<R, N> {
         Dual { value, tangents: [R::ZERO; N] }
     }
 
+    /// Input number `k` where the directions `first..first + N` are taken.
+    #[inline(always)]
+    pub(crate) fn moving(value: R, first: usize, k: usize) -> Self {
+        Dual { value, tangents: core::array::from_fn(|lane| if first + lane == k { R::ONE } else { R::ZERO }) }
+    }
+
     /// The numbers `x`, each moving in a direction of its own: what a closure must be run on to get all its partials.
     #[inline(always)]
     pub fn independent(x: [R; N]) -> [Self; N] {
@@ -335,5 +341,15 @@ impl<R: Primal, const N: usize> Sum for Dual<R, N> {
 impl<R: Primal, const N: usize> Product for Dual<R, N> {
     fn product<I: Iterator<Item = Self>>(numbers: I) -> Self {
         numbers.fold(Self::ONE, Mul::mul)
+    }
+}
+impl<'a, R: Primal, const N: usize> Sum<&'a Dual<R, N>> for Dual<R, N> {
+    fn sum<I: Iterator<Item = &'a Self>>(numbers: I) -> Self {
+        numbers.copied().sum()
+    }
+}
+impl<'a, R: Primal, const N: usize> Product<&'a Dual<R, N>> for Dual<R, N> {
+    fn product<I: Iterator<Item = &'a Self>>(numbers: I) -> Self {
+        numbers.copied().product()
     }
 }

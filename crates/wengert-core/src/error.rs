@@ -102,6 +102,74 @@ pub enum Error {
         /// Where the operation stands.
         caller: Caller,
     },
+    /// A variance of no more numbers than its correction.
+    #[error("{caller}: {op}: of {given} numbers with correction {correction}; it needs more numbers than that")]
+    TooFew {
+        /// The operation.
+        op: &'static str,
+        /// Numbers given.
+        given: usize,
+        /// What is subtracted from their count.
+        correction: f64,
+        /// Where the operation stands.
+        caller: Caller,
+    },
+    /// A matrix given row by row has not `size * size` entries.
+    #[error(
+        "{caller}: {op}: {entries} entries of a matrix for {size} unknowns; give {size} x {size} entries, row by row"
+    )]
+    NotSquare {
+        /// The operation.
+        op: &'static str,
+        /// Entries given.
+        entries: usize,
+        /// Unknowns.
+        size: usize,
+        /// Where the operation stands.
+        caller: Caller,
+    },
+    /// A function of the user's gives more or fewer equations than there are unknowns.
+    #[error("{caller}: {op}: {equations} equations for {unknowns} unknowns; there must be as many")]
+    Unknowns {
+        /// The operation.
+        op: &'static str,
+        /// Residuals returned.
+        equations: usize,
+        /// Unknowns in the start.
+        unknowns: usize,
+        /// Where the operation stands.
+        caller: Caller,
+    },
+    /// A matrix has no inverse, up to rounding.
+    #[error(
+        "{caller}: {op}: the {size} x {size} matrix is singular: pivot {pivot} is {value:e} of its row and column; is an equation repeated, or an unknown in none of them?"
+    )]
+    Singular {
+        /// The operation.
+        op: &'static str,
+        /// Rows of the matrix.
+        size: usize,
+        /// The unknown that could not be eliminated, counted from 0.
+        pivot: usize,
+        /// The pivot, relative to the largest entries of its row and column.
+        value: f64,
+        /// Where the operation stands.
+        caller: Caller,
+    },
+    /// No root of the equations was found.
+    #[error(
+        "{caller}: {op}: not converged after {iterations} iterations, the largest residual is {residual:e}; start closer to a root, or scale the equations"
+    )]
+    NotConverged {
+        /// The operation.
+        op: &'static str,
+        /// The largest residual where it stopped.
+        residual: f64,
+        /// Steps taken.
+        iterations: usize,
+        /// Where the operation stands.
+        caller: Caller,
+    },
     /// An operation that needs a number was given none.
     #[error("{caller}: {op}: of nothing; give it at least one number")]
     Empty {

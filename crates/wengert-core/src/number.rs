@@ -1,8 +1,12 @@
 //! The numbers of Wengert: what a tape is built over, and what a user's generic function is written over.
 
+use crate::custom::{CustomFn, Entry};
 use crate::dual::Dual;
 use crate::error::Error;
+use crate::reductions::Reductions;
 use crate::tape::{Handle, Scalar};
+use crate::taylor::Taylor;
+use crate::transform::{ScalarFn, gradient};
 use core::fmt::{Debug, Display};
 use core::iter::{Product, Sum};
 use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
@@ -12,7 +16,7 @@ use wengert_kernels::{Constants, Elementary, Float};
 ///
 /// A tape over duals carries tangents through its reverse sweep: that is a Hessian-vector product.
 pub trait Primal:
-    Elementary + Constants + Debug + Display + PartialEq + PartialOrd + AddAssign + Send + Sync + 'static
+    Reductions + Constants + Debug + Display + PartialEq + PartialOrd + AddAssign + Send + Sync + 'static
 {
     /// The float underneath.
     type Base: Float + Elementary;
@@ -144,7 +148,7 @@ primal_float!(f32 f64);
 /// assert_eq!((value, gradient), (756.5, vec![1651.0, -550.0]));
 /// ```
 pub trait Number<B = f64>:
-    Elementary
+    Reductions
     + Debug
     + Display
     + PartialEq
@@ -160,10 +164,26 @@ pub trait Number<B = f64>:
     + MulAssign
     + DivAssign
     + Sum
+    + for<'a> Sum<&'a Self>
     + Product
+    + for<'a> Product<&'a Self>
 {
     /// The value as a plain float: to print, or to branch on. No derivative passes through it.
     fn value(self) -> B;
+
+    /// The gradient of `f` at `x`, in numbers of this kind: what [`Grad`](crate::transform::Grad) is made of.
+    #[doc(hidden)]
+    fn gradient_of<S: ScalarFn<B>>(f: &S, x: &[Self]) -> Vec<Self>;
+
+    /// A function with a derivative of the user's; called as [`CustomFn::call`].
+    #[doc(hidden)]
+    #[track_caller]
+    fn apply_custom<const N: usize>(rule: &impl CustomFn<N, B>, x: [Self; N]) -> Self;
+
+    /// A function of many results that is one entry of a recording; called by what makes such functions.
+    #[doc(hidden)]
+    #[track_caller]
+    fn apply_entry(function: impl Entry<B>, x: &[Self]) -> Vec<Self>;
 }
 
 macro_rules! number {
@@ -173,17 +193,81 @@ macro_rules! number {
             fn value(self) -> $B {
                 self
             }
+            fn gradient_of<S: ScalarFn<$B>>(f: &S, x: &[Self]) -> Vec<Self> {
+                gradient::by_reverse(f, x)
+            }
+            #[inline]
+            fn apply_custom<const N: usize>(rule: &impl CustomFn<N, $B>, x: [Self; N]) -> Self {
+                rule.value(x)
+            }
+            fn apply_entry(function: impl Entry<$B>, x: &[Self]) -> Vec<Self> {
+                function.value(x)
+            }
         }
-        impl<R: Primal<Base = $B>, const N: usize> Number<$B> for Dual<R, N> {
+        impl<R: Primal<Base = $B> + Number<$B>, const N: usize> Number<$B> for Dual<R, N> {
             #[inline(always)]
             fn value(self) -> $B {
                 self.base()
             }
+            fn gradient_of<S: ScalarFn<$B>>(f: &S, x: &[Self]) -> Vec<Self> {
+                gradient::by_reverse(f, x)
+            }
+            #[inline]
+            fn apply_custom<const M: usize>(rule: &impl CustomFn<M, $B>, x: [Self; M]) -> Self {
+                let values = x.map(|x| x.value);
+                let y = R::apply_custom(rule, values);
+                let partials = rule.partials(values, y);
+                let tangent = |k: usize| {
+                    x.iter().zip(partials).fold(R::ZERO, |sum, (x, p)| sum + p.zero_product(x.tangents[k]))
+                };
+                Dual { value: y, tangents: core::array::from_fn(tangent) }
+            }
+            fn apply_entry(function: impl Entry<$B>, x: &[Self]) -> Vec<Self> {
+                function.tangents(x)
+            }
         }
-        impl<F: Primal<Base = $B>, H: Handle<F>> Number<$B> for Scalar<F, H> {
+        impl<R: Primal<Base = $B> + Number<$B>, const N: usize> Number<$B> for Taylor<R, N> {
+            #[inline(always)]
+            fn value(self) -> $B {
+                self.base()
+            }
+            fn gradient_of<S: ScalarFn<$B>>(f: &S, x: &[Self]) -> Vec<Self> {
+                gradient::by_reverse(f, x)
+            }
+            #[inline]
+            fn apply_custom<const M: usize>(rule: &impl CustomFn<M, $B>, x: [Self; M]) -> Self {
+                let y = R::apply_custom(rule, x.map(|x| x.coefficients()[0]));
+                Self::by_partials(y, &x, |y| rule.partials(x, y).into_iter().collect())
+            }
+            fn apply_entry(function: impl Entry<$B>, x: &[Self]) -> Vec<Self> {
+                let values: Vec<R> = x.iter().map(|x| x.coefficients()[0]).collect();
+                let y = R::apply_entry(function.clone(), &values);
+                Self::by_pushforward(&y, x, |y, x_dot| function.jvp(x, y, x_dot))
+            }
+        }
+        impl<F: Primal<Base = $B> + Number<$B>, H: Handle<F>> Number<$B> for Scalar<F, H> {
             #[inline(always)]
             fn value(self) -> $B {
                 self.primal().base()
+            }
+            fn gradient_of<S: ScalarFn<$B>>(f: &S, x: &[Self]) -> Vec<Self> {
+                gradient::as_nodes(f, x)
+            }
+            #[inline]
+            #[track_caller]
+            fn apply_custom<const N: usize>(rule: &impl CustomFn<N, $B>, x: [Self; N]) -> Self {
+                let values = x.map(Scalar::primal);
+                let y = F::apply_custom(rule, values);
+                H::custom(x, y, rule.partials(values, y))
+            }
+            #[track_caller]
+            fn apply_entry(function: impl Entry<$B>, x: &[Self]) -> Vec<Self> {
+                let values: Vec<F> = x.iter().map(|x| x.primal()).collect();
+                if x.iter().all(|x| x.is_constant()) {
+                    return F::apply_entry(function, &values).into_iter().map(Scalar::passive).collect();
+                }
+                let (y, pullback) = function.record(values);
+                H::many(x, y, pullback)
             }
         }
     )* };

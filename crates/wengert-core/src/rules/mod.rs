@@ -8,8 +8,11 @@
 //! To add an op: write its file, add its line to [`rules!`] below.
 
 mod affine;
+#[cfg(test)]
+mod agreement;
 mod concat;
 mod cross_entropy;
+mod custom;
 mod extreme;
 mod gather;
 mod map;
@@ -24,6 +27,7 @@ mod sum;
 mod zip;
 
 pub use cross_entropy::Labels;
+pub use custom::TensorOp;
 pub(crate) use sum::sum_to;
 pub(crate) use zip::zip;
 
@@ -47,6 +51,8 @@ pub(crate) trait Array<F: TensorFloat>: Clone {
     fn parametric_pullback(op: Parametric, x: &Self, y: &Self, y_bar: Self) -> Self;
     /// `y_bar dy/da` and `y_bar dy/db`, summed to the operands' shapes.
     fn binary_pullback(op: Binary, a: &Self, b: &Self, y: &Self, y_bar: Self, wanted: [bool; 2]) -> [Option<Self>; 2];
+    /// The pullback of a user's op.
+    fn custom_pullback(op: &dyn TensorOp<F>, x: &[&Self], y: &Self, y_bar: Self, wanted: &[bool]) -> Vec<Option<Self>>;
 }
 
 /// One tensor op.
@@ -100,6 +106,10 @@ macro_rules! rules {
         )*
 
         impl<F: TensorFloat> Rule<F> {
+            /// Every rule's name.
+            #[cfg(test)]
+            pub(crate) const NAMES: &'static [&'static str] = &[$( <$module::$Op<F> as Op<F>>::NAME ),*];
+
             pub(crate) fn name(&self) -> &'static str {
                 match self { $( Rule::$Op(_) => <$module::$Op<F> as Op<F>>::NAME, )* }
             }
@@ -129,6 +139,7 @@ rules! {
     BroadcastTo in sum,
     Concat in concat,
     CrossEntropy in cross_entropy,
+    Custom in custom,
     Embed in slice,
     Extreme in extreme,
     GatherRows in gather,
@@ -169,5 +180,8 @@ impl<F: TensorFloat> Array<F> for Tensor<F> {
     }
     fn binary_pullback(op: Binary, a: &Self, b: &Self, y: &Self, y_bar: Self, wanted: [bool; 2]) -> [Option<Self>; 2] {
         fitting(Tensor::binary_vjp(op, a, b, Some(y), &y_bar, wanted))
+    }
+    fn custom_pullback(op: &dyn TensorOp<F>, x: &[&Self], y: &Self, y_bar: Self, wanted: &[bool]) -> Vec<Option<Self>> {
+        op.pull(x, y, &y_bar, wanted)
     }
 }

@@ -167,18 +167,17 @@ impl<F: Primal> Gradients<F> {
     }
 
     fn find(&self, x: Var<'_, F>) -> Result<&F, &'static str> {
-        let (true, Some(tape)) = (!x.is_constant(), x.handle().tape()) else {
-            return Err("the gradient was asked for a constant; make it an input with tape.var");
-        };
-        // A constant depends on nothing.
-        let Some(of) = self.of else { return Ok(&self.zero) };
-        if !tape.keeps_node(of, x.pending().1) {
-            return Err("the gradient is of another recording than the variable");
+        match self.of {
+            Some(of) => self.scalars.get(locate(of, x)?).ok_or("the variable was recorded after the sweep"),
+            None if x.is_constant() || x.handle().tape().is_none() => Err(OF_A_CONSTANT),
+            // A constant depends on nothing.
+            None => Ok(&self.zero),
         }
-        if !x.is_node() {
-            return Err("not an input: call y.retain() first, and use what it returns");
-        }
-        self.scalars.get(x.pending().1 as usize).ok_or("the variable was recorded after the sweep")
+    }
+
+    /// The adjoint of a scalar node; 0 if it was recorded after the sweep.
+    pub(crate) fn at(&self, node: usize) -> F {
+        self.scalars.get(node).copied().unwrap_or(F::ZERO)
     }
 
     /// Whether tensor `number` of the tape is the one that had this number when the sweep ran.
@@ -202,6 +201,21 @@ impl<F: Primal> Gradients<F> {
             range
         })
     }
+}
+
+const OF_A_CONSTANT: &str = "the gradient was asked for a constant; make it an input with tape.var";
+
+/// Where the adjoint of `x` is in a sweep over the recording `of`, or why it has none.
+pub(crate) fn locate<F: Primal>(of: Recording, x: Var<'_, F>) -> Result<usize, &'static str> {
+    let (true, Some(tape)) = (!x.is_constant(), x.handle().tape()) else { return Err(OF_A_CONSTANT) };
+    let (_, node) = x.pending();
+    if !tape.keeps_node(of, node) {
+        return Err("the gradient is of another recording than the variable");
+    }
+    if !x.is_node() {
+        return Err("not an input: call y.retain() first, and use what it returns");
+    }
+    Ok(node as usize)
 }
 
 /// What [`Gradients::wrt`] takes: scalars or tensors, several at a time.

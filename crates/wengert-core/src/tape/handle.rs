@@ -1,7 +1,9 @@
 //! What a scalar variable needs to know of the place it records to.
 
+use super::pullback::Pullback;
 use super::scalar::Scalar;
 use crate::number::Primal;
+use crate::reductions::{self, Reductions};
 use wengert_kernels::{Binary, Elementary, Parametric, Unary};
 
 /// An operation of one variable, constants included.
@@ -79,12 +81,38 @@ pub trait Handle<F: Primal>: Copy {
     #[track_caller]
     fn nary(op: Nary, operands: impl Iterator<Item = (Scalar<F, Self>, F)>, y: F) -> Scalar<F, Self>;
 
+    /// The result `y` of a computation known by its partials alone. A recording that is to be good at other inputs must
+    /// refuse it.
+    #[track_caller]
+    fn by_partials(operands: impl Iterator<Item = (Scalar<F, Self>, F)>, y: F) -> Scalar<F, Self>;
+
+    /// `sum_i (x_i - m)^2 / degrees` about the mean `m`. A handle that keeps partials alone makes it one node.
+    #[track_caller]
+    fn variance(x: &[Scalar<F, Self>], degrees: f64) -> Scalar<F, Self> {
+        reductions::variance_by_sums(x, degrees)
+    }
+
+    /// `sum_i w_i x_i + b`. A handle that keeps partials alone makes it one node.
+    #[inline]
+    #[track_caller]
+    fn affine(w: &[Scalar<F, Self>], x: &[Scalar<F, Self>], b: Scalar<F, Self>) -> Scalar<F, Self> {
+        Scalar::dot_of(w, x) + b
+    }
+
     /// Runs `f` on what stands for `x` inside a fused closure, and records its results.
     #[track_caller]
     fn fuse<const N: usize, const M: usize>(
         x: [Scalar<F, Self>; N],
         f: impl FnOnce([Self::Inner<N>; N]) -> [Self::Inner<N>; M],
     ) -> [Scalar<F, Self>; M];
+
+    /// The result `y` of a function with a derivative of the user's, which gave the partials `p` here.
+    #[track_caller]
+    fn custom<const N: usize>(x: [Scalar<F, Self>; N], y: F, p: [F; N]) -> Scalar<F, Self>;
+
+    /// The results `y` of a function of many results, differentiated by `pullback`.
+    #[track_caller]
+    fn many(x: &[Scalar<F, Self>], y: Vec<F>, pullback: Pullback<F>) -> Vec<Scalar<F, Self>>;
 
     /// The program asked how `a` and `b` compare, and may branch on the answer.
     #[inline(always)]

@@ -4,19 +4,25 @@
 //! store and knows of nothing else. Whatever is not such a node (n-ary nodes, tensor ops) goes to a side list with its
 //! position, and the reverse sweep runs the tight scalar loop between its entries.
 
+mod accumulate;
 pub(crate) mod arena;
 mod gradients;
 mod handle;
 mod nary;
 pub(crate) mod node;
+mod pullback;
 mod rewinds;
 mod scalar;
 pub(crate) mod sweep;
+mod vector;
 
+pub use accumulate::{map_reduce, try_map_reduce};
 pub use gradients::{Gradients, Wrt};
 pub use handle::{Comparison, Handle, Nary, UnaryOp};
-pub use nary::{dot, fuse, fuse_n, log_sum_exp, norm2};
+pub use nary::{fuse, fuse_n};
+pub use pullback::Pullback;
 pub use scalar::{OnTape, Scalar, Unbound, Var};
+pub use vector::GradientsN;
 
 use crate::error::{Caller, Error};
 use crate::number::{Primal, TensorSide};
@@ -24,6 +30,7 @@ use arena::Arena;
 use core::cell::{Cell, RefCell};
 use core::sync::atomic::{AtomicU32, Ordering};
 use node::{Edge, Kind, NOWHERE, Node, Special};
+use pullback::Pullbacks;
 pub(crate) use rewinds::Recording;
 use rewinds::Rewinds;
 use std::sync::{Arc, Mutex};
@@ -57,6 +64,7 @@ pub struct Tape<F: Primal = f64> {
     /// Nodes made by `retain`.
     pub(crate) retained: Arena<u32>,
     pub(crate) tensors: F::Tensors,
+    pullbacks: Pullbacks<F>,
     error: RefCell<Option<Error>>,
     /// Adjoint arrays handed back by dropped gradients.
     spare: Spare<F>,
@@ -81,6 +89,7 @@ pub struct Mark {
     retained: usize,
     last_input: (u32, u32),
     tensors: usize,
+    pullbacks: usize,
 }
 
 /// What a tape holds.
@@ -133,6 +142,7 @@ impl<F: Primal> Tape<F> {
             inputs: Arena::new(u32::MAX as usize),
             retained: Arena::new(u32::MAX as usize),
             tensors: F::Tensors::default(),
+            pullbacks: Pullbacks::default(),
             error: RefCell::new(None),
             spare: Spare::default(),
             number: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -186,6 +196,7 @@ impl<F: Primal> Tape<F> {
         self.inputs.truncate(0);
         self.retained.truncate(0);
         self.tensors.truncate(0);
+        self.pullbacks.truncate(0);
         self.error.replace(None);
         self.rewinds.clear();
         self.generation.set(self.generation.get().wrapping_add(1));
@@ -203,6 +214,7 @@ impl<F: Primal> Tape<F> {
             retained: self.retained.len(),
             last_input: self.inputs.last().unwrap_or((NOWHERE, NOWHERE)),
             tensors: self.tensors.count(),
+            pullbacks: self.pullbacks.len(),
         }
     }
 
@@ -234,6 +246,11 @@ impl<F: Primal> Tape<F> {
             self.is_current(mark.of) && self.rewinds.keeps_place(mark.of.epoch, mark.nodes, mark.tensors),
             "rewind: the mark is of another tape, of a cleared recording, or after a point already rewound to"
         );
+        self.forget_after(mark);
+    }
+
+    /// Forgets what was recorded after `mark`. The caller knows that no variable of it is alive.
+    pub(crate) fn forget_after(&self, mark: Mark) {
         self.rewinds.note(mark.nodes, mark.tensors);
         self.nodes.truncate(mark.nodes);
         self.edges.truncate(mark.edges);
@@ -245,6 +262,7 @@ impl<F: Primal> Tape<F> {
         }
         self.retained.truncate(mark.retained);
         self.tensors.truncate(mark.tensors);
+        self.pullbacks.truncate(mark.pullbacks);
     }
 
     /// What the tape holds.

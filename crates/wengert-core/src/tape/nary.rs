@@ -1,14 +1,12 @@
-//! Nodes of many operands: sums, dot products, and whole closures run on duals.
+//! Nodes of many operands: how they are built, and whole closures run on duals.
 
-use super::handle::{Handle, Nary};
+use super::handle::Handle;
 use super::node::{Edge, NOWHERE, Node};
 use super::scalar::{OnTape, Scalar, Var};
 use super::{Tape, mixed_tapes};
 use crate::dual::Dual;
-use crate::error::{Caller, Error};
+use crate::error::Caller;
 use crate::number::Primal;
-use core::panic::Location;
-use smallvec::SmallVec;
 
 /// Collects the operands of one node.
 ///
@@ -123,71 +121,4 @@ pub(super) fn record<'t, F: Primal, const N: usize>(x: [Var<'t, F>; N], y: Dual<
         }
         _ => Scalar::recorded(y.value, F::ONE, handle, tape.push_nary(&edges)),
     }
-}
-
-/// Dot product `sum_i a_i b_i` as one node.
-///
-/// Operands may be variables or, through [`Var::from`], constants.
-///
-/// # Panics
-/// If the lengths differ.
-///
-/// # Examples
-/// ```
-/// # use wengert_core::prelude::*;
-/// let tape = Tape::new();
-/// let (a, b) = (tape.vars(&[1.0, 2.0, 3.0]), tape.vars(&[4.0, 5.0, 6.0]));
-/// let y = dot(&a, &b);
-/// assert_eq!((y.value(), y.gradient().wrt(&a)), (32.0, vec![4.0, 5.0, 6.0]));
-/// ```
-#[track_caller]
-pub fn dot<F: Primal, H: Handle<F>>(a: &[Scalar<F, H>], b: &[Scalar<F, H>]) -> Scalar<F, H> {
-    if a.len() != b.len() {
-        Error::Lengths { op: "dot", left: a.len(), right: b.len(), caller: Location::caller() }.raise()
-    }
-    let mut y = F::ZERO;
-    for (a, b) in a.iter().zip(b) {
-        y += a.primal() * b.primal();
-    }
-    H::nary(Nary::Dot, a.iter().zip(b).flat_map(|(&a, &b)| [(a, b.primal()), (b, a.primal())]), y)
-}
-
-/// Euclidean length of a vector, without overflow, as one node; partials `x_i / y`, all 0 at the origin.
-#[track_caller]
-pub fn norm2<F: Primal, H: Handle<F>>(x: &[Scalar<F, H>]) -> Scalar<F, H> {
-    let y = x.iter().fold(F::ZERO, |y, x| y.hypot(x.primal()));
-    H::nary(Nary::Norm2, x.iter().map(|&x| (x, x.primal().div_or_zero(y))), y)
-}
-
-/// `ln sum_i exp(x_i)` as one node, without overflow; partials are the softmax.
-///
-/// Minus infinity everywhere gives minus infinity with partials 0.
-///
-/// # Panics
-/// If `x` is empty: minus infinity would be right, and almost always a mistake.
-#[track_caller]
-pub fn log_sum_exp<F: Primal, H: Handle<F>>(x: &[Scalar<F, H>]) -> Scalar<F, H> {
-    if x.is_empty() {
-        Error::Empty { op: "log_sum_exp", caller: Location::caller() }.raise()
-    }
-    let largest = x.iter().fold(x[0].primal(), |largest, x| largest.maximum(x.primal()));
-    if !largest.all_finite() {
-        // `x - largest` would be NaN. Infinity takes the whole gradient; minus infinity, all of them then, none.
-        let share = if largest > F::ZERO { F::ONE } else { largest.mul_zero(F::ZERO) };
-        let partial = |x: F| if x == largest { share } else { x.mul_zero(F::ZERO) };
-        return H::nary(
-            Nary::LogSumExp,
-            x.iter().map(|&x| (x, if largest.has_nan() { largest } else { partial(x.primal()) })),
-            largest,
-        );
-    }
-    let mut weights: SmallVec<[F; 32]> = x.iter().map(|x| (x.primal() - largest).exp()).collect();
-    let mut total = F::ZERO;
-    for &weight in &weights {
-        total += weight;
-    }
-    for weight in &mut weights {
-        *weight = *weight / total;
-    }
-    H::nary(Nary::LogSumExp, x.iter().zip(&weights).map(|(&x, &weight)| (x, weight)), total.ln() + largest)
 }

@@ -36,6 +36,8 @@ pub(crate) enum Kind {
     Nary { start: u32, len: u32 },
     /// The tensor op with this number.
     Tensor(u32),
+    /// A function with the pullback of this number; its `results` own the slots from `at` on.
+    Pullback { number: u32, results: u32 },
 }
 
 /// The slot that constants point to: its adjoint is never read.

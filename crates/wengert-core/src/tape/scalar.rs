@@ -7,10 +7,11 @@
 
 use super::handle::{Comparison, Handle, Nary, UnaryOp};
 use super::node::{NOWHERE, Node};
-use super::{Gradients, Recording, Tape, mixed_tapes};
+use super::{Gradients, Pullback, Recording, Tape, mixed_tapes};
 use crate::dual::Dual;
 use crate::error::Error;
 use crate::number::Primal;
+use crate::reductions;
 use core::cmp::Ordering;
 use core::fmt::{self, Debug, Display};
 use core::iter::Product;
@@ -92,6 +93,12 @@ impl<F: Primal, H: Handle<F>> Scalar<F, H> {
     #[must_use]
     pub fn select(condition: bool, a: Self, b: Self) -> Self {
         if condition { a } else { b }
+    }
+
+    /// A constant that belongs to no recording.
+    #[inline(always)]
+    pub(crate) fn passive(value: F) -> Self {
+        Self::folded(value, F::ZERO, H::NOWHERE, NOWHERE)
     }
 
     /// Power with any exponent: a variable, or a constant, for which no logarithm is taken.
@@ -202,6 +209,34 @@ impl<'t, F: Primal> Handle<F> for OnTape<'t, F> {
         let mut node = super::nary::Builder::new();
         operands.for_each(|(x, p)| node.operand(x, p, caller));
         node.finish(y)
+    }
+
+    #[inline]
+    #[track_caller]
+    fn by_partials(operands: impl Iterator<Item = (Var<'t, F>, F)>, y: F) -> Var<'t, F> {
+        Self::nary(Nary::Sum, operands, y)
+    }
+
+    #[track_caller]
+    fn variance(x: &[Var<'t, F>], degrees: f64) -> Var<'t, F> {
+        reductions::variance_as_node(x, degrees)
+    }
+
+    #[inline]
+    #[track_caller]
+    fn affine(w: &[Var<'t, F>], x: &[Var<'t, F>], b: Var<'t, F>) -> Var<'t, F> {
+        reductions::affine_as_node(w, x, b)
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    fn custom<const N: usize>(x: [Var<'t, F>; N], y: F, p: [F; N]) -> Var<'t, F> {
+        super::nary::record(x, Dual { value: y, tangents: p }, Location::caller())
+    }
+
+    #[track_caller]
+    fn many(x: &[Var<'t, F>], y: Vec<F>, pullback: Pullback<F>) -> Vec<Var<'t, F>> {
+        super::pullback::record_many(x, y, pullback, Location::caller())
     }
 
     #[inline(always)]
@@ -430,6 +465,14 @@ impl<F: Primal, H: Handle<F>> Neg for Scalar<F, H> {
     #[inline(always)]
     fn neg(self) -> Self {
         H::negated(self)
+    }
+}
+
+impl<F: Primal, H: Handle<F>> Neg for &Scalar<F, H> {
+    type Output = Scalar<F, H>;
+    #[inline(always)]
+    fn neg(self) -> Scalar<F, H> {
+        -*self
     }
 }
 
@@ -689,5 +732,11 @@ impl<'a, F: Primal, H: Handle<F>> core::iter::Sum<&'a Scalar<F, H>> for Scalar<F
     #[track_caller]
     fn sum<I: Iterator<Item = &'a Self>>(numbers: I) -> Self {
         numbers.copied().sum()
+    }
+}
+impl<'a, F: Primal, H: Handle<F>> Product<&'a Scalar<F, H>> for Scalar<F, H> {
+    #[track_caller]
+    fn product<I: Iterator<Item = &'a Self>>(numbers: I) -> Self {
+        numbers.copied().product()
     }
 }

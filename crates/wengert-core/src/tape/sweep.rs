@@ -20,6 +20,16 @@ pub(crate) struct Seeds<F: Primal> {
     pub(crate) tensors: SmallVec<[(u32, TensorSeed<F>); 1]>,
 }
 
+/// Which part of the list a sweep goes over: backwards from the scalar node before `high`, or from tensor `last_tensor` if
+/// that comes later, to the scalar node `low`; `specials` is the first entry of the side list that belongs to it.
+#[derive(Clone, Copy)]
+pub(crate) struct Part {
+    pub(crate) low: usize,
+    pub(crate) specials: usize,
+    pub(crate) high: usize,
+    pub(crate) last_tensor: Option<u32>,
+}
+
 pub(crate) type TensorSeed<F> = <<F as Primal>::Tensors as TensorSide<F>>::Seed;
 
 impl<F: Primal> Tape<F> {
@@ -109,9 +119,21 @@ impl<F: Primal> Tape<F> {
             self.tensors.seed(tensors, *number, seed);
             last_tensor = last_tensor.max(Some(*number));
         }
+        self.sweep_back::<CAREFUL>(Part { low: leaves, specials: 0, high: first_root, last_tensor }, scalars, tensors);
+    }
+
+    /// The sweep proper, over a part of the list, from the adjoints given.
+    pub(crate) fn sweep_back<const CAREFUL: bool>(
+        &self,
+        part: Part,
+        scalars: &mut [F],
+        tensors: &mut <F::Tensors as TensorSide<F>>::Adjoints,
+    ) {
+        let Part { low, specials: first, high: first_root, last_tensor } = part;
         self.nodes.with(|nodes| {
             self.edges.with(|edges| {
                 self.specials.with(|specials| {
+                    let specials = &specials[first..];
                     // What was recorded after the outputs cannot have moved them.
                     let by_scalars = specials.partition_point(|special| (special.at as usize) < first_root);
                     let by_tensors = specials
@@ -129,6 +151,12 @@ impl<F: Primal> Tape<F> {
                                 let operands = &edges[start as usize..(start + len) as usize];
                                 nary_node::<F, CAREFUL>(operands, scalars, at);
                             }
+                            Kind::Pullback { number, results } => {
+                                let results = at..at + results as usize;
+                                high = high.max(results.end);
+                                plain_nodes::<F, CAREFUL>(nodes, scalars, results.end, high);
+                                self.pullbacks.pull::<CAREFUL>(number, results, edges, scalars);
+                            }
                             Kind::Tensor(number) => {
                                 plain_nodes::<F, CAREFUL>(nodes, scalars, at, high);
                                 self.tensors.pull::<CAREFUL>(number, scalars, tensors);
@@ -136,7 +164,7 @@ impl<F: Primal> Tape<F> {
                         }
                         high = at;
                     }
-                    plain_nodes::<F, CAREFUL>(nodes, scalars, leaves, high);
+                    plain_nodes::<F, CAREFUL>(nodes, scalars, low, high);
                 });
             });
         });
@@ -163,12 +191,18 @@ impl<F: Primal> Tape<F> {
                         while next > 0 && specials[next - 1].at as usize > k {
                             next -= 1;
                         }
-                        if let Some(Kind::Nary { start, len }) =
-                            specials[..next].last().filter(|s| s.at as usize == k).map(|s| s.kind)
+                        let operands = match specials[..next].last().map(|special| (special.at as usize, special.kind))
                         {
-                            for edge in &edges[start as usize..(start + len) as usize] {
-                                on_path[edge.parent as usize] = true;
+                            Some((at, Kind::Nary { start, len })) if at == k => {
+                                &edges[start as usize..(start + len) as usize]
                             }
+                            Some((at, Kind::Pullback { number, results })) if k < at + results as usize => {
+                                self.pullbacks.operands(number, edges)
+                            }
+                            _ => &[],
+                        };
+                        for edge in operands {
+                            on_path[edge.parent as usize] = true;
                         }
                     }
                 });

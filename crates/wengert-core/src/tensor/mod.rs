@@ -139,6 +139,10 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
     }
 
     fn start(&self, tensors: &mut TensorAdjoints<F>) {
+        // Tapes of scalars alone do not pay for memory to be fetched and given back.
+        if self.count() == 0 {
+            return;
+        }
         tensors.start(&self.spare, self.count(), &self.bound.borrow());
     }
 

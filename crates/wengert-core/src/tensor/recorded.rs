@@ -2,7 +2,7 @@
 
 use super::{Origin, TensorFloat, TensorVar};
 use crate::error::Error;
-use crate::rules::{Array, Rule, sum_to, zip};
+use crate::rules::{Array, Rule, TensorOp, sum_to, zip};
 use crate::tape::Tape;
 use core::panic::Location;
 use smallvec::SmallVec;
@@ -46,6 +46,10 @@ impl<'t, F: TensorFloat> Array<F> for TensorVar<'t, F> {
                 [wanted[0].then(|| through(&p, a)), wanted[1].then(|| through(&q, b))]
             }
         }
+    }
+    fn custom_pullback(op: &dyn TensorOp<F>, x: &[&Self], y: &Self, y_bar: Self, wanted: &[bool]) -> Vec<Option<Self>> {
+        let x: SmallVec<[Self; 4]> = x.iter().map(|&&x| x).collect();
+        op.vjp(&x, *y, y_bar, wanted)
     }
 }
 
@@ -120,5 +124,15 @@ impl<F: TensorFloat> Tape<F> {
             Origin::Op { rule, operands } => Ok(Some((rule.clone(), operands.clone()))),
             Origin::Packed { .. } | Origin::Read { .. } => Err(Error::ScalarsBetween { caller }),
         }
+    }
+
+    /// The names of the rules recorded.
+    #[cfg(test)]
+    pub(crate) fn rule_names(&self) -> Vec<&'static str> {
+        let named = |origin: &Origin<F>| match origin {
+            Origin::Op { rule, .. } => Some(rule.name()),
+            _ => None,
+        };
+        self.tensors.nodes.borrow().origins.iter().filter_map(named).collect()
     }
 }

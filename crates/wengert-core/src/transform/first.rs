@@ -1,5 +1,6 @@
 //! First derivatives of closures over variables.
 
+use super::{as_many, not_empty};
 use crate::error::Error;
 use crate::number::Primal;
 use crate::tape::{Tape, Var};
@@ -17,14 +18,16 @@ use wengert_tensor::Tensor;
 /// ```
 #[track_caller]
 pub fn grad<F: Primal>(f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Var<'t, F>, x: &[F]) -> Vec<F> {
-    value_and_grad(f, x).1
+    try_grad(f, x).unwrap_or_else(|error| error.raise())
 }
 
 /// [`grad`], returning what went wrong.
 ///
 /// # Errors
-/// As [`Var::try_gradient`].
+/// [`Error::Empty`] if `x` is; otherwise as [`Var::try_gradient`].
+#[track_caller]
 pub fn try_grad<F: Primal>(f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Var<'t, F>, x: &[F]) -> Result<Vec<F>, Error> {
+    not_empty("grad", x)?;
     Ok(try_value_and_grad(f, x)?.1)
 }
 
@@ -47,11 +50,13 @@ pub fn value_and_grad<F: Primal>(f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Var<'t
 /// [`value_and_grad`], returning what went wrong.
 ///
 /// # Errors
-/// As [`Var::try_gradient`].
+/// [`Error::Empty`] if `x` is; otherwise as [`Var::try_gradient`].
+#[track_caller]
 pub fn try_value_and_grad<F: Primal>(
     f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Var<'t, F>,
     x: &[F],
 ) -> Result<(F, Vec<F>), Error> {
+    not_empty("value_and_grad", x)?;
     let tape = Tape::new();
     let inputs = tape.vars(x);
     let y = f(&inputs);
@@ -62,7 +67,8 @@ pub fn try_value_and_grad<F: Primal>(
 
 /// The Jacobian of `f` at `x`: one row per output, one column per input, `J[i, j] = df_i/dx_j`.
 ///
-/// One reverse sweep per output over one recording.
+/// In reverse mode: one recording, then one sweep for eight outputs at a time. Where there are more outputs than inputs,
+/// [`jacobian_of`](super::jacobian_of) is faster: it takes a generic function and chooses the mode.
 ///
 /// # Panics
 /// With the text of the error that [`try_jacobian`] returns.
@@ -84,18 +90,54 @@ where
 /// [`jacobian`], returning what went wrong.
 ///
 /// # Errors
-/// As [`Var::try_gradient`].
+/// [`Error::Empty`] if `x` is; otherwise as [`Var::try_gradient`].
+#[track_caller]
 pub fn try_jacobian<F>(f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Vec<Var<'t, F>>, x: &[F]) -> Result<Tensor<F>, Error>
 where
     F: Primal + wengert_tensor::Element,
 {
+    not_empty("jacobian", x)?;
+    let tape = Tape::new();
+    let inputs = tape.vars(x);
+    tape.try_jacobian(&f(&inputs), &inputs)
+}
+
+/// The values of `f` at `x`, and the row vector `y_bar J`: one reverse sweep from the seed `y_bar`.
+///
+/// # Panics
+/// With the text of the error that [`try_vjp`] returns.
+///
+/// # Examples
+/// ```
+/// # use wengert_core::prelude::*;
+/// let (y, x_bar) = vjp(|x| vec![x[0] * x[1], x[0] + x[1]], &[2.0, 3.0], &[10.0, 1.0]);
+/// assert_eq!((y, x_bar), (vec![6.0, 5.0], vec![31.0, 21.0]));
+/// ```
+#[track_caller]
+pub fn vjp<F: Primal>(
+    f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Vec<Var<'t, F>>,
+    x: &[F],
+    y_bar: &[F],
+) -> (Vec<F>, Vec<F>) {
+    try_vjp(f, x, y_bar).unwrap_or_else(|error| error.raise())
+}
+
+/// [`vjp`], returning what went wrong.
+///
+/// # Errors
+/// [`Error::Empty`] if `x` is, [`Error::Lengths`] if there are not as many outputs as seeds; otherwise as
+/// [`Var::try_gradient`].
+#[track_caller]
+pub fn try_vjp<F: Primal>(
+    f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Vec<Var<'t, F>>,
+    x: &[F],
+    y_bar: &[F],
+) -> Result<(Vec<F>, Vec<F>), Error> {
+    not_empty("vjp", x)?;
     let tape = Tape::new();
     let inputs = tape.vars(x);
     let outputs = f(&inputs);
-    let mut rows = Vec::with_capacity(outputs.len() * x.len());
-    for y in &outputs {
-        let gradients = y.try_gradient()?;
-        rows.extend(inputs.iter().map(|&x| gradients.get(x).unwrap_or(F::ZERO)));
-    }
-    Ok(Tensor::from_vec([outputs.len(), x.len()], rows))
+    as_many("vjp", &outputs, y_bar)?;
+    let gradients = tape.try_vjp(outputs.iter().copied().zip(y_bar.iter().copied()))?;
+    Ok((outputs.iter().map(|y| y.primal()).collect(), gradients.wrt(&inputs)))
 }

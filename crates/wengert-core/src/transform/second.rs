@@ -1,10 +1,9 @@
 //! Second derivatives: reverse mode over duals.
 
-use super::ScalarFn;
+use super::{ScalarFn, as_many, not_empty};
 use crate::dual::Dual;
 use crate::error::Error;
 use crate::tape::{Gradients, Tape, Var};
-use core::panic::Location;
 use wengert_tensor::Tensor;
 
 /// The Hessian of `f` at `x` times `v`, in about 1.7 times the cost of a gradient: the tangent of the reverse sweep.
@@ -31,12 +30,11 @@ pub fn hvp(f: &impl ScalarFn, x: &[f64], v: &[f64]) -> Vec<f64> {
 /// [`hvp`], returning what went wrong.
 ///
 /// # Errors
-/// [`Error::Lengths`] if `x` and `v` have different lengths; otherwise as [`Var::try_gradient`].
+/// [`Error::Empty`] if `x` is, [`Error::Lengths`] if `x` and `v` have different lengths; otherwise as [`Var::try_gradient`].
 #[track_caller]
 pub fn try_hvp(f: &impl ScalarFn, x: &[f64], v: &[f64]) -> Result<Vec<f64>, Error> {
-    if x.len() != v.len() {
-        return Err(Error::Lengths { op: "hvp", left: x.len(), right: v.len(), caller: Location::caller() });
-    }
+    not_empty("hvp", x)?;
+    as_many("hvp", x, v)?;
     let tape = Tape::new();
     let moving = |k: usize| Dual { value: x[k], tangents: [v[k]] };
     let inputs: Vec<Var<'_, Dual<f64, 1>>> = (0..x.len()).map(|k| tape.var(moving(k))).collect();
@@ -66,18 +64,16 @@ pub fn hessian(f: &impl ScalarFn, x: &[f64]) -> Tensor<f64> {
 /// [`hessian`], returning what went wrong.
 ///
 /// # Errors
-/// As [`Var::try_gradient`].
+/// [`Error::Empty`] if `x` is; otherwise as [`Var::try_gradient`].
+#[track_caller]
 pub fn try_hessian(f: &impl ScalarFn, x: &[f64]) -> Result<Tensor<f64>, Error> {
     const LANES: usize = 4;
+    not_empty("hessian", x)?;
     let n = x.len();
     let mut hessian = vec![0.0; n * n];
     let mut tape = Tape::new();
     for first in (0..n).step_by(LANES) {
-        let moving = |k: usize| {
-            let direction = |lane: usize| if first + lane == k { 1.0 } else { 0.0 };
-            Dual { value: x[k], tangents: core::array::from_fn(direction) }
-        };
-        let inputs: Vec<Var<'_, Dual<f64, LANES>>> = (0..n).map(|k| tape.var(moving(k))).collect();
+        let inputs: Vec<Var<'_, Dual<f64, LANES>>> = (0..n).map(|k| tape.var(Dual::moving(x[k], first, k))).collect();
         let gradients = f.call(&inputs).try_gradient()?;
         for (k, &input) in inputs.iter().enumerate() {
             let row = tangents(&gradients, input);

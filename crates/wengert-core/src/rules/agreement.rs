@@ -1,0 +1,170 @@
+//! Every rule has two ways: fused loops on values, and ops emitted to the tape. This compares them, on random tensors of
+//! many shapes, to first order and, through the emitted ops' own rules, to second; and no rule is left out.
+
+use super::{Rule, TensorOp};
+use crate::tape::Tape;
+use crate::tensor::TensorVar;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use wengert_kernels::{Binary, ParametricFunctions, Unary, UnaryFunctions};
+use wengert_tensor::{ShapeError, Tensor, keep};
+
+type Var<'t> = TensorVar<'t, f64>;
+
+/// Numbers from a linear congruential generator (Knuth, MMIX) and the names of the rules met.
+struct Walk {
+    state: RefCell<u64>,
+    met: RefCell<BTreeSet<&'static str>>,
+}
+
+impl Walk {
+    fn number(&self, low: f64, high: f64) -> f64 {
+        let mut state = self.state.borrow_mut();
+        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        low + (high - low) * ((*state >> 11) as f64 / (1_u64 << 53) as f64)
+    }
+
+    fn tensor(&self, shape: &[usize], low: f64, high: f64) -> Tensor<f64> {
+        Tensor::from_fn(shape.to_vec(), |_| self.number(low, high))
+    }
+
+    /// Compares the two ways of `f` on inputs of these shapes, drawn from `domain`.
+    fn agree<const N: usize>(
+        &self,
+        what: &str,
+        shapes: [&[usize]; N],
+        domain: [(f64, f64); N],
+        f: impl for<'t> Fn([Var<'t>; N]) -> Var<'t>,
+    ) {
+        let tape = Tape::<f64>::new();
+        let x: [Var<'_>; N] = core::array::from_fn(|k| tape.tensor(self.tensor(shapes[k], domain[k].0, domain[k].1)));
+        let y = f(x);
+        let seed = self.tensor(&y.shape(), -1.0, 1.0);
+        let fused = y.vjp(&seed);
+        let loss = (y * tape.constant_tensor(seed)).sum();
+        let emitted = loss.recorded_gradient(x);
+        for (k, x_bar) in emitted.iter().enumerate() {
+            close(&format!("{what}, operand {k} of shapes {shapes:?}"), &fused[x[k]], &x_bar.value());
+        }
+        // Second order: the pullbacks of the ops just emitted, in the same two ways.
+        let weighted = emitted.map(|x_bar| {
+            let weights = self.tensor(&x_bar.shape(), -1.0, 1.0);
+            (x_bar * tape.constant_tensor(weights)).sum()
+        });
+        let second = weighted.into_iter().reduce(|sum, term| sum + term).expect("there are operands");
+        let fused = second.gradient();
+        for (k, x_bar) in second.recorded_gradient(x).iter().enumerate() {
+            let expected = if second.is_active() { fused[x[k]].clone() } else { Tensor::zeros(x[k].shape()) };
+            close(&format!("{what}, operand {k} of shapes {shapes:?}, second order"), &expected, &x_bar.value());
+        }
+        self.met.borrow_mut().extend(tape.rule_names());
+    }
+}
+
+#[track_caller]
+fn close(what: &str, fused: &Tensor<f64>, emitted: &Tensor<f64>) {
+    assert_eq!(fused.shape(), emitted.shape(), "{what}");
+    let scale = emitted.iter().fold(1.0_f64, |scale, x| scale.max(x.abs()));
+    for (a, b) in fused.iter().zip(emitted.iter()) {
+        assert!((a - b).abs() <= 1e-12 * scale, "{what}: fused {a:e}, emitted {b:e}");
+    }
+}
+
+/// The elementwise product as a user would write it.
+struct Product;
+impl TensorOp for Product {
+    fn name(&self) -> &'static str {
+        "product"
+    }
+    fn forward(&self, x: &[&Tensor<f64>]) -> Result<Tensor<f64>, ShapeError> {
+        x[0].try_zip_binary(Binary::Mul, x[1])
+    }
+    fn vjp<'t>(&self, x: &[Var<'t>], _y: Var<'t>, y_bar: Var<'t>, _wanted: &[bool]) -> Vec<Option<Var<'t>>> {
+        vec![Some(y_bar * x[1]), Some(y_bar * x[0])]
+    }
+}
+
+#[test]
+fn the_fused_and_the_emitted_pullback_of_every_rule_agree() {
+    let walk = Walk { state: RefCell::new(20), met: RefCell::default() };
+    let wide = (-2.0, 2.0);
+    let one: [&[usize]; 5] = [&[], &[1], &[7], &[3, 4], &[2, 0, 3]];
+    for &op in Unary::ALL {
+        for shape in one {
+            walk.agree(op.name(), [shape], [op.domain()], |[x]| x.try_map(op).expect("any shape"));
+        }
+    }
+    let two: [[&[usize]; 2]; 7] = [
+        [&[], &[]],
+        [&[5], &[5]],
+        [&[3, 4], &[4]],
+        [&[3, 1], &[1, 4]],
+        [&[], &[2, 3]],
+        [&[2, 3], &[1]],
+        [&[0, 3], &[3]],
+    ];
+    for &op in Binary::ALL {
+        for shapes in two {
+            walk.agree(op.name(), shapes, op.domain(), |[a, b]| a.try_zip(op, b).expect("shapes that broadcast"));
+        }
+        // One operand twice.
+        let [(low, high), (b_low, b_high)] = op.domain();
+        let both = (low.max(b_low), high.min(b_high));
+        if both.0 < both.1 && !matches!(op, Binary::Maximum | Binary::Minimum) {
+            walk.agree(op.name(), [&[3]], [both], |[x]| x.try_zip(op, x).expect("one shape"));
+        }
+    }
+    for shape in one {
+        for n in [-2, 0, 1, 2, 5] {
+            walk.agree("powi", [shape], [(0.5, 2.0)], |[x]| x.powi(n));
+        }
+        walk.agree("affine", [shape], [wide], |[x]| -(2.5 * x - 1.0) + 3.0);
+        walk.agree("sum", [shape], [wide], |[x]| x.sum());
+        walk.agree("sum, mean of squares", [shape], [wide], |[x]| (x * x).sum() * 0.5);
+    }
+    for shape in [&[2, 3][..], &[4, 1], &[2, 3, 2]] {
+        for axis in [0, -1] {
+            walk.agree("softmax", [shape], [wide], |[x]| x.softmax(axis));
+            walk.agree("log_softmax", [shape], [wide], |[x]| x.log_softmax(axis));
+            walk.agree("log_sum_exp", [shape], [wide], |[x]| x.log_sum_exp(axis));
+            walk.agree("sum", [shape], [wide], |[x]| x.sum_axes(axis));
+            walk.agree("sum, kept", [shape], [wide], |[x]| x.sum_axes(keep(axis)));
+            walk.agree("mean", [shape], [wide], |[x]| x.mean_axes(axis));
+            walk.agree("max", [shape], [wide], |[x]| x.max_axes(axis));
+            walk.agree("min", [shape], [wide], |[x]| x.min_axes(axis));
+            walk.agree("slice", [shape], [wide], |[x]| x.slice(axis, 0..1));
+            walk.agree("slice, backwards", [shape], [wide], |[x]| x.flip(axis));
+            // The pullback of a linear op is recorded only where what flows back depends on an input.
+            walk.agree("embed", [shape], [wide], |[x]| x.slice(axis, 0..1).square());
+            walk.agree("concat", [shape, shape], [wide; 2], |[a, b]| TensorVar::concat(&[a, b, a], axis));
+            walk.agree("stack", [shape, shape], [wide; 2], |[a, b]| TensorVar::stack(&[a, b], axis));
+        }
+        walk.agree("max", [shape], [wide], |[x]| x.max());
+        walk.agree("mean", [shape], [wide], |[x]| x.mean());
+        walk.agree("mse", [shape, shape], [wide; 2], |[a, b]| a.mse(b));
+        walk.agree("reshape", [shape], [wide], |[x]| x.reshape([x.shape().iter().product::<usize>()]));
+    }
+    walk.agree("softmax of nothing", [&[0, 3]], [wide], |[x]| x.softmax(-1));
+    walk.agree("concat of nothing", [&[0, 3], &[2, 3]], [wide; 2], |[a, b]| TensorVar::concat(&[a, b], 0));
+    walk.agree("broadcast_to", [&[3, 1]], [wide], |[x]| x.broadcast_to([2, 3, 4]));
+    walk.agree("broadcast_to", [&[]], [wide], |[x]| x.broadcast_to([0, 2]));
+    walk.agree("sum_to", [&[2, 3, 4]], [wide], |[x]| x.sum_to([3, 1]));
+    walk.agree("permute", [&[2, 3, 4]], [wide], |[x]| x.permute([2, 0, 1]));
+    walk.agree("permute", [&[0, 3]], [wide], |[x]| x.t());
+    walk.agree("gather_rows", [&[4, 2]], [wide], |[x]| x.gather_rows(&[3_i64, 0, 3].into_iter().collect()));
+    walk.agree("scatter_rows", [&[4, 2]], [wide], |[x]| x.gather_rows(&[3_i64, 0, 3].into_iter().collect()).square());
+    walk.agree("cross_entropy", [&[3, 4]], [wide], |[x]| x.cross_entropy(&[3, 0, 3]));
+    for (a, b) in [(&[2, 3][..], &[3, 4][..]), (&[3], &[3]), (&[2, 3], &[3]), (&[5, 2, 3], &[3, 4]), (&[0, 3], &[3, 2])]
+    {
+        walk.agree("matmul", [a, b], [wide; 2], |[a, b]| a.matmul(b));
+    }
+    for (ta, tb) in [(false, true), (true, false), (true, true)] {
+        let turned = |t: bool, m: usize, n: usize| if t { [n, m] } else { [m, n] };
+        let (a, b) = (turned(ta, 2, 3), turned(tb, 3, 4));
+        walk.agree("matmul_t", [&a, &b], [wide; 2], |[a, b]| a.matmul_t(ta, b, tb));
+    }
+    walk.agree("custom op", [&[2, 3], &[2, 3]], [wide; 2], |[a, b]| a.apply(Product, &[b]));
+    let met = walk.met.into_inner();
+    let left_out: Vec<_> = Rule::<f64>::NAMES.iter().filter(|name| !met.contains(*name)).collect();
+    assert!(left_out.is_empty(), "no case here records the rules {left_out:?}");
+}
