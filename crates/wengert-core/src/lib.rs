@@ -54,7 +54,9 @@ pub use tensor::{Parameter, ParameterId, TensorAdjoints, TensorFloat, TensorVar}
 pub use transform::{
     Grad, ScalarFn, VectorFn, grad, hessian, hvp, jacobian, jacobian_of, jvp, laplacian, taylor, value_and_grad, vjp,
 };
-pub use wengert_kernels::{Binary, BinaryFunctions, Elementary, Float, Unary, UnaryFunctions};
+pub use wengert_kernels::{
+    Binary, BinaryFunctions, Elementary, Float, Parametric, ParametricFunctions, Unary, UnaryFunctions,
+};
 
 /// A tape in single precision.
 pub type Tape32 = Tape<f32>;
@@ -70,9 +72,9 @@ pub mod prelude {
     };
     pub use crate::{
         BinaryFunctions, CheckpointedLoop, CustomFn, CustomVectorFn, Dual, Elementary, Equations, Function32,
-        Gradients, Number, Parameter, Real, StepFn, Symbol, Tape32, Taylor, TensorVar, UnaryFunctions, Var, affine,
-        checkpoint, custom, custom_vector, dot, function, fuse, fuse_n, log_sum_exp, map_reduce, mean, norm2, product,
-        root, root_at, solve, sum, variance, vector_function,
+        Gradients, Number, Parameter, ParametricFunctions, Real, StepFn, Symbol, Tape32, Taylor, TensorVar,
+        UnaryFunctions, Var, affine, checkpoint, custom, custom_vector, dot, function, fuse, fuse_n, log_sum_exp,
+        map_reduce, mean, norm2, product, root, root_at, solve, sum, variance, vector_function,
     };
 
     /// A recorded function in double precision: [`Function`](crate::Function) with its number chosen.

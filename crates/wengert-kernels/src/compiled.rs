@@ -11,7 +11,7 @@ use crate::optimizer::{self, Coefficients, Sgd};
 use crate::reduce::{self, Extreme, Term};
 use crate::rows::{self, Arithmetic};
 use crate::softmax;
-use crate::{Binary, Unary};
+use crate::{Binary, Parametric, Unary};
 
 macro_rules! compiled {
     ($( fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $out:ty)? = $generic:path; )*) => {
@@ -41,6 +41,9 @@ compiled! {
         = elementwise::loops::left_vjp_at;
     fn right_vjp_at(level: Level, op: Binary, a: &[Self], b: &[Self], y: &[Self], y_bar: &[Self], b_bar: &mut [Self])
         = elementwise::loops::right_vjp_at;
+    fn parametric_at(op: Parametric, x: &[Self], y: &mut [Self]) = elementwise::loops::parametric_loop;
+    fn parametric_vjp_at(op: Parametric, x: &[Self], y: &[Self], y_bar: &[Self], x_bar: &mut [Self])
+        = elementwise::loops::parametric_vjp_loop;
     fn add_assign_at(level: Level, y: &mut [Self], x: &[Self]) = elementwise::loops::add_assign_loop;
     fn add_scaled_at(level: Level, y: &mut [Self], c: Self, x: &[Self]) = elementwise::loops::add_scaled_loop;
     fn scale_at(level: Level, y: &mut [Self], c: Self) = elementwise::loops::scale_loop;

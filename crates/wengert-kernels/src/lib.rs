@@ -55,9 +55,12 @@ pub mod par;
 pub mod reduce;
 pub mod rows;
 pub mod softmax;
+mod special;
 mod table;
 
 pub use dispatch::{Level, simd_level};
 pub use float::{Constants, Float};
 pub use par::Par;
-pub use table::{Binary, BinaryFunctions, Elementary, Unary, UnaryFunctions, derivative};
+pub use table::{
+    Binary, BinaryFunctions, Elementary, Parametric, ParametricFunctions, Unary, UnaryFunctions, derivative,
+};

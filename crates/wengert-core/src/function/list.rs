@@ -4,7 +4,7 @@ use super::error::Place;
 use crate::tape::{Comparison, Nary};
 use core::cmp::Ordering;
 use core::fmt::{self, Display};
-use wengert_kernels::{Binary, Elementary, Unary};
+use wengert_kernels::{Binary, Parametric, Unary};
 
 /// An operation of a recorded list.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -25,38 +25,6 @@ pub(crate) enum Op {
     Detach,
     /// Many operands: `a` is where they start in the pool, `b` how many they are.
     Nary(Nary),
-}
-
-/// A function of one number with constant parameters.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub(crate) enum Parametric {
-    /// `x^n`.
-    Powi(i32),
-}
-
-impl Parametric {
-    /// The parameters as text, that [`parse`](Self::parse) reads.
-    pub(crate) fn parameters(self) -> String {
-        match self {
-            Parametric::Powi(n) => n.to_string(),
-        }
-    }
-    /// The function with the parameters of a text.
-    pub(crate) fn parse(parameters: &str) -> Option<Self> {
-        parameters.parse().ok().map(Parametric::Powi)
-    }
-    #[inline]
-    pub(crate) fn eval<R: Elementary>(self, x: R) -> R {
-        match self {
-            Parametric::Powi(n) => x.powi(n),
-        }
-    }
-    #[inline]
-    pub(crate) fn derivative<R: Elementary>(self, x: R, _y: R) -> R {
-        match self {
-            Parametric::Powi(n) => wengert_kernels::derivative::powi(x, n),
-        }
-    }
 }
 
 impl Op {

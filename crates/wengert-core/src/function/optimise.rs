@@ -6,11 +6,11 @@
 //! additions becomes one sum that adds in the same order. Data is never taken for a constant, nor for other data of the same
 //! value. Gradients may differ in the last bits, since adjoints are added in another order.
 
-use super::list::{Id, List, Op, Parametric, Step};
+use super::list::{Id, List, Op, Step};
 use crate::tape::Nary;
 use crate::tensor::TensorFloat;
 use std::collections::HashSet;
-use wengert_kernels::{Binary, Unary};
+use wengert_kernels::{Binary, Parametric, Unary};
 
 /// Additions a chain must have to become one sum: below, steps of two or three operands in groups are faster.
 const CHAIN: usize = 8;

@@ -5,7 +5,7 @@ use super::list::{Id, List, Op, Step};
 use crate::tape::Nary;
 use crate::tensor::TensorFloat;
 use core::fmt::{self, Display, Write};
-use wengert_kernels::{Binary, Unary};
+use wengert_kernels::{Binary, Parametric, Unary};
 
 /// An operand by its name: `x0` for inputs, `d0` for data, `v0` for results, constants as they are.
 struct Named<'a, F>(&'a List<F>, Id);
@@ -39,12 +39,13 @@ impl<F: TensorFloat> Display for Formula<'_, F> {
             (Op::MulSub, &[a, b, c]) => write!(f, "{} * {} - {}", name(a), name(b), name(c)),
             (Op::SubMul, &[a, b, c]) => write!(f, "{} - {} * {}", name(c), name(a), name(b)),
             (op, operands) => {
-                f.write_str(op.name())?;
+                let parametric = (op == Op::Parametric).then(|| list.parameters[step.operands[1].raw() as usize]);
+                f.write_str(parametric.map_or(op.name(), Parametric::name))?;
                 for (k, &id) in operands.iter().enumerate() {
                     write!(f, "{}{}", if k == 0 { "(" } else { ", " }, name(id))?;
                 }
-                if op == Op::Parametric {
-                    write!(f, ", {}", list.parameters[step.operands[1].raw() as usize].parameters())?;
+                for constant in parametric.map_or_else(Vec::new, Parametric::constants) {
+                    write!(f, ", {constant}")?;
                 }
                 f.write_char(')')
             }
@@ -136,7 +137,7 @@ impl Op {
             Op::MulAdd => "mul_add",
             Op::MulSub => "mul_sub",
             Op::SubMul => "sub_mul",
-            Op::Parametric => "powi",
+            Op::Parametric => "parametric", // each by its own name: the list knows which
             Op::Detach => "detach",
             Op::Nary(Nary::Sum) => "sum",
             Op::Nary(Nary::Product) => "product",
@@ -151,7 +152,7 @@ impl Op {
         let unary = Unary::ALL.iter().map(|&op| Op::Unary(op));
         let binary = Binary::ALL.iter().map(|&op| Op::Binary(op));
         let nary = [Nary::Sum, Nary::Product, Nary::Dot, Nary::Norm2, Nary::LogSumExp].map(Op::Nary);
-        let others = [Op::MulAdd, Op::MulSub, Op::SubMul, Op::Parametric, Op::Detach];
+        let others = [Op::MulAdd, Op::MulSub, Op::SubMul, Op::Detach];
         unary.chain(binary).chain(nary).chain(others).find(|op| op.name() == name)
     }
 }

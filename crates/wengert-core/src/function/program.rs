@@ -6,9 +6,10 @@
 //! one depth do not need each other), then by operation; the window keeps a step near the operands it reads, in cache.
 
 use super::error::{FunctionError, Place};
-use super::list::{Answer, Id, List, Op, Parametric};
+use super::list::{Answer, Id, List, Op};
 use crate::tape::Comparison;
 use crate::tensor::TensorFloat;
+use wengert_kernels::Parametric;
 
 /// Steps that are sorted together. Long enough for runs of dozens, short enough that operands stay in the first-level cache.
 const WINDOW: usize = 1024;

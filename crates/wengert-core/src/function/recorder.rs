@@ -1,7 +1,7 @@
 //! The recorder: the same operators as on a tape, over a handle that keeps what was done instead of its partials.
 
 use super::error::{FunctionError, Place};
-use super::list::{Guard, Id, List, Op, Parametric, Step};
+use super::list::{Guard, Id, List, Op, Step};
 use crate::tape::{Comparison, Handle, Nary, Pullback, Scalar, UnaryOp};
 use crate::tensor::TensorFloat;
 use core::cell::RefCell;
@@ -159,8 +159,8 @@ impl<'r, F: TensorFloat> Handle<F> for OnRecorder<'r, F> {
             UnaryOp::Row(row) => recorder.push(Op::Unary(row), &[x], y),
             UnaryOp::Right(op, c) => recorder.push(Op::Binary(op), &[x, constant(c)], y),
             UnaryOp::Left(c, op) => recorder.push(Op::Binary(op), &[constant(c), x], y),
-            UnaryOp::Powi(n) => recorder.push_with(Op::Parametric, &[x], y, |list| {
-                list.parameters.push(Parametric::Powi(n));
+            UnaryOp::Parametric(op) => recorder.push_with(Op::Parametric, &[x], y, |list| {
+                list.parameters.push(op);
                 list.parameters.len() as u32 - 1
             }),
         }

@@ -17,14 +17,14 @@
 //! bits: what is loaded gives the same bits as what was saved.
 
 use super::error::Place;
-use super::list::{Answer, Guard, Id, List, Op, Parametric, Step};
+use super::list::{Answer, Guard, Id, List, Op, Step};
 use super::{Function, FunctionError};
 use crate::tape::Comparison;
 use crate::tensor::TensorFloat;
 use core::cmp::Ordering;
 use core::fmt::Write;
 use std::borrow::Cow;
-use wengert_kernels::Float;
+use wengert_kernels::{Float, Parametric};
 
 const VERSION: &str = "wengert function 1";
 const QUESTIONS: [Comparison; 6] = [
@@ -74,15 +74,15 @@ impl<F: TensorFloat> Function<F> {
             text += &format!("constant {}\n", bits(value));
         }
         for step in &list.steps {
+            let parametric = (step.op == Op::Parametric).then(|| list.parameters[step.operands[1].raw() as usize]);
             text += "step ";
-            text += step.op.name();
+            text += parametric.map_or(step.op.name(), Parametric::name);
             for &id in list.operands(step) {
                 text.push(' ');
                 text += &name(id);
             }
-            if step.op == Op::Parametric {
-                text.push(' ');
-                text += &list.parameters[step.operands[1].raw() as usize].parameters();
+            for constant in parametric.map_or_else(Vec::new, Parametric::constants) {
+                text += &format!(" {constant}");
             }
             text.push('\n');
         }
@@ -231,7 +231,9 @@ impl<'a> Reader<'a> {
 
     fn step<F: TensorFloat>(&self, list: &mut List<F>, text: &str) -> Result<(), FunctionError> {
         let mut words = text.split_whitespace();
-        let Some(op) = words.next().and_then(Op::named) else { return self.refuse("no such operation") };
+        let named = words.next().unwrap_or_default();
+        let parametric = Parametric::SAMPLES.iter().any(|op| op.name() == named).then_some(Op::Parametric);
+        let Some(op) = parametric.or_else(|| Op::named(named)) else { return self.refuse("no such operation") };
         let mut operands = [Id::from_raw(0); 3];
         match op.arity() {
             Some(arity) => {
@@ -239,8 +241,9 @@ impl<'a> Reader<'a> {
                     *operand = self.operand(list, words.next())?;
                 }
                 if op == Op::Parametric {
-                    let Some(parameters) = words.next().and_then(Parametric::parse) else {
-                        return self.refuse("expected the parameters of the function");
+                    let constants: Option<Vec<f64>> = words.by_ref().map(|word| word.parse().ok()).collect();
+                    let Some(parameters) = constants.and_then(|constants| Parametric::named(named, &constants)) else {
+                        return self.refuse(format!("expected the constants of {named}"));
                     };
                     operands[1] = Id::from_raw(list.parameters.len() as u32);
                     list.parameters.push(parameters);

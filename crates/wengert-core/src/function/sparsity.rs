@@ -66,7 +66,7 @@ enum Shape {
 
 fn shape(op: Unary) -> Shape {
     match op {
-        Unary::Sign | Unary::Step => Shape::Constant,
+        Unary::Sign | Unary::Step | Unary::Floor | Unary::Ceil | Unary::Trunc | Unary::RoundTiesEven => Shape::Constant,
         Unary::Neg | Unary::Abs | Unary::Relu | Unary::NonNegative => Shape::Straight,
         // Right for any function: at worst an entry is listed that is always zero.
         _ => Shape::Curved,

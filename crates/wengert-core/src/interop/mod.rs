@@ -5,8 +5,7 @@
 //! - `ndarray`: both as operands of whole arrays.
 //! - `argmin`: `Minimise`, a function as a problem for its solvers.
 //!
-//! Every function goes through a row of the table where there is one, so that it has its derivative at every order; what
-//! is constant between jumps (`floor`, the predicates) goes through the value. Conversions to plain numbers
+//! Every function goes through a row of the table, so that it has its derivative at every order; only predicates go through the value. Conversions to plain numbers
 //! (`ToPrimitive`, `SubsetOf`) drop the derivative: that is what they are for.
 
 #[cfg(feature = "argmin")]
@@ -40,36 +39,6 @@ mod foreign {
         /// `self^exponent`, without a logarithm if the exponent is constant.
         fn power(self, exponent: Self) -> Self;
 
-        /// The remainder with the sign of `self`, as `%` on floats.
-        #[inline]
-        fn remainder(self, other: Self) -> Self {
-            self - other * Self::fixed((self.plain() / other.plain()).trunc())
-        }
-
-        /// The larger of two numbers; the other one if one is NaN.
-        #[inline]
-        fn larger(self, other: Self) -> Self {
-            if self.plain().is_nan() {
-                other
-            } else if other.plain().is_nan() {
-                self
-            } else {
-                self.maximum(other)
-            }
-        }
-
-        /// The smaller of two numbers; the other one if one is NaN.
-        #[inline]
-        fn smaller(self, other: Self) -> Self {
-            -(-self).larger(-other)
-        }
-
-        /// `|self|` with the sign of `sign`; the slope is that of the sign's side, at 0 too.
-        #[inline]
-        fn signed_like(self, sign: Self) -> Self {
-            if self.plain().is_sign_negative() == sign.plain().is_sign_negative() { self } else { -self }
-        }
-
         /// `self` between two numbers; beyond one of them, or on it, that number.
         #[inline]
         fn between(self, low: Self, high: Self) -> Self {
@@ -80,12 +49,6 @@ mod foreign {
             } else {
                 self
             }
-        }
-
-        /// `2^self`.
-        #[inline]
-        fn power_of_two(self) -> Self {
-            Self::fixed(2.0).power(self)
         }
     }
 

@@ -9,7 +9,7 @@ use approx::{AbsDiffEq, RelativeEq, UlpsEq};
 use num_traits::{Float, FloatConst, One, Zero};
 use simba::scalar::{ComplexField, Field, RealField, SubsetOf};
 use simba::simd::SimdValue;
-use wengert_kernels::{BinaryFunctions, Elementary, UnaryFunctions};
+use wengert_kernels::{BinaryFunctions, ParametricFunctions, UnaryFunctions};
 
 macro_rules! rows {
     ($($function:ident)*) => { $(
@@ -222,7 +222,7 @@ macro_rules! numbers {
             }
             #[inline]
             fn powi(self, n: i32) -> Self {
-                Elementary::powi(self, n)
+                ParametricFunctions::powi(self, n)
             }
             #[inline]
             fn powf(self, exponent: Self) -> Self {
@@ -258,15 +258,15 @@ macro_rules! numbers {
             }
             #[inline]
             fn copysign(self, sign: Self) -> Self {
-                self.signed_like(sign)
+                BinaryFunctions::copysign(self, sign)
             }
             #[inline]
             fn max(self, other: Self) -> Self {
-                self.larger(other)
+                BinaryFunctions::fmax(self, other)
             }
             #[inline]
             fn min(self, other: Self) -> Self {
-                self.smaller(other)
+                BinaryFunctions::fmin(self, other)
             }
             #[inline]
             fn clamp(self, low: Self, high: Self) -> Self {

@@ -11,7 +11,7 @@ use num_traits::{
     Bounded, Float, FloatConst, FromPrimitive, Inv, MulAdd, MulAddAssign, Num, NumCast, One, ParseFloatError, Pow,
     Signed, ToPrimitive, Zero,
 };
-use wengert_kernels::{BinaryFunctions, Elementary, UnaryFunctions};
+use wengert_kernels::{BinaryFunctions, ParametricFunctions, UnaryFunctions};
 
 /// Evaluates an expression on the value in its own width.
 macro_rules! in_its_width {
@@ -44,15 +44,6 @@ macro_rules! rows {
 }
 
 /// What jumps, and is constant between jumps.
-macro_rules! steps {
-    ($($function:ident)*) => { $(
-        #[inline]
-        fn $function(self) -> Self {
-            Self::fixed(self.plain().$function())
-        }
-    )* };
-}
-
 macro_rules! numbers {
     ($([$($generics:tt)*] $Number:ty;)*) => { $(
         impl<$($generics)*> Zero for $Number {
@@ -77,14 +68,14 @@ macro_rules! numbers {
             type Output = Self;
             #[inline]
             fn rem(self, other: Self) -> Self {
-                self.remainder(other)
+                BinaryFunctions::fmod(self, other)
             }
         }
 
         impl<$($generics)*> RemAssign for $Number {
             #[inline]
             fn rem_assign(&mut self, other: Self) {
-                *self = self.remainder(other);
+                *self = BinaryFunctions::fmod(*self, other);
             }
         }
 
@@ -161,7 +152,7 @@ macro_rules! numbers {
             }
             #[inline]
             fn signum(&self) -> Self {
-                Self::fixed(self.plain().signum())
+                num_traits::Float::signum(*self)
             }
             #[inline]
             fn is_positive(&self) -> bool {
@@ -200,7 +191,7 @@ macro_rules! numbers {
             type Output = Self;
             #[inline]
             fn pow(self, n: i32) -> Self {
-                Elementary::powi(self, n)
+                ParametricFunctions::powi(self, n)
             }
         }
 
@@ -215,9 +206,20 @@ macro_rules! numbers {
         impl<$($generics)*> Float for $Number {
             rows! {
                 sqrt cbrt exp exp_m1 ln ln_1p log2 log10 sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh abs
-                recip
+                recip floor ceil trunc
             }
-            steps! { floor ceil round trunc signum }
+
+            #[inline]
+            fn round(self) -> Self {
+                // Half away from zero, as on floats: the largest number below 1/2 keeps what is below it below.
+                let half = BinaryFunctions::copysign(Self::fixed(0.499_999_999_999_999_94), self);
+                UnaryFunctions::trunc(self + half)
+            }
+            #[inline]
+            fn signum(self) -> Self {
+                let one = BinaryFunctions::copysign(Self::fixed(1.0), self);
+                if self.plain().is_nan() { self } else { one }
+            }
 
             #[inline]
             fn nan() -> Self {
@@ -292,7 +294,7 @@ macro_rules! numbers {
             }
             #[inline]
             fn powi(self, n: i32) -> Self {
-                Elementary::powi(self, n)
+                ParametricFunctions::powi(self, n)
             }
             #[inline]
             fn powf(self, exponent: Self) -> Self {
@@ -300,7 +302,7 @@ macro_rules! numbers {
             }
             #[inline]
             fn exp2(self) -> Self {
-                self.power_of_two()
+                UnaryFunctions::exp2(self)
             }
             #[inline]
             fn log(self, base: Self) -> Self {
@@ -316,11 +318,11 @@ macro_rules! numbers {
             }
             #[inline]
             fn max(self, other: Self) -> Self {
-                self.larger(other)
+                BinaryFunctions::fmax(self, other)
             }
             #[inline]
             fn min(self, other: Self) -> Self {
-                self.smaller(other)
+                BinaryFunctions::fmin(self, other)
             }
             #[inline]
             fn clamp(self, low: Self, high: Self) -> Self {
@@ -344,7 +346,7 @@ macro_rules! numbers {
             }
             #[inline]
             fn copysign(self, sign: Self) -> Self {
-                self.signed_like(sign)
+                BinaryFunctions::copysign(self, sign)
             }
         }
 

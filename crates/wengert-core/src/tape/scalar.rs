@@ -18,7 +18,8 @@ use core::iter::Product;
 use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 use core::panic::Location;
 use wengert_kernels::{
-    Binary, BinaryFunctions, Elementary, Unary, UnaryFunctions, binary_table, derivative, unary_table,
+    Binary, BinaryFunctions, Elementary, Parametric, ParametricFunctions, Unary, UnaryFunctions, binary_table,
+    derivative, parametric_table, unary_table,
 };
 
 /// A scalar variable. [`Var`] is the one most programs meet.
@@ -430,14 +431,37 @@ macro_rules! binary_methods {
 }
 binary_table!(binary_methods);
 
+macro_rules! parametric_methods {
+    ($( $(#[$doc:meta])* $Op:ident: $method:ident($x:ident; $($p:ident: $P:ty),*) { $($body:tt)* } )*) => {
+        impl<F: Primal, H: Handle<F>> ParametricFunctions for Scalar<F, H> {
+            $(
+                #[inline(always)]
+                #[track_caller]
+                fn $method(self, $($p: $P),*) -> Self {
+                    let y = self.value.$method($($p),*);
+                    let op = UnaryOp::Parametric(Parametric::$Op($($p),*));
+                    H::unary(self, op, y, derivative::$method(self.value, y, $($p),*))
+                }
+            )*
+        }
+    };
+}
+parametric_table!(parametric_methods);
+
 impl<F: Primal, H: Handle<F>> Elementary for Scalar<F, H> {
     #[inline(always)]
     fn lit(self, c: f64) -> Self {
         Scalar::folded(self.value.lit(c), F::ZERO, self.handle, NOWHERE)
     }
     #[inline(always)]
-    fn powi(self, n: i32) -> Self {
-        H::unary(self, UnaryOp::Powi(n), self.value.powi(n), derivative::powi(self.value, n))
+    fn sin_cos(self) -> (Self, Self) {
+        let (sin, cos) = self.value.sin_cos();
+        (H::unary(self, UnaryOp::Row(Unary::Sin), sin, cos), H::unary(self, UnaryOp::Row(Unary::Cos), cos, -sin))
+    }
+    #[inline(always)]
+    #[track_caller]
+    fn mul_add(self, b: Self, c: Self) -> Self {
+        Scalar { value: self.value.mul_add(b.value, c.value), ..self * b + c }
     }
 }
 
