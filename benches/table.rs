@@ -131,8 +131,34 @@ impl Table {
         };
         row("plain", &mut || _ = black_box(gradient.of(|_, x| program.value(x))[0]));
         row(how, &mut || _ = black_box(gradient.of(&richer)[0]));
+        let recorded = Function::record(&point, |x| program.value(x)).expect("every branch has an answer");
+        let mut g = vec![0.0; point.len()];
+        row("recorded and replayed", &mut || _ = black_box(recorded.gradient_into(&point, &mut g)));
         let mut real = RealGradient::at(point.clone());
         row("plain, with Real", &mut || _ = black_box(real.of(|x| program.value(x))[0]));
+    }
+}
+
+impl Table {
+    /// The gradient of a sum over items, recorded for one item and replayed for all in vector lanes.
+    fn in_lanes<P: Program>(&self, program: &P, (term, items): (Function, Vec<Vec<f64>>)) {
+        if !self.wants(P::NAME) {
+            return;
+        }
+        let point = program.point();
+        let mut gradient = Gradient::at(point.clone());
+        let expected = gradient.of(|_, x| program.value(x));
+        let size = expected.iter().fold(0.0_f64, |size, x| size.max(x.abs()));
+        let (_, got) = term.total_and_gradient(&point, &items).expect("the recorded shapes");
+        for (x, y) in got.iter().zip(expected) {
+            assert!((x - y).abs() <= 1e-10 * size, "{}, in lanes: {x} instead of {y}", P::NAME);
+        }
+        let mut primal = || _ = black_box(program.value(black_box(&point[..])));
+        let mut ours = || _ = black_box(term.total_and_gradient(&point, &items));
+        let (ours, primal) = wengert::threads(1, || in_turn(&mut ours, &mut primal));
+        let ours_per_op = format!("{} = {} an op", time(ours), time(ours / P::OPS as f64));
+        let name = format!("{}, recorded by item, in lanes", P::NAME);
+        self.row(&name, &ours_per_op, &format!("{} (its primal)", time(primal)), ours / primal);
     }
 }
 
@@ -217,6 +243,8 @@ fn main() {
     table.gradient(&option, "accumulated by path", |tape, p| option.accumulated(tape, p));
     table.gradient(&Lorenz, "steps fused", |_, p| Lorenz::fused(p));
     table.gradient(&logistic, "through tensors", |tape, b| logistic.with_tensors(tape, b));
+    table.in_lanes(&option, option.recorded());
+    table.in_lanes(&logistic, logistic.recorded());
     for (m, k, n) in [(64, 64, 64), (256, 256, 256), (1024, 1024, 1024), (2048, 2048, 2048), (128, 784, 256)] {
         let workload = format!("matmul_{m}x{k}x{n}");
         if table.wants(&workload) {

@@ -64,6 +64,21 @@ impl Asian {
         self.shocks.chunks_exact(DAYS)
     }
 
+    /// What one path adds to the price, recorded, and the paths.
+    pub fn recorded(&self) -> (Function, Vec<Vec<f64>>) {
+        let paths: Vec<Vec<f64>> = self.paths().map(<[f64]>::to_vec).collect();
+        let term = Function::record_with_data(&self.point(), &paths[0], |p, shocks| {
+            let (drift, volatility) = rates(p);
+            let (mut price, mut sum) = (p[0], p[0].constant(0.0));
+            for &shock in shocks {
+                price *= (drift + volatility * shock).exp();
+                sum += price;
+            }
+            discounted((sum * (1.0 / DAYS as f64) - p[3]).relu(), p)
+        });
+        (term.expect("no branch to record"), paths)
+    }
+
     /// The same, each path recorded, swept and forgotten.
     pub fn accumulated<'t>(&self, tape: &'t Tape, p: &[Var<'t>]) -> Var<'t> {
         let (drift, volatility) = rates(p);

@@ -46,6 +46,18 @@ impl Program for Logistic {
 }
 
 impl Logistic {
+    /// The term of one observation, recorded, and the observations: features, then the label.
+    pub fn recorded(&self) -> (Function, Vec<Vec<f64>>) {
+        let (x, y) = (self.x.to_vec(), self.y.to_vec());
+        let items: Vec<Vec<f64>> = x.chunks_exact(FEATURES).zip(y).map(|(x, y)| [x, &[y]].concat()).collect();
+        let term = Function::record_with_data(&self.point(), &items[0], |b, item| {
+            let e = dot(b, &item[..FEATURES]);
+            // The prior in equal shares.
+            e * item[FEATURES] - e.softplus() - dot(b, b) * (0.5 / 6.25 / OBSERVATIONS as f64)
+        });
+        (term.expect("no branch to record"), items)
+    }
+
     /// The same with `e = X b` as a product of tensors.
     pub fn with_tensors<'t>(&self, tape: &'t Tape, b: &[Var<'t>]) -> Var<'t> {
         let e = tape.constant_tensor(&self.x).matmul(tape.pack(b));

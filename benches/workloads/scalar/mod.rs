@@ -84,6 +84,7 @@ arithmetic! {
     [] f64;
     ['t] Var<'t>;
     [] Real;
+    ['r] Symbol<'r>;
     [const N: usize] Dual<f64, N>;
 }
 

@@ -1114,7 +1114,7 @@ macro_rules! parametric_rows {
                     $(stringify!($method) => Parametric::$Op($(<$P as TableConstant>::of(constants.next()?)?),*),)*
                     _ => return None,
                 };
-                constants.next().is_none().then_some(op).filter(|op| !matches!(op, Parametric::Clamp(lo, hi) if !(lo <= hi)))
+                constants.next().is_none().then_some(op).filter(|op| !matches!(op, Parametric::Clamp(lo, hi) if lo > hi || lo.is_nan() || hi.is_nan()))
             }
 
             /// The function itself, chosen at run time.
