@@ -54,9 +54,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         // (J^T J + damping diag) step = J^T r, where each row of J has nine entries.
         let mut normal = DMatrix::<f64>::zeros(x.len(), x.len());
         let mut slope = DVector::<f64>::zeros(x.len());
-        for row in 0..j.rows {
+        for (row, residual) in r.iter().enumerate() {
             for (a, p) in j.row(row) {
-                slope[a] += p * r[row];
+                slope[a] += p * residual;
                 j.row(row).for_each(|(b, q)| normal[(a, b)] += p * q);
             }
         }

@@ -71,7 +71,7 @@ impl Asian {
             let (drift, volatility) = rates(p);
             let (mut price, mut sum) = (p[0], p[0].constant(0.0));
             for &shock in shocks {
-                price *= (drift + volatility * shock).exp();
+                price *= Arithmetic::exp(drift + volatility * shock);
                 sum += price;
             }
             discounted((sum * (1.0 / DAYS as f64) - p[3]).relu(), p)

@@ -1114,7 +1114,9 @@ macro_rules! parametric_rows {
                     $(stringify!($method) => Parametric::$Op($(<$P as TableConstant>::of(constants.next()?)?),*),)*
                     _ => return None,
                 };
-                constants.next().is_none().then_some(op).filter(|op| !matches!(op, Parametric::Clamp(lo, hi) if lo > hi || lo.is_nan() || hi.is_nan()))
+                // Bounds that `clamp` would refuse with a panic.
+                let refused = |op: &_| matches!(op, Parametric::Clamp(lo, hi) if lo > hi || lo.is_nan() || hi.is_nan());
+                constants.next().is_none().then_some(op).filter(|op| !refused(op))
             }
 
             /// The function itself, chosen at run time.
