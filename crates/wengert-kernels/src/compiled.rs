@@ -48,7 +48,9 @@ compiled! {
     fn dot_rows_at(level: Level, rows: &[Self], stride: usize, x: &[Self], alpha: Self, y: &mut [Self])
         = matmul::gemv::dot_rows;
 
-    fn conv_pack_at(level: Level, pass: &Pass, w: &[Self], strides: [usize; 2], packed: &mut [Self]) = conv::product::pack_at;
+    fn conv_pack_at(
+        level: Level, pass: &Pass, w: &[Self], strides: [usize; 2], height: usize, packed: &mut [Self],
+    ) = conv::product::pack_at;
     fn conv_product_at(level: Level, pass: &Pass, x: &[Self], packed: &[Self], part: conv::product::Part<'_, Self>)
         = conv::product::at;
     fn conv_weight_at(level: Level, pass: &Pass, x: &[Self], y_bar: &[Self], images: conv::weight::Images, w_bar: &mut [Self])

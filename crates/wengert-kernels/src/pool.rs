@@ -81,10 +81,16 @@ kernel! {
                     let (from, to, start) = pool.inside(1, tap, columns);
                     let first = row * pool.size[1] + start;
                     let (y, at) = (&mut y[from..to], &mut at[from..to]);
+                    let x = &x[first..];
                     match pool.stride[1] {
-                        1 => keep_largest::<F, 1>(1, &x[first..], first, y, at),
-                        2 => keep_largest::<F, 2>(2, &x[first..], first, y, at),
-                        step => keep_largest::<F, 0>(step, &x[first..], first, y, at),
+                        1 => keep_largest(x.iter().copied(), first, 1, y, at),
+                        2 => {
+                            let (pairs, last) = pairs(x, y.len());
+                            let next = first + 2 * pairs.len();
+                            keep_largest(pairs.iter().map(|pair| pair[0]), first, 2, y, at);
+                            keep_largest(last.iter().copied(), next, 2, &mut y[pairs.len()..], &mut at[pairs.len()..]);
+                        }
+                        step => keep_largest(x.iter().step_by(step).copied(), first, step, y, at),
                     }
                 }
             }
@@ -105,7 +111,12 @@ kernel! {
                     let x = &x[row * pool.size[1] + start..];
                     match pool.stride[1] {
                         1 => y[from..to].iter_mut().zip(x).for_each(|(y, &x)| *y += x),
-                        2 => y[from..to].iter_mut().zip(x.iter().step_by(2)).for_each(|(y, &x)| *y += x),
+                        2 => {
+                            let y = &mut y[from..to];
+                            let (pairs, last) = pairs(x, y.len());
+                            y.iter_mut().zip(pairs).for_each(|(y, pair)| *y += pair[0]);
+                            y[pairs.len()..].iter_mut().zip(last).for_each(|(y, &x)| *y += x);
+                        }
                         step => y[from..to].iter_mut().zip(x.iter().step_by(step)).for_each(|(y, &x)| *y += x),
                     }
                 }
@@ -139,16 +150,21 @@ kernel! {
 
 /// Replaces what is less than its entry of `x`, or not NaN where that is; entry 0 of `x` has number `first`.
 #[inline(always)]
-fn keep_largest<F: Float, const STEP: usize>(step: usize, x: &[F], first: usize, y: &mut [F], at: &mut [u32]) {
-    let step = if STEP == 0 { step } else { STEP };
-    let mut number = first as u32;
-    for ((y, at), &x) in y.iter_mut().zip(at).zip(x.iter().step_by(step)) {
+fn keep_largest<F: Float>(x: impl Iterator<Item = F>, first: usize, step: usize, y: &mut [F], at: &mut [u32]) {
+    for (i, ((y, at), x)) in y.iter_mut().zip(at).zip(x).enumerate() {
         // The first NaN stays, and of equals the first.
         let take = (x > *y) | (x.is_nan() & !y.is_nan());
         *y = if take { x } else { *y };
-        *at = if take { number } else { *at };
-        number = number.wrapping_add(step as u32);
+        *at = if take { (first as u32).wrapping_add((i as u32).wrapping_mul(step as u32)) } else { *at };
     }
+}
+
+/// Pairs of neighbours in `x`, for at most `count` results, and what is left for one more: the compiler makes vectors of a
+/// loop over pairs, of one over `step_by` it does not.
+#[inline(always)]
+fn pairs<F: Float>(x: &[F], count: usize) -> (&[[F; 2]], &[F]) {
+    let (pairs, last) = x[..x.len().min(2 * count)].as_chunks();
+    (pairs, last)
 }
 
 /// The largest element of each window, `y: [planes, oh, ow]` from `x: [planes, h, w]`, and where in its plane it is.

@@ -223,39 +223,34 @@ fn run<F: Float>(
 ) {
     let images = conv.batch * conv.groups;
     let par = conv.par(par);
-    // Few images are cut by output channels, at the price of copying their planes for each piece; a piece keeps some.
     let (outs, plane) = (passes[0].outs, size[0] * size[1]);
-    let outs_of_piece =
-        if par == Par::SEQUENTIAL { outs } else { outs.div_ceil(PIECES.div_ceil(images)).max(outs.min(28)) };
+    let height = product::panel_height::<F>(level, outs);
+    // Few images are cut by output channels, at the price of copying their planes for each piece; a piece keeps some. Where
+    // they are cut changes no bit, so it may depend on the threads.
+    let pieces = if par == Par::SEQUENTIAL { 1 } else { PIECES.div_ceil(images) };
+    let outs_of_piece = outs.div_ceil(pieces).max(outs.min(28)).next_multiple_of(height);
     for pass in passes.iter().filter(|pass| pass.inner() > 0 && pass.results() > 0) {
-        let packed_len = pass.packed_len();
+        let packed_len = product::padded(outs, height) * pass.inner();
         let mut packed = vec![F::ZERO; conv.groups * packed_len];
         for (group, packed) in packed.chunks_mut(packed_len).enumerate() {
-            F::conv_pack_at(level, pass, &filters.w[group * filters.of_group..], filters.strides, packed);
+            F::conv_pack_at(level, pass, &filters.w[group * filters.of_group..], filters.strides, height, packed);
         }
         let source_len = source.len() / images;
-        let pieces = target.chunks_mut(outs * plane).enumerate();
-        if outs_of_piece == outs {
-            par.for_each(pieces, |(image, target)| {
-                let packed = &packed[image % conv.groups * packed_len..][..packed_len];
-                let part = Part { target, outs: 0..outs, size };
-                F::conv_product_at(level, pass, &source[image * source_len..][..source_len], packed, part);
-            });
-        } else {
-            let pieces: Vec<_> = pieces
-                .flat_map(|(image, target)| {
-                    target
-                        .chunks_mut(outs_of_piece * plane)
-                        .enumerate()
-                        .map(move |(i, part)| (image, i * outs_of_piece, part))
-                })
-                .collect();
-            par.for_each(pieces.into_iter(), |(image, first, target)| {
-                let packed = &packed[image % conv.groups * packed_len..][..packed_len];
-                let part = Part { outs: first..first + target.len() / plane, target, size };
-                F::conv_product_at(level, pass, &source[image * source_len..][..source_len], packed, part);
-            });
-        }
+        let pieces: Vec<_> = target
+            .chunks_mut(outs * plane)
+            .enumerate()
+            .flat_map(|(image, target)| {
+                let parts = target.chunks_mut(outs_of_piece * plane).enumerate();
+                parts.map(move |(i, part)| (image, i * outs_of_piece, part))
+            })
+            .collect();
+        par.for_each(pieces.into_iter(), |(image, first, target)| {
+            let outs = first..first + target.len() / plane;
+            let panels = first * pass.inner()..product::padded(outs.end, height) * pass.inner();
+            let packed = &packed[image % conv.groups * packed_len..][panels];
+            let part = Part { target, outs, size };
+            F::conv_product_at(level, pass, &source[image * source_len..][..source_len], packed, part);
+        });
     }
 }
 

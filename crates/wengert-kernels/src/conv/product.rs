@@ -25,29 +25,49 @@ const KEPT: usize = 1 << 16;
 pub(crate) struct Part<'a, F> {
     /// `[outs, height, width]`.
     pub(crate) target: &'a mut [F],
-    /// Which of the pass's output channels.
+    /// Which of the pass's output channels; they begin with a panel.
     pub(crate) outs: core::ops::Range<usize>,
     /// Height and width of the target.
     pub(crate) size: [usize; 2],
 }
 
-impl Pass {
-    /// Elements of the packed filters of one group.
-    pub(crate) fn packed_len(&self) -> usize {
-        self.outs * self.inner()
-    }
+/// Rows of the panels the filters of `outs` output channels are packed in, at a level.
+pub(super) fn panel_height<F: Float>(level: Level, outs: usize) -> usize {
+    let most = match level.min(simd_level()) {
+        Level::Avx512 => F::Avx512::TILE_ROWS,
+        Level::Avx2 => F::Avx2::TILE_ROWS,
+        Level::Portable => F::Portable::TILE_ROWS,
+    };
+    panel_rows(outs, most)
 }
 
-/// Packs the filters of one group: for each block of the inner dimension the output channels of each of its indices side
-/// by side. `strides` are those of `w` along output and input channels.
-pub(crate) fn pack_at<F: Float>(_level: Level, pass: &Pass, w: &[F], strides: [usize; 2], packed: &mut [F]) {
+/// Output channels in panels of `height`, with those added that fill the last panel.
+pub(super) fn padded(outs: usize, height: usize) -> usize {
+    outs - outs % height + even(outs % height)
+}
+
+/// Packs the filters of one group in panels of `height` output channels: a panel holds for each channel and tap its outputs
+/// side by side, zeros for those that do not exist. `strides` are those of `w` along output and input channels.
+pub(crate) fn pack_at<F: Float>(
+    _level: Level,
+    pass: &Pass,
+    w: &[F],
+    strides: [usize; 2],
+    height: usize,
+    packed: &mut [F],
+) {
     let entries: Vec<usize> = pass.entries().collect();
-    let mut rows = packed.chunks_exact_mut(pass.outs);
-    for channel in 0..pass.channels {
-        for entry in &entries {
-            let Some(row) = rows.next() else { return };
-            let w = &w[channel * strides[1] + entry..];
-            row.iter_mut().enumerate().for_each(|(out, y)| *y = w[out * strides[0]]);
+    for (panel, packed) in packed.chunks_mut(height * pass.inner()).enumerate() {
+        let first = panel * height;
+        let wanted = height.min(pass.outs - first);
+        let mut rows = packed.chunks_exact_mut(packed.len() / pass.inner());
+        for channel in 0..pass.channels {
+            for (entry, row) in entries.iter().zip(&mut rows) {
+                let w = &w[first * strides[0] + channel * strides[1] + entry..];
+                let (row, missing) = row.split_at_mut(wanted);
+                row.iter_mut().enumerate().for_each(|(out, y)| *y = w[out * strides[0]]);
+                missing.fill(F::ZERO);
+            }
         }
     }
 }
@@ -89,9 +109,9 @@ unsafe fn run<V: Vector>(pass: &Pass, image: &[V::Element], packed: &[V::Element
     let strip = 2 * V::LANES;
     let ([rows, columns], pitch, outs) = (pass.grid(), pass.pitch(), part.outs.len());
     let pixels = (rows - 1) * pitch + columns;
-    let height = panel_rows(outs, V::TILE_ROWS);
-    let rest = even(outs % height);
-    let kept_outs = outs - outs % height + rest;
+    let height = panel_rows(pass.outs, V::TILE_ROWS);
+    let (rest, kept_outs) = (even(outs % height), padded(outs, height));
+    assert!(part.outs.start % height == 0 && packed.len() == kept_outs * pass.inner(), "a part begins with a panel");
 
     // The last strip reads beyond the last plane.
     let planes_len = pass.planes_len() + strip;
@@ -102,13 +122,8 @@ unsafe fn run<V: Vector>(pass: &Pass, image: &[V::Element], packed: &[V::Element
     pass.fill(image, planes_slice);
 
     let group = (KEPT / (kept_outs * strip)).clamp(1, 16) * strip;
-    let filters_len = kept_outs * pass.inner();
-    let mut scratch = Scratch::take::<V::Element>(kept_outs * group + filters_len);
-    let results = scratch.start::<V::Element>();
-    // SAFETY: filters come after the results.
-    let filters = unsafe { results.add(kept_outs * group) };
-    // SAFETY: as above.
-    panels(pass, packed, &part, height, unsafe { core::slice::from_raw_parts_mut(filters, filters_len) });
+    let mut results = Scratch::take::<V::Element>(kept_outs * group);
+    let results = results.start::<V::Element>();
 
     for first in (0..pixels).step_by(group) {
         let until = (first + group).min(pixels);
@@ -121,7 +136,7 @@ unsafe fn run<V: Vector>(pass: &Pass, image: &[V::Element], packed: &[V::Element
                     // results have room for whole strips of all panels.
                     unsafe {
                         let tile = Tile {
-                            filters: filters.add(block * INNER * kept_outs + out * offsets.len()),
+                            filters: packed.as_ptr().add(out * pass.inner() + block * INNER * rows),
                             planes: planes.add(pixel),
                             offsets,
                             results: results.add(out * group + pixel - first),
@@ -165,27 +180,6 @@ unsafe fn run<V: Vector>(pass: &Pass, image: &[V::Element], packed: &[V::Element
                     step => target.iter_mut().step_by(step).zip(row).for_each(|(y, &sum)| *y = sum),
                 }
             }
-        }
-    }
-}
-
-/// Cuts the packed filters of the wanted output channels into panels of `height`; rows that are missing from the last are
-/// zero.
-#[inline(always)]
-fn panels<F: Float>(pass: &Pass, packed: &[F], part: &Part<'_, F>, height: usize, filters: &mut [F]) {
-    let mut filters = filters;
-    let outs = part.outs.len();
-    for block in packed.chunks(INNER * pass.outs) {
-        for first in (0..outs).step_by(height) {
-            let wanted = height.min(outs - first);
-            let rows = if wanted == height { height } else { even(wanted) };
-            let (panel, others) = filters.split_at_mut(block.len() / pass.outs * rows);
-            for (panel, block) in panel.chunks_exact_mut(rows).zip(block.chunks_exact(pass.outs)) {
-                let block = &block[part.outs.start + first..][..wanted];
-                panel[..wanted].copy_from_slice(block);
-                panel[wanted..].fill(F::ZERO);
-            }
-            filters = others;
         }
     }
 }
