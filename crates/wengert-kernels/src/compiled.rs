@@ -9,7 +9,7 @@ use crate::dispatch::Level;
 use crate::elementwise::{self, Operand};
 use crate::matmul::{self, blocked::Product};
 use crate::optimizer::{self, Coefficients, Sgd};
-use crate::pool::{self, Pool2d};
+use crate::pool::{self, Pool2d, Span};
 use crate::reduce::{self, Extreme, Term};
 use crate::softmax;
 use crate::{Binary, Unary};
@@ -56,9 +56,9 @@ compiled! {
     fn conv_weight_at(level: Level, pass: &Pass, x: &[Self], y_bar: &[Self], images: conv::weight::Images, w_bar: &mut [Self])
         = conv::weight::at;
 
-    fn max_plane_at(level: Level, pool: &Pool2d, x: &[Self], y: &mut [Self], at: &mut [u32]) = pool::max_plane;
-    fn mean_plane_at(level: Level, pool: &Pool2d, x: &[Self], y: &mut [Self]) = pool::mean_plane;
-    fn mean_plane_adjoint_at(level: Level, pool: &Pool2d, y_bar: &[Self], x_bar: &mut [Self]) = pool::mean_plane_adjoint;
+    fn max_plane_at(level: Level, pool: &Pool2d, spans: &[Span], x: &[Self], y: &mut [Self], at: &mut [u32]) = pool::max_plane;
+    fn mean_plane_at(level: Level, pool: &Pool2d, spans: &[Span], x: &[Self], y: &mut [Self]) = pool::mean_plane;
+    fn mean_plane_adjoint_at(level: Level, pool: &Pool2d, spans: &[Span], y_bar: &[Self], x_bar: &mut [Self]) = pool::mean_plane_adjoint;
 
     fn block_sum_at(level: Level, term: Term, a: &[Self], b: &[Self]) -> f64 = reduce::block_sum_at;
     fn add_rows_at(level: Level, term: Term, rows: &[Self], n: usize, stride: usize, sums: &mut [f64]) = reduce::add_rows_at;

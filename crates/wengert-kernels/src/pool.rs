@@ -49,13 +49,15 @@ impl Pool2d {
         x > 0 && y > 0
     }
 
-    /// Where entry `tap` of the windows along an axis lies inside: for results `from..to`, the first of them at `start`.
-    #[inline(always)]
-    fn inside(&self, axis: usize, tap: usize, results: usize) -> (usize, usize, usize) {
-        let (size, stride, padding) = (self.size[axis], self.stride[axis], self.padding[axis]);
-        let from = padding.saturating_sub(tap).div_ceil(stride);
-        let to = (size + padding).saturating_sub(tap).div_ceil(stride).min(results);
-        (from, to.max(from), (from * stride + tap).saturating_sub(padding))
+    /// Where each entry of a row of the windows lies inside.
+    fn spans(&self) -> Vec<Span> {
+        let (size, stride, padding, [_, results]) = (self.size[1], self.stride[1], self.padding[1], self.output_size());
+        let span = |entry: usize| {
+            let from = padding.saturating_sub(entry).div_ceil(stride);
+            let to = (size + padding).saturating_sub(entry).div_ceil(stride).min(results);
+            Span { from, to: to.max(from), start: (from * stride + entry).saturating_sub(padding) }
+        };
+        (0..self.kernel[1]).map(span).filter(|span| span.from < span.to).collect()
     }
 
     /// The planes of a piece of work.
@@ -64,9 +66,19 @@ impl Pool2d {
     }
 }
 
+/// For which results an entry of the windows lies inside a row, and where it is for the first of them.
+///
+/// Found once for all planes: their divisions for every row of windows took longer than the comparisons.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    from: usize,
+    to: usize,
+    start: usize,
+}
+
 kernel! {
     /// The largest of each window of a plane, and where it is.
-    pub(crate) fn max_plane<F: Float>(pool: &'a Pool2d, x: &'a [F], y: &'a mut [F], at: &'a mut [u32]) -> () {
+    pub(crate) fn max_plane<F: Float>(pool: &'a Pool2d, spans: &'a [Span], x: &'a [F], y: &'a mut [F], at: &'a mut [u32]) -> () {
         let [_, columns] = pool.output_size();
         for (r, (y, at)) in y.chunks_exact_mut(columns).zip(at.chunks_exact_mut(columns)).enumerate() {
             let top = (r * pool.stride[0]).saturating_sub(pool.padding[0]);
@@ -77,8 +89,7 @@ kernel! {
                 *at = (top * pool.size[1] + (q * pool.stride[1]).saturating_sub(pool.padding[1])) as u32;
             }
             for row in top..bottom {
-                for tap in 0..pool.kernel[1] {
-                    let (from, to, start) = pool.inside(1, tap, columns);
+                for &Span { from, to, start } in spans {
                     let first = row * pool.size[1] + start;
                     let (y, at) = (&mut y[from..to], &mut at[from..to]);
                     let x = &x[first..];
@@ -98,7 +109,7 @@ kernel! {
     }
 
     /// The sum of each window of a plane, divided by the entries of a window.
-    pub(crate) fn mean_plane<F: Float>(pool: &'a Pool2d, x: &'a [F], y: &'a mut [F]) -> () {
+    pub(crate) fn mean_plane<F: Float>(pool: &'a Pool2d, spans: &'a [Span], x: &'a [F], y: &'a mut [F]) -> () {
         let [_, columns] = pool.output_size();
         let count = F::from_f64((pool.kernel[0] * pool.kernel[1]) as f64);
         for (r, y) in y.chunks_exact_mut(columns).enumerate() {
@@ -106,8 +117,7 @@ kernel! {
             let bottom = (r * pool.stride[0] + pool.kernel[0] - pool.padding[0]).min(pool.size[0]);
             y.fill(F::ZERO);
             for row in top..bottom {
-                for tap in 0..pool.kernel[1] {
-                    let (from, to, start) = pool.inside(1, tap, columns);
+                for &Span { from, to, start } in spans {
                     let x = &x[row * pool.size[1] + start..];
                     match pool.stride[1] {
                         1 => y[from..to].iter_mut().zip(x).for_each(|(y, &x)| *y += x),
@@ -126,7 +136,7 @@ kernel! {
     }
 
     /// The adjoint of the mean: every window's share to each of its entries.
-    pub(crate) fn mean_plane_adjoint<F: Float>(pool: &'a Pool2d, y_bar: &'a [F], x_bar: &'a mut [F]) -> () {
+    pub(crate) fn mean_plane_adjoint<F: Float>(pool: &'a Pool2d, spans: &'a [Span], y_bar: &'a [F], x_bar: &'a mut [F]) -> () {
         let [_, columns] = pool.output_size();
         let count = F::from_f64((pool.kernel[0] * pool.kernel[1]) as f64);
         x_bar.fill(F::ZERO);
@@ -134,8 +144,7 @@ kernel! {
             let top = (r * pool.stride[0]).saturating_sub(pool.padding[0]);
             let bottom = (r * pool.stride[0] + pool.kernel[0] - pool.padding[0]).min(pool.size[0]);
             for row in top..bottom {
-                for tap in 0..pool.kernel[1] {
-                    let (from, to, start) = pool.inside(1, tap, columns);
+                for &Span { from, to, start } in spans {
                     let x_bar = &mut x_bar[row * pool.size[1] + start..];
                     let y_bar = &y_bar[from..to];
                     match pool.stride[1] {
@@ -194,12 +203,13 @@ fn max_pool2d_at<F: Float>(level: Level, pool: &Pool2d, x: &[F], y: &mut [F], at
     if !pool.assert_holds(x.len(), y.len()) {
         return;
     }
+    let spans = pool.spans();
     let ([x_plane, y_plane], planes) = (pool.planes(), pool.planes_of_piece());
     let pieces = x.chunks(planes * x_plane).zip(y.chunks_mut(planes * y_plane).zip(at.chunks_mut(planes * y_plane)));
     par.for_each(pieces, |(x, (y, at))| {
         let results = y.chunks_exact_mut(y_plane).zip(at.chunks_exact_mut(y_plane));
         for (x, (y, at)) in x.chunks_exact(x_plane).zip(results) {
-            F::max_plane_at(level, pool, x, y, at);
+            F::max_plane_at(level, pool, &spans, x, y, at);
         }
     });
 }
@@ -259,10 +269,11 @@ fn avg_pool2d_at<F: Float>(level: Level, pool: &Pool2d, x: &[F], y: &mut [F], pa
     if !pool.assert_holds(x.len(), y.len()) {
         return;
     }
+    let spans = pool.spans();
     let ([x_plane, y_plane], planes) = (pool.planes(), pool.planes_of_piece());
     par.for_each(x.chunks(planes * x_plane).zip(y.chunks_mut(planes * y_plane)), |(x, y)| {
         for (x, y) in x.chunks_exact(x_plane).zip(y.chunks_exact_mut(y_plane)) {
-            F::mean_plane_at(level, pool, x, y);
+            F::mean_plane_at(level, pool, &spans, x, y);
         }
     });
 }
@@ -279,10 +290,11 @@ fn avg_pool2d_adjoint_at<F: Float>(level: Level, pool: &Pool2d, y_bar: &[F], x_b
     if !pool.assert_holds(x_bar.len(), y_bar.len()) {
         return x_bar.fill(F::ZERO);
     }
+    let spans = pool.spans();
     let ([x_plane, y_plane], planes) = (pool.planes(), pool.planes_of_piece());
     par.for_each(x_bar.chunks_mut(planes * x_plane).zip(y_bar.chunks(planes * y_plane)), |(x_bar, y_bar)| {
         for (x_bar, y_bar) in x_bar.chunks_exact_mut(x_plane).zip(y_bar.chunks_exact(y_plane)) {
-            F::mean_plane_adjoint_at(level, pool, y_bar, x_bar);
+            F::mean_plane_adjoint_at(level, pool, &spans, y_bar, x_bar);
         }
     });
 }
@@ -386,6 +398,16 @@ mod tests {
         let (mut y, mut at) = ([0.0; 4], [9; 4]);
         max_pool2d(&pool, &[f64::NEG_INFINITY; 9], &mut y, &mut at, Par::SEQUENTIAL);
         assert_eq!((y, at), ([f64::NEG_INFINITY; 4], [0, 1, 3, 4]));
+    }
+
+    #[test]
+    fn a_window_larger_than_the_plane_sees_all_of_it() {
+        let pool = Pool2d { size: [2, 2], kernel: [6, 6], stride: [1, 1], padding: [2, 2] };
+        let (mut y, mut at) = ([0.0], [9]);
+        max_pool2d(&pool, &[1.0, 3.0, 4.0, 2.0], &mut y, &mut at, Par::SEQUENTIAL);
+        assert_eq!((y, at), ([4.0], [2]));
+        avg_pool2d(&pool, &[9.0, 9.0, 9.0, 9.0], &mut y, Par::SEQUENTIAL);
+        assert_eq!(y, [1.0]);
     }
 
     #[test]
