@@ -6,7 +6,7 @@ use std::hint::black_box;
 #[path = "workloads/scalar/mod.rs"]
 mod workload;
 use wengert::prelude::*;
-use workload::{Asian, Chain, Gmm, Gradient, Logistic, Lorenz, Lstm, Program, Rosenbrock};
+use workload::{Asian, Chain, Gmm, Gradient, Logistic, Lorenz, Lstm, Program, RealGradient, Rosenbrock};
 
 fn chains(c: &mut Criterion) {
     let mut group = c.benchmark_group("scalar_chain");
@@ -24,9 +24,11 @@ fn program<P: Program>(c: &mut Criterion, program: &P, richer: impl for<'t> Fn(&
     group.sample_size(20).throughput(Throughput::Elements(P::OPS as u64));
     let point = program.point();
     group.bench_function("primal", |b| b.iter(|| program.value(black_box(&point[..]))));
-    let mut gradient = Gradient::at(point);
+    let mut gradient = Gradient::at(point.clone());
     group.bench_function("gradient", |b| b.iter(|| black_box(gradient.of(|_, x| program.value(x))[0])));
     group.bench_function("gradient, richer", |b| b.iter(|| black_box(gradient.of(&richer)[0])));
+    let mut gradient = RealGradient::at(point);
+    group.bench_function("gradient, Real", |b| b.iter(|| black_box(gradient.of(|x| program.value(x))[0])));
 }
 
 fn gradients(c: &mut Criterion) {

@@ -16,7 +16,7 @@ mod tensor;
 #[path = "workloads/training.rs"]
 mod training;
 
-use scalar::{Asian, Chain, Gmm, Gradient, Logistic, Lorenz, Lstm, Program, Rosenbrock};
+use scalar::{Asian, Chain, Gmm, Gradient, Logistic, Lorenz, Lstm, Program, RealGradient, Rosenbrock};
 use tensor::{Elementwise, MatMul, SoftmaxCrossEntropy, TensorChain};
 use training::Step;
 use wengert::prelude::*;
@@ -126,10 +126,13 @@ impl Table {
         let mut row = |how: &str, ours: &mut dyn FnMut()| {
             let (ours, primal) = in_turn(ours, &mut primal);
             let name = format!("{}, {how}", P::NAME);
-            self.row(&name, &time(ours), &format!("{} (its primal)", time(primal)), ours / primal);
+            let ours_per_op = format!("{} = {} an op", time(ours), time(ours / P::OPS as f64));
+            self.row(&name, &ours_per_op, &format!("{} (its primal)", time(primal)), ours / primal);
         };
         row("plain", &mut || _ = black_box(gradient.of(|_, x| program.value(x))[0]));
         row(how, &mut || _ = black_box(gradient.of(&richer)[0]));
+        let mut real = RealGradient::at(point.clone());
+        row("plain, with Real", &mut || _ = black_box(real.of(|x| program.value(x))[0]));
     }
 }
 

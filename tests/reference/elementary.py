@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the reference values of the elementary functions: unary.tsv and binary.tsv beside this file.
 
-Needs mpmath (`pip install mpmath`). Every number is computed with 60 digits and rounded once, to the nearest double.
+Every number is computed with 60 digits and rounded once, to the nearest double.
 The formulas here are the textbook ones; they share nothing with the library's rows. At moderate points each derivative is
 also compared with mpmath's numerical differentiation of the function, so a slip in a formula stops the script.
 
@@ -13,29 +13,10 @@ import pathlib
 import random
 
 import mpmath
+from arithmetic import columns, show
 from mpmath import mp, mpf
 
-mp.dps = 60
 HERE = pathlib.Path(__file__).parent
-
-
-def nearest(x):
-    """The double nearest to x; mpmath's own conversion truncates."""
-    x = mpf(x)
-    if mpmath.isnan(x):
-        return float("nan")
-    if mpmath.isinf(x):
-        return float("inf") if x > 0 else float("-inf")
-    sign, man, exp, _ = x._mpf_
-    man = -int(man) if sign else int(man)
-    try:
-        return man / (1 << -exp) if exp < 0 else float(man << exp)
-    except OverflowError:
-        return float("-inf") if man < 0 else float("inf")
-
-
-def show(x):
-    return repr(x).removesuffix(".0")
 
 
 def uniform(lo, hi, n):
@@ -228,15 +209,6 @@ def close(got, want, what):
         raise SystemExit(f"{what}: the formula gives {got}, differentiation {want}")
 
 
-def columns(results, units):
-    """The results as text, followed by the units if any is larger than its result."""
-    text = [show(nearest(y)) for y in results]
-    units = [max(abs(mpf(unit)), abs(y)) for unit, y in zip(units, results)]
-    if any(unit > abs(y) for unit, y in zip(units, results)):
-        text += [show(nearest(unit)) if unit > abs(y) else "0" for unit, y in zip(units, results)]
-    return text
-
-
 def write_unary():
     lines = ["# function\tx\ty\tdy/dx\td2y/dx2\t[units of the three]"]
     for name, (points, f, first, second, unit) in UNARY.items():
@@ -274,5 +246,6 @@ def write_binary():
 
 
 rng = random.Random(1)
-write_unary()
-write_binary()
+if __name__ == "__main__":
+    write_unary()
+    write_binary()

@@ -1,26 +1,22 @@
 //! The tables of elementary functions on tensors: the vector kernels, their pullbacks, and pullbacks differentiated again.
 
-use crate::reference::{Point, points};
+use crate::reference::{Point, allowed, is_provided, points};
 use crate::ulp::{Misses, ulps, ulps32};
 use wengert_check::check_tensors;
-use wengert_core::{Binary, Elementary, Tape, Unary};
+use wengert_core::{Binary, Parametric, ParametricFunctions, Tape, Unary};
 use wengert_tensor::{Tensor, rng};
-
-/// Allowed errors of value, first and second derivative in ulp, over the whole domain.
-const ALLOWED: [f64; 3] = [2.0, 4.0, 8.0];
 
 fn column(points: &[Point], of: impl Fn(&Point) -> f64) -> Tensor<f64> {
     points.iter().map(of).collect()
 }
 
-#[test]
-fn unary_rows_agree_with_the_reference_on_tensors_to_second_order() {
-    let mut misses = Misses::default();
-    for &op in Unary::ALL {
-        let points = points(op.name(), 1);
+/// Compares one row at all its points on tensors; both kinds of opcode have these methods.
+macro_rules! compare_on_tensors {
+    ($misses:ident, $op:expr, $key:expr) => {
+        let points = points($key, 1);
         let tape = Tape::<f64>::new();
         let x = tape.tensor(column(&points, |point| point.arguments[0]));
-        let y = op.eval(x);
+        let y = $op.eval(x);
         let ones = Tensor::ones(y.shape());
         let fused = y.vjp(&ones)[x].clone();
         let [recorded] = y.sum().recorded_gradient([x]);
@@ -35,10 +31,21 @@ fn unary_rows_agree_with_the_reference_on_tensors_to_second_order() {
         for (way, order, got) in ways {
             for (point, got) in points.iter().zip(got.iter()) {
                 let (want, unit) = (point.results[order], point.units[order]);
-                let what = || format!("{}({:e}), order {order}, {way}", op.name(), point.arguments[0]);
-                misses.compare(what, got, want, ulps(got, want, unit), ALLOWED[order]);
+                let what = || format!("{:?}({:e}), order {order}, {way}", $op, point.arguments[0]);
+                $misses.compare(what, got, want, ulps(got, want, unit), allowed($op.name())[order]);
             }
         }
+    };
+}
+
+#[test]
+fn unary_rows_agree_with_the_reference_on_tensors_to_second_order() {
+    let mut misses = Misses::default();
+    for &op in Unary::ALL {
+        compare_on_tensors!(misses, op, op.name());
+    }
+    for &op in Parametric::SAMPLES {
+        compare_on_tensors!(misses, op, &format!("{op:?}"));
     }
     misses.assert_none();
 }
@@ -68,7 +75,10 @@ fn binary_rows_agree_with_the_reference_on_tensors_to_second_order() {
         ];
         for (way, result, got) in ways {
             let which = ["y", "da", "db", "daa", "dab", "dbb"][result];
-            let allowed = ALLOWED[[0, 1, 1, 2, 2, 2][result]];
+            if !is_provided(op.name(), result) {
+                continue;
+            }
+            let allowed = allowed(op.name())[[0, 1, 1, 2, 2, 2][result]];
             for (point, got) in points.iter().zip(got.iter()) {
                 let (want, unit) = (point.results[result], point.units[result]);
                 let what =
@@ -88,7 +98,16 @@ fn rows_agree_with_finite_differences_on_their_domains() {
             wengert_check::check_tensor(|x| op.eval(x)).at(random(op.domain(), seed)).orders(2).seed(seed).run();
         checked.unwrap_or_else(|error| panic!("{}: {error}", op.name()));
     }
+    for (seed, &op) in (50..).zip(Parametric::SAMPLES) {
+        let checked =
+            wengert_check::check_tensor(|x| op.eval(x)).at(random(op.domain(), seed)).orders(2).seed(seed).run();
+        checked.unwrap_or_else(|error| panic!("{op:?}: {error}"));
+    }
     for (seed, &op) in (100..).zip(Binary::ALL) {
+        // Computed by two methods that meet within an ulp or two, which differences see as a jump.
+        if op.name().starts_with("gamma_p_shape") {
+            continue;
+        }
         let [a, b] = op.domain();
         let at = [random(a, seed), random(b, seed + 1)];
         let checked = check_tensors(|[a, b]| op.eval(a, b)).at(at).orders(2).seed(seed).run();
@@ -114,13 +133,14 @@ fn single_precision_tensors_agree_with_double() {
             let exact = op.eval(f64::from(x));
             let exact_slope = op.derivative(f64::from(x), exact);
             for (order, got, want) in [(0, y, exact), (1, slope, exact_slope)] {
-                let error = ulps32(got, want, 0.0);
+                let unit = if order == 0 { 0.0 } else { crate::elementary::slope_unit(op.name(), exact) };
+                let error = ulps32(got, want, unit);
                 misses.compare(
                     || format!("{}({x:e}), order {order}", op.name()),
                     f64::from(got),
                     want,
                     error,
-                    ALLOWED[order],
+                    [2.0, 4.0][order],
                 );
             }
         }
@@ -141,8 +161,8 @@ fn tensors_and_scalars_agree_at_infinities_nan_and_zeros() {
         for (k, x) in awkward.into_iter().enumerate() {
             let value = op.eval(x);
             let rows = [
-                ("value", y.value().at([k]), value, ALLOWED[0]),
-                ("slope", slopes.at([k]), op.derivative(x, value), ALLOWED[1]),
+                ("value", y.value().at([k]), value, 2.0),
+                ("slope", slopes.at([k]), op.derivative(x, value), 4.0),
                 ("slope times zero", nothing.at([k]), 0.0, 0.0),
             ];
             for (what, got, want, allowed) in rows {

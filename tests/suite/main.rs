@@ -5,6 +5,7 @@ mod elementary;
 mod elementwise;
 mod errors;
 mod examples;
+mod function;
 mod panics;
 mod reference;
 mod tape;

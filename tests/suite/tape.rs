@@ -4,7 +4,8 @@ use crate::panics::panic_text;
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
 use wengert_core::{
-    BinaryFunctions, Dual, Elementary, Number, Tape, UnaryFunctions, Var, dot, fuse, fuse_n, log_sum_exp, norm2,
+    BinaryFunctions, Dual, Elementary, Number, ParametricFunctions, Tape, UnaryFunctions, Var, dot, fuse, fuse_n,
+    log_sum_exp, norm2,
 };
 use wengert_tensor::Tensor;
 

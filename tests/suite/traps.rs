@@ -3,7 +3,8 @@
 
 use crate::ulp::ulps;
 use wengert_core::{
-    BinaryFunctions, Dual, Elementary, Primal, Tape, UnaryFunctions, Var, dot, fuse, log_sum_exp, norm2,
+    BinaryFunctions, Dual, Elementary, ParametricFunctions, Primal, Tape, UnaryFunctions, Var, dot, fuse, log_sum_exp,
+    norm2,
 };
 use wengert_tensor::Tensor;
 
@@ -72,6 +73,107 @@ fn singular_points_and_kinks() {
     every_way!("atan2 at the origin", [x = 0.0, y = 0.0] => x.atan2(y), 0.0, [0.0, 0.0]);
     every_way!("tiny atan2", [x = 1e-200, y = 1e-200] => x.atan2(y), core::f64::consts::FRAC_PI_4, [5e199, -5e199]);
     every_way!("x/x at 0", [x = 0.0] => x / x, NAN, [NAN]);
+    every_way!("erf_inv at 1", [x = 1.0] => x.erf_inv(), INF, [INF]);
+    every_way!("erf_inv at -1", [x = -1.0] => x.erf_inv(), -INF, [INF]);
+    every_way!("logit at 0", [x = 0.0] => x.logit(), -INF, [INF]);
+    every_way!("logit at 1", [x = 1.0] => x.logit(), INF, [INF]);
+    every_way!("logit outside", [x = 1.5] => x.logit(), NAN, [NAN]);
+}
+
+#[test]
+fn jumps_have_no_slope_and_halves_round_to_even() {
+    for (x, floor, ceil, round, trunc) in [
+        (0.5, 0.0, 1.0, 0.0, 0.0),
+        (1.5, 1.0, 2.0, 2.0, 1.0),
+        (-2.5, -3.0, -2.0, -2.0, -2.0),
+        (3.0, 3.0, 3.0, 3.0, 3.0),
+    ] {
+        every_way!("floor", [x = x] => x.floor(), floor, [0.0]);
+        every_way!("ceil", [x = x] => x.ceil(), ceil, [0.0]);
+        every_way!("round_ties_even", [x = x] => x.round_ties_even(), round, [0.0]);
+        every_way!("trunc", [x = x] => x.trunc(), trunc, [0.0]);
+    }
+    every_way!("heaviside at 0", [x = 0.0] => x.heaviside(0.5), 0.5, [0.0]);
+    every_way!("heaviside at -0", [x = -0.0] => x.heaviside(1.0), 1.0, [0.0]);
+    every_way!("heaviside of NaN", [x = NAN] => x.heaviside(0.5), NAN, [0.0]);
+    every_way!("copysign(0, -1)", [x = 0.0, y = -1.0] => x.copysign(y), -0.0, [0.0, 0.0]);
+    every_way!("copysign(-3, 2)", [x = -3.0, y = 2.0] => x.copysign(y), 3.0, [-1.0, 0.0]);
+}
+
+#[test]
+fn bounds_pass_no_gradient() {
+    every_way!("clamp inside", [x = 0.5] => x.clamp(0.0, 1.0), 0.5, [1.0]);
+    every_way!("clamp at the lower bound", [x = 0.0] => x.clamp(0.0, 1.0), 0.0, [0.0]);
+    every_way!("clamp at the upper bound", [x = 1.0] => x.clamp(0.0, 1.0), 1.0, [0.0]);
+    every_way!("clamp outside", [x = 7.0] => x.clamp(0.0, 1.0), 1.0, [0.0]);
+    every_way!("clamp of NaN", [x = NAN] => x.clamp(0.0, 1.0), NAN, [0.0]);
+    every_way!("clamp from below only", [x = 3.0] => x.clamp(0.0, INF), 3.0, [1.0]);
+}
+
+#[test]
+#[should_panic(expected = "clamp: the bounds 2 and 1 are not in order")]
+fn reversed_bounds_panic() {
+    let tape = Tape::<f64>::new();
+    let _ = ParametricFunctions::clamp(tape.var(0.0), 2.0, 1.0);
+}
+
+#[test]
+fn poles_of_the_gamma_family_have_no_slope() {
+    every_way!("ln_gamma at 0", [x = 0.0] => x.ln_gamma(), INF, [NAN]);
+    every_way!("ln_gamma at -1", [x = -1.0] => x.ln_gamma(), INF, [NAN]);
+    every_way!("digamma at 0", [x = 0.0] => x.digamma(), NAN, [NAN]);
+    every_way!("digamma at -3", [x = -3.0] => x.digamma(), NAN, [NAN]);
+    every_way!("gamma at 0", [x = 0.0] => x.gamma(), INF, [NAN]);
+    every_way!("gamma at -2", [x = -2.0] => x.gamma(), NAN, [NAN]);
+    for n in 1..=22 {
+        let factorial = (1..=n).map(f64::from).product::<f64>();
+        assert_eq!(UnaryFunctions::gamma(f64::from(n + 1)), factorial, "gamma({n} + 1)");
+    }
+}
+
+#[test]
+fn sums_and_differences_on_the_logarithmic_scale_at_the_ends_of_the_range() {
+    every_way!("log_add_exp of nothing", [x = -INF, y = -INF] => x.log_add_exp(y), -INF, [0.0, 0.0]);
+    every_way!("log_add_exp with nothing", [x = 2.0, y = -INF] => x.log_add_exp(y), 2.0, [1.0, 0.0]);
+    every_way!("log_add_exp far apart", [x = 1e4, y = -1e4] => x.log_add_exp(y), 1e4, [1.0, 0.0]);
+    every_way!("log_add_exp infinite", [x = INF, y = 1.0] => x.log_add_exp(y), INF, [1.0, 0.0]);
+    every_way!("log_add_exp of a tie", [x = 1e4, y = 1e4] => x.log_add_exp(y), 1e4 + 2.0_f64.ln(), [0.5, 0.5]);
+    every_way!("log_sub_exp of a tie", [x = 1.0, y = 1.0] => x.log_sub_exp(y), -INF, [INF, -INF]);
+    every_way!("log_sub_exp with nothing", [x = 2.0, y = -INF] => x.log_sub_exp(y), 2.0, [1.0, 0.0]);
+    every_way!("log_sub_exp far apart", [x = 1e4, y = -1e4] => x.log_sub_exp(y), 1e4, [1.0, 0.0]);
+    every_way!("log_sub_exp below", [x = 1.0, y = 2.0] => x.log_sub_exp(y), NAN, [NAN, NAN]);
+    every_way!("xlogy(0, 0)", [x = 0.0, y = 0.0] => x.xlogy(y), 0.0, [0.0, 0.0]);
+    every_way!("xlogy(0, 2)", [x = 0.0, y = 2.0] => x.xlogy(y), 0.0, [2.0_f64.ln(), 0.0]);
+    every_way!("xlogy(1, 0)", [x = 1.0, y = 0.0] => x.xlogy(y), -INF, [-INF, INF]);
+    every_way!("xlogy(0, NaN)", [x = 0.0, y = NAN] => x.xlogy(y), NAN, [NAN, NAN]);
+    every_way!("xlog1py(0, -1)", [x = 0.0, y = -1.0] => x.xlog1py(y), 0.0, [0.0, 0.0]);
+
+    // Two steps of the tape: second derivatives are 0, where a difference of infinities would be NaN.
+    for y in [1e4, -1e4] {
+        let tape = Tape::<Dual<f64, 1>>::new();
+        let (a, b) = (tape.var(Dual::variable(-y)), tape.var(Dual::constant(y)));
+        let gradient = a.log_add_exp(b).gradient();
+        assert_eq!((gradient[a].tangents, gradient[b].tangents), ([0.0], [0.0]));
+    }
+}
+
+#[test]
+fn remainders_take_the_quotient_they_rounded_for_their_slope() {
+    every_way!("fmod", [x = -7.5, y = 2.0] => x.fmod(y), -1.5, [1.0, 3.0]);
+    every_way!("remainder", [x = -7.5, y = 2.0] => x.remainder(y), 0.5, [1.0, 4.0]);
+    every_way!("remainder by a negative number", [x = 7.5, y = -2.0] => x.remainder(y), -0.5, [1.0, 4.0]);
+    every_way!("fmod by zero", [x = 1.0, y = 0.0] => x.fmod(y), NAN, [1.0, NAN]);
+}
+
+#[test]
+fn cardinal_sine_at_the_origin() {
+    let x = Dual { value: Dual::variable(0.0_f64), tangents: [Dual::constant(1.0)] };
+    let y = x.sinc();
+    let curvature = -core::f64::consts::PI * core::f64::consts::PI / 3.0;
+    assert_eq!((y.value.value, y.tangents[0].value), (1.0, 0.0));
+    assert_same("sinc'' at 0", &[y.tangents[0].tangents[0]], &[curvature]);
+    every_way!("slope of bessel_j1 at 0", [x = 0.0] => x.bessel_j1(), 0.0, [0.5]);
+    every_way!("slope of bessel_i1 at 0", [x = 0.0] => x.bessel_i1(), 0.0, [0.5]);
 }
 
 #[test]
@@ -130,6 +232,10 @@ fn ties_split_and_nan_wins() {
     every_way!("maximum of NaN and 1", [x = NAN, y = 1.0] => x.maximum(y), NAN, [NAN, 0.0]);
     every_way!("maximum of 1 and NaN", [x = 1.0, y = NAN] => x.maximum(y), NAN, [0.0, NAN]);
     every_way!("minimum of NaN and 1", [x = NAN, y = 1.0] => x.minimum(y), NAN, [NAN, 0.0]);
+    every_way!("fmax of NaN and 1", [x = NAN, y = 1.0] => x.fmax(y), 1.0, [0.0, 1.0]);
+    every_way!("fmin of 1 and NaN", [x = 1.0, y = NAN] => x.fmin(y), 1.0, [1.0, 0.0]);
+    every_way!("fmax of NaN and NaN", [x = NAN, y = NAN] => x.fmax(y), NAN, [NAN, NAN]);
+    every_way!("fmax at a tie", [x = 1.0, y = 1.0] => x.fmax(y), 1.0, [0.5, 0.5]);
 
     let tape = Tape::<f64>::new();
     let x = tape.tensor([[3.0, 1.0, 3.0], [2.0, 2.0, 2.0]]);
@@ -337,4 +443,22 @@ fn products_of_zeros_divide_by_nothing() {
     let x = tape.vars(&[1.0, INF]);
     let y = dot(&x, &[Var::from(2.0), Var::from(0.0)]);
     assert_eq!(y.gradient().wrt(&x), [2.0, 0.0]);
+}
+
+#[test]
+fn pairs_and_fused_products_agree_with_their_parts() {
+    let tape = Tape::<f64>::new();
+    let x = tape.var(0.7);
+    let (sin, cos) = x.sin_cos();
+    assert_eq!((sin.value(), cos.value()), (0.7_f64.sin(), 0.7_f64.cos()));
+    assert_eq!((sin.gradient()[x], cos.gradient()[x]), (0.7_f64.cos(), -0.7_f64.sin()));
+    let tiny = 2.0_f64.powi(-30);
+    // (1 + t)(1 - t) - 1 = -t^2, of which two roundings leave nothing.
+    let (a, b, c) = (tape.var(1.0 + tiny), tape.var(1.0 - tiny), tape.var(-1.0));
+    let y = Elementary::mul_add(a, b, c);
+    let gradient = y.gradient();
+    assert_eq!((y.value(), gradient[a], gradient[b], gradient[c]), (-tiny * tiny, 1.0 - tiny, 1.0 + tiny, 1.0));
+    let dual = Elementary::mul_add(Dual::variable(1.0 + tiny), Dual::constant(1.0 - tiny), Dual::constant(-1.0));
+    assert_eq!((dual.value, dual.tangents), (-tiny * tiny, [1.0 - tiny]));
+    assert_eq!(f64::select(false, NAN, 2.0), 2.0);
 }

@@ -79,7 +79,7 @@ impl Gmm {
     /// The log-likelihood of one point, up to a constant. The buffers hold `dim`, `dim` and `components` numbers.
     fn likelihood<T: Arithmetic>(&self, x: &Shared<'_, T>, point: &[f64], [centred, q, terms]: [&mut [T]; 3]) -> T {
         let (dim, entries) = (self.dim, self.entries());
-        for k in 0..self.components {
+        for (k, term) in terms.iter_mut().enumerate() {
             for i in 0..dim {
                 centred[i] = -x.means[k * dim + i] + point[i];
                 q[i] = x.diagonals[k * dim + i] * centred[i];
@@ -91,7 +91,7 @@ impl Gmm {
                     entry += 1;
                 }
             }
-            terms[k] = x.offsets[k] - sum_of_squares(q) * 0.5;
+            *term = x.offsets[k] - sum_of_squares(q) * 0.5;
         }
         log_sum_exp(terms)
     }
@@ -108,8 +108,8 @@ impl Gmm {
     /// The same, each point recorded, swept and forgotten.
     pub fn accumulated<'t>(&self, tape: &'t Tape, p: &[Var<'t>]) -> Var<'t> {
         let (offsets, diagonals) = self.shared(p);
-        let offsets: Vec<Var> = offsets.into_iter().map(|x| x.retain()).collect();
-        let diagonals: Vec<Var> = diagonals.into_iter().map(|x| x.retain()).collect();
+        let offsets: Vec<Var> = offsets.into_iter().map(Var::retain).collect();
+        let diagonals: Vec<Var> = diagonals.into_iter().map(Var::retain).collect();
         let prior = self.prior(&self.view(p, &offsets, &diagonals));
         let all: Vec<Var> = [p, &offsets, &diagonals].concat();
         let likelihood = tape.accumulate(&all, self.points(), |x, point| {

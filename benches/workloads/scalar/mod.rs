@@ -83,6 +83,7 @@ macro_rules! arithmetic {
 arithmetic! {
     [] f64;
     ['t] Var<'t>;
+    [] Real;
     [const N: usize] Dual<f64, N>;
 }
 
@@ -116,6 +117,26 @@ impl Gradient {
             let x = self.tape.vars(&self.x);
             f(&self.tape, &x).gradient().write_wrt(&x, &mut self.gradient);
         }
+        self.tape.clear();
+        &self.gradient
+    }
+}
+
+/// The same with variables that carry no lifetime.
+pub struct RealGradient {
+    tape: RealTape,
+    x: Vec<f64>,
+    gradient: Vec<f64>,
+}
+
+impl RealGradient {
+    pub fn at(x: Vec<f64>) -> Self {
+        RealGradient { tape: RealTape::new(), gradient: vec![0.0; x.len()], x }
+    }
+
+    pub fn of(&mut self, f: impl FnOnce(&[Real]) -> Real) -> &[f64] {
+        let x = self.tape.vars(&self.x);
+        f(&x).gradient().write_wrt(&x, &mut self.gradient);
         self.tape.clear();
         &self.gradient
     }

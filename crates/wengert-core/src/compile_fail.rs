@@ -66,3 +66,19 @@ struct EscapedVariable;
 /// });
 /// ```
 struct SharedTape;
+
+/// The tape behind variables without a lifetime is found through the thread: it cannot move to another.
+///
+/// ```
+/// use wengert_core::prelude::*;
+/// let tape = RealTape::new();
+/// let x = tape.var(1.0);
+/// assert_eq!(std::thread::spawn(move || x.value()).join().unwrap(), 1.0);
+/// ```
+///
+/// ```compile_fail,E0277
+/// use wengert_core::prelude::*;
+/// let tape = RealTape::new();
+/// std::thread::spawn(move || tape.var(1.0));
+/// ```
+struct MovedTape;

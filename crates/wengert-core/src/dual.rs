@@ -5,7 +5,10 @@ use core::cmp::Ordering;
 use core::fmt::{self, Display};
 use core::iter::{Product, Sum};
 use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
-use wengert_kernels::{BinaryFunctions, Constants, Elementary, UnaryFunctions, binary_table, derivative, unary_table};
+use wengert_kernels::{
+    BinaryFunctions, Constants, Elementary, ParametricFunctions, UnaryFunctions, binary_table, derivative,
+    parametric_table, unary_table,
+};
 
 /// A value with `N` tangents: `x + x_dot_1 e_1 + .. + x_dot_N e_N` with `e_i e_j = 0`.
 ///
@@ -82,7 +85,7 @@ macro_rules! unary_methods {
     ($( $(#[$doc:meta])* $Op:ident: $method:ident($x:ident) { $($body:tt)* } )*) => {
         impl<R: Primal, const N: usize> UnaryFunctions for Dual<R, N> {
             $(
-                #[inline(always)]
+                #[inline]
                 fn $method(self) -> Self {
                     let y = self.value.$method();
                     self.chain(y, derivative::$method(self.value, y))
@@ -97,7 +100,7 @@ macro_rules! binary_methods {
     ($( $(#[$doc:meta])* $Op:ident: $method:ident($a:ident, $b:ident) { $($body:tt)* } )*) => {
         impl<R: Primal, const N: usize> BinaryFunctions for Dual<R, N> {
             $(
-                #[inline(always)]
+                #[inline]
                 fn $method(self, $b: Self) -> Self {
                     let y = self.value.$method($b.value);
                     let (p, q) = derivative::$method(self.value, $b.value, y);
@@ -109,14 +112,35 @@ macro_rules! binary_methods {
 }
 binary_table!(binary_methods);
 
+macro_rules! parametric_methods {
+    ($( $(#[$doc:meta])* $Op:ident: $method:ident($x:ident; $($p:ident: $P:ty),*) { $($body:tt)* } )*) => {
+        impl<R: Primal, const N: usize> ParametricFunctions for Dual<R, N> {
+            $(
+                #[inline]
+                #[track_caller]
+                fn $method(self, $($p: $P),*) -> Self {
+                    let y = self.value.$method($($p),*);
+                    self.chain(y, derivative::$method(self.value, y, $($p),*))
+                }
+            )*
+        }
+    };
+}
+parametric_table!(parametric_methods);
+
 impl<R: Primal, const N: usize> Elementary for Dual<R, N> {
     #[inline(always)]
     fn lit(self, c: f64) -> Self {
         Dual::constant(self.value.lit(c))
     }
     #[inline(always)]
-    fn powi(self, n: i32) -> Self {
-        self.chain(self.value.powi(n), derivative::powi(self.value, n))
+    fn sin_cos(self) -> (Self, Self) {
+        let (sin, cos) = self.value.sin_cos();
+        (self.chain(sin, cos), self.chain(cos, -sin))
+    }
+    #[inline(always)]
+    fn mul_add(self, b: Self, c: Self) -> Self {
+        Dual { value: self.value.mul_add(b.value, c.value), tangents: (self * b + c).tangents }
     }
 }
 

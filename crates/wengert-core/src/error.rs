@@ -32,6 +32,60 @@ pub enum Error {
         /// Where the operation stands.
         caller: Caller,
     },
+    /// A [`Real`](crate::Real) was used after its tape had been cleared.
+    ///
+    /// ```should_panic
+    /// # use wengert_core::prelude::*;
+    /// let mut tape = RealTape::new();
+    /// let x = tape.var(1.0);
+    /// tape.clear();
+    /// let y = tape.var(2.0) * x; // panics; make x anew after `clear`
+    /// ```
+    #[error("{caller}: a variable of tape #{tape} was used after the tape was cleared; make it anew with tape.var")]
+    Cleared {
+        /// The tape.
+        tape: u32,
+        /// Where the variable was used.
+        caller: Caller,
+    },
+    /// A [`Real`](crate::Real) was used after its tape was gone.
+    ///
+    /// ```should_panic
+    /// # use wengert_core::{prelude::*, real};
+    /// let mut kept: Option<Real> = None;
+    /// real::grad(|x| *kept.insert(x[0]), &[1.0]);
+    /// kept.unwrap().gradient(); // panics; return values, or hold a RealTape as long as its variables
+    /// ```
+    #[error(
+        "{caller}: a variable of tape #{tape} was used after the tape was dropped; keep the tape, or return from the closure that was given the variable, only when done with it"
+    )]
+    Dropped {
+        /// The tape.
+        tape: u32,
+        /// Where the variable was used.
+        caller: Caller,
+    },
+    /// A [`Real`](crate::Real) was used on another thread than its tape's.
+    ///
+    /// ```should_panic
+    /// # use wengert_core::prelude::*;
+    /// let tape = RealTape::new();
+    /// let (x, y) = (tape.var(1.0), tape.var(2.0));
+    /// std::thread::spawn(move || x * y).join().unwrap(); // panics; send x.value(), and a RealTape::new() there
+    /// ```
+    #[error(
+        "{caller}: a variable of tape #{tape}, which is of thread {home}, was used on thread {here}; send its value and make a variable of it there"
+    )]
+    WrongThread {
+        /// The tape.
+        tape: u32,
+        /// The tape's thread.
+        home: String,
+        /// The thread the variable was used on.
+        here: String,
+        /// Where the variable was used.
+        caller: Caller,
+    },
     /// The tape reached its limit, or the system has no more memory for it.
     #[error(
         "tape #{tape} is full: {nodes} nodes and {bytes} bytes recorded, limit {limit} nodes; clear it more often, rewind, or split the computation"

@@ -4,6 +4,7 @@
 //!
 //! - [`Tape`] records; [`Var`] is a scalar on it. Reverse mode in three lines:
 //!   `let x = tape.var(2.0); let y = x * x; y.gradient()[x]`.
+//! - [`Real`] is a variable without a lifetime, for code that was written for plain numbers; [`real`] tells when to use it.
 //! - [`Number`] is what generic functions are written over, [`Dual`] is forward mode, [`Taylor`] forward mode of any order,
 //!   [`Primal`] what a tape may be built over. [`dot`], [`log_sum_exp`] and other [`reductions`] work on all of them.
 //! - [`transform`] holds functions of functions: [`grad`], [`value_and_grad`], [`jacobian`], [`hvp`], [`hessian`], [`jvp`],
@@ -20,9 +21,12 @@ mod compile_fail;
 pub mod custom;
 mod dual;
 mod error;
+mod function;
 mod implicit;
+pub mod interop;
 mod number;
 mod operators;
+pub mod real;
 pub mod reductions;
 mod rules;
 mod tape;
@@ -34,13 +38,15 @@ pub use checkpoint::{CheckpointedLoop, StepFn, checkpoint};
 pub use custom::{CustomFn, CustomVectorFn, custom, custom_vector};
 pub use dual::Dual;
 pub use error::{Caller, Error};
+pub use function::{Answer, Csr, Function, FunctionError, OnRecorder, Place, Recorder, Symbol};
 pub use implicit::{Equations, root, root_at, solve, try_root, try_root_at, try_solve};
 pub use number::{Number, Primal, TensorSide};
+pub use real::{OnThread, Real, RealTape, Threaded};
 pub use reductions::{affine, dot, log_sum_exp, mean, norm2, product, sum, variance};
 pub use rules::{Labels, TensorOp};
 pub use tape::{
-    Comparison, Gradients, GradientsN, Handle, Mark, Nary, OnTape, Pullback, Scalar, Tape, TapeSize, UnaryOp, Unbound,
-    Var, Wrt, fuse, fuse_n, map_reduce, try_map_reduce,
+    Comparison, Differentiable, Gradients, GradientsN, Handle, Mark, Nary, OnTape, Pullback, Scalar, Tape, TapeSize,
+    UnaryOp, Unbound, Var, Wrt, fuse, fuse_n, map_reduce, try_map_reduce,
 };
 pub use taylor::Taylor;
 pub use tensor::Nodes;
@@ -48,10 +54,15 @@ pub use tensor::{Parameter, ParameterId, TensorAdjoints, TensorFloat, TensorVar}
 pub use transform::{
     Grad, ScalarFn, VectorFn, grad, hessian, hvp, jacobian, jacobian_of, jvp, laplacian, taylor, value_and_grad, vjp,
 };
-pub use wengert_kernels::{Binary, BinaryFunctions, Elementary, Float, Unary, UnaryFunctions};
+pub use wengert_kernels::{
+    Binary, BinaryFunctions, Elementary, Float, Parametric, ParametricFunctions, Unary, UnaryFunctions,
+};
 
 /// A tape in single precision.
 pub type Tape32 = Tape<f32>;
+
+/// A recorded function in single precision.
+pub type Function32 = Function<f32>;
 
 /// What most programs use: `use wengert::prelude::*`.
 pub mod prelude {
@@ -60,12 +71,17 @@ pub mod prelude {
         vjp,
     };
     pub use crate::{
-        BinaryFunctions, CheckpointedLoop, CustomFn, CustomVectorFn, Dual, Elementary, Equations, Gradients, Number,
-        Parameter, StepFn, Tape32, Taylor, TensorVar, UnaryFunctions, Var, affine, checkpoint, custom, custom_vector,
-        dot, function, fuse, fuse_n, log_sum_exp, map_reduce, mean, norm2, product, root, root_at, solve, sum,
-        variance, vector_function,
+        BinaryFunctions, CheckpointedLoop, CustomFn, CustomVectorFn, Dual, Elementary, Equations, Function32,
+        Gradients, Number, Parameter, ParametricFunctions, Real, StepFn, Symbol, Tape32, Taylor, TensorVar,
+        UnaryFunctions, Var, affine, checkpoint, custom, custom_vector, dot, function, fuse, fuse_n, log_sum_exp,
+        map_reduce, mean, norm2, product, root, root_at, solve, sum, variance, vector_function,
     };
 
+    /// A recorded function in double precision: [`Function`](crate::Function) with its number chosen.
+    pub type Function = crate::Function<f64>;
     /// A tape in double precision: [`Tape`](crate::Tape) with its number chosen, so that `Tape::new()` says enough.
     pub type Tape = crate::Tape<f64>;
+
+    /// A tape for [`Real`]s in double precision: [`RealTape`](crate::RealTape) with its number chosen.
+    pub type RealTape = crate::RealTape<f64>;
 }

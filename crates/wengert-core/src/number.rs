@@ -264,7 +264,7 @@ macro_rules! number {
             fn apply_entry(function: impl Entry<$B>, x: &[Self]) -> Vec<Self> {
                 let values: Vec<F> = x.iter().map(|x| x.primal()).collect();
                 if x.iter().all(|x| x.is_constant()) {
-                    return F::apply_entry(function, &values).into_iter().map(Scalar::passive).collect();
+                    return F::apply_entry(function, &values).into_iter().map(Scalar::nowhere).collect();
                 }
                 let (y, pullback) = function.record(values);
                 H::many(x, y, pullback)

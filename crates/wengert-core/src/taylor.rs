@@ -6,7 +6,8 @@ use core::fmt::{self, Display};
 use core::iter::{Product, Sum};
 use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 use wengert_kernels::{
-    Binary, BinaryFunctions, Constants, Elementary, Unary, UnaryFunctions, binary_table, derivative, unary_table,
+    Binary, BinaryFunctions, Constants, Elementary, Parametric, ParametricFunctions, Unary, UnaryFunctions,
+    binary_table, derivative, parametric_table, unary_table,
 };
 
 /// A power series in `t`, cut off after `N` coefficients: `x(t) = x_0 + x_1 t + .. + x_(N-1) t^(N-1)`.
@@ -128,11 +129,11 @@ impl<R: Primal, const N: usize> Taylor<R, N> {
         for _ in 1..known {
             let y_dot = jvp(&y, &x_dot);
             for ((y, y_dot), &y_0) in y.iter_mut().zip(y_dot).zip(y_0) {
-                let mut coefficients = [R::ZERO; N];
-                coefficients[0] = y_0;
-                for k in 1..known {
-                    coefficients[k] = y_dot.coefficients[k - 1] / y_0.lit(k as f64);
-                }
+                let coefficients = core::array::from_fn(|k| match k {
+                    0 => y_0,
+                    _ if k < known => y_dot.coefficients[k - 1] / y_0.lit(k as f64),
+                    _ => R::ZERO,
+                });
                 *y = Taylor { coefficients, known };
             }
         }
@@ -199,18 +200,31 @@ macro_rules! binary_methods {
 }
 binary_table!(binary_methods);
 
+macro_rules! parametric_methods {
+    ($( $(#[$doc:meta])* $Op:ident: $method:ident($x:ident; $($p:ident: $P:ty),*) { $($body:tt)* } )*) => {
+        impl<R: Primal, const N: usize> ParametricFunctions for Taylor<R, N> {
+            $(
+                #[track_caller]
+                fn $method(self, $($p: $P),*) -> Self {
+                    let y_0 = self.coefficients[0].$method($($p),*);
+                    if self.known <= 1 {
+                        return Taylor { coefficients: Self::constant(y_0).coefficients, known: self.known };
+                    }
+                    let x = self.cut(self.known - 1);
+                    let keeps_result = Parametric::$Op($($p),*).keeps_result();
+                    let p = derivative::$method(x, if keeps_result { x.$method($($p),*) } else { x }, $($p),*);
+                    Self::integral(y_0, self.known, &[(p, self)])
+                }
+            )*
+        }
+    };
+}
+parametric_table!(parametric_methods);
+
 impl<R: Primal, const N: usize> Elementary for Taylor<R, N> {
     #[inline]
     fn lit(self, c: f64) -> Self {
         Self::constant(self.coefficients[0].lit(c))
-    }
-    fn powi(self, n: i32) -> Self {
-        let y_0 = self.coefficients[0].powi(n);
-        if self.known <= 1 {
-            return Taylor { coefficients: Self::constant(y_0).coefficients, known: self.known };
-        }
-        let p = derivative::powi(self.cut(self.known - 1), n);
-        Self::integral(y_0, self.known, &[(p, self)])
     }
 }
 

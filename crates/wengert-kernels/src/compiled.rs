@@ -11,14 +11,19 @@ use crate::matmul::{self, blocked::Product};
 use crate::optimizer::{self, Coefficients, Sgd};
 use crate::pool::{self, Pool2d, Span};
 use crate::reduce::{self, Extreme, Term};
+use crate::rows::{self, Arithmetic};
 use crate::softmax;
-use crate::{Binary, Unary};
+use crate::{Binary, Parametric, Unary};
 
 macro_rules! compiled {
     ($( fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $out:ty)? = $generic:path; )*) => {
         /// The loops of this crate for one float. Private, so that it seals [`Float`](crate::Float).
         pub(crate) trait Compiled: Sized {
-            $( #[doc = concat!("`", stringify!($generic), "`")] fn $name($($arg: $ty),*) $(-> $out)?; )*
+            $(
+                #[doc = concat!("`", stringify!($generic), "`")]
+                #[allow(clippy::too_many_arguments, reason = "operands of a loop")]
+                fn $name($($arg: $ty),*) $(-> $out)?;
+            )*
         }
         impl Compiled for f32 {
             $( fn $name($($arg: $ty),*) $(-> $out)? { $generic($($arg),*) } )*
@@ -38,9 +43,21 @@ compiled! {
         = elementwise::loops::left_vjp_at;
     fn right_vjp_at(level: Level, op: Binary, a: &[Self], b: &[Self], y: &[Self], y_bar: &[Self], b_bar: &mut [Self])
         = elementwise::loops::right_vjp_at;
+    fn parametric_at(op: Parametric, x: &[Self], y: &mut [Self]) = elementwise::loops::parametric_loop;
+    fn parametric_vjp_at(op: Parametric, x: &[Self], y: &[Self], y_bar: &[Self], x_bar: &mut [Self])
+        = elementwise::loops::parametric_vjp_loop;
     fn add_assign_at(level: Level, y: &mut [Self], x: &[Self]) = elementwise::loops::add_assign_loop;
     fn add_scaled_at(level: Level, y: &mut [Self], c: Self, x: &[Self]) = elementwise::loops::add_scaled_loop;
     fn scale_at(level: Level, y: &mut [Self], c: Self) = elementwise::loops::scale_loop;
+
+    fn narrow_rows_at(level: Level, op: Arithmetic, values: &mut [Self], first: usize, operands: &[u32])
+        = rows::narrow::forward;
+    fn narrow_rows_vjp_at(level: Level, op: Arithmetic, careful: bool, active: u8, values: &[Self], bars: &mut [Self], first: usize, operands: &[u32])
+        = rows::narrow::reverse;
+    fn wide_rows_at(level: Level, op: Arithmetic, values: &mut [Self], first: usize, operands: &[u32])
+        = rows::wide::forward;
+    fn wide_rows_vjp_at(level: Level, op: Arithmetic, careful: bool, active: u8, values: &[Self], bars: &mut [Self], first: usize, operands: &[u32])
+        = rows::wide::reverse;
 
     fn product_at(level: Level, product: Product<'_, Self>) = matmul::blocked::at;
     fn combine_rows_at(level: Level, x: &[Self], x_stride: usize, k: usize, rows: &[Self], stride: usize, y: &mut [Self])

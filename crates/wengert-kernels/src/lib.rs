@@ -25,6 +25,7 @@
 //! | [`pool`] | the largest and the mean of windows, and their adjoints |
 //! | [`softmax`] | softmax, log-softmax, log-sum-exp, the cross-entropy of labels, and their pullbacks |
 //! | [`optimizer`] | SGD and Adam steps in one pass |
+//! | [`rows`] | arithmetic between rows of one array: recorded programs at many points at once |
 //! | [`par`] | how many threads a kernel may use |
 //!
 //! **Threads.** A kernel takes a [`Par`] last. It cuts its work at places that depend on the sizes only, and work too small
@@ -56,11 +57,15 @@ pub mod optimizer;
 pub mod par;
 pub mod pool;
 pub mod reduce;
+pub mod rows;
 mod scratch;
 pub mod softmax;
+mod special;
 mod table;
 
 pub use dispatch::{Level, simd_level};
 pub use float::{Constants, Float};
 pub use par::Par;
-pub use table::{Binary, BinaryFunctions, Elementary, Unary, UnaryFunctions, derivative};
+pub use table::{
+    Binary, BinaryFunctions, Elementary, Parametric, ParametricFunctions, Unary, UnaryFunctions, derivative,
+};

@@ -107,3 +107,84 @@ pub fn atanh<F: Float + Elementary>(x: F) -> F {
     let y = ((magnitude + magnitude) / (F::ONE - magnitude)).ln_1p() * F::from_f64(0.5);
     if x < F::ZERO { -y } else { y }
 }
+
+/// A function of `f64` on either width.
+#[inline(always)]
+pub fn wide<F: Float>(f: impl Fn(f64) -> f64, x: F) -> F {
+    F::from_f64(f(x.to_f64()))
+}
+
+/// A function of two `f64` on either width.
+#[inline(always)]
+pub fn wide2<F: Float>(f: impl Fn(f64, f64) -> f64, a: F, b: F) -> F {
+    F::from_f64(f(a.to_f64(), b.to_f64()))
+}
+
+/// `x^n`.
+#[inline(always)]
+pub fn powi<F: Float>(x: F, n: i32) -> F {
+    // LLVM turns a constant 2 into a product only after inlining; say it.
+    if n == 2 { x * x } else { x.integer_power(n) }
+}
+
+/// `n x^(n-1)`, and 0 for `n = 0`.
+#[inline(always)]
+pub fn powi_derivative<R: Elementary>(x: R, n: i32) -> R {
+    match n {
+        0 => x.lit(0.0),
+        1 => x.lit(1.0),
+        2 => x + x,
+        // `n - 1` overflows for one exponent only, whose power is 0, 1 or infinite anyway.
+        _ => x.powi(n.saturating_sub(1)) * x.lit(f64::from(n)),
+    }
+}
+
+/// `x` held between two bounds; NaN for NaN.
+#[inline(always)]
+#[track_caller]
+pub fn clamp<F: Float>(x: F, lo: f64, hi: f64) -> F {
+    assert!(lo <= hi, "clamp: the bounds {lo} and {hi} are not in order; the lower one comes first");
+    let (lo, hi) = (F::from_f64(lo), F::from_f64(hi));
+    if x < lo {
+        lo
+    } else if x > hi {
+        hi
+    } else {
+        x
+    }
+}
+
+/// 0 or 1 by the sign of `x`, and `at_zero` at 0; NaN for NaN.
+#[inline(always)]
+pub fn heaviside<F: Float>(x: F, at_zero: f64) -> F {
+    if x > F::ZERO {
+        F::ONE
+    } else if x < F::ZERO {
+        F::ZERO
+    } else if x == F::ZERO {
+        F::from_f64(at_zero)
+    } else {
+        x
+    }
+}
+
+/// `a - b floor(a/b)`, with the sign of `b`.
+#[inline(always)]
+pub fn remainder<F: Float>(a: F, b: F) -> F {
+    let rest = a.truncated_remainder(b);
+    if rest != F::ZERO && (rest < F::ZERO) != (b < F::ZERO) { rest + b } else { rest }
+}
+
+/// The share of an `fmax`'s gradient that goes to `a`.
+#[inline(always)]
+pub fn fmax_share<F: Float>(a: F, b: F) -> F {
+    if b.is_nan() {
+        if a.is_nan() { a } else { F::ONE }
+    } else if a > b {
+        F::ONE
+    } else if a == b {
+        F::from_f64(0.5)
+    } else {
+        F::ZERO
+    }
+}

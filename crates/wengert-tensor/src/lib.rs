@@ -117,4 +117,4 @@ pub use shape::Shape;
 pub use slice::Slice;
 pub use tensor::Tensor;
 
-pub use wengert_kernels::{Binary, Unary};
+pub use wengert_kernels::{Binary, Parametric, Unary};

@@ -1,7 +1,7 @@
 //! Elementary functions and closures, element by element, and the pullbacks of elementary functions.
 
 use wengert_kernels::elementwise;
-use wengert_kernels::{Binary, Par, Unary};
+use wengert_kernels::{Binary, Par, Parametric, Unary};
 
 use crate::element::{Element, FloatElement, zip};
 use crate::error::{OrPanic, ShapeError};
@@ -145,6 +145,53 @@ impl<F: FloatElement> Tensor<F> {
         let mut copy = None;
         let x = self.try_dense(op.name(), &mut copy)?;
         Tensor::try_build(op.name(), self.shape(), |y| elementwise::unary(op, x, y, Par::current()))
+    }
+
+    /// A function of every element and constants, named by its opcode.
+    ///
+    /// Every row of the table is a method as well: `x.map_parametric(Parametric::Clamp(0.0, 1.0))` is `x.clamp(0.0, 1.0)`.
+    ///
+    /// # Panics
+    /// When there is no memory for the result, or when the constants are none of the function's.
+    #[inline]
+    #[track_caller]
+    pub fn map_parametric(&self, op: Parametric) -> Tensor<F> {
+        self.try_map_parametric(op).or_panic()
+    }
+
+    /// As [`map_parametric`](Self::map_parametric), with an error instead of a panic where there is no memory.
+    ///
+    /// # Errors
+    /// [`ShapeError::Memory`].
+    pub fn try_map_parametric(&self, op: Parametric) -> Result<Tensor<F>, ShapeError> {
+        let mut copy = None;
+        let x = self.try_dense(op.name(), &mut copy)?;
+        Tensor::try_build(op.name(), self.shape(), |y| elementwise::parametric(op, x, y, Par::current()))
+    }
+
+    /// The pullback of a function with constants: `x_bar = y_bar dy/dx`, zero wherever `y_bar` is.
+    ///
+    /// # Errors
+    /// [`ShapeError::Unequal`] when shapes differ, [`ShapeError::Memory`].
+    pub fn parametric_vjp(
+        op: Parametric,
+        x: &Tensor<F>,
+        y: &Tensor<F>,
+        y_bar: &Tensor<F>,
+    ) -> Result<Tensor<F>, ShapeError> {
+        let name = op.name();
+        for primal in [x, y] {
+            if primal.shape() != y_bar.shape() {
+                let (lhs, rhs) = (primal.shape().clone(), y_bar.shape().clone());
+                return Err(ShapeError::Unequal { op: name, lhs, rhs });
+            }
+        }
+        let (mut x_copy, mut y_copy, mut y_bar_copy) = (None, None, None);
+        let (x, y) = (x.try_dense(name, &mut x_copy)?, y.try_dense(name, &mut y_copy)?);
+        let dense_bar = y_bar.try_dense(name, &mut y_bar_copy)?;
+        Tensor::try_build(name, y_bar.shape(), |x_bar| {
+            elementwise::parametric_vjp(op, x, y, dense_bar, x_bar, Par::current());
+        })
     }
 
     /// An elementary function of the elements of two tensors, repeated to a common shape, named by its opcode.
@@ -348,6 +395,26 @@ macro_rules! binary_methods {
     };
 }
 wengert_kernels::binary_table!(binary_methods);
+
+macro_rules! parametric_methods {
+    // Powers have a method of their own, by squaring.
+    (@each $(#[$doc:meta])* $Op:ident powi ($($p:ident: $P:ty),*)) => {};
+    (@each $(#[$doc:meta])* $Op:ident $method:ident ($($p:ident: $P:ty),*)) => {
+        impl<F: FloatElement> Tensor<F> {
+            $(#[$doc])*
+            #[must_use]
+            #[inline]
+            #[track_caller]
+            pub fn $method(&self, $($p: $P),*) -> Tensor<F> {
+                self.map_parametric(Parametric::$Op($($p),*))
+            }
+        }
+    };
+    ($( $(#[$doc:meta])* $Op:ident: $method:ident($x:ident; $($p:ident: $P:ty),*) { $($body:tt)* } )*) => {
+        $( parametric_methods! { @each $(#[$doc])* $Op $method ($($p: $P),*) } )*
+    };
+}
+wengert_kernels::parametric_table!(parametric_methods);
 
 #[cfg(test)]
 mod tests {

@@ -180,7 +180,7 @@ where
     C: for<'s> Fn(&[Var<'s, F>], &[Var<'s, F>], usize) -> Vec<Var<'s, F>> + Send + 'static,
 {
     fn advance(&self, x: &mut Vec<F>, params: &[F], from: usize, to: usize) {
-        let constants = |x: &[F]| x.iter().map(|&x| Scalar::passive(x)).collect::<Vec<Var<'_, F>>>();
+        let constants = |x: &[F]| x.iter().map(|&x| Scalar::nowhere(x)).collect::<Vec<Var<'_, F>>>();
         let (mut state, params) = (constants(x), constants(params));
         for step in from..to {
             state = (self.0)(&state, &params, step);

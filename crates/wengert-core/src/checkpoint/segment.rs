@@ -27,7 +27,7 @@ where
     C: for<'s> Fn(&[Var<'s, F>]) -> Vec<Var<'s, F>> + Send + 'static,
 {
     let values: Vec<F> = x.iter().map(|x| x.primal()).collect();
-    let constants: Vec<Var<'_, F>> = values.iter().map(|&x| Scalar::passive(x)).collect();
+    let constants: Vec<Var<'_, F>> = values.iter().map(|&x| Scalar::nowhere(x)).collect();
     let y = f(&constants).into_iter().map(Scalar::primal).collect();
     let pullback = move |y_bar: &[F], x_bar: &mut [F]| {
         let tape = Tape::new();

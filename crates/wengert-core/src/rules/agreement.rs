@@ -6,7 +6,7 @@ use crate::tape::Tape;
 use crate::tensor::TensorVar;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use wengert_kernels::{Binary, Elementary, Unary, UnaryFunctions};
+use wengert_kernels::{Binary, ParametricFunctions, Unary, UnaryFunctions};
 use wengert_tensor::{Convolution, Pooling, ShapeError, Tensor, keep};
 
 type Var<'t> = TensorVar<'t, f64>;
@@ -64,9 +64,11 @@ impl Walk {
 #[track_caller]
 fn close(what: &str, fused: &Tensor<f64>, emitted: &Tensor<f64>) {
     assert_eq!(fused.shape(), emitted.shape(), "{what}");
-    let scale = emitted.iter().fold(1.0_f64, |scale, x| scale.max(x.abs()));
+    let scale = emitted.iter().filter(|x| !x.is_nan()).fold(1.0_f64, |scale, x| scale.max(x.abs()));
     for (a, b) in fused.iter().zip(emitted.iter()) {
-        assert!((a - b).abs() <= 1e-12 * scale, "{what}: fused {a:e}, emitted {b:e}");
+        // Beyond the last derivative there is of a special function both say NaN.
+        let agree = (a - b).abs() <= 1e-12 * scale || a.is_nan() && b.is_nan();
+        assert!(agree, "{what}: fused {a:e}, emitted {b:e}");
     }
 }
 

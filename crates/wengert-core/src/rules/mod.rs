@@ -19,9 +19,9 @@ mod gather;
 mod map;
 mod matmul;
 mod mse;
+mod parametric;
 mod permute;
 mod pool;
-mod powi;
 mod reshape;
 mod slice;
 mod softmax;
@@ -35,7 +35,7 @@ pub(crate) use zip::zip;
 
 use crate::tensor::TensorFloat;
 use smallvec::SmallVec;
-use wengert_kernels::{Binary, Unary};
+use wengert_kernels::{Binary, Parametric, Unary};
 use wengert_tensor::{Shape, ShapeError, Tensor};
 
 /// What flows back to each operand; `None` where nothing can.
@@ -49,6 +49,8 @@ pub(crate) trait Array<F: TensorFloat>: Clone {
     fn constant(&self, value: Tensor<F>) -> Self;
     /// `y_bar dy/dx` of an elementary function, zero wherever `y_bar` is.
     fn unary_pullback(op: Unary, x: &Self, y: &Self, y_bar: Self) -> Self;
+    /// The same of a function with constants.
+    fn parametric_pullback(op: Parametric, x: &Self, y: &Self, y_bar: Self) -> Self;
     /// `y_bar dy/da` and `y_bar dy/db`, summed to the operands' shapes.
     fn binary_pullback(op: Binary, a: &Self, b: &Self, y: &Self, y_bar: Self, wanted: [bool; 2]) -> [Option<Self>; 2];
     /// The pullback of a user's op.
@@ -153,9 +155,9 @@ rules! {
     MatMul in matmul,
     MaxPool2d in pool,
     Mse in mse,
+    Parameterized in parametric,
     Permute in permute,
     PickPlaces in pool,
-    Powi in powi,
     Reshape in reshape,
     ScatterPlaces in pool,
     ScatterRows in gather,
@@ -182,6 +184,9 @@ impl<F: TensorFloat> Array<F> for Tensor<F> {
     }
     fn unary_pullback(op: Unary, x: &Self, y: &Self, y_bar: Self) -> Self {
         fitting(Tensor::unary_vjp(op, Some(x), Some(y), y_bar))
+    }
+    fn parametric_pullback(op: Parametric, x: &Self, y: &Self, y_bar: Self) -> Self {
+        fitting(Tensor::parametric_vjp(op, x, y, &y_bar))
     }
     fn binary_pullback(op: Binary, a: &Self, b: &Self, y: &Self, y_bar: Self, wanted: [bool; 2]) -> [Option<Self>; 2] {
         fitting(Tensor::binary_vjp(op, a, b, Some(y), &y_bar, wanted))

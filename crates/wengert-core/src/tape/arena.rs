@@ -49,6 +49,12 @@ impl<T: Copy> Arena<T> {
         self.full.get()
     }
 
+    /// Whether a push needs no growth.
+    #[inline(always)]
+    pub(crate) fn has_room(&self) -> bool {
+        self.len.get() != self.capacity.get()
+    }
+
     /// Appends `x` and returns its position; position 0 if there was no room.
     #[inline(always)]
     pub(crate) fn push(&self, x: T) -> u32 {
@@ -96,6 +102,16 @@ impl<T: Copy> Arena<T> {
             self.len.set(len);
             self.full.set(false);
         }
+    }
+
+    /// Exchanges the contents of two arenas.
+    #[inline]
+    pub(crate) fn swap(&self, other: &Self) {
+        self.base.swap(&other.base);
+        self.len.swap(&other.len);
+        self.capacity.swap(&other.capacity);
+        self.limit.swap(&other.limit);
+        self.full.swap(&other.full);
     }
 
     /// The entries. The arena must not be pushed to while the slice lives: callers copy out or hold the tape alone.

@@ -4,7 +4,7 @@ use super::pullback::Pullback;
 use super::scalar::Scalar;
 use crate::number::Primal;
 use crate::reductions::{self, Reductions};
-use wengert_kernels::{Binary, Elementary, Unary};
+use wengert_kernels::{Binary, Elementary, Parametric, Unary};
 
 /// An operation of one variable, constants included.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,8 +15,8 @@ pub enum UnaryOp<F> {
     Right(Binary, F),
     /// A binary row with a constant on the left, `y = op(c, x)`.
     Left(F, Binary),
-    /// An integer power, `y = x^n`.
-    Powi(i32),
+    /// A row of the table of functions with constants, integer powers among them.
+    Parametric(Parametric),
 }
 
 /// An operation of any number of variables.

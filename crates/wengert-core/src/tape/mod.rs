@@ -17,15 +17,18 @@ pub(crate) mod sweep;
 mod vector;
 
 pub use accumulate::{map_reduce, try_map_reduce};
-pub use gradients::{Gradients, Wrt};
+pub(crate) use gradients::Recorded;
+pub use gradients::{Differentiable, Gradients, Wrt};
 pub use handle::{Comparison, Handle, Nary, UnaryOp};
 pub use nary::{fuse, fuse_n};
+pub(crate) use nary::{join, record};
 pub use pullback::Pullback;
 pub use scalar::{OnTape, Scalar, Unbound, Var};
 pub use vector::GradientsN;
 
 use crate::error::{Caller, Error};
 use crate::number::{Primal, TensorSide};
+use crate::real::Tag;
 use arena::Arena;
 use core::cell::{Cell, RefCell};
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -189,6 +192,11 @@ impl<F: Primal> Tape<F> {
 
     /// Forgets the recording and keeps the memory. Variables of it can no longer be used: they borrow the tape.
     pub fn clear(&mut self) {
+        self.forget();
+    }
+
+    /// [`clear`](Self::clear) for a tape whose variables are checked when they are used.
+    pub(crate) fn forget(&self) {
         self.nodes.truncate(0);
         self.edges.truncate(0);
         self.scratch.truncate(0);
@@ -288,6 +296,11 @@ impl<F: Primal> Tape<F> {
     /// What is being recorded now.
     pub(crate) fn recording(&self) -> Recording {
         Recording { tape: self.number, generation: self.generation.get(), epoch: self.rewinds.epoch() }
+    }
+
+    /// The recording's name for variables that do not borrow the tape.
+    pub(crate) fn tag(&self) -> Tag {
+        Tag::new(self.number, self.generation.get())
     }
 
     /// Whether `of` is this tape since it was last cleared.

@@ -41,23 +41,29 @@ impl<'t, F: Primal> Builder<'t, F> {
         tape.scratch.push(Edge { partial: partial.mul_zero(p), parent });
     }
 
-    /// Records the node: nothing for one operand, a plain node for two.
+    /// Records the node.
     #[inline]
     pub(crate) fn finish(self, y: F) -> Var<'t, F> {
         let Some(tape) = self.tape else { return Scalar::folded(y, F::ZERO, OnTape::NOWHERE, NOWHERE) };
-        let handle = OnTape::on(tape);
         // A tape whose scratch is full reports it; the edges that fit are harmless.
-        let result = tape.scratch.with(|edges| match edges.get(self.base..).unwrap_or(&[]) {
-            [] => Scalar::folded(y, F::ZERO, handle, NOWHERE),
-            [x] => Scalar::folded(y, x.partial, handle, x.parent),
-            [a, b] => {
-                let node = tape.nodes.push(Node { partials: [a.partial, b.partial], parents: [a.parent, b.parent] });
-                Scalar::recorded(y, F::ONE, handle, node)
-            }
-            edges => Scalar::recorded(y, F::ONE, handle, tape.push_nary(edges)),
-        });
+        let result = tape.scratch.with(|edges| join(tape, edges.get(self.base..).unwrap_or(&[]), y));
         tape.scratch.truncate(self.base);
         result
+    }
+}
+
+/// The value `y` with these operands: no node for one of them, a plain node for two.
+#[inline(always)]
+pub(crate) fn join<'t, F: Primal>(tape: &'t Tape<F>, edges: &[Edge<F>], y: F) -> Var<'t, F> {
+    let handle = OnTape::on(tape);
+    match edges {
+        [] => Scalar::folded(y, F::ZERO, handle, NOWHERE),
+        [x] => Scalar::folded(y, x.partial, handle, x.parent),
+        [a, b] => {
+            let node = tape.nodes.push(Node { partials: [a.partial, b.partial], parents: [a.parent, b.parent] });
+            Scalar::recorded(y, F::ONE, handle, node)
+        }
+        edges => Scalar::recorded(y, F::ONE, handle, tape.push_nary(edges)),
     }
 }
 
@@ -98,7 +104,7 @@ pub fn fuse_n<F: Primal, H: Handle<F>, const N: usize, const M: usize>(
 
 /// One node with `N` operands known beforehand: no scratch.
 #[inline(always)]
-pub(super) fn record<'t, F: Primal, const N: usize>(x: [Var<'t, F>; N], y: Dual<F, N>, caller: Caller) -> Var<'t, F> {
+pub(crate) fn record<'t, F: Primal, const N: usize>(x: [Var<'t, F>; N], y: Dual<F, N>, caller: Caller) -> Var<'t, F> {
     let tape = x.iter().find_map(|x| x.handle().tape());
     let Some(tape) = tape else { return Scalar::folded(y.value, F::ZERO, OnTape::NOWHERE, NOWHERE) };
     let mut edges = [Edge { partial: F::ZERO, parent: NOWHERE }; N];
@@ -111,14 +117,5 @@ pub(super) fn record<'t, F: Primal, const N: usize>(x: [Var<'t, F>; N], y: Dual<
             }
         }
     }
-    let handle = OnTape::on(tape);
-    match edges[..] {
-        [] => Scalar::folded(y.value, F::ZERO, handle, NOWHERE),
-        [x] => Scalar::folded(y.value, x.partial, handle, x.parent),
-        [a, b] => {
-            let node = tape.nodes.push(Node { partials: [a.partial, b.partial], parents: [a.parent, b.parent] });
-            Scalar::recorded(y.value, F::ONE, handle, node)
-        }
-        _ => Scalar::recorded(y.value, F::ONE, handle, tape.push_nary(&edges)),
-    }
+    join(tape, &edges, y.value)
 }

@@ -108,7 +108,7 @@ pub(super) fn record_many<'t, F: Primal>(
 ) -> Vec<Var<'t, F>> {
     let active = x.iter().filter(|x| !x.is_constant());
     let Some(tape) = active.clone().find_map(|x| x.handle().tape()) else {
-        return y.into_iter().map(|y| Scalar::passive(y)).collect();
+        return y.into_iter().map(|y| Scalar::nowhere(y)).collect();
     };
     for other in active.filter_map(|x| x.handle().tape()) {
         if !core::ptr::eq(tape, other) {

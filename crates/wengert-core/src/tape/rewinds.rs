@@ -4,6 +4,7 @@
 //! borrowing the tape (marks, unbound variables, gradients) therefore remembers the time too, as the number of rewinds so
 //! far. Recording pays nothing.
 
+use crate::real::Tag;
 use core::cell::{Cell, RefCell};
 
 /// A tape, its recording since the last `clear`, and the number of rewinds by then.
@@ -12,6 +13,12 @@ pub(crate) struct Recording {
     pub(super) tape: u32,
     pub(super) generation: u32,
     pub(super) epoch: u32,
+}
+
+impl Recording {
+    pub(crate) fn tag(self) -> Tag {
+        Tag::new(self.tape, self.generation)
+    }
 }
 
 /// The places rewound to. Each entry `(epoch, nodes, tensors)` says what was left at the start of that epoch. A rewind

@@ -18,7 +18,8 @@ use core::iter::Product;
 use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 use core::panic::Location;
 use wengert_kernels::{
-    Binary, BinaryFunctions, Elementary, Unary, UnaryFunctions, binary_table, derivative, unary_table,
+    Binary, BinaryFunctions, Elementary, Parametric, ParametricFunctions, Unary, UnaryFunctions, binary_table,
+    derivative, parametric_table, unary_table,
 };
 
 /// A scalar variable. [`Var`] is the one most programs meet.
@@ -55,9 +56,20 @@ impl<F, H> Scalar<F, H> {
     pub(crate) fn recorded(value: F, one: F, handle: H, node: u32) -> Self {
         Scalar { value, partial: one, handle, node, own: true }
     }
+    /// The same variable with another kind of handle.
+    #[inline(always)]
+    pub(crate) fn moved<G>(self, handle: G) -> Scalar<F, G> {
+        Scalar { value: self.value, partial: self.partial, handle, node: self.node, own: self.own }
+    }
 }
 
 impl<F: Primal, H: Handle<F>> Scalar<F, H> {
+    /// A constant that belongs to no recording.
+    #[inline(always)]
+    pub(crate) fn nowhere(value: F) -> Self {
+        Scalar::folded(value, F::ZERO, H::NOWHERE, NOWHERE)
+    }
+
     /// The value of the computation so far.
     #[inline(always)]
     pub fn value(self) -> F {
@@ -92,12 +104,6 @@ impl<F: Primal, H: Handle<F>> Scalar<F, H> {
     #[must_use]
     pub fn select(condition: bool, a: Self, b: Self) -> Self {
         if condition { a } else { b }
-    }
-
-    /// A constant that belongs to no recording.
-    #[inline(always)]
-    pub(crate) fn passive(value: F) -> Self {
-        Self::folded(value, F::ZERO, H::NOWHERE, NOWHERE)
     }
 
     /// Power with any exponent: a variable, or a constant, for which no logarithm is taken.
@@ -154,7 +160,7 @@ impl<'t, F: Primal> OnTape<'t, F> {
     }
     /// Whether both record to the same place. One comparison: matching on the options would test each for `None` first.
     #[inline(always)]
-    fn is(self, other: Self) -> bool {
+    pub(crate) fn is(self, other: Self) -> bool {
         core::ptr::eq(self.address(), other.address())
     }
     #[inline(always)]
@@ -425,14 +431,37 @@ macro_rules! binary_methods {
 }
 binary_table!(binary_methods);
 
+macro_rules! parametric_methods {
+    ($( $(#[$doc:meta])* $Op:ident: $method:ident($x:ident; $($p:ident: $P:ty),*) { $($body:tt)* } )*) => {
+        impl<F: Primal, H: Handle<F>> ParametricFunctions for Scalar<F, H> {
+            $(
+                #[inline(always)]
+                #[track_caller]
+                fn $method(self, $($p: $P),*) -> Self {
+                    let y = self.value.$method($($p),*);
+                    let op = UnaryOp::Parametric(Parametric::$Op($($p),*));
+                    H::unary(self, op, y, derivative::$method(self.value, y, $($p),*))
+                }
+            )*
+        }
+    };
+}
+parametric_table!(parametric_methods);
+
 impl<F: Primal, H: Handle<F>> Elementary for Scalar<F, H> {
     #[inline(always)]
     fn lit(self, c: f64) -> Self {
         Scalar::folded(self.value.lit(c), F::ZERO, self.handle, NOWHERE)
     }
     #[inline(always)]
-    fn powi(self, n: i32) -> Self {
-        H::unary(self, UnaryOp::Powi(n), self.value.powi(n), derivative::powi(self.value, n))
+    fn sin_cos(self) -> (Self, Self) {
+        let (sin, cos) = self.value.sin_cos();
+        (H::unary(self, UnaryOp::Row(Unary::Sin), sin, cos), H::unary(self, UnaryOp::Row(Unary::Cos), cos, -sin))
+    }
+    #[inline(always)]
+    #[track_caller]
+    fn mul_add(self, b: Self, c: Self) -> Self {
+        Scalar { value: self.value.mul_add(b.value, c.value), ..self * b + c }
     }
 }
 
@@ -504,7 +533,7 @@ macro_rules! with_constants {
             /// A constant that belongs to no tape.
             #[inline(always)]
             fn from(value: $B) -> Self {
-                Scalar::folded(F::from_base(value), F::ZERO, H::NOWHERE, NOWHERE)
+                Scalar::nowhere(F::from_base(value))
             }
         }
         with_constants! { @right $B

@@ -6,7 +6,7 @@ use crate::rules::{Array, Rule, TensorOp, sum_to, zip};
 use crate::tape::Tape;
 use core::panic::Location;
 use smallvec::SmallVec;
-use wengert_kernels::{Binary, Unary};
+use wengert_kernels::{Binary, Parametric, Unary};
 use wengert_tensor::{Shape, ShapeError, Tensor};
 
 impl<'t, F: TensorFloat> Array<F> for TensorVar<'t, F> {
@@ -25,6 +25,9 @@ impl<'t, F: TensorFloat> Array<F> for TensorVar<'t, F> {
         self.tape().constant_tensor(value)
     }
     fn unary_pullback(op: Unary, x: &Self, y: &Self, y_bar: Self) -> Self {
+        zip(Binary::MulZero, &op.derivative(*x, *y), &y_bar)
+    }
+    fn parametric_pullback(op: Parametric, x: &Self, y: &Self, y_bar: Self) -> Self {
         zip(Binary::MulZero, &op.derivative(*x, *y), &y_bar)
     }
     fn binary_pullback(op: Binary, a: &Self, b: &Self, y: &Self, y_bar: Self, wanted: [bool; 2]) -> [Option<Self>; 2] {

@@ -27,7 +27,7 @@ use crate::tape::Var;
 
 /// Refuses to differentiate with respect to nothing.
 #[track_caller]
-fn not_empty<T>(op: &'static str, x: &[T]) -> Result<(), Error> {
+pub(crate) fn not_empty<T>(op: &'static str, x: &[T]) -> Result<(), Error> {
     match x.is_empty() {
         true => Err(Error::Empty { op, caller: Location::caller() }),
         false => Ok(()),
@@ -36,7 +36,7 @@ fn not_empty<T>(op: &'static str, x: &[T]) -> Result<(), Error> {
 
 /// Refuses a direction or a seed that does not belong to `x`.
 #[track_caller]
-fn as_many<A, B>(op: &'static str, x: &[A], v: &[B]) -> Result<(), Error> {
+pub(crate) fn as_many<A, B>(op: &'static str, x: &[A], v: &[B]) -> Result<(), Error> {
     match x.len() == v.len() {
         true => Ok(()),
         false => Err(Error::Lengths { op, left: x.len(), right: v.len(), caller: Location::caller() }),

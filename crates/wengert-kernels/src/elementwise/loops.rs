@@ -2,12 +2,12 @@
 
 use crate::dispatch::{Level, kernel};
 use crate::lane::{BinaryRow, UnaryRow, rows};
-use crate::{Binary, Float, Unary};
+use crate::{Binary, Float, Parametric, Unary};
 
-/// The length the last, incomplete part of a slice is padded to: a multiple of every vector length times the number of
-/// vectors the compiler works on at once, so that no element is left to a scalar loop. A scalar `exp` costs 6 ns, a
-/// padded block of 64 about 20.
-const PADDED: usize = 64;
+/// Elements the dear loops work on at a time, and a multiple of which the last part of a slice is padded to: no element is
+/// left to a scalar loop, whose `exp` costs 6 ns where a whole block takes less than 10. Two vectors of `f64`, one of `f32`, at
+/// 512 bits; the processor overlaps the blocks, so longer ones are not faster and cost short slices 40 ns.
+const PADDED: usize = 16;
 
 // A pullback of one element. Both factors may be the zero that counts.
 #[inline(always)]
@@ -46,53 +46,44 @@ fn library_vjp<F: Float, O: UnaryRow>(_row: O, x: &[F], y: &[F], y_bar: &[F], x_
 }
 
 kernel! {
-    /// `y = op(x)` for a multiple of [`PADDED`] elements, knowing which the compiler leaves no scalar rest. Says how many.
+    /// `y = op(x)` for whole blocks of [`PADDED`] elements. Says how many elements.
     fn unary_loop<F: Float, O: UnaryRow>(row: O, x: &'a [F], y: &'a mut [F]) -> usize {
-        let whole = y.len() / PADDED * PADDED;
-        let (x, y) = (&x[..whole], &mut y[..whole]);
+        let (x, y) = (x.as_chunks::<PADDED>().0, y.as_chunks_mut::<PADDED>().0);
         if !vectorised::<FMA>() {
-            library(row, x, y);
-        } else if O::ANGLE {
-            for (x, y) in x.chunks_exact(PADDED).zip(y.chunks_exact_mut(PADDED)) {
-                if angles_are_small(x) {
-                    for (y, &x) in y.iter_mut().zip(x) {
-                        *y = F::of_lane::<FMA>(O::value(x.lane::<FMA>()));
-                    }
-                } else {
+            library(row, x.as_flattened(), y.as_flattened_mut());
+        } else {
+            for (x, y) in x.iter().zip(&mut *y) {
+                if O::ANGLE && !angles_are_small(x) {
                     library(row, x, y);
+                } else {
+                    for i in 0..PADDED {
+                        y[i] = F::of_lane::<FMA>(O::value(x[i].lane::<FMA>()));
+                    }
                 }
             }
-        } else {
-            for (y, &x) in y.iter_mut().zip(x) {
-                *y = F::of_lane::<FMA>(O::value(x.lane::<FMA>()));
-            }
         }
-        whole
+        y.len() * PADDED
     }
 
-    /// `x_bar = y_bar dy/dx` for a multiple of [`PADDED`] elements. Says how many.
+    /// `x_bar = y_bar dy/dx` for whole blocks of [`PADDED`] elements. Says how many elements.
     fn unary_vjp_loop<F: Float, O: UnaryRow>(row: O, x: &'a [F], y: &'a [F], y_bar: &'a [F], x_bar: &'a mut [F]) -> usize {
-        let whole = x_bar.len() / PADDED * PADDED;
-        let (x, y, y_bar, x_bar) = (&x[..whole], &y[..whole], &y_bar[..whole], &mut x_bar[..whole]);
+        let (x, y, y_bar) = (x.as_chunks::<PADDED>().0, y.as_chunks::<PADDED>().0, y_bar.as_chunks::<PADDED>().0);
+        let x_bar = x_bar.as_chunks_mut::<PADDED>().0;
         if !vectorised::<FMA>() {
-            library_vjp(row, x, y, y_bar, x_bar);
-        } else if O::ANGLE {
-            let blocks = x.chunks_exact(PADDED).zip(y.chunks_exact(PADDED)).zip(y_bar.chunks_exact(PADDED));
-            for (((x, y), y_bar), x_bar) in blocks.zip(x_bar.chunks_exact_mut(PADDED)) {
-                if angles_are_small(x) {
-                    for (((x_bar, &x), &y), &y_bar) in x_bar.iter_mut().zip(x).zip(y).zip(y_bar) {
-                        *x_bar = pull_back(y_bar, F::of_lane::<FMA>(O::partial(x.lane::<FMA>(), y.lane::<FMA>())));
-                    }
-                } else {
+            library_vjp(row, x.as_flattened(), y.as_flattened(), y_bar.as_flattened(), x_bar.as_flattened_mut());
+        } else {
+            for (((x, y), y_bar), x_bar) in x.iter().zip(y).zip(y_bar).zip(&mut *x_bar) {
+                if O::ANGLE && !angles_are_small(x) {
                     library_vjp(row, x, y, y_bar, x_bar);
+                } else {
+                    for i in 0..PADDED {
+                        let partial = O::partial(x[i].lane::<FMA>(), y[i].lane::<FMA>());
+                        x_bar[i] = pull_back(y_bar[i], F::of_lane::<FMA>(partial));
+                    }
                 }
             }
-        } else {
-            for (((x_bar, &x), &y), &y_bar) in x_bar.iter_mut().zip(x).zip(y).zip(y_bar) {
-                *x_bar = pull_back(y_bar, F::of_lane::<FMA>(O::partial(x.lane::<FMA>(), y.lane::<FMA>())));
-            }
         }
-        whole
+        x_bar.len() * PADDED
     }
 
     /// `y = op(x)` for any number of elements: for functions so cheap that a scalar rest costs less than a padded block.
@@ -132,249 +123,100 @@ kernel! {
     }
 }
 
-fn library_loop<F: Float, O: UnaryRow>(_: Level, row: O, x: &[F], y: &mut [F]) -> usize {
-    library(row, x, y);
+// Rows that are calls, and rows met only in derivatives of such: the call costs more than finding out which it is. So all
+// share one loop per direction, and the table may grow without the crate taking longer to compile.
+fn rare_loop<F: Float>(op: Unary, x: &[F], y: &mut [F]) -> usize {
+    for (y, &x) in y.iter_mut().zip(x) {
+        *y = x.row(op);
+    }
     y.len()
 }
-fn library_vjp_loop<F: Float, O: UnaryRow>(_: Level, row: O, x: &[F], y: &[F], y_bar: &[F], x_bar: &mut [F]) -> usize {
-    library_vjp(row, x, y, y_bar, x_bar);
+fn rare_vjp_loop<F: Float>(op: Unary, x: &[F], y: &[F], y_bar: &[F], x_bar: &mut [F]) -> usize {
+    for (((x_bar, &x), &y), &y_bar) in x_bar.iter_mut().zip(x).zip(y).zip(y_bar) {
+        *x_bar = pull_back(y_bar, x.row_partial(y, op));
+    }
     x_bar.len()
 }
-fn library_binary_loop<F: Float, O: BinaryRow>(_: Level, _row: O, a: &[F], b: &[F], y: &mut [F]) {
+fn rare_binary_loop<F: Float>(op: Binary, a: &[F], b: &[F], y: &mut [F]) {
     for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
-        *y = a.library_binary::<O>(b);
+        *y = a.row_binary(b, op);
     }
 }
-fn library_left_vjp_loop<F: Float, O: BinaryRow>(
-    _: Level,
-    _row: O,
-    a: &[F],
-    b: &[F],
-    y: &[F],
-    y_bar: &[F],
-    a_bar: &mut [F],
-) {
+fn rare_left_vjp_loop<F: Float>(op: Binary, a: &[F], b: &[F], y: &[F], y_bar: &[F], a_bar: &mut [F]) {
     for ((((a_bar, &a), &b), &y), &y_bar) in a_bar.iter_mut().zip(a).zip(b).zip(y).zip(y_bar) {
-        *a_bar = pull_back(y_bar, a.library_partials::<O>(b, y).0);
+        *a_bar = pull_back(y_bar, a.row_partials(b, y, op).0);
     }
 }
-fn library_right_vjp_loop<F: Float, O: BinaryRow>(
-    _: Level,
-    _row: O,
-    a: &[F],
-    b: &[F],
-    y: &[F],
-    y_bar: &[F],
-    b_bar: &mut [F],
-) {
+fn rare_right_vjp_loop<F: Float>(op: Binary, a: &[F], b: &[F], y: &[F], y_bar: &[F], b_bar: &mut [F]) {
     for ((((b_bar, &a), &b), &y), &y_bar) in b_bar.iter_mut().zip(a).zip(b).zip(y).zip(y_bar) {
-        *b_bar = pull_back(y_bar, a.library_partials::<O>(b, y).1);
+        *b_bar = pull_back(y_bar, a.row_partials(b, y, op).1);
     }
 }
 
-// Which loop serves a row. Rows that are calls to the standard library have nothing to vectorise and share one loop for all
-// levels; a row that is not named here gets padded blocks, which is right for whatever takes more than a few instructions.
-macro_rules! value_loop {
-    (cbrt) => {
-        library_loop
-    };
-    (log2) => {
-        library_loop
-    };
-    (log10) => {
-        library_loop
-    };
-    (tan) => {
-        library_loop
-    };
-    (asin) => {
-        library_loop
-    };
-    (acos) => {
-        library_loop
-    };
-    (atan) => {
-        library_loop
-    };
-    (sinh) => {
-        library_loop
-    };
-    (cosh) => {
-        library_loop
-    };
-    (asinh) => {
-        library_loop
-    };
-    (acosh) => {
-        library_loop
-    };
-    (atanh) => {
-        library_loop
-    };
-    (negated) => {
-        cheap_loop
-    };
-    (recip) => {
-        cheap_loop
-    };
-    (sqrt) => {
-        cheap_loop
-    };
-    (square) => {
-        cheap_loop
-    };
-    (abs) => {
-        cheap_loop
-    };
-    (relu) => {
-        cheap_loop
-    };
-    (sign) => {
-        cheap_loop
-    };
-    (step) => {
-        cheap_loop
-    };
-    (non_negative) => {
-        cheap_loop
-    };
-    (one_minus_square) => {
-        cheap_loop
-    };
-    ($other:ident) => {
-        unary_loop
-    };
+pub(crate) fn parametric_loop<F: Float>(op: Parametric, x: &[F], y: &mut [F]) {
+    for (y, &x) in y.iter_mut().zip(x) {
+        *y = x.row_parametric(op);
+    }
 }
-macro_rules! vjp_loop {
-    (sinh) => {
-        library_vjp_loop
+pub(crate) fn parametric_vjp_loop<F: Float>(op: Parametric, x: &[F], y: &[F], y_bar: &[F], x_bar: &mut [F]) {
+    for (((x_bar, &x), &y), &y_bar) in x_bar.iter_mut().zip(x).zip(y).zip(y_bar) {
+        *x_bar = pull_back(y_bar, x.row_parametric_partial(y, op));
+    }
+}
+
+/// Runs the loop an opcode is listed under, compiled for its row; opcodes not listed share the last.
+macro_rules! own_loops {
+    ($Table:ident, $op:ident, $level:ident, $args:tt; $($own:ident: $($Op:ident)*;)* _: $rare:ident) => {
+        match $op {
+            $( $( $Table::$Op => own_loops!(@call $own, $level, $Op, $args), )* )*
+            _ => own_loops!(@rare $rare, $op, $args),
+        }
     };
-    (cosh) => {
-        library_vjp_loop
+    (@call $own:ident, $level:ident, $Op:ident, ($($arg:ident),*)) => {
+        $own($level, rows::$Op, $($arg),*)
     };
-    (asinh) => {
-        library_vjp_loop
-    };
-    (negated) => {
-        cheap_vjp_loop
-    };
-    (recip) => {
-        cheap_vjp_loop
-    };
-    (sqrt) => {
-        cheap_vjp_loop
-    };
-    (square) => {
-        cheap_vjp_loop
-    };
-    (exp) => {
-        cheap_vjp_loop
-    };
-    (ln) => {
-        cheap_vjp_loop
-    };
-    (ln_1p) => {
-        cheap_vjp_loop
-    };
-    (log2) => {
-        cheap_vjp_loop
-    };
-    (log10) => {
-        cheap_vjp_loop
-    };
-    (tan) => {
-        cheap_vjp_loop
-    };
-    (atan) => {
-        cheap_vjp_loop
-    };
-    (abs) => {
-        cheap_vjp_loop
-    };
-    (relu) => {
-        cheap_vjp_loop
-    };
-    (sign) => {
-        cheap_vjp_loop
-    };
-    (step) => {
-        cheap_vjp_loop
-    };
-    (non_negative) => {
-        cheap_vjp_loop
-    };
-    (one_minus_square) => {
-        cheap_vjp_loop
-    };
-    ($other:ident) => {
-        unary_vjp_loop
+    (@rare $rare:ident, $op:ident, ($($arg:ident),*)) => {
+        $rare($op, $($arg),*)
     };
 }
 
-macro_rules! binary_value_loop {
-    (powf) => {
-        library_binary_loop
-    };
-    (hypot) => {
-        library_binary_loop
-    };
-    (atan2) => {
-        library_binary_loop
-    };
-    (powf_ln) => {
-        library_binary_loop
-    };
-    (powf_less) => {
-        library_binary_loop
-    };
-    ($other:ident) => {
-        binary_loop
-    };
+/// As many elements from the start as the row's loop takes; says how many.
+fn unary_start<F: Float>(level: Level, op: Unary, x: &[F], y: &mut [F]) -> usize {
+    own_loops! { Unary, op, level, (x, y);
+        cheap_loop: Neg Recip Sqrt Square Abs Relu Sign Step;
+        unary_loop: Exp ExpM1 Ln Ln1p Sin Cos Tanh Sigmoid Softplus LogSigmoid;
+        _: rare_loop
+    }
 }
-macro_rules! binary_vjp_loop {
-    (powf, $library:ident, $own:ident) => {
-        $library
-    };
-    (atan2, $library:ident, $own:ident) => {
-        $library
-    };
-    (powf_ln, $library:ident, $own:ident) => {
-        $library
-    };
-    (powf_less, $library:ident, $own:ident) => {
-        $library
-    };
-    ($other:ident, $library:ident, $own:ident) => {
-        $own
-    };
+
+fn unary_vjp_start<F: Float>(level: Level, op: Unary, x: &[F], y: &[F], y_bar: &[F], x_bar: &mut [F]) -> usize {
+    own_loops! { Unary, op, level, (x, y, y_bar, x_bar);
+        cheap_vjp_loop: Neg Recip Sqrt Square Exp Ln Ln1p Abs Relu;
+        unary_vjp_loop: ExpM1 Sin Cos Tanh Sigmoid Softplus LogSigmoid;
+        _: rare_vjp_loop
+    }
 }
-// The table as a `match` on the opcode, each arm with its own loop.
-macro_rules! unary_loops {
-    ($( $(#[$doc:meta])* $Op:ident: $method:ident($x:ident) {
-        value $value:expr;
-        d($($kept:ident),*) $d:expr;
-        on $lo:literal..$hi:literal;
-    } )*) => {
-        /// As many elements from the start as the row's loop takes; says how many.
-        fn unary_start<F: Float>(level: Level, op: Unary, x: &[F], y: &mut [F]) -> usize {
-            match op { $(Unary::$Op => value_loop!($method)(level, rows::$Op, x, y)),* }
-        }
-        fn unary_vjp_start<F: Float>(level: Level, op: Unary, x: &[F], y: &[F], y_bar: &[F], x_bar: &mut [F]) -> usize {
-            match op { $(Unary::$Op => vjp_loop!($method)(level, rows::$Op, x, y, y_bar, x_bar)),* }
-        }
-    };
+
+/// A few elements, the first repeated to fill a block. Copied one by one: a call of `memcpy` costs more.
+#[inline(always)]
+fn padded<F: Float>(few: &[F]) -> [F; PADDED] {
+    let mut block = [few[0]; PADDED];
+    for (block, &x) in block.iter_mut().zip(few) {
+        *block = x;
+    }
+    block
 }
-crate::unary_table!(unary_loops);
 
 /// `y = op(x)`, an incomplete last block through a padded buffer.
 pub(crate) fn unary_at<F: Float>(level: Level, op: Unary, x: &[F], y: &mut [F]) {
     let done = unary_start(level, op, x, y);
     let rest = y.len() - done;
     if rest > 0 {
-        let (mut x_rest, mut y_rest) = ([x[done]; PADDED], [F::ZERO; PADDED]);
-        x_rest[..rest].copy_from_slice(&x[done..]);
-        unary_start(level, op, &x_rest, &mut y_rest);
-        y[done..].copy_from_slice(&y_rest[..rest]);
+        let mut y_rest = [F::ZERO; PADDED];
+        unary_start(level, op, &padded(&x[done..]), &mut y_rest);
+        for (y, y_rest) in y[done..].iter_mut().zip(y_rest) {
+            *y = y_rest;
+        }
     }
 }
 
@@ -383,38 +225,57 @@ pub(crate) fn unary_vjp_at<F: Float>(level: Level, op: Unary, x: &[F], y: &[F], 
     let done = unary_vjp_start(level, op, x, y, y_bar, x_bar);
     let rest = x_bar.len() - done;
     if rest > 0 {
-        let mut buffers = [[x[done]; PADDED], [y[done]; PADDED], [F::ZERO; PADDED]];
-        for (buffer, slice) in buffers.iter_mut().zip([x, y, y_bar]) {
-            buffer[..rest].copy_from_slice(&slice[done..]);
-        }
+        let [x, y, y_bar] = [x, y, y_bar].map(|slice| padded(&slice[done..]));
         let mut x_bar_rest = [F::ZERO; PADDED];
-        unary_vjp_start(level, op, &buffers[0], &buffers[1], &buffers[2], &mut x_bar_rest);
-        x_bar[done..].copy_from_slice(&x_bar_rest[..rest]);
+        unary_vjp_start(level, op, &x, &y, &y_bar, &mut x_bar_rest);
+        for (x_bar, x_bar_rest) in x_bar[done..].iter_mut().zip(x_bar_rest) {
+            *x_bar = x_bar_rest;
+        }
     }
 }
 
-macro_rules! binary_loops {
+/// Whether a row's derivative reads the result.
+macro_rules! results_read {
     ($( $(#[$doc:meta])* $Op:ident: $method:ident($a:ident, $b:ident) {
         value $value:expr;
         d($($kept:ident),*) ($da:expr, $db:expr);
         on $alo:literal..$ahi:literal, $blo:literal..$bhi:literal;
     } )*) => {
-        /// Whether a row's derivative reads the result.
         pub(super) fn reads_result(op: Binary) -> bool {
             match op { $(Binary::$Op => [$(stringify!($kept)),*].contains(&"y")),* }
         }
-        pub(crate) fn binary_at<F: Float>(level: Level, op: Binary, a: &[F], b: &[F], y: &mut [F]) {
-            match op { $(Binary::$Op => binary_value_loop!($method)(level, rows::$Op, a, b, y)),* }
-        }
-        pub(crate) fn left_vjp_at<F: Float>(level: Level, op: Binary, a: &[F], b: &[F], y: &[F], y_bar: &[F], a_bar: &mut [F]) {
-            match op { $(Binary::$Op => binary_vjp_loop!($method, library_left_vjp_loop, left_vjp_loop)(level, rows::$Op, a, b, y, y_bar, a_bar)),* }
-        }
-        pub(crate) fn right_vjp_at<F: Float>(level: Level, op: Binary, a: &[F], b: &[F], y: &[F], y_bar: &[F], b_bar: &mut [F]) {
-            match op { $(Binary::$Op => binary_vjp_loop!($method, library_right_vjp_loop, right_vjp_loop)(level, rows::$Op, a, b, y, y_bar, b_bar)),* }
-        }
     };
 }
-crate::binary_table!(binary_loops);
+crate::binary_table!(results_read);
+
+pub(crate) fn binary_at<F: Float>(level: Level, op: Binary, a: &[F], b: &[F], y: &mut [F]) {
+    own_loops! { Binary, op, level, (a, b, y);
+        binary_loop: Add Sub Mul Div Maximum Minimum MulZero;
+        _: rare_binary_loop
+    }
+}
+
+pub(crate) fn left_vjp_at<F: Float>(level: Level, op: Binary, a: &[F], b: &[F], y: &[F], y_bar: &[F], a_bar: &mut [F]) {
+    own_loops! { Binary, op, level, (a, b, y, y_bar, a_bar);
+        left_vjp_loop: Add Sub Mul Div Maximum Minimum MulZero;
+        _: rare_left_vjp_loop
+    }
+}
+
+pub(crate) fn right_vjp_at<F: Float>(
+    level: Level,
+    op: Binary,
+    a: &[F],
+    b: &[F],
+    y: &[F],
+    y_bar: &[F],
+    b_bar: &mut [F],
+) {
+    own_loops! { Binary, op, level, (a, b, y, y_bar, b_bar);
+        right_vjp_loop: Add Sub Mul Div Maximum Minimum MulZero;
+        _: rare_right_vjp_loop
+    }
+}
 
 kernel! {
     pub(crate) fn add_scaled_loop<F: Float>(y: &'a mut [F], c: F, x: &'a [F]) -> () {

@@ -112,14 +112,36 @@ fn fold(mut lanes: [f64; LANES]) -> f64 {
     lanes[0]
 }
 
+/// Terms up to this many are summed one after another: setting up lanes takes longer.
+const FEW: usize = 8;
+
+impl Term {
+    #[inline(always)]
+    fn of<F: Float>(self, a: F, b: F) -> f64 {
+        match self {
+            Term::Plain => Plain::term(a.to_f64(), 0.0),
+            Term::Absolute => Absolute::term(a.to_f64(), 0.0),
+            Term::Square | Term::Product => Product::term(a.to_f64(), b.to_f64()),
+        }
+    }
+}
+
 /// Pairwise sum over blocks. Where there is one slice, `b` is `a`.
+#[inline]
 fn pairwise<F: Float>(level: Level, term: Term, a: &[F], b: &[F]) -> f64 {
+    if a.len() <= FEW {
+        return a.iter().zip(b).fold(0.0, |sum, (&a, &b)| sum + term.of(a, b));
+    }
+    in_blocks(level, term, a, b)
+}
+
+fn in_blocks<F: Float>(level: Level, term: Term, a: &[F], b: &[F]) -> f64 {
     if a.len() <= BLOCK {
         return F::block_sum_at(level, term, a, b);
     }
     let middle = (a.len() / 2).next_multiple_of(BLOCK);
     let ((a, a_end), (b, b_end)) = (a.split_at(middle), b.split_at(middle));
-    pairwise(level, term, a, b) + pairwise(level, term, a_end, b_end)
+    in_blocks(level, term, a, b) + in_blocks(level, term, a_end, b_end)
 }
 
 /// Pairwise sum of partial sums.
@@ -399,14 +421,34 @@ fn sum_axis_of<F: Float>(level: Level, term: Term, x: &[F], [outer, n, inner]: [
 /// Sums of the columns of a matrix `[n, inner]`.
 fn column_sums<F: Float>(level: Level, term: Term, x: &[F], n: usize, y: &mut [F], par: Par) {
     let inner = y.len();
+    if inner <= FEW && n <= 4 * FEW {
+        let mut sums = [0.0; FEW];
+        for row in x.chunks_exact(inner) {
+            for (sum, &x) in sums.iter_mut().zip(row) {
+                *sum += term.of(x, x);
+            }
+        }
+        for (y, sum) in y.iter_mut().zip(sums) {
+            *y = F::from_f64(sum);
+        }
+        return;
+    }
     // A stripe of rows is summed into f64, and the stripes pairwise: two levels keep the error of f64 below 1e-13.
     let stripes = n.div_ceil(COLUMN_ROWS);
     // On the stack where they fit: the gradient of every bias comes this way, and a training step should not ask for memory.
-    let (mut few, mut many) = ([0.0; 1024], Vec::new());
-    let sums = match few.get_mut(..stripes * inner) {
-        Some(few) => few,
-        None => {
-            many.resize(stripes * inner, 0.0);
+    let (mut many, mut some, mut few);
+    let sums = match stripes * inner {
+        // Clearing a buffer longer than the sums would take longer than the sums.
+        0..=64 => {
+            few = [0.0; 64];
+            &mut few[..stripes * inner]
+        }
+        65..=1024 => {
+            some = [0.0; 1024];
+            &mut some[..stripes * inner]
+        }
+        _ => {
+            many = vec![0.0; stripes * inner];
             &mut many[..]
         }
     };

@@ -7,10 +7,14 @@ use crate::elementwise::Operand;
 /// Elements of a block of a row: what the exponentials are buffered in where they are only summed.
 pub(super) const BLOCK: usize = 1024;
 /// The last part of a row is padded to a multiple of this; see `elementwise`.
-const PADDED: usize = 64;
+const PADDED: usize = 16;
+
 /// The maximum of a row, without regard to NaN; `-inf` of nothing.
 #[inline(always)]
 fn row_max<F: Float>(x: &[F]) -> F {
+    if x.len() <= PADDED {
+        return x.iter().fold(-F::INFINITY, |best, &x| if x > best { x } else { best });
+    }
     let mut best = [-F::INFINITY; 32];
     let (chunks, rest) = x.as_chunks::<32>();
     for x in chunks {
@@ -50,16 +54,48 @@ impl<F: Float> Exponentials<F> {
         }
         let padded = x.len().next_multiple_of(PADDED);
         self.buffer[x.len()..padded].fill(-F::INFINITY);
-        for e in &mut self.buffer[..padded / PADDED * PADDED] {
-            *e = e.exp_decay::<FMA>();
+        let blocks = self.buffer[..padded].as_chunks_mut::<PADDED>().0;
+        for block in &mut *blocks {
+            for e in block {
+                *e = e.exp_decay::<FMA>();
+            }
         }
-        &self.buffer[..padded / PADDED * PADDED]
+        blocks.as_flattened()
     }
+}
+
+/// `exp(x - shift)` of a row of at most [`PADDED`] elements, zeros after it, and the sum: all in registers, where clearing the
+/// buffer of a block would take longer than the row does.
+#[inline(always)]
+fn few_exponentials<F: Float, const FMA: bool>(x: &[F], shift: F) -> ([F; PADDED], f64) {
+    let mut e = [-F::INFINITY; PADDED];
+    for (e, &x) in e.iter_mut().zip(x) {
+        *e = x - shift;
+    }
+    for e in &mut e {
+        *e = e.exp_decay::<FMA>();
+    }
+    let mut lanes = e;
+    let mut half = PADDED / 2;
+    while half > 0 {
+        for i in 0..half {
+            lanes[i] += lanes[i + half];
+        }
+        half /= 2;
+    }
+    (e, lanes[0].to_f64())
 }
 
 /// `y = exp(x - shift)` for a row; returns the sum.
 #[inline(always)]
 fn exp_row<F: Float, const FMA: bool>(x: &[F], shift: F, y: &mut [F]) -> f64 {
+    if x.len() <= PADDED {
+        let (e, sum) = few_exponentials::<F, FMA>(x, shift);
+        for (y, e) in y.iter_mut().zip(e) {
+            *y = e;
+        }
+        return sum;
+    }
     let mut exponentials = Exponentials::new();
     let mut sum = 0.0;
     for (x, y) in x.chunks(BLOCK).zip(y.chunks_mut(BLOCK)) {
@@ -118,6 +154,9 @@ fn fold<F: Float>(mut lanes: [F; 32]) -> f64 {
 #[inline(always)]
 fn max_and_sum<F: Float, const FMA: bool>(x: &[F]) -> (F, f64) {
     let max = row_max(x);
+    if x.len() <= PADDED {
+        return (max, few_exponentials::<F, FMA>(x, max).1);
+    }
     let mut exponentials = Exponentials::new();
     let mut sum = 0.0;
     for x in x.chunks(BLOCK) {
@@ -239,11 +278,9 @@ kernel! {
             }
             let (max, sum) = (stats[2 * row], stats[2 * row + 1]);
             let scale = y_bar / sum;
-            let mut exponentials = Exponentials::new();
-            for (x, x_bar) in x.chunks(BLOCK).zip(x_bar.chunks_mut(BLOCK)) {
-                for (x_bar, &e) in x_bar.iter_mut().zip(exponentials.of::<FMA>(x, max)) {
-                    *x_bar = e * scale;
-                }
+            exp_row::<F, FMA>(x, max, x_bar);
+            for x_bar in &mut *x_bar {
+                *x_bar *= scale;
             }
             x_bar[label] -= y_bar;
         }

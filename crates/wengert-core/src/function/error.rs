@@ -1,0 +1,167 @@
+//! What can go wrong with a recorded function.
+
+use super::list::Answer;
+use crate::tape::Comparison;
+use std::borrow::Cow;
+
+/// A line of the user's program, kept in a recording.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// The file, as the compiler was given it.
+    pub file: Cow<'static, str>,
+    /// The line.
+    pub line: u32,
+    /// The column.
+    pub column: u32,
+}
+
+impl Place {
+    #[track_caller]
+    pub(crate) fn caller() -> Self {
+        let here = core::panic::Location::caller();
+        Place { file: Cow::Borrowed(here.file()), line: here.line(), column: here.column() }
+    }
+}
+
+impl core::fmt::Display for Place {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// Errors of recording a function and of replaying it.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FunctionError {
+    /// A function of nothing has no derivative.
+    ///
+    /// ```
+    /// # use wengert_core::{FunctionError, prelude::*};
+    /// let error = Function::record(&[], |_| 1.0.into()).unwrap_err();
+    /// assert_eq!(error, FunctionError::NoInputs); // record with the number of inputs it will be replayed with
+    /// ```
+    #[error("record: a point of no numbers; a function needs at least one input")]
+    NoInputs,
+    /// The closure returned no output.
+    #[error("record: the closure returned no outputs; return at least one")]
+    NoOutputs,
+    /// A point, direction or seed has the wrong length.
+    ///
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # fn main() -> Result<(), wengert_core::FunctionError> {
+    /// let f = Function::record(&[1.0, 2.0], |x| x[0] * x[1])?;
+    /// assert!(f.value(&[1.0]).is_err()); // two inputs were recorded: give two
+    /// assert_eq!(f.value(&[3.0, 4.0])?, 12.0);
+    /// # Ok(()) }
+    /// ```
+    #[error("{op}: {what} of {got} numbers for a function of {expected}")]
+    Length {
+        /// The call.
+        op: &'static str,
+        /// What has the wrong length: `"point"`, `"direction"`, `"seed"`, `"data"`.
+        what: &'static str,
+        /// The length it has.
+        got: usize,
+        /// The length it must have.
+        expected: usize,
+    },
+    /// A derivative that only a function of one output has was asked of one with several, or with one inside a list.
+    #[error("{op}: of a function of {outputs} outputs; it takes one output: record one, or weigh them with vjp")]
+    NotScalar {
+        /// The call.
+        op: &'static str,
+        /// The outputs the function has.
+        outputs: usize,
+    },
+    /// A comparison taken while recording comes out otherwise: the program would take another branch.
+    ///
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # fn main() -> Result<(), wengert_core::FunctionError> {
+    /// let f = Function::record(&[2.0], |x| if x[0] > 1.0 { x[0] * x[0] } else { x[0] })?;
+    /// assert!(f.value(&[0.5]).is_err()); // recorded with x > 1: record again at the new point,
+    /// let f = Function::record(&[2.0], |x| x[0].maximum(x[0] * x[0]))?; // or use a function that selects
+    /// assert_eq!(f.value(&[0.5])?, 0.5);
+    /// # Ok(()) }
+    /// ```
+    #[error(
+        "{place}: the recorded branch does not hold{}: {a} {question} {b} was {recorded}, now {now}; record again at this point, or use maximum, minimum, abs, step",
+        At(.point)
+    )]
+    Guard {
+        /// Where the comparison stands.
+        place: Place,
+        /// Which of many points, counted from 0; `None` if there was one.
+        point: Option<usize>,
+        /// The left number now.
+        a: f64,
+        /// The right number now.
+        b: f64,
+        /// What was asked.
+        question: Comparison,
+        /// The answer while recording.
+        recorded: Answer,
+        /// The answer now.
+        now: Answer,
+    },
+    /// A comparison met NaN, of which no order can be told.
+    #[error("{place}: comparison {question} with NaN{}: {a} and {b}; find what made it NaN before it is compared", At(.point))]
+    NanCompared {
+        /// Where the comparison stands.
+        place: Place,
+        /// Which of many points, counted from 0; `None` if there was one.
+        point: Option<usize>,
+        /// The left number.
+        a: f64,
+        /// The right number.
+        b: f64,
+        /// What was asked.
+        question: Comparison,
+    },
+    /// Numbers of two recordings met.
+    #[error("{place}: operands belong to two recordings; pass numbers of one to the other as its inputs or data")]
+    TwoRecordings {
+        /// Where the operation stands.
+        place: Place,
+    },
+    /// Something was recorded that is known by its partials at one point alone.
+    #[error("{place}: its derivative is known at this point only and cannot be replayed; record its program instead")]
+    NotReplayable {
+        /// Where it stands.
+        place: Place,
+    },
+    /// More operations than a recording can number.
+    #[error("record: more than {limit} operations; record a part of the program and call it repeatedly")]
+    Full {
+        /// The limit.
+        limit: usize,
+    },
+    /// A derivative of an order that is not offered.
+    #[error("{op}: order {order} is not offered; orders go up to {limit}")]
+    Order {
+        /// The call.
+        op: &'static str,
+        /// The order asked for.
+        order: usize,
+        /// The highest.
+        limit: usize,
+    },
+    /// The bytes are not a saved function of this version, or are damaged.
+    #[error("load function: line {line}: {reason}")]
+    Format {
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong there.
+        reason: Cow<'static, str>,
+    },
+}
+
+/// ` at point 7`, or nothing.
+struct At<'a>(&'a Option<usize>);
+
+impl core::fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.0.map_or(Ok(()), |point| write!(f, " at point {point}"))
+    }
+}

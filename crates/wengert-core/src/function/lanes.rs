@@ -1,0 +1,334 @@
+//! Replay at many points at once: a row of numbers for each slot, one number for each point.
+//!
+//! The opcode is looked at once for a row; a row of 64 keeps that, and the reading of operands, small against the
+//! arithmetic. Where 64 points do not fit the second-level cache, rows of 8 do better.
+
+use super::list::Op;
+use super::program::{Program, Run};
+use super::replay;
+use super::reverse;
+use crate::tape::Nary;
+use crate::tensor::TensorFloat;
+use wengert_kernels::elementwise::{self, Operand};
+use wengert_kernels::rows::{self, Arithmetic, Width};
+use wengert_kernels::{Binary, Par, Unary};
+
+/// Rows of values and adjoints that may be used up before narrow ones are better: a part of the second-level cache, which
+/// has 1 or 2 MiB on current processors and which programs beside this one want, too.
+const CACHE: usize = 768 << 10;
+
+/// Values and adjoints of all slots at a block of points.
+pub(crate) struct Rows<F> {
+    width: Option<Width>,
+    values: Aligned<F>,
+    bars: Aligned<F>,
+    spare: [Vec<F>; 2],
+}
+
+/// Numbers that start at a cache line: else every other 512-bit load of a row takes in two lines.
+struct Aligned<F> {
+    memory: Vec<F>,
+    start: usize,
+    len: usize,
+}
+
+const LINE: usize = 64;
+
+impl<F: TensorFloat> Aligned<F> {
+    fn zeros(len: usize) -> Self {
+        let memory = vec![F::ZERO; len + LINE / size_of::<F>()];
+        // "Cannot be told" would be as good as any place: then rows are only slower.
+        let start = memory.as_ptr().align_offset(LINE).min(LINE / size_of::<F>());
+        Aligned { memory, start, len }
+    }
+    fn numbers(&self) -> &[F] {
+        &self.memory[self.start..self.start + self.len]
+    }
+    fn numbers_mut(&mut self) -> &mut [F] {
+        &mut self.memory[self.start..self.start + self.len]
+    }
+}
+
+impl<F: TensorFloat> Rows<F> {
+    pub(crate) fn empty() -> Self {
+        Rows { width: None, values: Aligned::zeros(0), bars: Aligned::zeros(0), spare: [Vec::new(), Vec::new()] }
+    }
+
+    /// The rows of values, one after the other.
+    pub(crate) fn values(&self) -> &[F] {
+        self.values.numbers()
+    }
+}
+
+/// The operation between rows that a step is, if there is one.
+fn arithmetic(op: Op) -> Option<Arithmetic> {
+    Some(match op {
+        Op::Binary(Binary::Add) => Arithmetic::Add,
+        Op::Binary(Binary::Sub) => Arithmetic::Sub,
+        Op::Binary(Binary::Mul) => Arithmetic::Mul,
+        Op::Binary(Binary::Div) => Arithmetic::Div,
+        Op::MulAdd => Arithmetic::MulAdd,
+        Op::MulSub => Arithmetic::MulSub,
+        Op::SubMul => Arithmetic::SubMul,
+        Op::Unary(Unary::Square) => Arithmetic::Square,
+        Op::Unary(Unary::Neg) => Arithmetic::Neg,
+        Op::Nary(Nary::Sum) => Arithmetic::Sum,
+        _ => return None,
+    })
+}
+
+impl<F: TensorFloat> Program<F> {
+    /// How many points to take at a time.
+    pub(crate) fn width(&self) -> Width {
+        if self.slots * 2 * Width::Wide.lanes() * size_of::<F>() <= CACHE { Width::Wide } else { Width::Narrow }
+    }
+
+    /// Values of all slots at a block of points: `load` writes the rows of the inputs and, after those, of the data. It finds
+    /// there what the last call left.
+    pub(crate) fn forward_rows(&self, width: Width, rows: &mut Rows<F>, load: impl FnOnce(&mut [F])) {
+        let lanes = width.lanes();
+        let new = rows.width != Some(width) || rows.values.len != self.slots * lanes;
+        if new {
+            rows.width = Some(width);
+            rows.values = Aligned::zeros(self.slots * lanes);
+            rows.bars = Aligned::zeros(self.slots * lanes);
+            rows.spare = [vec![F::ZERO; lanes], vec![F::ZERO; lanes]];
+        }
+        let values = rows.values.numbers_mut();
+        if new {
+            for (row, &constant) in values[self.first_constant() * lanes..].chunks_exact_mut(lanes).zip(&self.constants)
+            {
+                row.fill(constant);
+            }
+        }
+        load(&mut values[..self.first_constant() * lanes]);
+        self.each_run(|run, first, operands| self.forward_run(width, run, first, operands, values));
+    }
+
+    fn forward_run(&self, width: Width, run: Run, first: usize, operands: &[u32], values: &mut [F]) {
+        if let Some(op) = arithmetic(run.op) {
+            return rows::forward(op, width, values, first, operands);
+        }
+        let lanes = width.lanes();
+        let row = |a: u32| a as usize * lanes..(a as usize + 1) * lanes;
+        if let Op::Nary(op) = run.op {
+            for lane in 0..lanes {
+                values[first * lanes + lane] = replay::nary(op, operands, |a| values[a as usize * lanes + lane]);
+            }
+            return;
+        }
+        for (step, operands) in (first..).zip(operands.chunks_exact(run.op.width())) {
+            let (done, rest) = values.split_at_mut(step * lanes);
+            let (a, y) = (&done[row(operands[0])], &mut rest[..lanes]);
+            match run.op {
+                Op::Unary(op) => elementwise::unary(op, a, y, Par::SEQUENTIAL),
+                Op::Binary(op) => {
+                    let b = &done[row(operands[1])];
+                    elementwise::binary(op, Operand::Slice(a), Operand::Slice(b), y, Par::SEQUENTIAL);
+                }
+                Op::Parametric => {
+                    let op = self.parameters[operands[1] as usize];
+                    y.iter_mut().zip(a).for_each(|(y, &a)| *y = op.eval(a));
+                }
+                _ => y.copy_from_slice(a),
+            }
+        }
+    }
+
+    /// Adjoints of the inputs at the block of points whose values `rows` holds, for seeds of the outputs: rows `0..inputs` of
+    /// what is returned.
+    pub(crate) fn reverse_rows<'a>(
+        &self,
+        width: Width,
+        rows: &'a mut Rows<F>,
+        seed: impl Fn(usize, &mut [F]),
+    ) -> &'a [F] {
+        let inputs = self.inputs * width.lanes();
+        self.sweep_rows(width, false, rows, &seed);
+        if rows.bars.numbers()[..inputs].iter().any(|x_bar| x_bar.is_nan()) {
+            self.sweep_rows(width, true, rows, &seed);
+        }
+        &rows.bars.numbers()[..inputs]
+    }
+
+    fn sweep_rows(&self, width: Width, careful: bool, rows: &mut Rows<F>, seed: &impl Fn(usize, &mut [F])) {
+        let lanes = width.lanes();
+        let Rows { values, bars, spare, .. } = rows;
+        let (values, bars) = (values.numbers(), bars.numbers_mut());
+        bars[..self.first_result() * lanes].fill(F::ZERO);
+        for (number, &output) in self.outputs.iter().enumerate() {
+            if self.output_is_active[number] {
+                let [row, _] = spare;
+                row.fill(F::ZERO);
+                seed(number, row);
+                elementwise::add_assign(&mut bars[output as usize * lanes..][..lanes], row, Par::SEQUENTIAL);
+            }
+        }
+        self.each_run_back(|run, first, operands| {
+            if run.active == 0 {
+                return;
+            }
+            match arithmetic(run.op) {
+                Some(op) => rows::reverse(op, width, careful, run.active, values, bars, first, operands),
+                None => self.reverse_run_of_rows(width, run, first, operands, values, bars, spare),
+            }
+        });
+    }
+
+    /// Steps that are not arithmetic. Zeros are treated with care here always: it costs nothing beside a function.
+    #[expect(clippy::too_many_arguments, reason = "what a run is, and the arrays")]
+    fn reverse_run_of_rows(
+        &self,
+        width: Width,
+        run: Run,
+        first: usize,
+        operands: &[u32],
+        values: &[F],
+        bars: &mut [F],
+        spare: &mut [Vec<F>; 2],
+    ) {
+        let lanes = width.lanes();
+        let value = |a: u32| &values[a as usize * lanes..][..lanes];
+        if let Op::Nary(op) = run.op {
+            for lane in 0..lanes {
+                let y_bar = core::mem::replace(&mut bars[first * lanes + lane], F::ZERO);
+                let y = values[first * lanes + lane];
+                let v = |a: u32| values[a as usize * lanes + lane];
+                reverse::partials(op, operands, v, y, |a, partial| {
+                    bars[a as usize * lanes + lane] +=
+                        partial.map_or(y_bar, |partial| reverse::times::<F, true>(y_bar, partial));
+                });
+            }
+            return;
+        }
+        let steps = operands.chunks_exact(run.op.width());
+        for (step, operands) in (first..first + run.len()).zip(steps).rev() {
+            let (below, rest) = bars.split_at_mut(step * lanes);
+            let y_bar = &mut rest[..lanes];
+            let (a, y) = (value(operands[0]), value(step as u32));
+            let [left, right] = spare;
+            match run.op {
+                Op::Unary(op) => elementwise::unary_vjp(op, a, y, y_bar, left, Par::SEQUENTIAL),
+                Op::Binary(op) => {
+                    let b = value(operands[1]);
+                    let a_bar = (run.active & 1 != 0).then_some(&mut left[..]);
+                    let b_bar = (run.active & 2 != 0).then_some(&mut right[..]);
+                    let (a, b) = (Operand::Slice(a), Operand::Slice(b));
+                    elementwise::binary_vjp(op, a, b, y, y_bar, a_bar, b_bar, Par::SEQUENTIAL);
+                    if run.active & 2 != 0 {
+                        let b_bar = &mut below[operands[1] as usize * lanes..][..lanes];
+                        elementwise::add_assign(b_bar, right, Par::SEQUENTIAL);
+                    }
+                }
+                _ => {
+                    let op = self.parameters[operands[1] as usize];
+                    for (((x_bar, &y_bar), &a), &y) in left.iter_mut().zip(&*y_bar).zip(a).zip(y) {
+                        *x_bar = reverse::times::<F, true>(y_bar, op.derivative(a, y));
+                    }
+                }
+            }
+            if run.active & 1 != 0 {
+                let a_bar = &mut below[operands[0] as usize * lanes..][..lanes];
+                elementwise::add_assign(a_bar, left, Par::SEQUENTIAL);
+            }
+            y_bar.fill(F::ZERO);
+        }
+    }
+
+    /// The first output over blocks of slices: element `i` of `y` is the output at the point `(inputs[0][i], inputs[1][i], ..)`.
+    ///
+    /// # Panics
+    /// If there are not as many slices as inputs, or one is not as long as `y`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "entry point of fused tensor maps"))]
+    pub(crate) fn eval_block(&self, inputs: &[&[F]], data: &[F], y: &mut [F], rows: &mut Rows<F>) {
+        assert!(
+            inputs.len() == self.inputs && inputs.iter().all(|x| x.len() == y.len()),
+            "a slice for each input, as long as y"
+        );
+        let (width, count) = (self.width(), y.len());
+        let output = self.outputs[0] as usize;
+        for start in (0..count).step_by(width.lanes()) {
+            self.forward_rows(width, rows, |rows| load_slices(rows, width.lanes(), inputs, data, start));
+            let end = count.min(start + width.lanes());
+            y[start..end].copy_from_slice(&rows.values()[output * width.lanes()..][..end - start]);
+        }
+    }
+
+    /// The pullback of [`eval_block`](Self::eval_block): overwrites `x_bars[k][i]` with `y_bar[i] dy[i]/dx_k[i]`, computing the
+    /// values again on the way, so that each slice is read or written once.
+    ///
+    /// # Panics
+    /// As [`eval_block`](Self::eval_block).
+    #[cfg_attr(not(test), expect(dead_code, reason = "entry point of fused tensor maps"))]
+    pub(crate) fn pull_block(
+        &self,
+        inputs: &[&[F]],
+        data: &[F],
+        y_bar: &[F],
+        x_bars: &mut [&mut [F]],
+        rows: &mut Rows<F>,
+    ) {
+        assert!(
+            inputs.len() == self.inputs && inputs.iter().all(|x| x.len() == y_bar.len()),
+            "a slice for each input, as long as y"
+        );
+        assert!(
+            x_bars.len() == self.inputs && x_bars.iter().all(|x| x.len() == y_bar.len()),
+            "an adjoint for each input"
+        );
+        let (width, count) = (self.width(), y_bar.len());
+        let lanes = width.lanes();
+        for start in (0..count).step_by(lanes) {
+            let len = lanes.min(count - start);
+            self.forward_rows(width, rows, |rows| load_slices(rows, width.lanes(), inputs, data, start));
+            let bars = self.reverse_rows(width, rows, |output, row| {
+                if output == 0 {
+                    row[..len].copy_from_slice(&y_bar[start..start + len]);
+                }
+            });
+            for (x_bar, row) in x_bars.iter_mut().zip(bars.chunks_exact(lanes)) {
+                x_bar[start..start + len].copy_from_slice(&row[..len]);
+            }
+        }
+    }
+}
+
+/// The elements of slices from `start` on into rows, the last element repeated in what is left of a row, then the data.
+fn load_slices<F: Copy>(rows: &mut [F], lanes: usize, inputs: &[&[F]], data: &[F], start: usize) {
+    let mut rows = rows.chunks_exact_mut(lanes);
+    for x in inputs {
+        let (Some(row), x) = (rows.next(), &x[start..]) else { return };
+        let len = lanes.min(x.len());
+        row[..len].copy_from_slice(&x[..len]);
+        row[len..].fill(x[len - 1]);
+    }
+    for (row, &value) in rows.zip(data) {
+        row.fill(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+
+    #[test]
+    fn a_program_over_slices_is_the_function_at_each_element() {
+        let f = Function::record_with_data(&[1.0, 1.0], &[0.5], |x, d| x[0].tanh() * x[1] + x[1] * d[0]).unwrap();
+        let mut rows = Rows::empty();
+        for count in [0, 1, 63, 64, 65, 200] {
+            let [a, b] = [0.3, 0.7].map(|x: f64| (0..count).map(|k| x * k as f64 - 5.0).collect::<Vec<f64>>());
+            let y_bar: Vec<f64> = (0..count).map(|k| k as f64 + 1.0).collect();
+            let mut y = vec![f64::NAN; count];
+            f.program.eval_block(&[&a, &b], f.data(), &mut y, &mut rows);
+            let (mut a_bar, mut b_bar) = (y.clone(), y.clone());
+            f.program.pull_block(&[&a, &b], f.data(), &y_bar, &mut [&mut a_bar, &mut b_bar], &mut rows);
+            for k in 0..count {
+                let (value, gradient) = f.value_and_gradient(&[a[k], b[k]]).unwrap();
+                assert!((y[k] - value).abs() <= 1e-14 * (1.0 + value.abs()));
+                assert!((a_bar[k] - y_bar[k] * gradient[0]).abs() <= 1e-12 * (1.0 + a_bar[k].abs()));
+                assert!((b_bar[k] - y_bar[k] * gradient[1]).abs() <= 1e-12 * (1.0 + b_bar[k].abs()));
+            }
+        }
+    }
+}

@@ -1,0 +1,405 @@
+//! Arithmetic between rows of one array: the steps of a recorded program, evaluated at many points at once.
+//!
+//! The array holds a row of numbers, one for each point, for every value of the program; a step reads earlier rows and
+//! writes its own. A call does a run of steps of one operation. Rows are 8 or 64 numbers long, known to the compiler, so that
+//! a step is a few vector instructions without a loop; which length serves depends on how many rows fit the cache.
+//!
+//! Products and sums are rounded one by one at every level of instructions: a step gives the bits that plain arithmetic
+//! gives at one point.
+
+use crate::Float;
+use crate::dispatch::{kernel, simd_level};
+
+/// An operation between rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Arithmetic {
+    /// `y = a + b`.
+    Add,
+    /// `y = a - b`.
+    Sub,
+    /// `y = a b`.
+    Mul,
+    /// `y = a / b`.
+    Div,
+    /// `y = a b + c`, two roundings.
+    MulAdd,
+    /// `y = a b - c`, two roundings.
+    MulSub,
+    /// `y = c - a b`, two roundings.
+    SubMul,
+    /// `y = a^2`.
+    Square,
+    /// `y = -a`.
+    Neg,
+    /// One step: `y = a_1 + a_2 + ..` of all the operands given.
+    Sum,
+}
+
+/// How many numbers a row has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Width {
+    /// 8 numbers: one vector of `f64` with AVX-512.
+    Narrow,
+    /// 64 numbers.
+    Wide,
+}
+
+impl Width {
+    /// How many numbers a row has.
+    #[must_use]
+    pub const fn lanes(self) -> usize {
+        match self {
+            Width::Narrow => 8,
+            Width::Wide => 64,
+        }
+    }
+}
+
+/// Computes a run of steps: their rows are `first`, `first + 1` and so on, and `operands` names the rows each reads, in turn.
+///
+/// # Panics
+/// If a row does not come before the step that reads it, or is not there.
+///
+/// # Examples
+/// ```
+/// use wengert_kernels::rows::{Arithmetic, Width, forward};
+///
+/// // Rows 0 and 1 are inputs; row 2 is their product, row 3 the product plus the second.
+/// let mut values = [[2.0; 8], [3.0; 8], [0.0; 8], [0.0; 8]];
+/// forward(Arithmetic::Mul, Width::Narrow, values.as_flattened_mut(), 2, &[0, 1]);
+/// forward(Arithmetic::Add, Width::Narrow, values.as_flattened_mut(), 3, &[2, 1]);
+/// assert_eq!(values[3], [9.0; 8]);
+/// ```
+pub fn forward<F: Float>(op: Arithmetic, width: Width, values: &mut [F], first: usize, operands: &[u32]) {
+    match width {
+        Width::Narrow => F::narrow_rows_at(simd_level(), op, values, first, operands),
+        Width::Wide => F::wide_rows_at(simd_level(), op, values, first, operands),
+    }
+}
+
+/// Adds to the adjoints of the operands of a run what flows back from its results, last step first, and sets the adjoints
+/// of the results to 0.
+///
+/// Bit `k` of `active` says whether operand `k` of each step is wanted (of a sum: any of them). `careful` makes zero of zero
+/// times anything, at the cost of a select per product.
+///
+/// # Panics
+/// As [`forward`].
+#[expect(clippy::too_many_arguments, reason = "the two arrays, and what a run is")]
+pub fn reverse<F: Float>(
+    op: Arithmetic,
+    width: Width,
+    careful: bool,
+    active: u8,
+    values: &[F],
+    bars: &mut [F],
+    first: usize,
+    operands: &[u32],
+) {
+    match width {
+        Width::Narrow => F::narrow_rows_vjp_at(simd_level(), op, careful, active, values, bars, first, operands),
+        Width::Wide => F::wide_rows_vjp_at(simd_level(), op, careful, active, values, bars, first, operands),
+    }
+}
+
+#[inline(always)]
+fn times<F: Float, const CAREFUL: bool>(y_bar: F, partial: F) -> F {
+    let product = y_bar * partial;
+    if CAREFUL && (y_bar == F::ZERO || partial == F::ZERO) { F::ZERO } else { product }
+}
+
+/// The rows before a step's own, and its own.
+#[inline(always)]
+fn at<F, const K: usize>(rows: &mut [[F; K]], step: usize) -> (&[[F; K]], &mut [F; K]) {
+    let (done, rest) = rows.split_at_mut(step);
+    (done, &mut rest[0])
+}
+
+// The result is complete before it is stored: then the compiler need not ask whether the rows overlap.
+#[inline(always)]
+fn store<F: Float, const K: usize>(y: &mut [F; K], f: impl Fn(usize) -> F) {
+    let mut result = [F::ZERO; K];
+    for (lane, result) in result.iter_mut().enumerate() {
+        *result = f(lane);
+    }
+    *y = result;
+}
+
+#[inline(always)]
+fn add<F: Float, const K: usize>(bar: &mut [F; K], f: impl Fn(usize) -> F) {
+    let mut sum = *bar;
+    for (lane, sum) in sum.iter_mut().enumerate() {
+        *sum += f(lane);
+    }
+    *bar = sum;
+}
+
+#[inline(always)]
+fn forward_rows<F: Float, const K: usize>(op: Arithmetic, rows: &mut [[F; K]], first: usize, operands: &[u32]) {
+    macro_rules! one {
+        (|$a:ident, $l:ident| $y:expr) => {
+            for (step, &a) in (first..).zip(operands) {
+                let (done, y) = at(rows, step);
+                let $a = &done[a as usize];
+                store(y, |$l| $y);
+            }
+        };
+    }
+    macro_rules! two {
+        (|$a:ident, $b:ident, $l:ident| $y:expr) => {
+            for (step, &[a, b]) in (first..).zip(operands.as_chunks().0) {
+                let (done, y) = at(rows, step);
+                let ($a, $b) = (&done[a as usize], &done[b as usize]);
+                store(y, |$l| $y);
+            }
+        };
+    }
+    macro_rules! three {
+        (|$a:ident, $b:ident, $c:ident, $l:ident| $y:expr) => {
+            for (step, &[a, b, c]) in (first..).zip(operands.as_chunks().0) {
+                let (done, y) = at(rows, step);
+                let ($a, $b, $c) = (&done[a as usize], &done[b as usize], &done[c as usize]);
+                store(y, |$l| $y);
+            }
+        };
+    }
+    match op {
+        Arithmetic::Add => two!(|a, b, l| a[l] + b[l]),
+        Arithmetic::Sub => two!(|a, b, l| a[l] - b[l]),
+        Arithmetic::Mul => two!(|a, b, l| a[l] * b[l]),
+        Arithmetic::Div => two!(|a, b, l| a[l] / b[l]),
+        Arithmetic::MulAdd => three!(|a, b, c, l| a[l] * b[l] + c[l]),
+        Arithmetic::MulSub => three!(|a, b, c, l| a[l] * b[l] - c[l]),
+        Arithmetic::SubMul => three!(|a, b, c, l| c[l] - a[l] * b[l]),
+        Arithmetic::Square => one!(|a, l| a[l] * a[l]),
+        Arithmetic::Neg => one!(|a, l| -a[l]),
+        Arithmetic::Sum => {
+            let (done, y) = at(rows, first);
+            if let Some((&a, rest)) = operands.split_first() {
+                let mut sum = done[a as usize];
+                for &a in rest {
+                    let a = &done[a as usize];
+                    for (sum, &a) in sum.iter_mut().zip(a) {
+                        *sum += a;
+                    }
+                }
+                *y = sum;
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn reverse_rows<F: Float, const K: usize, const CAREFUL: bool>(
+    op: Arithmetic,
+    active: u8,
+    values: &[[F; K]],
+    bars: &mut [[F; K]],
+    first: usize,
+    operands: &[u32],
+) {
+    let times = times::<F, CAREFUL>;
+    let (left, right, third) = (active & 1 != 0, active & 2 != 0, active & 4 != 0);
+    let v = |a: u32| &values[a as usize];
+    macro_rules! one {
+        (|$a:ident, $y_bar:ident, $l:ident| $x_bar:expr) => {
+            for (step, &a) in (first..first + operands.len()).zip(operands).rev() {
+                let (below, rest) = bars.split_at_mut(step);
+                let ($a, $y_bar) = (v(a), &rest[0]);
+                add(&mut below[a as usize], |$l| $x_bar);
+                rest[0] = [F::ZERO; K];
+            }
+        };
+    }
+    macro_rules! two {
+        (|$a:ident, $b:ident, $y:ident, $y_bar:ident, $l:ident| $a_bar:expr, $b_bar:expr) => {
+            let pairs = operands.as_chunks().0;
+            for (step, &[a, b]) in (first..first + pairs.len()).zip(pairs).rev() {
+                let (below, rest) = bars.split_at_mut(step);
+                let ($a, $b, $y, $y_bar) = (v(a), v(b), &values[step], &rest[0]);
+                if left {
+                    add(&mut below[a as usize], |$l| $a_bar);
+                }
+                if right {
+                    add(&mut below[b as usize], |$l| $b_bar);
+                }
+                rest[0] = [F::ZERO; K];
+            }
+        };
+    }
+    macro_rules! three {
+        (|$y_bar:ident, $l:ident| $product_bar:expr, $c_bar:expr) => {
+            let triples = operands.as_chunks().0;
+            for (step, &[a, b, c]) in (first..first + triples.len()).zip(triples).rev() {
+                let (below, rest) = bars.split_at_mut(step);
+                let $y_bar = &rest[0];
+                if left {
+                    let b = v(b);
+                    add(&mut below[a as usize], |$l| times($product_bar, b[$l]));
+                }
+                if right {
+                    let a = v(a);
+                    add(&mut below[b as usize], |$l| times($product_bar, a[$l]));
+                }
+                if third {
+                    add(&mut below[c as usize], |$l| $c_bar);
+                }
+                rest[0] = [F::ZERO; K];
+            }
+        };
+    }
+    match op {
+        Arithmetic::Add => {
+            two!(|_a, _b, _y, y_bar, l| y_bar[l], y_bar[l]);
+        }
+        Arithmetic::Sub => {
+            two!(|_a, _b, _y, y_bar, l| y_bar[l], -y_bar[l]);
+        }
+        Arithmetic::Mul => {
+            two!(|a, b, _y, y_bar, l| times(y_bar[l], b[l]), times(y_bar[l], a[l]));
+        }
+        Arithmetic::Div => {
+            two!(|_a, b, y, y_bar, l| times(y_bar[l], F::ONE / b[l]), times(y_bar[l], -(y[l] / b[l])));
+        }
+        Arithmetic::MulAdd => {
+            three!(|y_bar, l| y_bar[l], y_bar[l]);
+        }
+        Arithmetic::MulSub => {
+            three!(|y_bar, l| y_bar[l], -y_bar[l]);
+        }
+        Arithmetic::SubMul => {
+            three!(|y_bar, l| -y_bar[l], y_bar[l]);
+        }
+        Arithmetic::Square => one!(|a, y_bar, l| times(y_bar[l], a[l] + a[l])),
+        Arithmetic::Neg => one!(|_a, y_bar, l| -y_bar[l]),
+        Arithmetic::Sum => {
+            let (below, rest) = bars.split_at_mut(first);
+            let y_bar = &rest[0];
+            for &a in operands {
+                add(&mut below[a as usize], |l| y_bar[l]);
+            }
+            rest[0] = [F::ZERO; K];
+        }
+    }
+}
+
+/// Each width a module with the loops of that width, compiled for every level.
+macro_rules! widths {
+    ($($name:ident $lanes:literal)*) => { $(
+        pub(crate) mod $name {
+            use super::{Arithmetic, Float, forward_rows, kernel, reverse_rows};
+
+            kernel! {
+                pub(crate) fn forward<F: Float>(op: Arithmetic, values: &'a mut [F], first: usize, operands: &'a [u32]) -> () {
+                    forward_rows::<F, $lanes>(op, values.as_chunks_mut().0, first, operands);
+                }
+
+                pub(crate) fn reverse<F: Float>(op: Arithmetic, careful: bool, active: u8, values: &'a [F], bars: &'a mut [F], first: usize, operands: &'a [u32]) -> () {
+                    let (values, bars) = (values.as_chunks().0, bars.as_chunks_mut().0);
+                    if careful {
+                        reverse_rows::<F, $lanes, true>(op, active, values, bars, first, operands);
+                    } else {
+                        reverse_rows::<F, $lanes, false>(op, active, values, bars, first, operands);
+                    }
+                }
+            }
+        }
+    )* };
+}
+widths!(narrow 8 wide 64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPS: [(Arithmetic, usize); 9] = [
+        (Arithmetic::Add, 2),
+        (Arithmetic::Sub, 2),
+        (Arithmetic::Mul, 2),
+        (Arithmetic::Div, 2),
+        (Arithmetic::MulAdd, 3),
+        (Arithmetic::MulSub, 3),
+        (Arithmetic::SubMul, 3),
+        (Arithmetic::Square, 1),
+        (Arithmetic::Neg, 1),
+    ];
+
+    fn plain(op: Arithmetic, [a, b, c]: [f64; 3]) -> (f64, [f64; 3]) {
+        match op {
+            Arithmetic::Add => (a + b, [1.0, 1.0, 0.0]),
+            Arithmetic::Sub => (a - b, [1.0, -1.0, 0.0]),
+            Arithmetic::Mul => (a * b, [b, a, 0.0]),
+            Arithmetic::Div => (a / b, [1.0 / b, -(a / b / b), 0.0]),
+            Arithmetic::MulAdd => (a * b + c, [b, a, 1.0]),
+            Arithmetic::MulSub => (a * b - c, [b, a, -1.0]),
+            Arithmetic::SubMul => (c - a * b, [-b, -a, 1.0]),
+            Arithmetic::Square => (a * a, [2.0 * a, 0.0, 0.0]),
+            Arithmetic::Neg => (-a, [-1.0, 0.0, 0.0]),
+            Arithmetic::Sum => unreachable!("tested by itself"),
+        }
+    }
+
+    #[test]
+    fn rows_compute_what_numbers_do_at_every_width() {
+        for width in [Width::Narrow, Width::Wide] {
+            let k = width.lanes();
+            let inputs = |row: usize, lane: usize| 0.5 + row as f64 - 0.013 * lane as f64;
+            for (op, arity) in OPS {
+                let mut values: Vec<f64> = (0..5 * k).map(|i| inputs(i / k, i % k)).collect();
+                // Two steps in a run, the second reading the first.
+                let operands: Vec<u32> =
+                    [[0, 1, 2], [3, 2, 1]].iter().flat_map(|step| step[..arity].to_vec()).collect();
+                forward(op, width, &mut values, 3, &operands);
+                let mut bars = vec![0.0; 5 * k];
+                bars[4 * k..].fill(2.0);
+                reverse(op, width, false, 7, &values, &mut bars, 3, &operands);
+                for lane in 0..k {
+                    let x = [0, 1, 2].map(|row| inputs(row, lane));
+                    let (first, p) = plain(op, x);
+                    let (second, q) = plain(op, [first, x[2], x[1]]);
+                    assert_eq!((values[3 * k + lane], values[4 * k + lane]), (first, second), "{op:?}");
+                    let through = 2.0 * q[0];
+                    let want = [through * p[0], through * p[1] + 2.0 * q[2], through * p[2] + 2.0 * q[1]];
+                    for row in 0..3 {
+                        let got = bars[row * k + lane];
+                        assert!(
+                            (got - want[row]).abs() <= 1e-13 * want[row].abs().max(1.0),
+                            "{op:?}: {got} for {}",
+                            want[row]
+                        );
+                    }
+                    assert_eq!((bars[3 * k + lane], bars[4 * k + lane]), (0.0, 0.0), "consumed");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_sum_adds_in_order_and_spreads_its_adjoint() {
+        let mut values = [[1e16; 8], [1.0; 8], [-1e16; 8], [0.0; 8]];
+        forward(Arithmetic::Sum, Width::Narrow, values.as_flattened_mut(), 3, &[0, 1, 2, 1]);
+        assert_eq!(values[3], [1e16 + 1.0 - 1e16 + 1.0; 8]);
+        let mut bars = [[0.0; 8], [0.0; 8], [0.5; 8], [3.0; 8]];
+        reverse(
+            Arithmetic::Sum,
+            Width::Narrow,
+            false,
+            1,
+            values.as_flattened(),
+            bars.as_flattened_mut(),
+            3,
+            &[0, 1, 2, 1],
+        );
+        assert_eq!(bars, [[3.0; 8], [6.0; 8], [3.5; 8], [0.0; 8]]);
+    }
+
+    #[test]
+    fn zero_times_infinity_is_zero_with_care() {
+        let values = [[0.0; 8], [f64::INFINITY; 8], [f64::NAN; 8]];
+        let mut bars = [[0.0; 8], [0.0; 8], [0.0; 8]];
+        reverse(Arithmetic::Mul, Width::Narrow, true, 3, values.as_flattened(), bars.as_flattened_mut(), 2, &[0, 1]);
+        assert_eq!(bars[..2], [[0.0; 8]; 2]);
+        reverse(Arithmetic::Mul, Width::Narrow, false, 3, values.as_flattened(), bars.as_flattened_mut(), 2, &[0, 1]);
+        assert!(bars[0][0].is_nan());
+    }
+}
