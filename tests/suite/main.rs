@@ -1,6 +1,5 @@
 //! One test binary whose modules mirror the rooms of the workspace.
 
-mod convolution;
 mod elementary;
 mod elementwise;
 mod errors;
