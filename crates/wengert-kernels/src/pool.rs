@@ -1,7 +1,7 @@
 //! The largest and the mean of windows of a plane, and their adjoints.
 //!
 //! The loop over windows is inside, the one over the entries of a window outside: neighbours in the result read neighbours
-//! of the plane, or every second, so that both are vectors. Planes are independent, and threads take whole planes.
+//! of the plane, or every second. Planes are independent, and threads take whole planes.
 
 use crate::dispatch::{Level, kernel, simd_level};
 use crate::{Float, Par};
@@ -68,7 +68,7 @@ impl Pool2d {
 
 /// For which results an entry of the windows lies inside a row, and where it is for the first of them.
 ///
-/// Found once for all planes: their divisions for every row of windows took longer than the comparisons.
+/// Found once for all planes, instead of by two divisions for every row of every window.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Span {
     from: usize,
@@ -168,8 +168,8 @@ fn keep_largest<F: Float>(x: impl Iterator<Item = F>, first: usize, step: usize,
     }
 }
 
-/// Pairs of neighbours in `x`, for at most `count` results, and what is left for one more: the compiler makes vectors of a
-/// loop over pairs, of one over `step_by` it does not.
+/// Pairs of neighbours in `x`, for at most `count` results, and what is left for one more: every second number, with the
+/// step known to the compiler.
 #[inline(always)]
 fn pairs<F: Float>(x: &[F], count: usize) -> (&[[F; 2]], &[F]) {
     let (pairs, last) = x[..x.len().min(2 * count)].as_chunks();
