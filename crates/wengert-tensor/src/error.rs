@@ -526,6 +526,106 @@ pub enum ShapeError {
         /// The divisor's shape.
         shape: Shape,
     },
+    /// Channels of an image that are not those its filters take.
+    ///
+    /// ```should_panic
+    /// # use wengert_tensor::{Convolution, Tensor};
+    /// let (x, w) = (Tensor::<f32>::ones([1, 4, 8, 8]), Tensor::ones([6, 4, 3, 3]));
+    /// let y = x.conv2d(&w, &Convolution::new().groups(2));
+    /// ```
+    /// A filter of one of two groups sees half of the channels:
+    /// ```
+    /// # use wengert_tensor::{Convolution, Tensor};
+    /// let (x, w) = (Tensor::<f32>::ones([1, 4, 8, 8]), Tensor::ones([6, 2, 3, 3]));
+    /// let y = x.conv2d(&w, &Convolution::new().groups(2));
+    /// ```
+    #[error(
+        "{op}: x {x} has {} channels, weight {weight} takes {} in each of {groups} groups; a weight is [out, in / groups, kh, kw]",
+        x[1], weight[1]
+    )]
+    Channels {
+        /// The operation.
+        op: &'static str,
+        /// The shape of the images, `[n, c, h, w]`.
+        x: Shape,
+        /// The shape of the filters.
+        weight: Shape,
+        /// The number of groups.
+        groups: usize,
+    },
+    /// Filters that cannot be dealt out evenly to groups.
+    ///
+    /// ```should_panic
+    /// # use wengert_tensor::{Convolution, Tensor};
+    /// let (x, w) = (Tensor::<f32>::ones([1, 4, 8, 8]), Tensor::ones([5, 2, 3, 3]));
+    /// let y = x.conv2d(&w, &Convolution::new().groups(2));
+    /// ```
+    /// Every group has as many outputs:
+    /// ```
+    /// # use wengert_tensor::{Convolution, Tensor};
+    /// let (x, w) = (Tensor::<f32>::ones([1, 4, 8, 8]), Tensor::ones([6, 2, 3, 3]));
+    /// let y = x.conv2d(&w, &Convolution::new().groups(2));
+    /// ```
+    #[error("{op}: weight {weight} has {} outputs, not a multiple of its {groups} groups", weight[0])]
+    Groups {
+        /// The operation.
+        op: &'static str,
+        /// The shape of the filters.
+        weight: Shape,
+        /// The number of groups.
+        groups: usize,
+    },
+    /// A window larger than what it slides over.
+    ///
+    /// ```should_panic
+    /// # use wengert_tensor::{Pooling, Tensor};
+    /// let y = Tensor::<f32>::ones([1, 1, 2, 2]).max_pool2d(&Pooling::new(3));
+    /// ```
+    /// Padding gives it room:
+    /// ```
+    /// # use wengert_tensor::{Pooling, Tensor};
+    /// let y = Tensor::<f32>::ones([1, 1, 2, 2]).max_pool2d(&Pooling::new(3).padding(1));
+    /// ```
+    #[error(
+        "{op}: the window spans {span} entries of axis {axis}, x {shape} has {} and a padding of {padding} on both sides; use a smaller window or more padding",
+        shape[*axis]
+    )]
+    Window {
+        /// The operation.
+        op: &'static str,
+        /// The axis of the images.
+        axis: usize,
+        /// The entries from the first of the window to its last.
+        span: usize,
+        /// The padding along that axis.
+        padding: usize,
+        /// The shape of the images.
+        shape: Shape,
+    },
+    /// A stride, padding, dilation or number of groups without meaning.
+    ///
+    /// ```should_panic
+    /// # use wengert_tensor::{Convolution, Tensor};
+    /// let (x, w) = (Tensor::<f32>::ones([1, 1, 8, 8]), Tensor::ones([1, 1, 3, 3]));
+    /// let y = x.conv2d(&w, &Convolution::new().stride(0));
+    /// ```
+    /// Windows move by at least one:
+    /// ```
+    /// # use wengert_tensor::{Convolution, Tensor};
+    /// let (x, w) = (Tensor::<f32>::ones([1, 1, 8, 8]), Tensor::ones([1, 1, 3, 3]));
+    /// let y = x.conv2d(&w, &Convolution::new().stride(1));
+    /// ```
+    #[error("{op}: {setting} is {value}, expected {expected}")]
+    Setting {
+        /// The operation.
+        op: &'static str,
+        /// The setting.
+        setting: &'static str,
+        /// Its value.
+        value: usize,
+        /// What values it may have.
+        expected: &'static str,
+    },
     /// More elements than an address space has bytes.
     ///
     /// ```should_panic

@@ -7,7 +7,7 @@ use crate::tensor::TensorVar;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use wengert_kernels::{Binary, ParametricFunctions, Unary, UnaryFunctions};
-use wengert_tensor::{ShapeError, Tensor, keep};
+use wengert_tensor::{Convolution, Pooling, ShapeError, Tensor, keep};
 
 type Var<'t> = TensorVar<'t, f64>;
 
@@ -164,6 +164,26 @@ fn the_fused_and_the_emitted_pullback_of_every_rule_agree() {
         let turned = |t: bool, m: usize, n: usize| if t { [n, m] } else { [m, n] };
         let (a, b) = (turned(ta, 2, 3), turned(tb, 3, 4));
         walk.agree("matmul_t", [&a, &b], [wide; 2], |[a, b]| a.matmul_t(ta, b, tb));
+    }
+    let options = Convolution::new();
+    for (x, w, options) in [
+        ([2, 3, 5, 6], [4, 3, 3, 2], options.padding(1)),
+        ([2, 4, 6, 5], [6, 2, 2, 3], options.groups(2).stride([2, 1])),
+        ([1, 2, 7, 7], [3, 2, 2, 2], options.dilation([3, 2]).padding([3, 1])),
+        ([2, 1, 7, 4], [2, 1, 1, 1], options.stride(3)),
+        ([0, 2, 4, 4], [3, 2, 3, 3], options),
+    ] {
+        walk.agree("conv2d", [&x, &w], [wide; 2], |[x, w]| x.conv2d(w, &options));
+    }
+    walk.agree("conv1d", [&[2, 3, 7], &[4, 3, 3]], [wide; 2], |[x, w]| x.conv1d(w, &options.stride(2)));
+    for pooling in [Pooling::new(2), Pooling::new([3, 2]).stride([1, 2]).padding(1), Pooling::new(1).stride(3)] {
+        for shape in [[2, 3, 4, 5], [0, 1, 4, 4]] {
+            walk.agree("max_pool2d", [&shape], [wide], |[x]| x.max_pool2d(&pooling));
+            walk.agree("max_pool2d", [&shape], [wide], |[x]| x.max_pool2d(&pooling).square());
+            walk.agree("max_pool2d of a function", [&shape], [wide], |[x]| x.square().max_pool2d(&pooling).square());
+            walk.agree("avg_pool2d", [&shape], [wide], |[x]| x.avg_pool2d(&pooling));
+            walk.agree("avg_pool2d", [&shape], [wide], |[x]| x.avg_pool2d(&pooling).square());
+        }
     }
     walk.agree("custom op", [&[2, 3], &[2, 3]], [wide; 2], |[a, b]| a.apply(Product, &[b]));
     let met = walk.met.into_inner();

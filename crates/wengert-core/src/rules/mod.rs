@@ -11,6 +11,7 @@ mod affine;
 #[cfg(test)]
 mod agreement;
 mod concat;
+mod conv;
 mod cross_entropy;
 mod custom;
 mod extreme;
@@ -20,6 +21,7 @@ mod matmul;
 mod mse;
 mod parametric;
 mod permute;
+mod pool;
 mod reshape;
 mod slice;
 mod softmax;
@@ -136,8 +138,12 @@ macro_rules! rules {
 
 rules! {
     Affine in affine,
+    AvgPool2d in pool,
     BroadcastTo in sum,
     Concat in concat,
+    Conv2d in conv,
+    ConvToInput in conv,
+    ConvToWeight in conv,
     CrossEntropy in cross_entropy,
     Custom in custom,
     Embed in slice,
@@ -147,13 +153,17 @@ rules! {
     LogSumExp in softmax,
     Map in map,
     MatMul in matmul,
+    MaxPool2d in pool,
     Mse in mse,
     Parameterized in parametric,
     Permute in permute,
+    PickPlaces in pool,
     Reshape in reshape,
+    ScatterPlaces in pool,
     ScatterRows in gather,
     Slice in slice,
     Softmax in softmax,
+    SpreadMeans in pool,
     Stack in concat,
     SumAxes in sum,
     SumTo in sum,
