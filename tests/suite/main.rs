@@ -5,6 +5,7 @@ mod elementwise;
 mod errors;
 mod examples;
 mod function;
+mod maps;
 mod panics;
 mod reference;
 mod tape;
