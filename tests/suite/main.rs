@@ -5,7 +5,6 @@ mod elementwise;
 mod errors;
 mod examples;
 mod function;
-mod maps;
 mod panics;
 mod reference;
 mod tape;

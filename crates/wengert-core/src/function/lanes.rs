@@ -11,7 +11,7 @@ use crate::tape::Nary;
 use crate::tensor::TensorFloat;
 use wengert_kernels::elementwise::{self, Operand};
 use wengert_kernels::rows::{self, Arithmetic, Width};
-use wengert_kernels::{Binary, Par, Unary};
+use wengert_kernels::{Binary, Par, Unary, reduce};
 
 /// Rows of values and adjoints that may be used up before narrow ones are better: a part of the second-level cache, which
 /// has 1 or 2 MiB on current processors and which programs beside this one want, too.
@@ -145,7 +145,8 @@ impl<F: TensorFloat> Program<F> {
     ) -> &'a [F] {
         let inputs = self.inputs * width.lanes();
         self.sweep_rows(width, false, rows, &seed);
-        if rows.bars.numbers()[..inputs].iter().any(|x_bar| x_bar.is_nan()) {
+        // A sum is NaN if one of them is, and a vector loop; opposite infinities only cost a second sweep.
+        if reduce::sum_unrounded(&rows.bars.numbers()[..inputs], Par::SEQUENTIAL).is_nan() {
             self.sweep_rows(width, true, rows, &seed);
         }
         &rows.bars.numbers()[..inputs]
@@ -236,11 +237,11 @@ impl<F: TensorFloat> Program<F> {
     }
 
     /// How many points to take at a time where `count` elements of tensors are the points and opcodes are looked at for each
-    /// block: as many as leave all rows in the first-level cache, which has 32 KiB or more.
+    /// block: as many as leave all rows in the first-level cache, which has 32 or 48 KiB.
     pub(crate) fn block_width(&self, count: usize) -> Width {
         match count {
             0..=16 => Width::Narrow,
-            _ if count > 128 && self.slots * 2 * Width::Broad.lanes() * size_of::<F>() <= 32 << 10 => Width::Broad,
+            _ if count > 128 && self.slots * 2 * Width::Broad.lanes() * size_of::<F>() <= 48 << 10 => Width::Broad,
             _ => self.width(),
         }
     }
