@@ -58,6 +58,10 @@ compiled! {
         = rows::wide::forward;
     fn wide_rows_vjp_at(level: Level, op: Arithmetic, careful: bool, active: u8, values: &[Self], bars: &mut [Self], first: usize, operands: &[u32])
         = rows::wide::reverse;
+    fn broad_rows_at(level: Level, op: Arithmetic, values: &mut [Self], first: usize, operands: &[u32])
+        = rows::broad::forward;
+    fn broad_rows_vjp_at(level: Level, op: Arithmetic, careful: bool, active: u8, values: &[Self], bars: &mut [Self], first: usize, operands: &[u32])
+        = rows::broad::reverse;
 
     fn product_at(level: Level, product: Product<'_, Self>) = matmul::blocked::at;
     fn combine_rows_at(level: Level, x: &[Self], x_stride: usize, k: usize, rows: &[Self], stride: usize, y: &mut [Self])

@@ -1,12 +1,12 @@
 //! Every rule has two ways: fused loops on values, and ops emitted to the tape. This compares them, on random tensors of
 //! many shapes, to first order and, through the emitted ops' own rules, to second; and no rule is left out.
 
-use super::{Rule, TensorOp};
+use super::{Rule, TensorOp, zip_map, zip_map_sum};
 use crate::tape::Tape;
 use crate::tensor::TensorVar;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use wengert_kernels::{Binary, ParametricFunctions, Unary, UnaryFunctions};
+use wengert_kernels::{Binary, BinaryFunctions, ParametricFunctions, Unary, UnaryFunctions};
 use wengert_tensor::{Convolution, Pooling, ShapeError, Tensor, keep};
 
 type Var<'t> = TensorVar<'t, f64>;
@@ -93,7 +93,7 @@ fn the_fused_and_the_emitted_pullback_of_every_rule_agree() {
     let one: [&[usize]; 5] = [&[], &[1], &[7], &[3, 4], &[2, 0, 3]];
     for &op in Unary::ALL {
         for shape in one {
-            walk.agree(op.name(), [shape], [op.domain()], |[x]| x.try_map(op).expect("any shape"));
+            walk.agree(op.name(), [shape], [op.domain()], |[x]| x.try_unary(op).expect("any shape"));
         }
     }
     let two: [[&[usize]; 2]; 7] = [
@@ -124,6 +124,31 @@ fn the_fused_and_the_emitted_pullback_of_every_rule_agree() {
         walk.agree("sum", [shape], [wide], |[x]| x.sum());
         walk.agree("sum, mean of squares", [shape], [wide], |[x]| (x * x).sum() * 0.5);
     }
+    let three: [[&[usize]; 3]; 5] = [
+        [&[2, 3], &[3], &[]],
+        [&[3, 1], &[1, 4], &[3, 4]],
+        [&[], &[], &[]],
+        [&[0, 3], &[3], &[1]],
+        [&[300], &[300], &[1]],
+    ];
+    for shapes in three {
+        walk.agree("zip_map", shapes, [wide; 3], |x| {
+            zip_map(x, |[x, w, b]| (x * w + b).tanh() * x.sigmoid() + (-x * x).exp())
+        });
+        walk.agree("zip_map of every kind of step", shapes, [(0.5, 2.0); 3], |x| {
+            zip_map(x, |[a, b, c]| {
+                let nary = crate::dot(&[a, b], &[b, c]) + crate::norm2(&[a, b, c]) + crate::log_sum_exp(&[a, c]);
+                let sums = crate::sum(&[a, b, c, a * b, b * c, a, b, c, a]) * crate::product(&[a, b, c]);
+                let arithmetic = a * b - c + (c - a / b) - (a * c - b) * (c - a * b);
+                arithmetic + nary * sums + a.powi(3) * b.powf(1.5) - a.hypot(b).atan2(c) + b.detach() * c
+            })
+        });
+        walk.agree("zip_map_sum", shapes, [wide; 3], |x| {
+            zip_map_sum(x, |[a, b, c]| (a * b).sin() * c - a / (b.square() + 1.0))
+        });
+        walk.agree("zip_map, of constants", shapes, [wide; 3], |x| zip_map(x, |[a, _, _]| a * 0.0 + 3.0));
+    }
+    walk.agree("map", [&[3, 4]], [wide], |[x]| x.t().map(|x| x.relu() * x.softplus()));
     for shape in [&[2, 3][..], &[4, 1], &[2, 3, 2]] {
         for axis in [0, -1] {
             walk.agree("softmax", [shape], [wide], |[x]| x.softmax(axis));

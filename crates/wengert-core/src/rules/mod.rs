@@ -27,11 +27,13 @@ mod slice;
 mod softmax;
 mod sum;
 mod zip;
+mod zip_map;
 
 pub use cross_entropy::Labels;
 pub use custom::TensorOp;
 pub(crate) use sum::sum_to;
 pub(crate) use zip::zip;
+pub use zip_map::{try_zip_map, try_zip_map_sum, zip_map, zip_map_sum};
 
 use crate::tensor::TensorFloat;
 use smallvec::SmallVec;
@@ -169,6 +171,8 @@ rules! {
     SumTo in sum,
     TieShare in extreme,
     Zip in zip,
+    ZipMap in zip_map,
+    ZipMapSum in zip_map,
 }
 
 impl<F: TensorFloat> Array<F> for Tensor<F> {
