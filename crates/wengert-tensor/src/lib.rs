@@ -80,22 +80,29 @@ mod axis;
 mod buffer;
 mod construct;
 mod copy;
+mod einsum;
 mod element;
 mod error;
 mod index;
 mod iter;
 mod join;
+mod lanes;
 mod layout;
 mod map;
 mod matmul;
 #[cfg(feature = "ndarray")]
 mod ndarray;
+mod order;
+mod pick;
 mod print;
 mod random;
+mod rearrange;
 mod reduce;
+mod scan;
 mod shape;
 mod slice;
 mod softmax;
+mod statistics;
 mod tensor;
 mod view;
 mod walk;
@@ -108,9 +115,18 @@ pub use error::ShapeError;
 pub use iter::Iter;
 pub use layout::Strides;
 pub use map::Cast;
+pub use pick::positions_along;
 pub use random::rng;
+pub use rearrange::Padding;
 pub use shape::Shape;
 pub use slice::Slice;
 pub use tensor::Tensor;
+
+#[doc(hidden)]
+pub use einsum::{Contract, contract};
+#[doc(hidden)]
+pub use order::quantile_place;
+#[doc(hidden)]
+pub use rearrange::{chunk_sizes, first_padded, padded_entries, tiled_shapes, triangle_mask};
 
 pub use wengert_kernels::{Binary, Unary};
