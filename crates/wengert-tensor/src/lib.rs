@@ -127,6 +127,8 @@ pub use einsum::{Contract, contract};
 #[doc(hidden)]
 pub use order::quantile_place;
 #[doc(hidden)]
+pub use pick::check_entries;
+#[doc(hidden)]
 pub use rearrange::{chunk_sizes, first_padded, padded_entries, tiled_shapes, triangle_mask};
 
 pub use wengert_kernels::{Binary, Unary};

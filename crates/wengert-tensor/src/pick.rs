@@ -358,12 +358,8 @@ fn equal<T: Element>(op: &'static str, index: &Tensor<i64>, source: &Tensor<T>) 
 }
 
 /// Checks the entries of an axis that are asked for by number.
-pub(crate) fn check_entries(
-    op: &'static str,
-    shape: &Shape,
-    axis: usize,
-    entries: &Tensor<i64>,
-) -> Result<(), ShapeError> {
+#[doc(hidden)]
+pub fn check_entries(op: &'static str, shape: &Shape, axis: usize, entries: &Tensor<i64>) -> Result<(), ShapeError> {
     if entries.rank() != 1 {
         return Err(ShapeError::Rank { op, shape: entries.shape().clone(), expected: "one: a list of entries" });
     }

@@ -10,20 +10,31 @@
 mod affine;
 #[cfg(test)]
 mod agreement;
+mod compare;
 mod concat;
 mod cross_entropy;
 mod custom;
+mod einsum;
 mod extreme;
 mod gather;
 mod map;
 mod matmul;
 mod mse;
+mod norm;
+mod order;
 mod permute;
+mod pick;
 mod powi;
+mod prod;
+mod rearrange;
 mod reshape;
+mod rows;
+mod scan;
+mod select;
 mod slice;
 mod softmax;
 mod sum;
+mod variance;
 mod zip;
 
 pub use cross_entropy::Labels;
@@ -137,6 +148,7 @@ rules! {
     BroadcastTo in sum,
     Concat in concat,
     CrossEntropy in cross_entropy,
+    CumSum in scan,
     Custom in custom,
     Embed in slice,
     Extreme in extreme,
@@ -146,10 +158,16 @@ rules! {
     Map in map,
     MatMul in matmul,
     Mse in mse,
+    Norm2 in norm,
     Permute in permute,
+    Pick in pick,
+    Place in pick,
     Powi in powi,
+    Prod in prod,
+    Recurrence in scan,
     Reshape in reshape,
     ScatterRows in gather,
+    Select in select,
     Slice in slice,
     Softmax in softmax,
     Stack in concat,
