@@ -7,5 +7,6 @@ mod examples;
 mod panics;
 mod reference;
 mod tape;
+mod tensor_ops;
 mod traps;
 mod ulp;
