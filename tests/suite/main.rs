@@ -7,6 +7,5 @@ mod examples;
 mod panics;
 mod reference;
 mod tape;
-mod tensor_ops;
 mod traps;
 mod ulp;
