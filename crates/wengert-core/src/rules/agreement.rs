@@ -210,6 +210,30 @@ fn the_fused_and_the_emitted_pullback_of_every_rule_agree() {
             walk.agree("avg_pool2d", [&shape], [wide], |[x]| x.avg_pool2d(&pooling).square());
         }
     }
+    for shape in [&[5][..], &[2, 3], &[4, 1], &[2, 3, 2], &[2, 0, 3]] {
+        for axis in [0, -1] {
+            walk.agree("cumsum", [shape], [wide], |[x]| x.cumsum(axis));
+            walk.agree("cumprod", [shape], [wide], |[x]| x.cumprod(axis));
+            walk.agree("recurrence", [shape, shape], [wide; 2], |[a, b]| a.recurrence(b, axis));
+            walk.agree("prod", [shape], [wide], |[x]| x.prod_axes(axis));
+            walk.agree("norm2", [shape], [wide], |[x]| x.norm2_axes(keep(axis)));
+            walk.agree("sort", [shape], [wide], |[x]| x.sort(axis));
+        }
+        walk.agree("prod", [shape], [wide], |[x]| x.prod());
+        walk.agree("norm2", [shape], [wide], |[x]| x.norm2());
+    }
+    walk.agree("prod, two axes apart", [&[2, 3, 4]], [wide], |[x]| x.prod_axes([0, 2]));
+    walk.agree("norm2 of zeros", [&[3]], [(0.0, 0.0)], |[x]| x.norm2());
+    let mask = Tensor::from([[true, false, true], [false, false, true]]);
+    for [a, b] in [[&[2, 3][..], &[2, 3]], [&[3], &[2, 1]], [&[], &[2, 3]]] {
+        walk.agree("select", [a, b], [wide; 2], |[a, b]| TensorVar::select(&mask, a, b).square());
+    }
+    let index = Tensor::from([[0, 2], [2, 2], [1, 0], [2, 1]]);
+    walk.agree("pick", [&[3, 2]], [wide], |[x]| x.gather(0, &index));
+    walk.agree("pick, none", [&[3, 2]], [wide], |[x]| x.pick(&Tensor::from([4, -1, 4])));
+    walk.agree("place", [&[3, 2]], [wide], |[x]| x.gather(0, &index).square());
+    walk.agree("place", [&[3, 2], &[4, 2]], [wide; 2], |[x, s]| x.scatter_add(0, &index, s).square());
+    walk.agree("place, last writers", [&[3, 2], &[4, 2]], [wide; 2], |[x, s]| x.scatter(0, &index, s).square());
     walk.agree("custom op", [&[2, 3], &[2, 3]], [wide; 2], |[a, b]| a.apply(Product, &[b]));
     let met = walk.met.into_inner();
     let left_out: Vec<_> = Rule::<f64>::NAMES.iter().filter(|name| !met.contains(*name)).collect();

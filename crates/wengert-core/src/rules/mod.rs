@@ -10,22 +10,33 @@
 mod affine;
 #[cfg(test)]
 mod agreement;
+mod compare;
 mod concat;
 mod conv;
 mod cross_entropy;
 mod custom;
+mod einsum;
 mod extreme;
 mod gather;
 mod map;
 mod matmul;
 mod mse;
+mod norm;
+mod order;
 mod parametric;
 mod permute;
+mod pick;
 mod pool;
+mod prod;
+mod rearrange;
 mod reshape;
+mod rows;
+mod scan;
+mod select;
 mod slice;
 mod softmax;
 mod sum;
+mod variance;
 mod zip;
 mod zip_map;
 
@@ -147,6 +158,7 @@ rules! {
     ConvToInput in conv,
     ConvToWeight in conv,
     CrossEntropy in cross_entropy,
+    CumSum in scan,
     Custom in custom,
     Embed in slice,
     Extreme in extreme,
@@ -157,12 +169,18 @@ rules! {
     MatMul in matmul,
     MaxPool2d in pool,
     Mse in mse,
+    Norm2 in norm,
     Parameterized in parametric,
     Permute in permute,
+    Pick in pick,
     PickPlaces in pool,
+    Place in pick,
+    Prod in prod,
+    Recurrence in scan,
     Reshape in reshape,
     ScatterPlaces in pool,
     ScatterRows in gather,
+    Select in select,
     Slice in slice,
     Softmax in softmax,
     SpreadMeans in pool,
