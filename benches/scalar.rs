@@ -39,10 +39,9 @@ fn gradients(c: &mut Criterion) {
     program(c, &option, |tape, p| option.accumulated(tape, p));
     program(c, &Lorenz, |_, p| Lorenz::fused(p));
     program(c, &logistic, |tape, b| logistic.with_tensors(tape, b));
-    for (name, point, (term, items)) in [
-        (Asian::NAME, option.point(), option.recorded()),
-        (Logistic::NAME, logistic.point(), logistic.recorded()),
-    ] {
+    for (name, point, (term, items)) in
+        [(Asian::NAME, option.point(), option.recorded()), (Logistic::NAME, logistic.point(), logistic.recorded())]
+    {
         c.bench_function(&format!("{name}/gradient, recorded, in lanes"), |b| {
             b.iter(|| black_box(term.total_and_gradient(&point, &items)));
         });

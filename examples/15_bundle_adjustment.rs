@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (mut r, mut damping) = (f.eval(&x)?, 1e-3);
     for step in 0..40 {
         let j = f.sparse_jacobian(&x)?;
-        // (J^T J + damping diag) step = J^T r, where each row of J has nine entries.
+        // (J^T J + damping diag) step = J^T r, where each row of J has eight entries.
         let mut normal = DMatrix::<f64>::zeros(x.len(), x.len());
         let mut slope = DVector::<f64>::zeros(x.len());
         for (row, residual) in r.iter().enumerate() {
@@ -63,7 +63,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         if step == 0 {
             let entries = j.column_indices.len();
             println!("{} residuals, {} unknowns, {entries} entries of {}", j.rows, j.columns, j.rows * j.columns);
-            assert_eq!(entries, 9 * j.rows);
+            // A view across knows nothing of the camera's height, and one down nothing of its side.
+            assert_eq!(entries, (6 + 3 - 1) * j.rows);
         }
         for k in 0..x.len() {
             normal[(k, k)] *= 1.0 + damping;

@@ -137,7 +137,9 @@ fn a_branch_that_would_go_another_way_is_an_error_that_names_it() {
     // Asking for less than the order: `>=` still holds where `>` has become `==`.
     let f = Function::record(&[2.0], |x| if x[0] >= 1.0 { x[0] * 2.0 } else { x[0] }).unwrap();
     assert_eq!(f.value(&[1.0]).unwrap(), 2.0);
-    let f = Function::record(&[2.0], |x| if x[0].partial_cmp(&1.0).is_some_and(core::cmp::Ordering::is_gt) { x[0] } else { -x[0] });
+    let f = Function::record(&[2.0], |x| {
+        if x[0].partial_cmp(&1.0).is_some_and(core::cmp::Ordering::is_gt) { x[0] } else { -x[0] }
+    });
     let text = f.unwrap().value(&[1.0]).unwrap_err().to_string();
     assert!(text.contains("1 <=> 1 was greater, now equal"), "{text}");
 }

@@ -471,7 +471,8 @@ mod tests {
             (&[1, 4], &[3, 1]),
             (&[2, 1, 3], &[5, 1]),
         ];
-        for &op in Binary::ALL {
+        // There is no fifth derivative in the shape: the slope of the fourth is NaN.
+        for &op in Binary::ALL.iter().filter(|op| **op != Binary::GammaPShape4) {
             let [(a_low, a_high), (b_low, b_high)] = op.domain();
             for &(a, b) in shapes {
                 let a = Tensor::<f64>::uniform(a, a_low, a_high, &mut rng(1));
