@@ -43,7 +43,7 @@ impl Pool2d {
         let [x_plane, y_plane] = self.planes();
         assert!((0..2).all(|axis| self.padding[axis] < self.kernel[axis]), "{self:?} has windows that lie outside");
         assert!(
-            x_plane == 0 && x == 0 || x % x_plane.max(1) == 0 && y == x / x_plane.max(1) * y_plane,
+            x_plane == 0 && x == 0 || x.is_multiple_of(x_plane.max(1)) && y == x / x_plane.max(1) * y_plane,
             "{self:?}: {x} elements do not go with {y} results"
         );
         x > 0 && y > 0

@@ -108,6 +108,7 @@ impl Convolution {
             return Err(ShapeError::Rank { op, shape: weight.clone(), expected });
         };
         let (size, kernel) = ([height, width], [kernel_height, kernel_width]);
+        #[expect(clippy::needless_range_loop, reason = "several arrays have an entry for the axis")]
         for axis in 0..2 {
             positive(op, "stride", self.stride[axis])?;
             positive(op, "dilation", self.dilation[axis])?;
@@ -121,6 +122,7 @@ impl Convolution {
         if of_group.checked_mul(self.groups) != Some(inputs) {
             return Err(ShapeError::Channels { op, x: x.clone(), weight: weight.clone(), groups: self.groups });
         }
+        #[expect(clippy::needless_range_loop, reason = "several arrays have an entry for the axis")]
         for axis in 0..2 {
             // At most 2^62, since both were bounded.
             let span = self.dilation[axis] * (kernel[axis] - 1) + 1;

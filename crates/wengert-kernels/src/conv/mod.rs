@@ -97,7 +97,10 @@ impl Conv2d {
     }
 
     fn assert_holds<F>(&self, x: &[F], w: &[F], y: &[F]) {
-        assert!(self.inputs % self.groups == 0 && self.outputs % self.groups == 0, "{self:?} cuts channels unevenly");
+        assert!(
+            self.inputs.is_multiple_of(self.groups) && self.outputs.is_multiple_of(self.groups),
+            "{self:?} cuts channels unevenly"
+        );
         assert_eq!([x.len(), w.len(), y.len()], self.lengths(), "the operands of {self:?} have other lengths");
     }
 
