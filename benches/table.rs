@@ -17,7 +17,7 @@ mod tensor;
 mod training;
 
 use scalar::{Asian, Chain, Gmm, Gradient, Logistic, Lorenz, Lstm, Program, RealGradient, Rosenbrock};
-use tensor::{Elementwise, MatMul, SoftmaxCrossEntropy, TensorChain};
+use tensor::{Elementwise, MappedRosenbrock, MatMul, SoftmaxCrossEntropy, TensorChain};
 use training::Step;
 use wengert::prelude::*;
 
@@ -240,6 +240,16 @@ fn main() {
     table.gradient(&mixture, "accumulated by point", |tape, p| mixture.accumulated(tape, p));
     table.gradient(&lstm, "units fused", |_, p| lstm.fused(p));
     table.gradient(&Rosenbrock, "terms fused and summed", |_, x| Rosenbrock::fused(x));
+    if table.wants(Rosenbrock::NAME) {
+        let point = Rosenbrock.point();
+        let mut mapped = MappedRosenbrock::at(point.clone());
+        let expected = Gradient::at(point.clone()).of(|_, x| Rosenbrock.value(x)).to_vec();
+        assert!(mapped.call().iter().zip(expected).all(|(x, y)| (x - y).abs() <= 1e-12 * y.abs().max(1.0)));
+        let mut primal = || _ = black_box(Rosenbrock.value(black_box(&point[..])));
+        let (ours, primal) = in_turn(&mut || _ = black_box(mapped.call()), &mut primal);
+        let name = format!("{}, one zip_map_sum over slices", Rosenbrock::NAME);
+        table.row(&name, &time(ours), &format!("{} (its primal)", time(primal)), ours / primal);
+    }
     table.gradient(&option, "accumulated by path", |tape, p| option.accumulated(tape, p));
     table.gradient(&Lorenz, "steps fused", |_, p| Lorenz::fused(p));
     table.gradient(&logistic, "through tensors", |tape, b| logistic.with_tensors(tape, b));

@@ -4,7 +4,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 #[path = "workloads/tensor.rs"]
 mod workload;
-use workload::{Elementwise, MatMul, SoftmaxCrossEntropy, TensorChain};
+use workload::{Elementwise, MappedRosenbrock, MatMul, SoftmaxCrossEntropy, TensorChain};
 
 fn products(c: &mut Criterion) {
     let mut group = c.benchmark_group("matmul");
@@ -18,6 +18,8 @@ fn products(c: &mut Criterion) {
 fn programs(c: &mut Criterion) {
     let mut elementwise = Elementwise::new();
     c.bench_function("elementwise", |b| b.iter(|| elementwise.call()));
+    let mut rosenbrock = MappedRosenbrock::at((0..10_000).map(|i| f64::from(i) / 5000.0 - 1.0).collect());
+    c.bench_function("rosenbrock_mapped", |b| b.iter(|| rosenbrock.call()));
     let mut cross_entropy = SoftmaxCrossEntropy::new();
     c.bench_function("softmax_ce", |b| b.iter(|| cross_entropy.call()));
     let mut chain = TensorChain::new();

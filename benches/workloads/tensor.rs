@@ -40,11 +40,38 @@ impl Elementwise {
     pub fn call(&mut self) -> (f32, [Tensor<f32>; 3]) {
         let result = {
             let (x, w, b) = (self.tape.tensor(&self.x), self.tape.tensor(&self.w), self.tape.tensor(&self.b));
-            let y = ((x * w + b).tanh() * x.sigmoid() + (-x.square()).exp()).mean();
+            let f = zip_map_sum([x, w, b], |[x, w, b]| (x * w + b).tanh() * x.sigmoid() + (-x * x).exp());
+            let y = f / self.x.len() as f32;
             (y.item(), y.gradient().wrt([x, w, b]))
         };
         self.tape.clear();
         result
+    }
+}
+
+/// Rosenbrock's function of 10,000 numbers as one fused sum over two overlapping slices, and its gradient.
+pub struct MappedRosenbrock {
+    tape: Tape,
+    x: Tensor<f64>,
+}
+
+impl MappedRosenbrock {
+    pub fn at(point: Vec<f64>) -> Self {
+        MappedRosenbrock { tape: Tape::new(), x: Tensor::from_vec([point.len()], point) }
+    }
+
+    pub fn call(&mut self) -> Tensor<f64> {
+        let n = self.x.len();
+        let gradient = {
+            let x = self.tape.tensor(&self.x);
+            let y = zip_map_sum([x.slice(0, ..n - 1), x.slice(0, 1..)], |[x, next]| {
+                (next - x * x).square() * 100.0 + (x - 1.0).square()
+            });
+            let [gradient] = y.gradient().wrt([x]);
+            gradient
+        };
+        self.tape.clear();
+        gradient
     }
 }
 

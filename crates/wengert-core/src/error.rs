@@ -1,5 +1,6 @@
 //! What can go wrong on a tape.
 
+use crate::function::FunctionError;
 use core::panic::Location;
 use wengert_tensor::{Shape, ShapeError};
 
@@ -105,6 +106,23 @@ pub enum Error {
     Shape {
         /// What does not fit. Boxed: errors are rare, results are returned by every operation.
         source: Box<ShapeError>,
+        /// Where the operation stands.
+        caller: Caller,
+    },
+    /// The closure of a fused expression cannot be recorded.
+    ///
+    /// ```should_panic
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([-1.0, 2.0]);
+    /// x.map(|x| if x > 0.0 { x } else { -x }); // panics; write x.abs()
+    /// ```
+    #[error("{caller}: {op}: {source}")]
+    Closure {
+        /// The operation.
+        op: &'static str,
+        /// What is wrong in the closure.
+        source: Box<FunctionError>,
         /// Where the operation stands.
         caller: Caller,
     },

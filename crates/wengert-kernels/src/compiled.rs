@@ -4,10 +4,12 @@
 //! loops are large, a few hundred of them at three levels, and worth nothing unoptimised; so the public functions, which
 //! stay generic and thin, reach them through this trait, whose implementations for `f32` and `f64` are not generic.
 
+use crate::conv::{self, pass::Pass};
 use crate::dispatch::Level;
 use crate::elementwise::{self, Operand};
 use crate::matmul::{self, blocked::Product};
 use crate::optimizer::{self, Coefficients, Sgd};
+use crate::pool::{self, Pool2d, Span};
 use crate::reduce::{self, Extreme, Term};
 use crate::rows::{self, Arithmetic};
 use crate::softmax;
@@ -56,12 +58,28 @@ compiled! {
         = rows::wide::forward;
     fn wide_rows_vjp_at(level: Level, op: Arithmetic, careful: bool, active: u8, values: &[Self], bars: &mut [Self], first: usize, operands: &[u32])
         = rows::wide::reverse;
+    fn broad_rows_at(level: Level, op: Arithmetic, values: &mut [Self], first: usize, operands: &[u32])
+        = rows::broad::forward;
+    fn broad_rows_vjp_at(level: Level, op: Arithmetic, careful: bool, active: u8, values: &[Self], bars: &mut [Self], first: usize, operands: &[u32])
+        = rows::broad::reverse;
 
     fn product_at(level: Level, product: Product<'_, Self>) = matmul::blocked::at;
     fn combine_rows_at(level: Level, x: &[Self], x_stride: usize, k: usize, rows: &[Self], stride: usize, y: &mut [Self])
         = matmul::gemv::combine_rows;
     fn dot_rows_at(level: Level, rows: &[Self], stride: usize, x: &[Self], alpha: Self, y: &mut [Self])
         = matmul::gemv::dot_rows;
+
+    fn conv_pack_at(
+        level: Level, pass: &Pass, w: &[Self], strides: [usize; 2], height: usize, packed: &mut [Self],
+    ) = conv::product::pack_at;
+    fn conv_product_at(level: Level, pass: &Pass, x: &[Self], packed: &[Self], part: conv::product::Part<'_, Self>)
+        = conv::product::at;
+    fn conv_weight_at(level: Level, pass: &Pass, x: &[Self], y_bar: &[Self], images: conv::weight::Images, w_bar: &mut [Self])
+        = conv::weight::at;
+
+    fn max_plane_at(level: Level, pool: &Pool2d, spans: &[Span], x: &[Self], y: &mut [Self], at: &mut [u32]) = pool::max_plane;
+    fn mean_plane_at(level: Level, pool: &Pool2d, spans: &[Span], x: &[Self], y: &mut [Self]) = pool::mean_plane;
+    fn mean_plane_adjoint_at(level: Level, pool: &Pool2d, spans: &[Span], y_bar: &[Self], x_bar: &mut [Self]) = pool::mean_plane_adjoint;
 
     fn block_sum_at(level: Level, term: Term, a: &[Self], b: &[Self]) -> f64 = reduce::block_sum_at;
     fn add_rows_at(level: Level, term: Term, rows: &[Self], n: usize, stride: usize, sums: &mut [f64]) = reduce::add_rows_at;

@@ -21,6 +21,8 @@
 //! | [`elementwise`] | the table's rows over slices, and their pullbacks; accumulation |
 //! | [`reduce`] | sums that keep their digits, extremes and their places, norms, along any axis |
 //! | [`matmul`] | matrix products in every layout, with micro-kernels of our own |
+//! | [`conv`] | convolution in two dimensions and its two adjoints |
+//! | [`pool`] | the largest and the mean of windows, and their adjoints |
 //! | [`softmax`] | softmax, log-softmax, log-sum-exp, the cross-entropy of labels, and their pullbacks |
 //! | [`optimizer`] | SGD and Adam steps in one pass |
 //! | [`rows`] | arithmetic between rows of one array: recorded programs at many points at once |
@@ -40,10 +42,11 @@
 //! assert_eq!(reduce::sum(&y, Par::current()), 0.0);
 //! ```
 //!
-//! Unsafe code stands in `matmul` (pointers and vector intrinsics), and in the one macro that calls a function compiled
+//! Unsafe code stands in `matmul` and `conv` (pointers and vector intrinsics), and in the one macro that calls a function compiled
 //! for instructions which were found at run time.
 
 mod compiled;
+pub mod conv;
 mod dispatch;
 pub mod elementwise;
 mod float;
@@ -52,8 +55,10 @@ mod math;
 pub mod matmul;
 pub mod optimizer;
 pub mod par;
+pub mod pool;
 pub mod reduce;
 pub mod rows;
+mod scratch;
 pub mod softmax;
 mod special;
 mod table;

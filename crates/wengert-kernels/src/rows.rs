@@ -1,8 +1,9 @@
 //! Arithmetic between rows of one array: the steps of a recorded program, evaluated at many points at once.
 //!
 //! The array holds a row of numbers, one for each point, for every value of the program; a step reads earlier rows and
-//! writes its own. A call does a run of steps of one operation. Rows are 8 or 64 numbers long, known to the compiler, so that
-//! a step is a few vector instructions without a loop; which length serves depends on how many rows fit the cache.
+//! writes its own. A call does a run of steps of one operation. Rows are 8, 64 or 256 numbers long, known to the compiler, so that
+//! a step is a few vector instructions without a loop, or four times as many; which length serves depends on how many rows fit
+//! the cache.
 //!
 //! Products and sums are rounded one by one at every level of instructions: a step gives the bits that plain arithmetic
 //! gives at one point.
@@ -42,6 +43,8 @@ pub enum Width {
     Narrow,
     /// 64 numbers.
     Wide,
+    /// 256 numbers, for programs so short that looking at an operation costs as much as 64 numbers of it.
+    Broad,
 }
 
 impl Width {
@@ -51,6 +54,7 @@ impl Width {
         match self {
             Width::Narrow => 8,
             Width::Wide => 64,
+            Width::Broad => 256,
         }
     }
 }
@@ -74,6 +78,7 @@ pub fn forward<F: Float>(op: Arithmetic, width: Width, values: &mut [F], first: 
     match width {
         Width::Narrow => F::narrow_rows_at(simd_level(), op, values, first, operands),
         Width::Wide => F::wide_rows_at(simd_level(), op, values, first, operands),
+        Width::Broad => F::broad_rows_at(simd_level(), op, values, first, operands),
     }
 }
 
@@ -99,6 +104,7 @@ pub fn reverse<F: Float>(
     match width {
         Width::Narrow => F::narrow_rows_vjp_at(simd_level(), op, careful, active, values, bars, first, operands),
         Width::Wide => F::wide_rows_vjp_at(simd_level(), op, careful, active, values, bars, first, operands),
+        Width::Broad => F::broad_rows_vjp_at(simd_level(), op, careful, active, values, bars, first, operands),
     }
 }
 
@@ -110,7 +116,7 @@ fn times<F: Float, const CAREFUL: bool>(y_bar: F, partial: F) -> F {
 
 /// The rows before a step's own, and its own.
 #[inline(always)]
-fn at<F, const K: usize>(rows: &mut [[F; K]], step: usize) -> (&[[F; K]], &mut [F; K]) {
+fn at<R>(rows: &mut [R], step: usize) -> (&[R], &mut R) {
     let (done, rest) = rows.split_at_mut(step);
     (done, &mut rest[0])
 }
@@ -134,14 +140,21 @@ fn add<F: Float, const K: usize>(bar: &mut [F; K], f: impl Fn(usize) -> F) {
     *bar = sum;
 }
 
+// A row is `M` parts of `K` numbers: as many as fit the registers at a time.
 #[inline(always)]
-fn forward_rows<F: Float, const K: usize>(op: Arithmetic, rows: &mut [[F; K]], first: usize, operands: &[u32]) {
+fn forward_rows<F: Float, const K: usize, const M: usize>(
+    op: Arithmetic,
+    rows: &mut [[[F; K]; M]],
+    first: usize,
+    operands: &[u32],
+) {
     macro_rules! one {
         (|$a:ident, $l:ident| $y:expr) => {
             for (step, &a) in (first..).zip(operands) {
                 let (done, y) = at(rows, step);
-                let $a = &done[a as usize];
-                store(y, |$l| $y);
+                for (y, $a) in y.iter_mut().zip(&done[a as usize]) {
+                    store(y, |$l| $y);
+                }
             }
         };
     }
@@ -149,8 +162,9 @@ fn forward_rows<F: Float, const K: usize>(op: Arithmetic, rows: &mut [[F; K]], f
         (|$a:ident, $b:ident, $l:ident| $y:expr) => {
             for (step, &[a, b]) in (first..).zip(operands.as_chunks().0) {
                 let (done, y) = at(rows, step);
-                let ($a, $b) = (&done[a as usize], &done[b as usize]);
-                store(y, |$l| $y);
+                for ((y, $a), $b) in y.iter_mut().zip(&done[a as usize]).zip(&done[b as usize]) {
+                    store(y, |$l| $y);
+                }
             }
         };
     }
@@ -158,8 +172,10 @@ fn forward_rows<F: Float, const K: usize>(op: Arithmetic, rows: &mut [[F; K]], f
         (|$a:ident, $b:ident, $c:ident, $l:ident| $y:expr) => {
             for (step, &[a, b, c]) in (first..).zip(operands.as_chunks().0) {
                 let (done, y) = at(rows, step);
-                let ($a, $b, $c) = (&done[a as usize], &done[b as usize], &done[c as usize]);
-                store(y, |$l| $y);
+                let [a, b, c] = [a, b, c].map(|x| &done[x as usize]);
+                for (((y, $a), $b), $c) in y.iter_mut().zip(a).zip(b).zip(c) {
+                    store(y, |$l| $y);
+                }
             }
         };
     }
@@ -179,7 +195,7 @@ fn forward_rows<F: Float, const K: usize>(op: Arithmetic, rows: &mut [[F; K]], f
                 let mut sum = done[a as usize];
                 for &a in rest {
                     let a = &done[a as usize];
-                    for (sum, &a) in sum.iter_mut().zip(a) {
+                    for (sum, &a) in sum.as_flattened_mut().iter_mut().zip(a.as_flattened()) {
                         *sum += a;
                     }
                 }
@@ -190,11 +206,11 @@ fn forward_rows<F: Float, const K: usize>(op: Arithmetic, rows: &mut [[F; K]], f
 }
 
 #[inline(always)]
-fn reverse_rows<F: Float, const K: usize, const CAREFUL: bool>(
+fn reverse_rows<F: Float, const K: usize, const M: usize, const CAREFUL: bool>(
     op: Arithmetic,
     active: u8,
-    values: &[[F; K]],
-    bars: &mut [[F; K]],
+    values: &[[[F; K]; M]],
+    bars: &mut [[[F; K]; M]],
     first: usize,
     operands: &[u32],
 ) {
@@ -205,9 +221,10 @@ fn reverse_rows<F: Float, const K: usize, const CAREFUL: bool>(
         (|$a:ident, $y_bar:ident, $l:ident| $x_bar:expr) => {
             for (step, &a) in (first..first + operands.len()).zip(operands).rev() {
                 let (below, rest) = bars.split_at_mut(step);
-                let ($a, $y_bar) = (v(a), &rest[0]);
-                add(&mut below[a as usize], |$l| $x_bar);
-                rest[0] = [F::ZERO; K];
+                for ((x_bar, $a), $y_bar) in below[a as usize].iter_mut().zip(v(a)).zip(&rest[0]) {
+                    add(x_bar, |$l| $x_bar);
+                }
+                rest[0] = [[F::ZERO; K]; M];
             }
         };
     }
@@ -216,14 +233,17 @@ fn reverse_rows<F: Float, const K: usize, const CAREFUL: bool>(
             let pairs = operands.as_chunks().0;
             for (step, &[a, b]) in (first..first + pairs.len()).zip(pairs).rev() {
                 let (below, rest) = bars.split_at_mut(step);
-                let ($a, $b, $y, $y_bar) = (v(a), v(b), &values[step], &rest[0]);
-                if left {
-                    add(&mut below[a as usize], |$l| $a_bar);
+                for part in 0..M {
+                    let ($a, $b) = (&v(a)[part], &v(b)[part]);
+                    let ($y, $y_bar) = (&values[step][part], &rest[0][part]);
+                    if left {
+                        add(&mut below[a as usize][part], |$l| $a_bar);
+                    }
+                    if right {
+                        add(&mut below[b as usize][part], |$l| $b_bar);
+                    }
                 }
-                if right {
-                    add(&mut below[b as usize], |$l| $b_bar);
-                }
-                rest[0] = [F::ZERO; K];
+                rest[0] = [[F::ZERO; K]; M];
             }
         };
     }
@@ -232,19 +252,21 @@ fn reverse_rows<F: Float, const K: usize, const CAREFUL: bool>(
             let triples = operands.as_chunks().0;
             for (step, &[a, b, c]) in (first..first + triples.len()).zip(triples).rev() {
                 let (below, rest) = bars.split_at_mut(step);
-                let $y_bar = &rest[0];
-                if left {
-                    let b = v(b);
-                    add(&mut below[a as usize], |$l| times($product_bar, b[$l]));
+                for part in 0..M {
+                    let $y_bar = &rest[0][part];
+                    if left {
+                        let b = &v(b)[part];
+                        add(&mut below[a as usize][part], |$l| times($product_bar, b[$l]));
+                    }
+                    if right {
+                        let a = &v(a)[part];
+                        add(&mut below[b as usize][part], |$l| times($product_bar, a[$l]));
+                    }
+                    if third {
+                        add(&mut below[c as usize][part], |$l| $c_bar);
+                    }
                 }
-                if right {
-                    let a = v(a);
-                    add(&mut below[b as usize], |$l| times($product_bar, a[$l]));
-                }
-                if third {
-                    add(&mut below[c as usize], |$l| $c_bar);
-                }
-                rest[0] = [F::ZERO; K];
+                rest[0] = [[F::ZERO; K]; M];
             }
         };
     }
@@ -276,37 +298,39 @@ fn reverse_rows<F: Float, const K: usize, const CAREFUL: bool>(
             let (below, rest) = bars.split_at_mut(first);
             let y_bar = &rest[0];
             for &a in operands {
-                add(&mut below[a as usize], |l| y_bar[l]);
+                for (x_bar, y_bar) in below[a as usize].iter_mut().zip(y_bar) {
+                    add(x_bar, |l| y_bar[l]);
+                }
             }
-            rest[0] = [F::ZERO; K];
+            rest[0] = [[F::ZERO; K]; M];
         }
     }
 }
 
 /// Each width a module with the loops of that width, compiled for every level.
 macro_rules! widths {
-    ($($name:ident $lanes:literal)*) => { $(
+    ($($name:ident $lanes:literal * $parts:literal)*) => { $(
         pub(crate) mod $name {
             use super::{Arithmetic, Float, forward_rows, kernel, reverse_rows};
 
             kernel! {
                 pub(crate) fn forward<F: Float>(op: Arithmetic, values: &'a mut [F], first: usize, operands: &'a [u32]) -> () {
-                    forward_rows::<F, $lanes>(op, values.as_chunks_mut().0, first, operands);
+                    forward_rows::<F, $lanes, $parts>(op, values.as_chunks_mut().0.as_chunks_mut().0, first, operands);
                 }
 
                 pub(crate) fn reverse<F: Float>(op: Arithmetic, careful: bool, active: u8, values: &'a [F], bars: &'a mut [F], first: usize, operands: &'a [u32]) -> () {
-                    let (values, bars) = (values.as_chunks().0, bars.as_chunks_mut().0);
+                    let (values, bars) = (values.as_chunks().0.as_chunks().0, bars.as_chunks_mut().0.as_chunks_mut().0);
                     if careful {
-                        reverse_rows::<F, $lanes, true>(op, active, values, bars, first, operands);
+                        reverse_rows::<F, $lanes, $parts, true>(op, active, values, bars, first, operands);
                     } else {
-                        reverse_rows::<F, $lanes, false>(op, active, values, bars, first, operands);
+                        reverse_rows::<F, $lanes, $parts, false>(op, active, values, bars, first, operands);
                     }
                 }
             }
         }
     )* };
 }
-widths!(narrow 8 wide 64);
+widths!(narrow 8*1 wide 64*1 broad 64*4);
 
 #[cfg(test)]
 mod tests {
@@ -341,9 +365,9 @@ mod tests {
 
     #[test]
     fn rows_compute_what_numbers_do_at_every_width() {
-        for width in [Width::Narrow, Width::Wide] {
+        for width in [Width::Narrow, Width::Wide, Width::Broad] {
             let k = width.lanes();
-            let inputs = |row: usize, lane: usize| 0.5 + row as f64 - 0.013 * lane as f64;
+            let inputs = |row: usize, lane: usize| 0.5 + row as f64 - 0.0013 * lane as f64;
             for (op, arity) in OPS {
                 let mut values: Vec<f64> = (0..5 * k).map(|i| inputs(i / k, i % k)).collect();
                 // Two steps in a run, the second reading the first.

@@ -484,6 +484,127 @@ pub enum ShapeError {
         /// The operand's shape.
         shape: Shape,
     },
+    /// Shapes that may differ along one axis only.
+    ///
+    /// ```should_panic
+    /// # use wengert_tensor::Tensor;
+    /// let y = Tensor::<f32>::ones([2, 3]).gather(1, &Tensor::from([0, 2]));
+    /// ```
+    /// There is an index for each element of the result:
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let y = Tensor::<f32>::ones([2, 3]).gather(1, &Tensor::from([[0, 2], [1, 1]]));
+    /// ```
+    #[error(
+        "{op}: shape {index} of the indices does not go with shape {shape}; they may differ along axis {axis} only"
+    )]
+    Along {
+        /// The operation.
+        op: &'static str,
+        /// The axis along which they may differ.
+        axis: usize,
+        /// The shape of the indices.
+        index: Shape,
+        /// The operand's shape.
+        shape: Shape,
+    },
+    /// A number an operation is not defined for.
+    ///
+    /// ```should_panic
+    /// # use wengert_tensor::Tensor;
+    /// let y = Tensor::from([1.0, 2.0]).quantile(50.0);
+    /// ```
+    /// Quantiles are fractions, not per cent:
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let y = Tensor::from([1.0, 2.0]).quantile(0.5);
+    /// ```
+    #[error("{op}: {name} is {value}; expected {expected}")]
+    Parameter {
+        /// The operation.
+        op: &'static str,
+        /// The parameter.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+        /// What the operation needs, in words.
+        expected: &'static str,
+    },
+    /// A variance of too few values.
+    ///
+    /// ```should_panic
+    /// # use wengert_tensor::Tensor;
+    /// let y = Tensor::from([1.0]).variance(1.0);
+    /// ```
+    /// One value has no spread to estimate; that of a whole population is 0:
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let y = Tensor::from([1.0]).variance(0.0);
+    /// ```
+    #[error(
+        "{op}: shape {shape} leaves {given} {} for a result, and correction {correction} needs more than that; reduce over more, or correct by less",
+        if *given == 1 { "value" } else { "values" }
+    )]
+    TooFew {
+        /// The operation.
+        op: &'static str,
+        /// How many values make one of the result.
+        given: usize,
+        /// What is subtracted from their number.
+        correction: f64,
+        /// The operand's shape.
+        shape: Shape,
+    },
+    /// Padding that the entries of an axis cannot provide.
+    ///
+    /// ```should_panic
+    /// # use wengert_tensor::{Padding, Tensor};
+    /// let y = Tensor::<f32>::ones([3]).pad(&[(3, 0)], Padding::Reflect);
+    /// ```
+    /// A reflection leaves out the entry at the edge, so three entries give two:
+    /// ```
+    /// # use wengert_tensor::{Padding, Tensor};
+    /// let y = Tensor::<f32>::ones([3]).pad(&[(2, 0)], Padding::Reflect);
+    /// ```
+    #[error("{op}: {before} before and {after} after axis {axis} of shape {shape}, which has {} entries; {advice}", shape[*axis])]
+    Padding {
+        /// The operation.
+        op: &'static str,
+        /// The axis.
+        axis: usize,
+        /// Entries asked for before it.
+        before: usize,
+        /// Entries asked for after it.
+        after: usize,
+        /// The operand's shape.
+        shape: Shape,
+        /// What is possible.
+        advice: &'static str,
+    },
+    /// A formula that cannot be read, or does not describe the operands.
+    ///
+    /// ```should_panic
+    /// # use wengert_tensor::Tensor;
+    /// let a = Tensor::<f32>::ones([2, 3]);
+    /// let y = Tensor::einsum("ij,jk->ik", &[&a, &a]);
+    /// ```
+    /// A letter stands for one number of entries:
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let a = Tensor::<f32>::ones([2, 3]);
+    /// let y = Tensor::einsum("ij,kj->ik", &[&a, &a]);
+    /// ```
+    #[error("{op}: at position {position} of `{formula}`: {problem}")]
+    Formula {
+        /// The operation.
+        op: &'static str,
+        /// The formula as it was given.
+        formula: Box<str>,
+        /// Where in it, in characters from 0.
+        position: usize,
+        /// What is wrong there.
+        problem: Box<str>,
+    },
     /// A class label that is not one of the classes.
     ///
     /// ```should_panic
@@ -525,6 +646,106 @@ pub enum ShapeError {
         op: &'static str,
         /// The divisor's shape.
         shape: Shape,
+    },
+    /// Channels of an image that are not those its filters take.
+    ///
+    /// ```should_panic
+    /// # use wengert_tensor::{Convolution, Tensor};
+    /// let (x, w) = (Tensor::<f32>::ones([1, 4, 8, 8]), Tensor::ones([6, 4, 3, 3]));
+    /// let y = x.conv2d(&w, &Convolution::new().groups(2));
+    /// ```
+    /// A filter of one of two groups sees half of the channels:
+    /// ```
+    /// # use wengert_tensor::{Convolution, Tensor};
+    /// let (x, w) = (Tensor::<f32>::ones([1, 4, 8, 8]), Tensor::ones([6, 2, 3, 3]));
+    /// let y = x.conv2d(&w, &Convolution::new().groups(2));
+    /// ```
+    #[error(
+        "{op}: x {x} has {} channels, weight {weight} takes {} in each of {groups} groups; a weight is [out, in / groups, kh, kw]",
+        x[1], weight[1]
+    )]
+    Channels {
+        /// The operation.
+        op: &'static str,
+        /// The shape of the images, `[n, c, h, w]`.
+        x: Shape,
+        /// The shape of the filters.
+        weight: Shape,
+        /// The number of groups.
+        groups: usize,
+    },
+    /// Filters that cannot be dealt out evenly to groups.
+    ///
+    /// ```should_panic
+    /// # use wengert_tensor::{Convolution, Tensor};
+    /// let (x, w) = (Tensor::<f32>::ones([1, 4, 8, 8]), Tensor::ones([5, 2, 3, 3]));
+    /// let y = x.conv2d(&w, &Convolution::new().groups(2));
+    /// ```
+    /// Every group has as many outputs:
+    /// ```
+    /// # use wengert_tensor::{Convolution, Tensor};
+    /// let (x, w) = (Tensor::<f32>::ones([1, 4, 8, 8]), Tensor::ones([6, 2, 3, 3]));
+    /// let y = x.conv2d(&w, &Convolution::new().groups(2));
+    /// ```
+    #[error("{op}: weight {weight} has {} outputs, not a multiple of its {groups} groups", weight[0])]
+    Groups {
+        /// The operation.
+        op: &'static str,
+        /// The shape of the filters.
+        weight: Shape,
+        /// The number of groups.
+        groups: usize,
+    },
+    /// A window larger than what it slides over.
+    ///
+    /// ```should_panic
+    /// # use wengert_tensor::{Pooling, Tensor};
+    /// let y = Tensor::<f32>::ones([1, 1, 2, 2]).max_pool2d(&Pooling::new(3));
+    /// ```
+    /// Padding gives it room:
+    /// ```
+    /// # use wengert_tensor::{Pooling, Tensor};
+    /// let y = Tensor::<f32>::ones([1, 1, 2, 2]).max_pool2d(&Pooling::new(3).padding(1));
+    /// ```
+    #[error(
+        "{op}: the window spans {span} entries of axis {axis}, x {shape} has {} and a padding of {padding} on both sides; use a smaller window or more padding",
+        shape[*axis]
+    )]
+    Window {
+        /// The operation.
+        op: &'static str,
+        /// The axis of the images.
+        axis: usize,
+        /// The entries from the first of the window to its last.
+        span: usize,
+        /// The padding along that axis.
+        padding: usize,
+        /// The shape of the images.
+        shape: Shape,
+    },
+    /// A stride, padding, dilation or number of groups without meaning.
+    ///
+    /// ```should_panic
+    /// # use wengert_tensor::{Convolution, Tensor};
+    /// let (x, w) = (Tensor::<f32>::ones([1, 1, 8, 8]), Tensor::ones([1, 1, 3, 3]));
+    /// let y = x.conv2d(&w, &Convolution::new().stride(0));
+    /// ```
+    /// Windows move by at least one:
+    /// ```
+    /// # use wengert_tensor::{Convolution, Tensor};
+    /// let (x, w) = (Tensor::<f32>::ones([1, 1, 8, 8]), Tensor::ones([1, 1, 3, 3]));
+    /// let y = x.conv2d(&w, &Convolution::new().stride(1));
+    /// ```
+    #[error("{op}: {setting} is {value}, expected {expected}")]
+    Setting {
+        /// The operation.
+        op: &'static str,
+        /// The setting.
+        setting: &'static str,
+        /// Its value.
+        value: usize,
+        /// What values it may have.
+        expected: &'static str,
     },
     /// More elements than an address space has bytes.
     ///

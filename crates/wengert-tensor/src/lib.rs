@@ -79,23 +79,33 @@ mod arithmetic;
 mod axis;
 mod buffer;
 mod construct;
+mod conv;
 mod copy;
+mod einsum;
 mod element;
 mod error;
 mod index;
 mod iter;
 mod join;
+mod lanes;
 mod layout;
 mod map;
 mod matmul;
 #[cfg(feature = "ndarray")]
 mod ndarray;
+mod order;
+mod pick;
+mod pool2d;
 mod print;
 mod random;
+mod reader;
+mod rearrange;
 mod reduce;
+mod scan;
 mod shape;
 mod slice;
 mod softmax;
+mod statistics;
 mod tensor;
 mod view;
 mod walk;
@@ -103,14 +113,28 @@ mod zip;
 
 pub use axis::{Axes, Axis, keep};
 pub use buffer::pool;
+pub use conv::{Convolution, Pair};
 pub use element::{Element, FloatElement, Numeric, Signed};
 pub use error::ShapeError;
 pub use iter::Iter;
 pub use layout::Strides;
 pub use map::Cast;
+pub use pick::positions_along;
+pub use pool2d::{Places, Pooling};
 pub use random::rng;
+pub use reader::Reader;
+pub use rearrange::Padding;
 pub use shape::Shape;
 pub use slice::Slice;
 pub use tensor::Tensor;
+
+#[doc(hidden)]
+pub use einsum::{Contract, contract};
+#[doc(hidden)]
+pub use order::quantile_place;
+#[doc(hidden)]
+pub use pick::check_entries;
+#[doc(hidden)]
+pub use rearrange::{chunk_sizes, first_padded, padded_entries, tiled_shapes, triangle_mask};
 
 pub use wengert_kernels::{Binary, Parametric, Unary};

@@ -46,6 +46,7 @@ impl<T: Element> Tensor<T> {
     /// let x = Tensor::<f32>::zeros([2, 3, 4]);
     /// assert_eq!(*x.transpose(1, -1).shape(), [2, 4, 3]);
     /// ```
+    #[doc(alias = "swap_axes")]
     #[must_use]
     #[track_caller]
     pub fn transpose(&self, a: impl Into<Axis>, b: impl Into<Axis>) -> Self {
@@ -124,6 +125,7 @@ impl<T: Element> Tensor<T> {
     /// let row = Tensor::from([1, 2, 3]);
     /// assert_eq!(row.broadcast_to([2, 3]).to_vec(), [1, 2, 3, 1, 2, 3]);
     /// ```
+    #[doc(alias = "expand")]
     #[must_use]
     #[track_caller]
     pub fn broadcast_to(&self, to: impl Into<Shape>) -> Self {

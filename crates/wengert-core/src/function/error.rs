@@ -131,6 +131,25 @@ pub enum FunctionError {
         /// Where it stands.
         place: Place,
     },
+    /// The closure of a fused expression compared numbers. One program serves all elements of the tensors: a branch would be
+    /// frozen for all of them, as it came out for none.
+    ///
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([-1.0, 2.0]);
+    /// assert!(x.try_map(|x| if x > 0.0 { x } else { x * 0.0 }).is_err());
+    /// assert_eq!(x.map(|x| x.relu()).value().to_vec(), [0.0, 2.0]);
+    /// ```
+    #[error(
+        "{place}: comparison {question} in an expression for many elements, which cannot branch for each; use relu, maximum, minimum, clamp, abs or step, or select between tensors"
+    )]
+    Branch {
+        /// Where the comparison stands.
+        place: Place,
+        /// What was asked.
+        question: Comparison,
+    },
     /// More operations than a recording can number.
     #[error("record: more than {limit} operations; record a part of the program and call it repeatedly")]
     Full {

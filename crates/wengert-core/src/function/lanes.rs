@@ -11,7 +11,7 @@ use crate::tape::Nary;
 use crate::tensor::TensorFloat;
 use wengert_kernels::elementwise::{self, Operand};
 use wengert_kernels::rows::{self, Arithmetic, Width};
-use wengert_kernels::{Binary, Par, Unary};
+use wengert_kernels::{Binary, Par, Unary, reduce};
 
 /// Rows of values and adjoints that may be used up before narrow ones are better: a part of the second-level cache, which
 /// has 1 or 2 MiB on current processors and which programs beside this one want, too.
@@ -145,7 +145,8 @@ impl<F: TensorFloat> Program<F> {
     ) -> &'a [F] {
         let inputs = self.inputs * width.lanes();
         self.sweep_rows(width, false, rows, &seed);
-        if rows.bars.numbers()[..inputs].iter().any(|x_bar| x_bar.is_nan()) {
+        // A sum is NaN if one of them is, and a vector loop; opposite infinities only cost a second sweep.
+        if reduce::sum_unrounded(&rows.bars.numbers()[..inputs], Par::SEQUENTIAL).is_nan() {
             self.sweep_rows(width, true, rows, &seed);
         }
         &rows.bars.numbers()[..inputs]
@@ -235,100 +236,53 @@ impl<F: TensorFloat> Program<F> {
         }
     }
 
-    /// The first output over blocks of slices: element `i` of `y` is the output at the point `(inputs[0][i], inputs[1][i], ..)`.
-    ///
-    /// # Panics
-    /// If there are not as many slices as inputs, or one is not as long as `y`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "entry point of fused tensor maps"))]
-    pub(crate) fn eval_block(&self, inputs: &[&[F]], data: &[F], y: &mut [F], rows: &mut Rows<F>) {
-        assert!(
-            inputs.len() == self.inputs && inputs.iter().all(|x| x.len() == y.len()),
-            "a slice for each input, as long as y"
-        );
-        let (width, count) = (self.width(), y.len());
-        let output = self.outputs[0] as usize;
-        for start in (0..count).step_by(width.lanes()) {
-            self.forward_rows(width, rows, |rows| load_slices(rows, width.lanes(), inputs, data, start));
-            let end = count.min(start + width.lanes());
-            y[start..end].copy_from_slice(&rows.values()[output * width.lanes()..][..end - start]);
+    /// How many points to take at a time where `count` elements of tensors are the points and opcodes are looked at for each
+    /// block: as many as leave all rows in the first-level cache, which has 32 or 48 KiB.
+    pub(crate) fn block_width(&self, count: usize) -> Width {
+        match count {
+            0..=16 => Width::Narrow,
+            _ if count > 128 && self.slots * 2 * Width::Broad.lanes() * size_of::<F>() <= 48 << 10 => Width::Broad,
+            _ => self.width(),
         }
     }
 
-    /// The pullback of [`eval_block`](Self::eval_block): overwrites `x_bars[k][i]` with `y_bar[i] dy[i]/dx_k[i]`, computing the
-    /// values again on the way, so that each slice is read or written once.
-    ///
-    /// # Panics
-    /// As [`eval_block`](Self::eval_block).
-    #[cfg_attr(not(test), expect(dead_code, reason = "entry point of fused tensor maps"))]
-    pub(crate) fn pull_block(
+    /// The values of the first output at a block of `len` points, at most as many as a row has: `read(k, row)` writes those of
+    /// input `k`.
+    pub(crate) fn eval_block<'a>(
         &self,
-        inputs: &[&[F]],
-        data: &[F],
-        y_bar: &[F],
-        x_bars: &mut [&mut [F]],
-        rows: &mut Rows<F>,
-    ) {
-        assert!(
-            inputs.len() == self.inputs && inputs.iter().all(|x| x.len() == y_bar.len()),
-            "a slice for each input, as long as y"
-        );
-        assert!(
-            x_bars.len() == self.inputs && x_bars.iter().all(|x| x.len() == y_bar.len()),
-            "an adjoint for each input"
-        );
-        let (width, count) = (self.width(), y_bar.len());
-        let lanes = width.lanes();
-        for start in (0..count).step_by(lanes) {
-            let len = lanes.min(count - start);
-            self.forward_rows(width, rows, |rows| load_slices(rows, width.lanes(), inputs, data, start));
-            let bars = self.reverse_rows(width, rows, |output, row| {
-                if output == 0 {
-                    row[..len].copy_from_slice(&y_bar[start..start + len]);
-                }
-            });
-            for (x_bar, row) in x_bars.iter_mut().zip(bars.chunks_exact(lanes)) {
-                x_bar[start..start + len].copy_from_slice(&row[..len]);
+        width: Width,
+        len: usize,
+        read: impl Fn(usize, &mut [F]),
+        rows: &'a mut Rows<F>,
+    ) -> &'a [F] {
+        self.forward_rows(width, rows, |rows| load(rows, width.lanes(), len, read));
+        &rows.values()[self.outputs[0] as usize * width.lanes()..][..len]
+    }
+
+    /// The pullback of [`eval_block`](Self::eval_block), a row for each input: in row `k`, `y_bar[i] dy[i]/dx_k[i]` for the
+    /// cotangents that `seed` writes. Computes the values again on the way, so that each operand is read once.
+    pub(crate) fn pull_block<'a>(
+        &self,
+        width: Width,
+        len: usize,
+        read: impl Fn(usize, &mut [F]),
+        seed: impl Fn(&mut [F]),
+        rows: &'a mut Rows<F>,
+    ) -> &'a [F] {
+        self.forward_rows(width, rows, |rows| load(rows, width.lanes(), len, read));
+        self.reverse_rows(width, rows, |output, row| {
+            if output == 0 {
+                seed(&mut row[..len]);
             }
-        }
+        })
     }
 }
 
-/// The elements of slices from `start` on into rows, the last element repeated in what is left of a row, then the data.
-fn load_slices<F: Copy>(rows: &mut [F], lanes: usize, inputs: &[&[F]], data: &[F], start: usize) {
-    let mut rows = rows.chunks_exact_mut(lanes);
-    for x in inputs {
-        let (Some(row), x) = (rows.next(), &x[start..]) else { return };
-        let len = lanes.min(x.len());
-        row[..len].copy_from_slice(&x[..len]);
-        row[len..].fill(x[len - 1]);
-    }
-    for (row, &value) in rows.zip(data) {
-        row.fill(value);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::prelude::*;
-
-    #[test]
-    fn a_program_over_slices_is_the_function_at_each_element() {
-        let f = Function::record_with_data(&[1.0, 1.0], &[0.5], |x, d| x[0].tanh() * x[1] + x[1] * d[0]).unwrap();
-        let mut rows = Rows::empty();
-        for count in [0, 1, 63, 64, 65, 200] {
-            let [a, b] = [0.3, 0.7].map(|x: f64| (0..count).map(|k| x * k as f64 - 5.0).collect::<Vec<f64>>());
-            let y_bar: Vec<f64> = (0..count).map(|k| k as f64 + 1.0).collect();
-            let mut y = vec![f64::NAN; count];
-            f.program.eval_block(&[&a, &b], f.data(), &mut y, &mut rows);
-            let (mut a_bar, mut b_bar) = (y.clone(), y.clone());
-            f.program.pull_block(&[&a, &b], f.data(), &y_bar, &mut [&mut a_bar, &mut b_bar], &mut rows);
-            for k in 0..count {
-                let (value, gradient) = f.value_and_gradient(&[a[k], b[k]]).unwrap();
-                assert!((y[k] - value).abs() <= 1e-14 * (1.0 + value.abs()));
-                assert!((a_bar[k] - y_bar[k] * gradient[0]).abs() <= 1e-12 * (1.0 + a_bar[k].abs()));
-                assert!((b_bar[k] - y_bar[k] * gradient[1]).abs() <= 1e-12 * (1.0 + b_bar[k].abs()));
-            }
-        }
+/// The rows of the inputs, the last element repeated in what is left of a row.
+fn load<F: Copy>(rows: &mut [F], lanes: usize, len: usize, read: impl Fn(usize, &mut [F])) {
+    for (k, row) in rows.chunks_exact_mut(lanes).enumerate() {
+        let (row, rest) = row.split_at_mut(len);
+        read(k, row);
+        rest.fill(row[len - 1]);
     }
 }

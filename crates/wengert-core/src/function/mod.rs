@@ -11,18 +11,20 @@
 //! In this folder, from left to right: `recorder` is what the closure computes with and `list` what it writes; `optimise` makes
 //! the list shorter; `program` lays it out for replay; `replay` and `reverse` run over it at one point, `lanes` at many;
 //! `derivatives` is what users call; `sparsity` and `colouring` find which derivatives are zero and need not be computed;
-//! `print` and `save` turn a list into text, `save` also back.
+//! `expression` runs a program over the elements of tensors; `print` and `save` turn a list into text, `save` also back.
 
 mod colouring;
 mod csr;
 mod derivatives;
 mod error;
+mod expression;
 mod lanes;
 mod list;
 mod optimise;
 mod points;
 mod print;
 mod program;
+mod pullback;
 mod recorder;
 mod replay;
 mod reverse;
@@ -32,6 +34,7 @@ mod sparsity;
 
 pub use csr::Csr;
 pub use error::{FunctionError, Place};
+pub(crate) use expression::Expression;
 pub use list::Answer;
 pub use recorder::{OnRecorder, Recorder, Symbol};
 

@@ -112,7 +112,7 @@ impl<F: TensorFloat> Recorder<F> {
 }
 
 /// A number that belongs to no recording.
-fn constant<'r, F: TensorFloat>(value: F) -> Symbol<'r, F> {
+pub(super) fn constant<'r, F: TensorFloat>(value: F) -> Symbol<'r, F> {
     Scalar::folded(value, F::ZERO, OnRecorder(None), crate::tape::node::NOWHERE)
 }
 

@@ -1,13 +1,13 @@
 //! Every rule has two ways: fused loops on values, and ops emitted to the tape. This compares them, on random tensors of
 //! many shapes, to first order and, through the emitted ops' own rules, to second; and no rule is left out.
 
-use super::{Rule, TensorOp};
+use super::{Rule, TensorOp, zip_map, zip_map_sum};
 use crate::tape::Tape;
 use crate::tensor::TensorVar;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use wengert_kernels::{Binary, ParametricFunctions, Unary, UnaryFunctions};
-use wengert_tensor::{ShapeError, Tensor, keep};
+use wengert_kernels::{Binary, BinaryFunctions, ParametricFunctions, Unary, UnaryFunctions};
+use wengert_tensor::{Convolution, Pooling, ShapeError, Tensor, keep};
 
 type Var<'t> = TensorVar<'t, f64>;
 
@@ -93,7 +93,7 @@ fn the_fused_and_the_emitted_pullback_of_every_rule_agree() {
     let one: [&[usize]; 5] = [&[], &[1], &[7], &[3, 4], &[2, 0, 3]];
     for &op in Unary::ALL {
         for shape in one {
-            walk.agree(op.name(), [shape], [op.domain()], |[x]| x.try_map(op).expect("any shape"));
+            walk.agree(op.name(), [shape], [op.domain()], |[x]| x.try_unary(op).expect("any shape"));
         }
     }
     let two: [[&[usize]; 2]; 7] = [
@@ -124,6 +124,31 @@ fn the_fused_and_the_emitted_pullback_of_every_rule_agree() {
         walk.agree("sum", [shape], [wide], |[x]| x.sum());
         walk.agree("sum, mean of squares", [shape], [wide], |[x]| (x * x).sum() * 0.5);
     }
+    let three: [[&[usize]; 3]; 5] = [
+        [&[2, 3], &[3], &[]],
+        [&[3, 1], &[1, 4], &[3, 4]],
+        [&[], &[], &[]],
+        [&[0, 3], &[3], &[1]],
+        [&[300], &[300], &[1]],
+    ];
+    for shapes in three {
+        walk.agree("zip_map", shapes, [wide; 3], |x| {
+            zip_map(x, |[x, w, b]| (x * w + b).tanh() * x.sigmoid() + (-x * x).exp())
+        });
+        walk.agree("zip_map of every kind of step", shapes, [(0.5, 2.0); 3], |x| {
+            zip_map(x, |[a, b, c]| {
+                let nary = crate::dot(&[a, b], &[b, c]) + crate::norm2(&[a, b, c]) + crate::log_sum_exp(&[a, c]);
+                let sums = crate::sum(&[a, b, c, a * b, b * c, a, b, c, a]) * crate::product(&[a, b, c]);
+                let arithmetic = a * b - c + (c - a / b) - (a * c - b) * (c - a * b);
+                arithmetic + nary * sums + a.powi(3) * b.powf(1.5) - a.hypot(b).atan2(c) + b.detach() * c
+            })
+        });
+        walk.agree("zip_map_sum", shapes, [wide; 3], |x| {
+            zip_map_sum(x, |[a, b, c]| (a * b).sin() * c - a / (b.square() + 1.0))
+        });
+        walk.agree("zip_map, of constants", shapes, [wide; 3], |x| zip_map(x, |[a, _, _]| a * 0.0 + 3.0));
+    }
+    walk.agree("map", [&[3, 4]], [wide], |[x]| x.t().map(|x| x.relu() * x.softplus()));
     for shape in [&[2, 3][..], &[4, 1], &[2, 3, 2]] {
         for axis in [0, -1] {
             walk.agree("softmax", [shape], [wide], |[x]| x.softmax(axis));
@@ -165,6 +190,50 @@ fn the_fused_and_the_emitted_pullback_of_every_rule_agree() {
         let (a, b) = (turned(ta, 2, 3), turned(tb, 3, 4));
         walk.agree("matmul_t", [&a, &b], [wide; 2], |[a, b]| a.matmul_t(ta, b, tb));
     }
+    let options = Convolution::new();
+    for (x, w, options) in [
+        ([2, 3, 5, 6], [4, 3, 3, 2], options.padding(1)),
+        ([2, 4, 6, 5], [6, 2, 2, 3], options.groups(2).stride([2, 1])),
+        ([1, 2, 7, 7], [3, 2, 2, 2], options.dilation([3, 2]).padding([3, 1])),
+        ([2, 1, 7, 4], [2, 1, 1, 1], options.stride(3)),
+        ([0, 2, 4, 4], [3, 2, 3, 3], options),
+    ] {
+        walk.agree("conv2d", [&x, &w], [wide; 2], |[x, w]| x.conv2d(w, &options));
+    }
+    walk.agree("conv1d", [&[2, 3, 7], &[4, 3, 3]], [wide; 2], |[x, w]| x.conv1d(w, &options.stride(2)));
+    for pooling in [Pooling::new(2), Pooling::new([3, 2]).stride([1, 2]).padding(1), Pooling::new(1).stride(3)] {
+        for shape in [[2, 3, 4, 5], [0, 1, 4, 4]] {
+            walk.agree("max_pool2d", [&shape], [wide], |[x]| x.max_pool2d(&pooling));
+            walk.agree("max_pool2d", [&shape], [wide], |[x]| x.max_pool2d(&pooling).square());
+            walk.agree("max_pool2d of a function", [&shape], [wide], |[x]| x.square().max_pool2d(&pooling).square());
+            walk.agree("avg_pool2d", [&shape], [wide], |[x]| x.avg_pool2d(&pooling));
+            walk.agree("avg_pool2d", [&shape], [wide], |[x]| x.avg_pool2d(&pooling).square());
+        }
+    }
+    for shape in [&[5][..], &[2, 3], &[4, 1], &[2, 3, 2], &[2, 0, 3]] {
+        for axis in [0, -1] {
+            walk.agree("cumsum", [shape], [wide], |[x]| x.cumsum(axis));
+            walk.agree("cumprod", [shape], [wide], |[x]| x.cumprod(axis));
+            walk.agree("recurrence", [shape, shape], [wide; 2], |[a, b]| a.recurrence(b, axis));
+            walk.agree("prod", [shape], [wide], |[x]| x.prod_axes(axis));
+            walk.agree("norm2", [shape], [wide], |[x]| x.norm2_axes(keep(axis)));
+            walk.agree("sort", [shape], [wide], |[x]| x.sort(axis));
+        }
+        walk.agree("prod", [shape], [wide], |[x]| x.prod());
+        walk.agree("norm2", [shape], [wide], |[x]| x.norm2());
+    }
+    walk.agree("prod, two axes apart", [&[2, 3, 4]], [wide], |[x]| x.prod_axes([0, 2]));
+    walk.agree("norm2 of zeros", [&[3]], [(0.0, 0.0)], |[x]| x.norm2());
+    let mask = Tensor::from([[true, false, true], [false, false, true]]);
+    for [a, b] in [[&[2, 3][..], &[2, 3]], [&[3], &[2, 1]], [&[], &[2, 3]]] {
+        walk.agree("select", [a, b], [wide; 2], |[a, b]| TensorVar::select(&mask, a, b).square());
+    }
+    let index = Tensor::from([[0, 2], [2, 2], [1, 0], [2, 1]]);
+    walk.agree("pick", [&[3, 2]], [wide], |[x]| x.gather(0, &index));
+    walk.agree("pick, none", [&[3, 2]], [wide], |[x]| x.pick(&Tensor::from([4, -1, 4])));
+    walk.agree("place", [&[3, 2]], [wide], |[x]| x.gather(0, &index).square());
+    walk.agree("place", [&[3, 2], &[4, 2]], [wide; 2], |[x, s]| x.scatter_add(0, &index, s).square());
+    walk.agree("place, last writers", [&[3, 2], &[4, 2]], [wide; 2], |[x, s]| x.scatter(0, &index, s).square());
     walk.agree("custom op", [&[2, 3], &[2, 3]], [wide; 2], |[a, b]| a.apply(Product, &[b]));
     let met = walk.met.into_inner();
     let left_out: Vec<_> = Rule::<f64>::NAMES.iter().filter(|name| !met.contains(*name)).collect();

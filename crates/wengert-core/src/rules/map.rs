@@ -30,12 +30,12 @@ pub(crate) fn map<F: TensorFloat, A: Array<F>>(op: Unary, x: &A) -> A {
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
-    /// An elementary function by its opcode; `try_map(Unary::Tanh)` is the fallible form of `x.tanh()`.
+    /// An elementary function by its opcode; `try_unary(Unary::Tanh)` is the fallible form of `x.tanh()`.
     ///
     /// # Errors
     /// [`Error::Shape`] if there is no memory for the result.
     #[track_caller]
-    pub fn try_map(self, op: Unary) -> Result<Self, Error> {
+    pub fn try_unary(self, op: Unary) -> Result<Self, Error> {
         self.try_record1(Map(op, PhantomData))
     }
 }

@@ -45,7 +45,7 @@ impl<F: TensorFloat> Op<F> for MatMul<F> {
     }
 }
 
-fn matmul<F: TensorFloat, A: Array<F>>(a: &A, ta: bool, b: &A, tb: bool) -> A {
+pub(crate) fn matmul<F: TensorFloat, A: Array<F>>(a: &A, ta: bool, b: &A, tb: bool) -> A {
     MatMul { transposed: [ta, tb], number: PhantomData }.on(&[a, b])
 }
 

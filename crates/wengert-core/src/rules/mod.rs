@@ -10,26 +10,41 @@
 mod affine;
 #[cfg(test)]
 mod agreement;
+mod compare;
 mod concat;
+mod conv;
 mod cross_entropy;
 mod custom;
+mod einsum;
 mod extreme;
 mod gather;
 mod map;
 mod matmul;
 mod mse;
+mod norm;
+mod order;
 mod parametric;
 mod permute;
+mod pick;
+mod pool;
+mod prod;
+mod rearrange;
 mod reshape;
+mod rows;
+mod scan;
+mod select;
 mod slice;
 mod softmax;
 mod sum;
+mod variance;
 mod zip;
+mod zip_map;
 
 pub use cross_entropy::Labels;
 pub use custom::TensorOp;
 pub(crate) use sum::sum_to;
 pub(crate) use zip::zip;
+pub use zip_map::{try_zip_map, try_zip_map_sum, zip_map, zip_map_sum};
 
 use crate::tensor::TensorFloat;
 use smallvec::SmallVec;
@@ -136,9 +151,14 @@ macro_rules! rules {
 
 rules! {
     Affine in affine,
+    AvgPool2d in pool,
     BroadcastTo in sum,
     Concat in concat,
+    Conv2d in conv,
+    ConvToInput in conv,
+    ConvToWeight in conv,
     CrossEntropy in cross_entropy,
+    CumSum in scan,
     Custom in custom,
     Embed in slice,
     Extreme in extreme,
@@ -147,18 +167,30 @@ rules! {
     LogSumExp in softmax,
     Map in map,
     MatMul in matmul,
+    MaxPool2d in pool,
     Mse in mse,
+    Norm2 in norm,
     Parameterized in parametric,
     Permute in permute,
+    Pick in pick,
+    PickPlaces in pool,
+    Place in pick,
+    Prod in prod,
+    Recurrence in scan,
     Reshape in reshape,
+    ScatterPlaces in pool,
     ScatterRows in gather,
+    Select in select,
     Slice in slice,
     Softmax in softmax,
+    SpreadMeans in pool,
     Stack in concat,
     SumAxes in sum,
     SumTo in sum,
     TieShare in extreme,
     Zip in zip,
+    ZipMap in zip_map,
+    ZipMapSum in zip_map,
 }
 
 impl<F: TensorFloat> Array<F> for Tensor<F> {

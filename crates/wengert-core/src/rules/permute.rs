@@ -34,6 +34,13 @@ impl<F: TensorFloat> Op<F> for Permute<F> {
     }
 }
 
+pub(crate) fn permute<F: TensorFloat, A: Array<F>>(x: &A, order: &[usize]) -> A {
+    if order.is_sorted() {
+        return x.clone();
+    }
+    Permute { order: order.iter().map(|&axis| Axis::from(axis)).collect(), number: PhantomData }.on(&[x])
+}
+
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The axes in another order: `x.permute([0, 2, 3, 1])` turns `[n, c, h, w]` into `[n, h, w, c]`.
     ///
@@ -60,5 +67,29 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn t(self) -> Self {
         self.permute([1, 0])
+    }
+
+    /// Two axes exchanged.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_transpose`](Self::try_transpose) returns.
+    #[doc(alias = "swap_axes")]
+    #[track_caller]
+    pub fn transpose(self, a: impl Into<Axis>, b: impl Into<Axis>) -> Self {
+        self.try_transpose(a, b).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`transpose`](Self::transpose), returning what does not fit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if an axis does not exist.
+    #[track_caller]
+    pub fn try_transpose(self, a: impl Into<Axis>, b: impl Into<Axis>) -> Result<Self, Error> {
+        let shape = self.shape();
+        let a = self.fit(a.into().resolve("transpose", &shape))?;
+        let b = self.fit(b.into().resolve("transpose", &shape))?;
+        let mut order: SmallVec<[usize; 4]> = (0..shape.rank()).collect();
+        order.swap(a, b);
+        self.try_permute(order)
     }
 }

@@ -46,8 +46,19 @@ impl<F: TensorFloat> Op<F> for Embed<F> {
     }
 }
 
-pub(crate) fn slice<F: TensorFloat, A: Array<F>>(x: &A, axis: usize, range: core::ops::Range<isize>) -> A {
+pub(crate) fn slice<F: TensorFloat, A: Array<F>>(x: &A, axis: usize, range: impl Into<wengert_tensor::Slice>) -> A {
     Slice { axis: axis.into(), range: range.into(), number: PhantomData }.on(&[x])
+}
+
+/// Zeros of `shape` with `x` where the range of `axis` is.
+pub(crate) fn embed<F: TensorFloat, A: Array<F>>(
+    x: &A,
+    axis: usize,
+    range: impl Into<wengert_tensor::Slice>,
+    shape: Shape,
+) -> A {
+    let slice = Slice { axis: axis.into(), range: range.into(), number: PhantomData };
+    Embed { slice, shape }.on(&[x])
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {

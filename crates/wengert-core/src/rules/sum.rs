@@ -161,6 +161,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_broadcast_to`](Self::try_broadcast_to) returns.
+    #[doc(alias = "expand")]
     #[track_caller]
     pub fn broadcast_to(self, shape: impl Into<Shape>) -> Self {
         self.record1(BroadcastTo(shape.into(), PhantomData))

@@ -14,8 +14,8 @@ use super::tile::{Tile, tile};
 use super::vector::Vector;
 use super::{Beta, MatMul};
 use crate::dispatch::{Level, simd_level};
+use crate::scratch::Scratch;
 use crate::{Float, Par};
-use core::cell::Cell;
 use core::marker::PhantomData;
 
 /// Length of an inner block. A panel of the right operand, two vectors wide, then takes 32 KiB of a 48 KiB cache.
@@ -222,7 +222,7 @@ unsafe fn blocked<V: Vector>(product: Product<'_, V::Element>) {
 }
 
 /// The height of the packed panel that holds some rows, of those the tiles are compiled for: 2, 4, 6, 8, 12, 14; 0 for none.
-fn even(rows: usize) -> usize {
+pub(crate) fn even(rows: usize) -> usize {
     match rows.next_multiple_of(2) {
         10 => 12,
         even => even,
@@ -231,7 +231,7 @@ fn even(rows: usize) -> usize {
 
 /// The height of panels that costs least: 128 rows are 10 panels of 12 and one of 8, not 9 of 14 and one of 2, whose 4 sums
 /// could not keep the multipliers busy.
-fn panel_rows(m: usize, most: usize) -> usize {
+pub(crate) fn panel_rows(m: usize, most: usize) -> usize {
     if m <= most {
         return even(m);
     }
@@ -278,49 +278,6 @@ unsafe fn direct_tile<V: Vector, const VECTORS: usize>(height: usize, t: Tile<V:
             4 => tile::<V, 4, VECTORS, false>(t),
             8 if V::TILE_ROWS >= 8 => tile::<V, 8, VECTORS, false>(t),
             _ => unreachable!("`direct_rows` gives no other height"),
-        }
-    }
-}
-
-/// A cache line.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([u8; 64]);
-
-thread_local! {
-    /// Room for packed panels, kept between products: at most 1.5 MiB of `f32`, 3 MiB of `f64`.
-    static SCRATCH: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
-}
-
-/// Room for packed panels, taken from the thread and given back when dropped.
-///
-/// Taken, not borrowed: a product within a product would find none and get room of its own.
-struct Scratch(Vec<Line>);
-
-impl Scratch {
-    /// Room for `len` elements, holding anything.
-    fn take<F>(len: usize) -> Scratch {
-        if len == 0 {
-            return Scratch(Vec::new());
-        }
-        let lines = (len * size_of::<F>()).div_ceil(size_of::<Line>());
-        let mut scratch = SCRATCH.take();
-        if scratch.len() < lines {
-            scratch.resize(lines, Line([0; 64]));
-        }
-        Scratch(scratch)
-    }
-
-    /// The first element, aligned to a cache line.
-    fn start<F>(&mut self) -> *mut F {
-        self.0.as_mut_ptr().cast()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if !self.0.is_empty() {
-            SCRATCH.set(core::mem::take(&mut self.0));
         }
     }
 }

@@ -14,7 +14,7 @@
 
 pub(crate) mod blocked;
 pub(crate) mod gemv;
-mod pack;
+pub(crate) mod pack;
 mod tile;
 pub(crate) mod vector;
 

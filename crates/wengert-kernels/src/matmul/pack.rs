@@ -10,7 +10,7 @@ use super::vector::Vector;
 
 /// A block of an operand: element `(w, p)` at `start + w * across + p * inner`.
 #[derive(Clone, Copy)]
-pub(super) struct Block<F> {
+pub(crate) struct Block<F> {
     pub start: *const F,
     pub across: usize,
     pub inner: usize,
@@ -28,7 +28,7 @@ pub(super) const fn packed_len(width: usize, k: usize, panel: usize) -> usize {
 /// # Safety
 /// As for [`Vector`]. The block must be readable and `target` writable for [`packed_len`] elements.
 #[inline(always)]
-pub(super) unsafe fn pack<V: Vector>(block: Block<V::Element>, panel: usize, target: *mut V::Element) {
+pub(crate) unsafe fn pack<V: Vector>(block: Block<V::Element>, panel: usize, target: *mut V::Element) {
     let Block { start, across, inner, width, k } = block;
     // SAFETY: by the contract above; `w` stays below the width, `p` below `k`.
     unsafe {

@@ -180,6 +180,11 @@ pub fn sum<F: Float>(x: &[F], par: Par) -> F {
     F::from_f64(sum_of(simd_level(), Term::Plain, x, x, par))
 }
 
+/// The sum as an `f64`, not rounded to the float: for sums that are parts of a longer one.
+pub fn sum_unrounded<F: Float>(x: &[F], par: Par) -> f64 {
+    sum_of(simd_level(), Term::Plain, x, x, par)
+}
+
 /// The sum of the absolute values.
 pub fn sum_abs<F: Float>(x: &[F], par: Par) -> F {
     F::from_f64(sum_of(simd_level(), Term::Absolute, x, x, par))

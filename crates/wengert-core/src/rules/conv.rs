@@ -1,0 +1,172 @@
+//! Convolution in two dimensions: `y[n, o, r, q] = sum over c, i, j of w[o, c, i, j] x[n, c, r s + i d - p, q s + j d - p]`.
+//!
+//! Shapes: `x: [n, in, h, w]`, `w: [out, in / groups, kh, kw]`, `y: [n, out, oh, ow]`. Keeps `x`, `w`.
+//!
+//! Cotangents: the form `<y_bar, conv(x, w)>` is linear in each of its three arguments, and with two of them fixed it is a
+//! scalar product with the third. So the convolution and its adjoints, for `x` and for `w`, are each other's derivatives: a
+//! cotangent that arrives at one of the three takes the place of the argument it stands for, and the other two ops give what
+//! flows on.
+
+use super::{Array, Cotangents, Op};
+use crate::error::Error;
+use crate::tensor::{TensorFloat, TensorVar};
+use core::marker::PhantomData;
+use wengert_tensor::{Convolution, Shape, ShapeError, Tensor};
+
+/// `y` from `x`, `w`. Boxed: the largest op sets the size of all nodes.
+#[derive(Clone)]
+pub(crate) struct Conv2d<F>(Box<Convolution>, PhantomData<F>);
+
+impl<F: TensorFloat> Op<F> for Conv2d<F> {
+    const NAME: &'static str = "conv2d";
+
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        x[0].try_conv2d(x[1], &self.0)
+    }
+
+    fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
+        let (x, w) = (x[0], x[1]);
+        let x_bar = wanted[0].then(|| to_input(&self.0, x.shape(), w, &y_bar));
+        let w_bar = wanted[1].then(|| to_weight(&self.0, x, w.shape(), &y_bar));
+        Cotangents::from([x_bar, w_bar])
+    }
+}
+
+/// `x_bar` from `w`, `y_bar`; keeps the shape of `x`.
+#[derive(Clone)]
+pub(crate) struct ConvToInput<F>(Box<(Convolution, Shape)>, PhantomData<F>);
+
+impl<F: TensorFloat> Op<F> for ConvToInput<F> {
+    const NAME: &'static str = "conv2d_input_adjoint";
+
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        Tensor::conv2d_input_adjoint(&self.0.1, x[0], x[1], &self.0.0)
+    }
+
+    fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, x_bar_bar: A, wanted: &[bool]) -> Cotangents<A> {
+        let (w, y_bar) = (x[0], x[1]);
+        let options = &self.0.0;
+        let to_w = wanted[0].then(|| to_weight(options, &x_bar_bar, w.shape(), y_bar));
+        let to_y_bar = wanted[1].then(|| conv2d(options, &x_bar_bar, w));
+        Cotangents::from([to_w, to_y_bar])
+    }
+}
+
+/// `w_bar` from `x`, `y_bar`; keeps the shape of `w`.
+#[derive(Clone)]
+pub(crate) struct ConvToWeight<F>(Box<(Convolution, Shape)>, PhantomData<F>);
+
+impl<F: TensorFloat> Op<F> for ConvToWeight<F> {
+    const NAME: &'static str = "conv2d_weight_adjoint";
+
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        Tensor::conv2d_weight_adjoint(x[0], &self.0.1, x[1], &self.0.0)
+    }
+
+    fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, w_bar_bar: A, wanted: &[bool]) -> Cotangents<A> {
+        let (x, y_bar) = (x[0], x[1]);
+        let options = &self.0.0;
+        let to_x = wanted[0].then(|| to_input(options, x.shape(), &w_bar_bar, y_bar));
+        let to_y_bar = wanted[1].then(|| conv2d(options, x, &w_bar_bar));
+        Cotangents::from([to_x, to_y_bar])
+    }
+}
+
+fn conv2d<F: TensorFloat, A: Array<F>>(options: &Convolution, x: &A, w: &A) -> A {
+    Conv2d(Box::new(*options), PhantomData).on(&[x, w])
+}
+
+fn to_input<F: TensorFloat, A: Array<F>>(options: &Convolution, x: Shape, w: &A, y_bar: &A) -> A {
+    ConvToInput(Box::new((*options, x)), PhantomData).on(&[w, y_bar])
+}
+
+fn to_weight<F: TensorFloat, A: Array<F>>(options: &Convolution, x: &A, w: Shape, y_bar: &A) -> A {
+    ConvToWeight(Box::new((*options, w)), PhantomData).on(&[x, y_bar])
+}
+
+impl<'t, F: TensorFloat> TensorVar<'t, F> {
+    /// Slides filters over images: `y[n, o, r, q] = sum over c, i, j of w[o, c, i, j] x[n, c, r s + i d - p, q s + j d - p]`
+    /// with the options' stride `s`, dilation `d` and padding `p`; images are zero outside.
+    ///
+    /// Shapes: `x: [n, in, h, w]`, `weight: [out, in / groups, kh, kw]`, result `[n, out, oh, ow]` with
+    /// `oh = (h + 2 p - d (kh - 1) - 1) / s + 1`. A bias is added with shape `[out, 1, 1]`.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_conv2d`](Self::try_conv2d) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # use wengert_tensor::{Convolution, Tensor};
+    /// let tape = Tape::new();
+    /// let x = tape.tensor(Tensor::arange(9).reshape([1, 1, 3, 3]));
+    /// let w = tape.tensor(Tensor::from([-1.0, 1.0]).reshape([1, 1, 1, 2]));
+    /// let y = x.conv2d(w, &Convolution::new());
+    /// assert_eq!(y.value().to_vec(), [1.0; 6]);
+    /// let g = y.sum().gradient();
+    /// assert_eq!(g[x].to_vec(), [-1.0, 0.0, 1.0, -1.0, 0.0, 1.0, -1.0, 0.0, 1.0]);
+    /// assert_eq!(g[w].to_vec(), [21.0, 27.0]);
+    /// ```
+    #[track_caller]
+    pub fn conv2d(self, weight: Self, options: &Convolution) -> Self {
+        self.try_conv2d(weight, options).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`conv2d`](Self::conv2d), returning what does not fit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if an operand has not four axes, channels and groups do not go together, a setting has no meaning or
+    /// the window does not fit; [`Error::MixedTapes`] if the operands are of two tapes.
+    #[track_caller]
+    pub fn try_conv2d(self, weight: Self, options: &Convolution) -> Result<Self, Error> {
+        self.try_record2(Conv2d(Box::new(*options), PhantomData), weight)
+    }
+
+    /// Slides filters over sequences: [`conv2d`](Self::conv2d) of images one entry high.
+    ///
+    /// Shapes: `x: [n, in, l]`, `weight: [out, in / groups, k]`, result `[n, out, ol]`. The options' horizontal stride,
+    /// padding and dilation count; the vertical ones have no meaning here.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_conv1d`](Self::try_conv1d) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # use wengert_tensor::{Convolution, Tensor};
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[[1.0, 2.0, 4.0, 8.0]]]);
+    /// let w = tape.tensor([[[1.0, 10.0]]]);
+    /// assert_eq!(x.conv1d(w, &Convolution::new().stride(2)).value().to_vec(), [21.0, 84.0]);
+    /// ```
+    #[track_caller]
+    pub fn conv1d(self, weight: Self, options: &Convolution) -> Self {
+        self.try_conv1d(weight, options).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`conv1d`](Self::conv1d), returning what does not fit.
+    ///
+    /// # Errors
+    /// As [`try_conv2d`](Self::try_conv2d); an operand must have three axes.
+    #[track_caller]
+    pub fn try_conv1d(self, weight: Self, options: &Convolution) -> Result<Self, Error> {
+        let raised = |x: Self, expected| {
+            let shape = x.shape();
+            let [n, c, l] = *shape else {
+                return x.fit(Err(ShapeError::Rank { op: "conv1d", shape, expected }));
+            };
+            x.try_reshape([n, c, 1, l])
+        };
+        let x = raised(self, "sequences, [n, c, l]")?;
+        let w = raised(weight, "filters, [out, in / groups, k]")?;
+        let horizontal = Convolution {
+            stride: [1, options.stride[1]],
+            padding: [0, options.padding[1]],
+            dilation: [1, options.dilation[1]],
+            groups: options.groups,
+        };
+        let y = x.try_conv2d(w, &horizontal)?;
+        let shape = y.shape();
+        y.try_reshape([shape[0], shape[1], shape[3]])
+    }
+}

@@ -1,0 +1,143 @@
+//! Norms over axes.
+//!
+//! Formulas: `(sum |x|^p)^(1/p)`; for `p = 1` the sum and for infinite `p` the largest of the absolute values, made of those
+//! rules. Shapes: as sums.
+//!
+//! Cotangent of the length (`p = 2`): `x_bar = y_bar x / y`, and 0 with all its derivatives at the zero vector, which has no
+//! direction.
+
+use super::select::select;
+use super::sum::broadcast_back;
+use super::zip::zip;
+use super::{Array, Cotangents, Op, one};
+use crate::error::Error;
+use crate::tensor::{TensorFloat, TensorVar};
+use core::marker::PhantomData;
+use wengert_kernels::{Binary, BinaryFunctions, UnaryFunctions};
+use wengert_tensor::{Axes, ShapeError, Tensor, keep};
+
+#[derive(Clone)]
+pub(crate) struct Norm2<F> {
+    axes: Axes,
+    /// Where the length is not 0, if it is 0 anywhere. Boxed: the largest op sets the size of all nodes.
+    directed: Option<Box<Tensor<bool>>>,
+    number: PhantomData<F>,
+}
+
+impl<F: TensorFloat> Norm2<F> {
+    fn over(axes: Axes) -> Self {
+        Norm2 { axes, directed: None, number: PhantomData }
+    }
+}
+
+impl<F: TensorFloat> Op<F> for Norm2<F> {
+    const NAME: &'static str = "norm2";
+
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        let y = x[0].try_norm2_axes(self.axes.clone())?;
+        if y.iter().any(|y| y == F::ZERO) {
+            let kept = x[0].try_norm2_axes(keep(self.axes.clone()))?;
+            self.directed = Some(Box::new(kept.try_not_equal(F::ZERO)?));
+        }
+        Ok(y)
+    }
+
+    fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
+        let shape = x[0].shape();
+        let direction = zip(Binary::Div, x[0], &broadcast_back(y, &self.axes, &shape));
+        let direction = match &self.directed {
+            Some(directed) => select(directed, &direction, &direction.constant(Tensor::scalar(F::ZERO))),
+            None => direction,
+        };
+        one(zip(Binary::MulZero, &direction, &broadcast_back(&y_bar, &self.axes, &shape)))
+    }
+}
+
+impl<'t, F: TensorFloat> TensorVar<'t, F> {
+    /// The Euclidean length of all elements as one vector, without overflow on the way. At the zero vector the gradient is 0.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([3.0, 4.0]);
+    /// assert_eq!(x.norm2().item(), 5.0);
+    /// assert_eq!(x.norm2().gradient()[x].to_vec(), [0.6, 0.8]);
+    /// ```
+    #[track_caller]
+    pub fn norm2(self) -> Self {
+        self.norm2_axes(Axes::ALL)
+    }
+
+    /// Euclidean lengths over the axes named.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_norm2_axes`](Self::try_norm2_axes) returns.
+    #[track_caller]
+    pub fn norm2_axes(self, axes: impl Into<Axes>) -> Self {
+        self.record1(Norm2::over(axes.into()))
+    }
+
+    /// [`norm2_axes`](Self::norm2_axes), returning what does not fit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if an axis does not exist or is named twice.
+    #[track_caller]
+    pub fn try_norm2_axes(self, axes: impl Into<Axes>) -> Result<Self, Error> {
+        self.try_record1(Norm2::over(axes.into()))
+    }
+
+    /// The norm `(sum |x|^p)^(1/p)` of all elements as one vector: 1 for the sum of absolute values, 2 for the length,
+    /// infinity for the largest absolute value, whose ties share the gradient. At the zero vector the gradient is 0.
+    ///
+    /// # Panics
+    /// If `p` is less than 1, or infinite and there are no elements.
+    #[track_caller]
+    pub fn norm(self, p: f64) -> Self {
+        self.norm_axes(p, Axes::ALL)
+    }
+
+    /// Norms over the axes named.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_norm_axes`](Self::try_norm_axes) returns.
+    #[track_caller]
+    pub fn norm_axes(self, p: f64, axes: impl Into<Axes>) -> Self {
+        self.try_norm_axes(p, axes).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`norm_axes`](Self::norm_axes), returning what does not fit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if `p` is less than 1, an axis does not exist or is named twice, or `p` is infinite and there is nothing
+    /// along the axes.
+    #[track_caller]
+    pub fn try_norm_axes(self, p: f64, axes: impl Into<Axes>) -> Result<Self, Error> {
+        let axes = axes.into();
+        if p.is_nan() || p < 1.0 {
+            let expected = "1, 2, another number above 1, or infinity";
+            return self.fit(Err(ShapeError::Parameter { op: "norm", name: "p", value: p, expected }));
+        }
+        let x = self.value();
+        match p {
+            1.0 => return self.abs().try_sum_axes(axes),
+            2.0 => return self.try_norm2_axes(axes),
+            f64::INFINITY => return self.abs().try_max_axes(axes),
+            _ if x.is_empty() => return self.abs().try_sum_axes(axes),
+            _ => {}
+        }
+        // Relative to the largest, a constant here: the norm does not depend on it. A lane of zeros is not divided by.
+        let largest = self.fit(x.try_norm_axes(f64::INFINITY, keep(axes.clone())))?;
+        let scale = largest.map(|x| if x > F::ZERO && x.is_finite() { x } else { F::ONE });
+        let tape = self.tape();
+        let number = |x: f64| tape.constant_tensor(Tensor::scalar(F::from_f64(x)));
+        let powers = self.abs().try_div(tape.constant_tensor(scale))?.powf(number(p));
+        let root = powers.try_sum_axes(keep(axes.clone()))?.powf(number(1.0 / p));
+        let y = root.try_mul(tape.constant_tensor(largest.map(|x| if x.is_finite() { x } else { F::ONE })))?;
+        let y = match largest.iter().any(|x| x == F::ZERO) {
+            true => Self::try_select(self.fit(largest.try_not_equal(F::ZERO))?, y, number(0.0))?,
+            false => y,
+        };
+        y.try_sum_axes(axes)
+    }
+}

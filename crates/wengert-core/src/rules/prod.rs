@@ -1,0 +1,68 @@
+//! Products over axes.
+//!
+//! Shapes: as sums. Cotangent: `x_bar_k = y_bar prod_(i != k) x_i`, the product of what comes before and what comes behind,
+//! `O(n)` and without a division: exact where there are zeros, at every order.
+
+use super::rows::Rows;
+use super::scan::product_beside;
+use super::sum::broadcast_back;
+use super::zip::zip;
+use super::{Array, Cotangents, Op, one};
+use crate::error::Error;
+use crate::tensor::{TensorFloat, TensorVar};
+use core::marker::PhantomData;
+use wengert_kernels::Binary;
+use wengert_tensor::{Axes, ShapeError, Tensor};
+
+#[derive(Clone)]
+pub(crate) struct Prod<F>(Axes, PhantomData<F>);
+
+impl<F: TensorFloat> Op<F> for Prod<F> {
+    const NAME: &'static str = "prod";
+
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        x[0].try_prod_axes(self.0.clone())
+    }
+
+    fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
+        let shape = x[0].shape();
+        let rows = Rows::new(&shape, &self.0);
+        let x = rows.of(x[0]);
+        let others = zip(Binary::Mul, &product_beside(&x, 1, false), &product_beside(&x, 1, true));
+        one(zip(Binary::MulZero, &rows.back(&others), &broadcast_back(&y_bar, &self.0, &shape)))
+    }
+}
+
+impl<'t, F: TensorFloat> TensorVar<'t, F> {
+    /// The product of all elements, a tensor of shape `[]`. The gradient is exact at zeros.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([2.0, 0.0, 3.0]);
+    /// assert_eq!(x.prod().gradient()[x].to_vec(), [0.0, 6.0, 0.0]);
+    /// ```
+    #[track_caller]
+    pub fn prod(self) -> Self {
+        self.prod_axes(Axes::ALL)
+    }
+
+    /// The product over the axes named; `keep(axes)` keeps them with one entry each.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_prod_axes`](Self::try_prod_axes) returns.
+    #[track_caller]
+    pub fn prod_axes(self, axes: impl Into<Axes>) -> Self {
+        self.record1(Prod(axes.into(), PhantomData))
+    }
+
+    /// [`prod_axes`](Self::prod_axes), returning what does not fit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if an axis does not exist or is named twice.
+    #[track_caller]
+    pub fn try_prod_axes(self, axes: impl Into<Axes>) -> Result<Self, Error> {
+        self.try_record1(Prod(axes.into(), PhantomData))
+    }
+}

@@ -1,0 +1,243 @@
+//! Expressions of the user's, element by element, in one pass over memory: `map`, `zip_map`, `zip_map_sum`.
+//!
+//! Shapes: the operands broadcast against each other (axes aligned at the end; a dimension of 1 repeats); `y` has the
+//! broadcast shape, or `[]` where it is the sum. Cotangents: `y_bar dy/dx_k` at every element, summed over what was repeated.
+//! Emitted they are expressions again, recorded from the derivative of the program.
+
+use super::{Array, Cotangents, Op, fitting, sum_to};
+use crate::error::Error;
+use crate::function::{Expression, Symbol};
+use crate::tensor::{TensorFloat, TensorVar};
+use core::panic::Location;
+use smallvec::SmallVec;
+use std::sync::Arc;
+use wengert_tensor::{Reader, Shape, ShapeError, Tensor};
+
+/// An expression at every element.
+#[derive(Clone)]
+pub(crate) struct ZipMap<F: TensorFloat>(Arc<Expression<F>>);
+
+/// The sum of an expression over all elements.
+#[derive(Clone)]
+pub(crate) struct ZipMapSum<F: TensorFloat>(Arc<Expression<F>>);
+
+type Readers<F> = SmallVec<[Reader<F>; 4]>;
+
+/// The operands, repeated to their common shape.
+fn broadcast<F: TensorFloat>(op: &'static str, x: &[&Tensor<F>]) -> Result<(Shape, Readers<F>), ShapeError> {
+    let mut shape = x[0].shape().clone();
+    for x in &x[1..] {
+        if *x.shape() != shape {
+            shape = Shape::broadcast(op, &shape, x.shape())?;
+        }
+    }
+    let readers = x.iter().map(|x| Reader::new(op, x, &shape)).collect::<Result<_, _>>()?;
+    Ok((shape, readers))
+}
+
+/// The pullback of both: `y_bar` has the shape of the elements, or is one number for all of them.
+fn pull<F: TensorFloat>(
+    op: &'static str,
+    expression: &Expression<F>,
+    x: &[&Tensor<F>],
+    y_bar: &Tensor<F>,
+    wanted: &[bool],
+) -> Result<Cotangents<Tensor<F>>, ShapeError> {
+    let (shape, readers) = broadcast(op, x)?;
+    let y_bar = Reader::new(op, y_bar, &shape)?;
+    let mut x_bars = Cotangents::new();
+    for &wanted in wanted {
+        x_bars.push(if wanted { Some(Tensor::try_scratch(shape.clone())?) } else { None });
+    }
+    let mut arrays: SmallVec<[Option<&mut [F]>; 4]> =
+        x_bars.iter_mut().map(|x_bar| x_bar.as_mut().map(Tensor::make_mut)).collect();
+    expression.pull(&readers, &y_bar, shape.size(), &mut arrays);
+    drop(arrays);
+    for (x_bar, x) in x_bars.iter_mut().zip(x) {
+        if let Some(x_bar) = x_bar
+            && x_bar.shape() != x.shape()
+        {
+            *x_bar = x_bar.try_sum_to(x.shape())?;
+        }
+    }
+    Ok(x_bars)
+}
+
+/// The pullback of both in emitting form: an expression for each operand.
+fn emit<F: TensorFloat, A: Array<F>>(
+    expression: &Expression<F>,
+    x: &[&A],
+    y_bar: &A,
+    wanted: &[bool],
+) -> Cotangents<A> {
+    let operands: SmallVec<[&A; 4]> = x.iter().copied().chain([y_bar]).collect();
+    let x_bar = |k: usize| sum_to(&ZipMap(Arc::new(expression.pullback(k))).on(&operands), &x[k].shape());
+    wanted.iter().enumerate().map(|(k, &wanted)| wanted.then(|| x_bar(k))).collect()
+}
+
+impl<F: TensorFloat> Op<F> for ZipMap<F> {
+    const NAME: &'static str = "zip_map";
+
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        let (shape, readers) = broadcast(Self::NAME, x)?;
+        let mut y = Tensor::try_scratch(shape)?;
+        self.0.eval(&readers, y.make_mut());
+        Ok(y)
+    }
+
+    fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
+        emit(&self.0, x, &y_bar, wanted)
+    }
+
+    fn pull(&self, x: &[&Tensor<F>], _y: &Tensor<F>, y_bar: Tensor<F>, wanted: &[bool]) -> Cotangents<Tensor<F>> {
+        fitting(pull(Self::NAME, &self.0, x, &y_bar, wanted))
+    }
+}
+
+impl<F: TensorFloat> Op<F> for ZipMapSum<F> {
+    const NAME: &'static str = "zip_map_sum";
+
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        let (shape, readers) = broadcast(Self::NAME, x)?;
+        Ok(Tensor::scalar(self.0.sum(&readers, shape.size())))
+    }
+
+    fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
+        emit(&self.0, x, &y_bar, wanted)
+    }
+
+    fn pull(&self, x: &[&Tensor<F>], _y: &Tensor<F>, y_bar: Tensor<F>, wanted: &[bool]) -> Cotangents<Tensor<F>> {
+        fitting(pull(Self::NAME, &self.0, x, &y_bar, wanted))
+    }
+}
+
+#[track_caller]
+fn record<F: TensorFloat, const N: usize>(
+    op: &'static str,
+    f: impl for<'r> FnOnce([Symbol<'r, F>; N]) -> Symbol<'r, F>,
+) -> Result<Arc<Expression<F>>, Error> {
+    let caller = Location::caller();
+    let expression = Expression::record(f).map_err(|source| Error::Closure { op, source: Box::new(source), caller })?;
+    Ok(Arc::new(expression))
+}
+
+/// An expression of several tensors, element by element, in one pass over memory: `y_i = f(x_1i, x_2i, ..)`.
+///
+/// Shapes: the operands broadcast against each other, as in arithmetic (axes aligned at the end; a dimension of 1 repeats);
+/// `y` has the broadcast shape.
+///
+/// The closure is recorded, in a few microseconds, and its program run over blocks of elements that stay in cache: one pass
+/// forward, and one back, which computes the values anew. Only the operands are kept, whatever the length of the expression.
+/// It may use every function a [`Symbol`] has, and anything around it as constants; it cannot compare elements, since one
+/// program serves all of them (`relu`, `maximum`, `minimum`, `clamp`, `abs` and `step` can), and the `value()` of an element
+/// is NaN. Differentiable to any order: the gradient of such an expression is again one.
+///
+/// # Panics
+/// With the text of the error that [`try_zip_map`] returns.
+///
+/// # Examples
+/// ```
+/// use wengert_core::prelude::*;
+///
+/// let tape = Tape::new();
+/// let x = tape.tensor([[0.5, -1.0], [2.0, 0.0]]);
+/// let (w, b) = (tape.tensor([1.0, 2.0]), tape.tensor(0.25)); // a row, and one number
+/// let y = zip_map([x, w, b], |[x, w, b]| (x * w + b).tanh() * x.sigmoid() + (-x * x).exp());
+/// let composed = (x * w + b).tanh() * x.sigmoid() + (-x * x).exp();
+/// assert!((y - composed).abs().max().item() < 1e-15);
+/// assert_eq!(y.sum().gradient()[w].shape(), w.shape());
+/// ```
+#[track_caller]
+pub fn zip_map<'t, F: TensorFloat, const N: usize>(
+    x: [TensorVar<'t, F>; N],
+    f: impl for<'r> FnOnce([Symbol<'r, F>; N]) -> Symbol<'r, F>,
+) -> TensorVar<'t, F> {
+    try_zip_map(x, f).unwrap_or_else(|error| error.raise())
+}
+
+/// [`zip_map`], returning what is wrong.
+///
+/// # Errors
+/// [`Error::Shape`] if the shapes do not broadcast, [`Error::Closure`] if the closure compares elements or uses a custom rule
+/// or symbols of another recording, [`Error::MixedTapes`] if the operands are of two tapes, [`Error::Empty`] if there are none.
+#[track_caller]
+pub fn try_zip_map<'t, F: TensorFloat, const N: usize>(
+    x: [TensorVar<'t, F>; N],
+    f: impl for<'r> FnOnce([Symbol<'r, F>; N]) -> Symbol<'r, F>,
+) -> Result<TensorVar<'t, F>, Error> {
+    TensorVar::try_record_many(ZipMap(record("zip_map", f)?), &x)
+}
+
+/// The sum over all elements of an expression of several tensors, a tensor of shape `[]`: `y = sum_i f(x_1i, x_2i, ..)`.
+///
+/// As [`zip_map`] and then `sum`, but the elements are never written to memory, and in the reverse sweep one number takes the
+/// place of a tensor of cotangents. The sum runs in `f64` over blocks that depend on the shapes only: bit for bit the same
+/// on any number of threads. Of no elements it is 0.
+///
+/// # Panics
+/// With the text of the error that [`try_zip_map_sum`] returns.
+///
+/// # Examples
+/// Rosenbrock's function of a thousand numbers, from two overlapping slices of them:
+/// ```
+/// use wengert_core::prelude::*;
+///
+/// let tape = Tape::new();
+/// let x = tape.tensor(wengert_tensor::Tensor::full([1000], 1.0));
+/// let y = zip_map_sum([x.slice(0, 0..999), x.slice(0, 1..1000)], |[a, b]| {
+///     (b - a * a).square() * 100.0 + (a - 1.0).square()
+/// });
+/// assert_eq!(y.item(), 0.0);
+/// assert!(y.gradient()[x].iter().all(|x_bar| x_bar == 0.0));
+/// ```
+#[track_caller]
+pub fn zip_map_sum<'t, F: TensorFloat, const N: usize>(
+    x: [TensorVar<'t, F>; N],
+    f: impl for<'r> FnOnce([Symbol<'r, F>; N]) -> Symbol<'r, F>,
+) -> TensorVar<'t, F> {
+    try_zip_map_sum(x, f).unwrap_or_else(|error| error.raise())
+}
+
+/// [`zip_map_sum`], returning what is wrong.
+///
+/// # Errors
+/// As [`try_zip_map`].
+#[track_caller]
+pub fn try_zip_map_sum<'t, F: TensorFloat, const N: usize>(
+    x: [TensorVar<'t, F>; N],
+    f: impl for<'r> FnOnce([Symbol<'r, F>; N]) -> Symbol<'r, F>,
+) -> Result<TensorVar<'t, F>, Error> {
+    TensorVar::try_record_many(ZipMapSum(record("zip_map_sum", f)?), &x)
+}
+
+impl<'t, F: TensorFloat> TensorVar<'t, F> {
+    /// An expression of each element, in one pass over memory: [`zip_map`] of one tensor.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_map`](Self::try_map) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1.0, 2.0]);
+    /// let y = x.map(|x| x * x * x - x);
+    /// assert_eq!(y.value().to_vec(), [0.0, 6.0]);
+    /// assert_eq!(y.sum().gradient()[x].to_vec(), [2.0, 11.0]);
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn map(self, f: impl for<'r> FnOnce(Symbol<'r, F>) -> Symbol<'r, F>) -> Self {
+        zip_map([self], |[x]| f(x))
+    }
+
+    /// [`map`](Self::map), returning what is wrong. (One elementary function, named by its opcode, is
+    /// [`try_unary`](Self::try_unary).)
+    ///
+    /// # Errors
+    /// As [`try_zip_map`].
+    #[track_caller]
+    pub fn try_map(self, f: impl for<'r> FnOnce(Symbol<'r, F>) -> Symbol<'r, F>) -> Result<Self, Error> {
+        try_zip_map([self], |[x]| f(x))
+    }
+}

@@ -1,0 +1,289 @@
+//! Convolution in two dimensions and its two adjoints.
+//!
+//! With `x: [n, c, h, w]`, filters `w: [o, c / groups, kh, kw]` and `y: [n, o, oh, ow]`,
+//!
+//! `y[n, o, r, q] = sum over c, i, j of w[o, c, i, j] x[n, c, r s + i d - p, q s + j d - p]`
+//!
+//! with stride `s`, dilation `d`, padding `p`, and `x` zero outside its planes. (It is a correlation: the filter is not
+//! turned around. All frameworks call it convolution.) The three functions here are the three derivatives of one form,
+//! linear in each of `x`, `w` and `y_bar`: `<y_bar, conv(x, w)>`. So the derivative of each is made of the other two.
+//!
+//! # How
+//!
+//! An image is copied once into *planes*, with the zeros of the padding around it and, for a stride, its rows and columns
+//! sorted by their remainder, so that neighbours in the result are neighbours in each plane. Then the convolution is a
+//! matrix product whose right operand has no memory of its own: row `(c, i, j)` of it is plane `c` from an offset on, and
+//! a list of offsets takes the place of a stride. No matrix of patches ("im2col") is ever made; that would be `kh kw` times
+//! the image. The columns between the end of one row of pixels and the start of the next are computed too and thrown away:
+//! 4 % of a plane 56 wide, 22 % of one 7 wide.
+//!
+//! The adjoint for `x` is the same pass over `y_bar`, once for each remainder of the stride ([`pass`]); that for `w` has
+//! pixels as the inner dimension (`weight`).
+
+pub(crate) mod pass;
+pub(crate) mod product;
+#[cfg(test)]
+mod tests;
+pub(crate) mod weight;
+
+use crate::dispatch::{Level, simd_level};
+use crate::{Float, Par};
+use pass::{Axis, Pass};
+use product::Part;
+use weight::Images;
+
+/// Operations below which a convolution stays on one thread.
+const PARALLEL: usize = 1 << 21;
+/// Into how many pieces the work is cut at least, where the sizes allow it.
+const PIECES: usize = 8;
+
+/// The sizes of a convolution, and where its windows lie. Pairs are `[vertical, horizontal]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Conv2d {
+    /// Images.
+    pub batch: usize,
+    /// Channels of `x`, a multiple of `groups`.
+    pub inputs: usize,
+    /// Channels of `y`, a multiple of `groups`.
+    pub outputs: usize,
+    /// Height and width of `x`.
+    pub size: [usize; 2],
+    /// Height and width of the filters, at least 1.
+    pub kernel: [usize; 2],
+    /// Distance between windows, at least 1.
+    pub stride: [usize; 2],
+    /// Zeros around `x` on every side.
+    pub padding: [usize; 2],
+    /// Distance between the entries of a window, at least 1.
+    pub dilation: [usize; 2],
+    /// Channels are cut into so many groups, and the outputs of a group see its inputs only; at least 1.
+    pub groups: usize,
+}
+
+impl Conv2d {
+    /// Height and width of `y`: `(h + 2 p - d (kh - 1) - 1) / s + 1`, and 0 where no window fits.
+    ///
+    /// # Examples
+    /// ```
+    /// use wengert_kernels::conv::Conv2d;
+    ///
+    /// let conv = Conv2d {
+    ///     batch: 1, inputs: 3, outputs: 64, size: [224, 224], kernel: [7, 7],
+    ///     stride: [2, 2], padding: [3, 3], dilation: [1, 1], groups: 1,
+    /// };
+    /// assert_eq!(conv.output_size(), [112, 112]);
+    /// ```
+    #[must_use]
+    pub fn output_size(&self) -> [usize; 2] {
+        core::array::from_fn(|axis| {
+            let span = self.dilation[axis] * (self.kernel[axis] - 1) + 1;
+            (self.size[axis] + 2 * self.padding[axis]).checked_sub(span).map_or(0, |room| room / self.stride[axis] + 1)
+        })
+    }
+
+    /// Elements of `x`, `w` and `y`.
+    fn lengths(&self) -> [usize; 3] {
+        let [height, width] = self.output_size();
+        [
+            self.batch * self.inputs * self.size[0] * self.size[1],
+            self.outputs * self.filter(),
+            self.batch * self.outputs * height * width,
+        ]
+    }
+
+    /// Elements of one filter.
+    fn filter(&self) -> usize {
+        self.inputs / self.groups * self.kernel[0] * self.kernel[1]
+    }
+
+    fn assert_holds<F>(&self, x: &[F], w: &[F], y: &[F]) {
+        assert!(
+            self.inputs.is_multiple_of(self.groups) && self.outputs.is_multiple_of(self.groups),
+            "{self:?} cuts channels unevenly"
+        );
+        assert_eq!([x.len(), w.len(), y.len()], self.lengths(), "the operands of {self:?} have other lengths");
+    }
+
+    /// The threads worth waking.
+    fn par(&self, par: Par) -> Par {
+        let work = self.lengths()[2].saturating_mul(2 * self.filter());
+        if work < PARALLEL { Par::SEQUENTIAL } else { par }
+    }
+
+    /// The pass that computes `y` from `x`.
+    fn forward(&self) -> Pass {
+        let output = self.output_size();
+        let axes = [0, 1].map(|a| {
+            Axis::forward(self.size[a], output[a], self.kernel[a], self.stride[a], self.padding[a], self.dilation[a])
+        });
+        Pass::new(axes, self.kernel, self.inputs / self.groups, self.outputs / self.groups)
+    }
+
+    /// The passes that compute `x_bar` from `y_bar`, one for each remainder of the stride.
+    fn backward(&self) -> impl Iterator<Item = Pass> {
+        let output = self.output_size();
+        let axis = move |a: usize, phase| {
+            let (size, stride) = (self.size[a], self.stride[a]);
+            Axis::backward(size, output[a], self.kernel[a], stride, self.padding[a], self.dilation[a], phase)
+        };
+        (0..self.stride[0]).flat_map(move |row| {
+            (0..self.stride[1]).map(move |column| {
+                let axes = [axis(0, row), axis(1, column)];
+                Pass::new(axes, self.kernel, self.outputs / self.groups, self.inputs / self.groups)
+            })
+        })
+    }
+}
+
+/// Convolves `x` with the filters `w`.
+///
+/// # Panics
+/// When a slice does not have the length `conv` says, or `groups` does not divide the channels.
+///
+/// # Examples
+/// ```
+/// use wengert_kernels::{Par, conv::{Conv2d, conv2d}};
+///
+/// let conv = Conv2d {
+///     batch: 1, inputs: 1, outputs: 1, size: [2, 3], kernel: [1, 2],
+///     stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1,
+/// };
+/// let mut y = [0.0; 4];
+/// conv2d(&conv, &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0], &[-1.0, 1.0], &mut y, Par::current());
+/// assert_eq!(y, [1.0, 2.0, 8.0, 16.0]);
+/// ```
+pub fn conv2d<F: Float>(conv: &Conv2d, x: &[F], w: &[F], y: &mut [F], par: Par) {
+    conv2d_at(simd_level(), conv, x, w, y, par);
+}
+
+/// The adjoint for `x`: what `y_bar` weighs every element of `x` with.
+///
+/// # Panics
+/// As [`conv2d`].
+pub fn conv2d_input_adjoint<F: Float>(conv: &Conv2d, w: &[F], y_bar: &[F], x_bar: &mut [F], par: Par) {
+    conv2d_input_adjoint_at(simd_level(), conv, w, y_bar, x_bar, par);
+}
+
+/// The adjoint for `w`: what `y_bar` weighs every element of the filters with, summed over images and windows.
+///
+/// # Panics
+/// As [`conv2d`].
+pub fn conv2d_weight_adjoint<F: Float>(conv: &Conv2d, x: &[F], y_bar: &[F], w_bar: &mut [F], par: Par) {
+    conv2d_weight_adjoint_at(simd_level(), conv, x, y_bar, w_bar, par);
+}
+
+fn conv2d_at<F: Float>(level: Level, conv: &Conv2d, x: &[F], w: &[F], y: &mut [F], par: Par) {
+    conv.assert_holds(x, w, y);
+    if x.is_empty() || w.is_empty() || y.is_empty() {
+        return y.fill(F::ZERO);
+    }
+    let filter = conv.filter();
+    let weights = Filters {
+        w,
+        of_group: conv.outputs / conv.groups * filter,
+        strides: [filter, conv.kernel[0] * conv.kernel[1]],
+    };
+    run(level, conv, &[conv.forward()], x, &weights, y, conv.output_size(), par);
+}
+
+fn conv2d_input_adjoint_at<F: Float>(level: Level, conv: &Conv2d, w: &[F], y_bar: &[F], x_bar: &mut [F], par: Par) {
+    conv.assert_holds(x_bar, w, y_bar);
+    if x_bar.is_empty() || w.is_empty() || y_bar.is_empty() {
+        return x_bar.fill(F::ZERO);
+    }
+    let passes: Vec<Pass> = conv.backward().collect();
+    if passes.iter().any(|pass| pass.inner() == 0) {
+        // Windows with gaps between them: what no window reaches is written by no pass.
+        x_bar.fill(F::ZERO);
+    }
+    let filter = conv.filter();
+    let weights = Filters {
+        w,
+        of_group: conv.outputs / conv.groups * filter,
+        strides: [conv.kernel[0] * conv.kernel[1], filter],
+    };
+    run(level, conv, &passes, y_bar, &weights, x_bar, conv.size, par);
+}
+
+/// Filters, and how far apart two of one group lie along the outputs and along the channels of a pass.
+struct Filters<'a, F> {
+    w: &'a [F],
+    of_group: usize,
+    strides: [usize; 2],
+}
+
+/// Runs passes from `source` to `target`, whose planes have `size`.
+#[expect(clippy::too_many_arguments, reason = "the operands of a convolution")]
+fn run<F: Float>(
+    level: Level,
+    conv: &Conv2d,
+    passes: &[Pass],
+    source: &[F],
+    filters: &Filters<'_, F>,
+    target: &mut [F],
+    size: [usize; 2],
+    par: Par,
+) {
+    let images = conv.batch * conv.groups;
+    let par = conv.par(par);
+    let (outs, plane) = (passes[0].outs, size[0] * size[1]);
+    let height = product::panel_height::<F>(level, outs);
+    // Few images are cut by output channels, at the price of copying their planes for each piece; a piece keeps some. Where
+    // they are cut changes no bit, so it may depend on the threads.
+    let pieces = if par == Par::SEQUENTIAL { 1 } else { PIECES.div_ceil(images) };
+    let outs_of_piece = outs.div_ceil(pieces).max(outs.min(28)).next_multiple_of(height);
+    for pass in passes.iter().filter(|pass| pass.inner() > 0 && pass.results() > 0) {
+        let packed_len = product::padded(outs, height) * pass.inner();
+        let mut packed = vec![F::ZERO; conv.groups * packed_len];
+        for (group, packed) in packed.chunks_mut(packed_len).enumerate() {
+            F::conv_pack_at(level, pass, &filters.w[group * filters.of_group..], filters.strides, height, packed);
+        }
+        let source_len = source.len() / images;
+        let pieces: Vec<_> = target
+            .chunks_mut(outs * plane)
+            .enumerate()
+            .flat_map(|(image, target)| {
+                let parts = target.chunks_mut(outs_of_piece * plane).enumerate();
+                parts.map(move |(i, part)| (image, i * outs_of_piece, part))
+            })
+            .collect();
+        par.for_each(pieces.into_iter(), |(image, first, target)| {
+            let outs = first..first + target.len() / plane;
+            let panels = first * pass.inner()..product::padded(outs.end, height) * pass.inner();
+            let packed = &packed[image % conv.groups * packed_len..][panels];
+            let part = Part { target, outs, size };
+            F::conv_product_at(level, pass, &source[image * source_len..][..source_len], packed, part);
+        });
+    }
+}
+
+fn conv2d_weight_adjoint_at<F: Float>(level: Level, conv: &Conv2d, x: &[F], y_bar: &[F], w_bar: &mut [F], par: Par) {
+    conv.assert_holds(x, w_bar, y_bar);
+    if x.is_empty() || w_bar.is_empty() || y_bar.is_empty() {
+        return w_bar.fill(F::ZERO);
+    }
+    let pass = conv.forward();
+    let of_group = w_bar.len() / conv.groups;
+    // Images are summed in parts, the parts in their order: how many there are depends on the sizes only.
+    let parts = if conv.groups >= PIECES / 2 { 1 } else { conv.batch.min(PIECES / 2) };
+    let part_len = conv.batch.div_ceil(parts);
+    let images = |part: usize, group: usize| Images {
+        from: part * part_len,
+        to: ((part + 1) * part_len).min(conv.batch),
+        group,
+        groups: conv.groups,
+    };
+    let mut others = vec![F::ZERO; (parts - 1) * w_bar.len()];
+    let par = conv.par(par);
+    let mut pieces: Vec<_> =
+        w_bar.chunks_mut(of_group).enumerate().map(|(group, w_bar)| (images(0, group), w_bar)).collect();
+    pieces.extend(
+        others.chunks_mut(of_group).enumerate().map(|(i, w_bar)| (images(1 + i / conv.groups, i % conv.groups), w_bar)),
+    );
+    par.for_each(pieces.into_iter(), |(images, w_bar)| {
+        F::conv_weight_at(level, &pass, x, y_bar, images, w_bar);
+    });
+    for part in others.chunks(w_bar.len()) {
+        F::add_assign_at(level, w_bar, part);
+    }
+}

@@ -1,0 +1,245 @@
+//! The product of packed filters with planes: results of some output channels of one image.
+//!
+//! Pixels are numbered through the rows of a plane, with the pitch of the planes; two vectors of them at a time, a strip,
+//! meet all output channels, so that a strip of every plane stays in the first-level cache and the filters stream past it.
+//! Every result is the sum of its products in the order of channels and taps, [`INNER`] at a time, one fused multiply-add
+//! each. How results are cut into strips, panels and pieces therefore does not change their bits.
+
+#![expect(unsafe_code, reason = "vector loads from planes at offsets; the planes' sizes are the pass's own")]
+
+use super::pass::Pass;
+use crate::Float;
+use crate::dispatch::{Level, simd_level};
+use crate::float::Constants;
+use crate::matmul::blocked::{even, panel_rows};
+use crate::matmul::vector::Vector;
+use crate::scratch::Scratch;
+
+/// Length of an inner block: 28 channels of 3 x 3 taps, whose strips take 20 KiB of a 48 KiB cache. Sums of a block are
+/// added to the result one block after the other.
+const INNER: usize = 256;
+/// Results kept while the blocks of the inner dimension go by: 256 KiB of `f32`, a part of the second-level cache.
+const KEPT: usize = 1 << 16;
+
+/// Output channels of one image, and where they go.
+pub(crate) struct Part<'a, F> {
+    /// `[outs, height, width]`.
+    pub(crate) target: &'a mut [F],
+    /// Which of the pass's output channels; they begin with a panel.
+    pub(crate) outs: core::ops::Range<usize>,
+    /// Height and width of the target.
+    pub(crate) size: [usize; 2],
+}
+
+/// Rows of the panels the filters of `outs` output channels are packed in, at a level.
+pub(super) fn panel_height<F: Float>(level: Level, outs: usize) -> usize {
+    let most = match level.min(simd_level()) {
+        Level::Avx512 => F::Avx512::TILE_ROWS,
+        Level::Avx2 => F::Avx2::TILE_ROWS,
+        Level::Portable => F::Portable::TILE_ROWS,
+    };
+    panel_rows(outs, most)
+}
+
+/// Output channels in panels of `height`, with those added that fill the last panel.
+pub(super) fn padded(outs: usize, height: usize) -> usize {
+    outs - outs % height + even(outs % height)
+}
+
+/// Packs the filters of one group in panels of `height` output channels: a panel holds for each channel and tap its outputs
+/// side by side, zeros for those that do not exist. `strides` are those of `w` along output and input channels.
+pub(crate) fn pack_at<F: Float>(
+    _level: Level,
+    pass: &Pass,
+    w: &[F],
+    strides: [usize; 2],
+    height: usize,
+    packed: &mut [F],
+) {
+    let entries: Vec<usize> = pass.entries().collect();
+    for (panel, packed) in packed.chunks_mut(height * pass.inner()).enumerate() {
+        let first = panel * height;
+        let wanted = height.min(pass.outs - first);
+        let mut rows = packed.chunks_exact_mut(packed.len() / pass.inner());
+        for channel in 0..pass.channels {
+            for (entry, row) in entries.iter().zip(&mut rows) {
+                let w = &w[first * strides[0] + channel * strides[1] + entry..];
+                let (row, missing) = row.split_at_mut(wanted);
+                row.iter_mut().enumerate().for_each(|(out, y)| *y = w[out * strides[0]]);
+                missing.fill(F::ZERO);
+            }
+        }
+    }
+}
+
+/// Computes a part with the vectors of a level.
+pub(crate) fn at<F: Float>(level: Level, pass: &Pass, image: &[F], packed: &[F], part: Part<'_, F>) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx2,fma")]
+        fn avx2<F: Float>(pass: &Pass, image: &[F], packed: &[F], part: Part<'_, F>) {
+            // SAFETY: this function has the instructions.
+            unsafe { run::<F::Avx2>(pass, image, packed, part) }
+        }
+        #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+        fn avx512<F: Float>(pass: &Pass, image: &[F], packed: &[F], part: Part<'_, F>) {
+            // SAFETY: as above.
+            unsafe { run::<F::Avx512>(pass, image, packed, part) }
+        }
+        match level.min(simd_level()) {
+            // SAFETY: `simd_level` found these instructions.
+            Level::Avx512 => return unsafe { avx512(pass, image, packed, part) },
+            // SAFETY: as above.
+            Level::Avx2 => return unsafe { avx2(pass, image, packed, part) },
+            Level::Portable => {}
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = level;
+    // SAFETY: plain arrays need no instructions.
+    unsafe { run::<F::Portable>(pass, image, packed, part) }
+}
+
+/// Computes a part.
+///
+/// # Safety
+/// As for [`Vector`].
+#[inline(always)]
+unsafe fn run<V: Vector>(pass: &Pass, image: &[V::Element], packed: &[V::Element], part: Part<'_, V::Element>) {
+    let strip = 2 * V::LANES;
+    let ([rows, columns], pitch, outs) = (pass.grid(), pass.pitch(), part.outs.len());
+    let pixels = (rows - 1) * pitch + columns;
+    let height = panel_rows(pass.outs, V::TILE_ROWS);
+    let (rest, kept_outs) = (even(outs % height), padded(outs, height));
+    assert!(part.outs.start % height == 0 && packed.len() == kept_outs * pass.inner(), "a part begins with a panel");
+
+    // The last strip reads beyond the last plane.
+    let planes_len = pass.planes_len() + strip;
+    let mut planes = Scratch::take::<V::Element>(planes_len);
+    let planes = planes.start::<V::Element>();
+    // SAFETY: the scratch holds so many elements, and floats may have any bits.
+    let planes_slice = unsafe { core::slice::from_raw_parts_mut(planes, planes_len) };
+    pass.fill(image, planes_slice);
+
+    let group = (KEPT / (kept_outs * strip)).clamp(1, 16) * strip;
+    let mut results = Scratch::take::<V::Element>(kept_outs * group);
+    let results = results.start::<V::Element>();
+
+    for first in (0..pixels).step_by(group) {
+        let until = (first + group).min(pixels);
+        for (block, offsets) in pass.offsets.chunks(INNER).enumerate() {
+            for pixel in (first..until).step_by(strip) {
+                let mut out = 0;
+                while out < kept_outs {
+                    let rows = if kept_outs - out >= height { height } else { rest };
+                    // SAFETY: an offset plus a pixel of the grid lies in its plane, and a strip ends within one more; the
+                    // results have room for whole strips of all panels.
+                    unsafe {
+                        let tile = Tile {
+                            filters: packed.as_ptr().add(out * pass.inner() + block * INNER * rows),
+                            planes: planes.add(pixel),
+                            offsets,
+                            results: results.add(out * group + pixel - first),
+                            stride: group,
+                            accumulate: block > 0,
+                        };
+                        match rows {
+                            2 => tile.compute::<V, 2>(),
+                            4 => tile.compute::<V, 4>(),
+                            6 => tile.compute::<V, 6>(),
+                            // Not taken where `TILE_ROWS` is 6, and then not compiled.
+                            8 if V::TILE_ROWS >= 8 => tile.compute::<V, 8>(),
+                            12 if V::TILE_ROWS >= 12 => tile.compute::<V, 12>(),
+                            14 if V::TILE_ROWS >= 14 => tile.compute::<V, 14>(),
+                            _ => unreachable!("panels have no other height"),
+                        }
+                    }
+                    out += rows;
+                }
+            }
+        }
+        // SAFETY: the results just computed.
+        let results = unsafe { core::slice::from_raw_parts(results, kept_outs * group) };
+        let [row_axis, column_axis] = pass.axes();
+        let (row_step, column_step) = (row_axis.target_step * part.size[1], column_axis.target_step);
+        let start = row_axis.target_start * part.size[1] + column_axis.target_start;
+        for (target, results) in
+            part.target.chunks_exact_mut(part.size[0] * part.size[1]).zip(results.chunks_exact(group))
+        {
+            for row in first / pitch..(until - 1) / pitch + 1 {
+                // Pixels of this row that are among the results, without those beyond its end.
+                let from = first.max(row * pitch);
+                let to = until.min(row * pitch + columns);
+                if from >= to {
+                    continue;
+                }
+                let target = &mut target[start + row * row_step + (from - row * pitch) * column_step..];
+                let row = &results[from - first..to - first];
+                match column_step {
+                    1 => target[..row.len()].copy_from_slice(row),
+                    step => target.iter_mut().step_by(step).zip(row).for_each(|(y, &sum)| *y = sum),
+                }
+            }
+        }
+    }
+}
+
+/// The micro-kernel's operands: one strip, one panel, one inner block.
+struct Tile<'a, F> {
+    /// `[offsets, rows]`.
+    filters: *const F,
+    /// The first pixel of the strip in the first plane.
+    planes: *const F,
+    offsets: &'a [usize],
+    /// `[rows, strip]`, rows `stride` apart.
+    results: *mut F,
+    stride: usize,
+    /// Whether the sums are added to the results or replace them.
+    accumulate: bool,
+}
+
+impl<F: Float> Tile<'_, F> {
+    /// Computes `ROWS` rows of two vectors.
+    ///
+    /// # Safety
+    /// As for [`Vector`]. `planes` must be readable for two vectors at each offset, `filters` for `ROWS` elements for each
+    /// offset, and `results` writable for `ROWS` rows of two vectors.
+    #[inline(always)]
+    unsafe fn compute<V: Vector<Element = F>, const ROWS: usize>(self) {
+        // SAFETY: by the contract above.
+        unsafe {
+            let mut sum = [[V::splat(F::ZERO); 2]; ROWS];
+            let mut filters = self.filters;
+            // Unrolled by hand, and without closures, for the reasons given at the tile of matrix products.
+            macro_rules! multiply_rows {
+                ($x:ident: $($i:literal)*) => { $(
+                    if $i < ROWS {
+                        let w = V::splat(*filters.add($i));
+                        sum[$i][0] = w.mul_add($x[0], sum[$i][0]);
+                        sum[$i][1] = w.mul_add($x[1], sum[$i][1]);
+                    }
+                )* };
+            }
+            for &offset in self.offsets {
+                let x = self.planes.add(offset);
+                let x = [V::load(x), V::load(x.add(V::LANES))];
+                multiply_rows!(x: 0 1 2 3 4 5 6 7 8 9 10 11 12 13);
+                filters = filters.add(ROWS);
+            }
+            let one = V::splat(<F as Constants>::ONE);
+            macro_rules! store_rows {
+                ($($i:literal)*) => { $(
+                    if $i < ROWS {
+                        let y = self.results.add($i * self.stride);
+                        for v in 0..2 {
+                            let y = y.add(v * V::LANES);
+                            let sum = if self.accumulate { one.mul_add(sum[$i][v], V::load(y)) } else { sum[$i][v] };
+                            sum.store(y);
+                        }
+                    }
+                )* };
+            }
+            store_rows!(0 1 2 3 4 5 6 7 8 9 10 11 12 13);
+        }
+    }
+}

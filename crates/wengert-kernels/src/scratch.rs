@@ -1,0 +1,50 @@
+//! Room for packed operands, kept by each thread from one kernel to the next.
+
+use core::cell::RefCell;
+
+/// A cache line.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([u8; 64]);
+
+/// Bytes above which room is not kept: the planes of a large image are, those of a whole batch of them are not.
+const KEPT: usize = 16 << 20;
+
+thread_local! {
+    /// What was given back, the last on top. A kernel takes in one order and gives back in the other, so each of its
+    /// operands finds the room it had before.
+    static SCRATCH: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Room taken from the thread, and given back when dropped.
+///
+/// Taken, not borrowed: a kernel within a kernel finds none and gets room of its own.
+pub(crate) struct Scratch(Vec<Line>);
+
+impl Scratch {
+    /// Room for `len` elements, holding anything.
+    pub(crate) fn take<F>(len: usize) -> Scratch {
+        if len == 0 {
+            return Scratch(Vec::new());
+        }
+        let lines = (len * size_of::<F>()).div_ceil(size_of::<Line>());
+        let mut scratch = SCRATCH.with_borrow_mut(Vec::pop).unwrap_or_default();
+        if scratch.len() < lines {
+            scratch.resize(lines, Line([0; 64]));
+        }
+        Scratch(scratch)
+    }
+
+    /// The first element, aligned to a cache line.
+    pub(crate) fn start<F>(&mut self) -> *mut F {
+        self.0.as_mut_ptr().cast()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if !self.0.is_empty() && self.0.len() * size_of::<Line>() <= KEPT {
+            SCRATCH.with_borrow_mut(|kept| kept.push(core::mem::take(&mut self.0)));
+        }
+    }
+}

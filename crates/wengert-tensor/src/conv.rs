@@ -1,0 +1,336 @@
+//! Convolution in two dimensions, and its adjoints for both operands.
+
+use wengert_kernels::{Par, conv as kernel};
+
+use crate::element::FloatElement;
+use crate::error::{OrPanic, ShapeError};
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+/// Two numbers, for the vertical and the horizontal axis; one number stands for two.
+///
+/// # Examples
+/// ```
+/// # use wengert_tensor::Pair;
+/// assert_eq!(Pair::from(3), Pair::from([3, 3]));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Pair(pub [usize; 2]);
+
+impl From<usize> for Pair {
+    fn from(both: usize) -> Self {
+        Pair([both; 2])
+    }
+}
+
+impl From<[usize; 2]> for Pair {
+    fn from(pair: [usize; 2]) -> Self {
+        Pair(pair)
+    }
+}
+
+impl From<(usize, usize)> for Pair {
+    fn from((vertical, horizontal): (usize, usize)) -> Self {
+        Pair([vertical, horizontal])
+    }
+}
+
+/// Where the windows of a convolution lie: stride, padding, dilation, groups.
+///
+/// Pairs are `[vertical, horizontal]`; a single number sets both.
+///
+/// # Examples
+/// ```
+/// # use wengert_tensor::Convolution;
+/// let options = Convolution::new().stride(2).padding([1, 0]);
+/// assert_eq!((options.stride, options.padding, options.groups), ([2, 2], [1, 0], 1));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Convolution {
+    /// Distance between windows, at least 1; 1 to begin with.
+    pub stride: [usize; 2],
+    /// Zeros on every side of the images; none to begin with.
+    pub padding: [usize; 2],
+    /// Distance between the entries of a window, at least 1; 1 to begin with.
+    pub dilation: [usize; 2],
+    /// Parts the channels are cut into, each with filters of its own; 1 to begin with.
+    pub groups: usize,
+}
+
+impl Convolution {
+    /// Windows at every place inside the images.
+    #[must_use]
+    pub const fn new() -> Self {
+        Convolution { stride: [1; 2], padding: [0; 2], dilation: [1; 2], groups: 1 }
+    }
+
+    /// The same with windows this far apart.
+    #[must_use]
+    pub fn stride(self, stride: impl Into<Pair>) -> Self {
+        Convolution { stride: stride.into().0, ..self }
+    }
+
+    /// The same with so many zeros on every side of the images.
+    #[must_use]
+    pub fn padding(self, padding: impl Into<Pair>) -> Self {
+        Convolution { padding: padding.into().0, ..self }
+    }
+
+    /// The same with the entries of a window this far apart.
+    #[must_use]
+    pub fn dilation(self, dilation: impl Into<Pair>) -> Self {
+        Convolution { dilation: dilation.into().0, ..self }
+    }
+
+    /// The same with channels cut into so many groups.
+    #[must_use]
+    pub fn groups(self, groups: usize) -> Self {
+        Convolution { groups, ..self }
+    }
+
+    /// The shape `[n, out, oh, ow]` of the result for images `x: [n, in, h, w]` and filters
+    /// `weight: [out, in / groups, kh, kw]`, with `oh = (h + 2 padding - dilation (kh - 1) - 1) / stride + 1`.
+    ///
+    /// # Errors
+    /// [`ShapeError::Rank`], [`ShapeError::Setting`], [`ShapeError::Groups`], [`ShapeError::Channels`] or
+    /// [`ShapeError::Window`].
+    pub fn output_shape(&self, x: &Shape, weight: &Shape) -> Result<Shape, ShapeError> {
+        Ok(self.plan("conv2d", x, weight)?.1)
+    }
+
+    /// The kernel's sizes, and the shape of the result.
+    fn plan(&self, op: &'static str, x: &Shape, weight: &Shape) -> Result<(kernel::Conv2d, Shape), ShapeError> {
+        let [batch, inputs, height, width] = **x else {
+            return Err(ShapeError::Rank { op, shape: x.clone(), expected: "images, [n, c, h, w]" });
+        };
+        let [outputs, of_group, kernel_height, kernel_width] = **weight else {
+            let expected = "filters, [out, in / groups, kh, kw]";
+            return Err(ShapeError::Rank { op, shape: weight.clone(), expected });
+        };
+        let (size, kernel) = ([height, width], [kernel_height, kernel_width]);
+        #[expect(clippy::needless_range_loop, reason = "several arrays have an entry for the axis")]
+        for axis in 0..2 {
+            positive(op, "stride", self.stride[axis])?;
+            positive(op, "dilation", self.dilation[axis])?;
+            positive(op, "kernel size", kernel[axis])?;
+            bounded(op, "padding", self.padding[axis])?;
+        }
+        positive(op, "groups", self.groups)?;
+        if outputs % self.groups != 0 {
+            return Err(ShapeError::Groups { op, weight: weight.clone(), groups: self.groups });
+        }
+        if of_group.checked_mul(self.groups) != Some(inputs) {
+            return Err(ShapeError::Channels { op, x: x.clone(), weight: weight.clone(), groups: self.groups });
+        }
+        #[expect(clippy::needless_range_loop, reason = "several arrays have an entry for the axis")]
+        for axis in 0..2 {
+            // At most 2^62, since both were bounded.
+            let span = self.dilation[axis] * (kernel[axis] - 1) + 1;
+            fits(op, x, axis, span, self.padding[axis])?;
+        }
+        let Convolution { stride, padding, dilation, groups } = *self;
+        let conv = kernel::Conv2d { batch, inputs, outputs, size, kernel, stride, padding, dilation, groups };
+        let [rows, columns] = conv.output_size();
+        let shape = Shape::from([batch, outputs, rows, columns]);
+        shape.try_size(op)?;
+        Ok((conv, shape))
+    }
+}
+
+impl Default for Convolution {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A setting from 0 to 2^31 - 1, so that sums and products of two do not overflow.
+pub(crate) fn bounded(op: &'static str, setting: &'static str, value: usize) -> Result<(), ShapeError> {
+    if value <= i32::MAX as usize {
+        return Ok(());
+    }
+    Err(ShapeError::Setting { op, setting, value, expected: "less than 2^31" })
+}
+
+/// A setting from 1 to 2^31 - 1.
+pub(crate) fn positive(op: &'static str, setting: &'static str, value: usize) -> Result<(), ShapeError> {
+    if value == 0 {
+        return Err(ShapeError::Setting { op, setting, value, expected: "at least 1" });
+    }
+    bounded(op, setting, value)
+}
+
+/// Whether a window fits into axis `2 + axis` of images.
+pub(crate) fn fits(op: &'static str, x: &Shape, axis: usize, span: usize, padding: usize) -> Result<(), ShapeError> {
+    if x[2 + axis].saturating_add(2 * padding) >= span {
+        return Ok(());
+    }
+    Err(ShapeError::Window { op, axis: 2 + axis, span, padding, shape: x.clone() })
+}
+
+impl<F: FloatElement> Tensor<F> {
+    /// Slides filters over images: `y[n, o, r, q] = sum over c, i, j of w[o, c, i, j] x[n, c, r s + i d - p, q s + j d - p]`
+    /// with stride `s`, dilation `d` and padding `p`; images are zero outside.
+    ///
+    /// Shapes: `x: [n, in, h, w]`, `weight: [out, in / groups, kh, kw]`, result `[n, out, oh, ow]` with
+    /// `oh = (h + 2 p - d (kh - 1) - 1) / s + 1`. Costs `2 n out oh ow in / groups kh kw` operations.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_conv2d`](Self::try_conv2d) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Convolution, Tensor};
+    /// let x = Tensor::<f64>::arange(9).reshape([1, 1, 3, 3]);
+    /// let edges = Tensor::from([-1.0, 1.0]).reshape([1, 1, 1, 2]);
+    /// assert_eq!(x.conv2d(&edges, &Convolution::new()).to_vec(), [1.0; 6]);
+    /// let blurred = x.conv2d(&Tensor::ones([1, 1, 3, 3]), &Convolution::new().padding(1).stride(2));
+    /// assert_eq!(blurred.to_vec(), [8.0, 12.0, 20.0, 24.0]);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn conv2d(&self, weight: &Tensor<F>, options: &Convolution) -> Tensor<F> {
+        self.try_conv2d(weight, options).or_panic()
+    }
+
+    /// As [`conv2d`](Self::conv2d), with an error instead of a panic.
+    ///
+    /// # Errors
+    /// As [`Convolution::output_shape`].
+    pub fn try_conv2d(&self, weight: &Tensor<F>, options: &Convolution) -> Result<Tensor<F>, ShapeError> {
+        const OP: &str = "conv2d";
+        let (conv, shape) = options.plan(OP, self.shape(), weight.shape())?;
+        let (mut x_copy, mut w_copy) = (None, None);
+        let (x, w) = (self.try_dense(OP, &mut x_copy)?, weight.try_dense(OP, &mut w_copy)?);
+        Tensor::try_build(OP, &shape, |y| kernel::conv2d(&conv, x, w, y, Par::current()))
+    }
+
+    /// The adjoint of [`conv2d`](Self::conv2d) for images of shape `x`: the cotangent `y_bar` of the result brought back to
+    /// them. It is what is called a transposed convolution.
+    ///
+    /// # Errors
+    /// As [`Convolution::output_shape`], and [`ShapeError::Unequal`] if `y_bar` does not have that shape.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Convolution, Shape, Tensor};
+    /// let w = Tensor::from([1.0, 10.0]).reshape([1, 1, 1, 2]);
+    /// let y_bar = Tensor::from([1.0, 2.0]).reshape([1, 1, 1, 2]);
+    /// let x_bar = Tensor::conv2d_input_adjoint(&Shape::from([1, 1, 1, 3]), &w, &y_bar, &Convolution::new())?;
+    /// assert_eq!(x_bar.to_vec(), [1.0, 12.0, 20.0]);
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
+    pub fn conv2d_input_adjoint(
+        x: &Shape,
+        weight: &Tensor<F>,
+        y_bar: &Tensor<F>,
+        options: &Convolution,
+    ) -> Result<Tensor<F>, ShapeError> {
+        const OP: &str = "conv2d_input_adjoint";
+        let (conv, shape) = options.plan(OP, x, weight.shape())?;
+        equal(OP, y_bar.shape(), shape)?;
+        let (mut w_copy, mut y_copy) = (None, None);
+        let (w, y_bar) = (weight.try_dense(OP, &mut w_copy)?, y_bar.try_dense(OP, &mut y_copy)?);
+        Tensor::try_build(OP, x, |x_bar| kernel::conv2d_input_adjoint(&conv, w, y_bar, x_bar, Par::current()))
+    }
+
+    /// The adjoint of [`conv2d`](Self::conv2d) for filters of shape `weight`: the cotangent `y_bar` of the result brought
+    /// back to them, summed over images and windows.
+    ///
+    /// # Errors
+    /// As [`conv2d_input_adjoint`](Self::conv2d_input_adjoint).
+    pub fn conv2d_weight_adjoint(
+        x: &Tensor<F>,
+        weight: &Shape,
+        y_bar: &Tensor<F>,
+        options: &Convolution,
+    ) -> Result<Tensor<F>, ShapeError> {
+        const OP: &str = "conv2d_weight_adjoint";
+        let (conv, shape) = options.plan(OP, x.shape(), weight)?;
+        equal(OP, y_bar.shape(), shape)?;
+        let (mut x_copy, mut y_copy) = (None, None);
+        let (x, y_bar) = (x.try_dense(OP, &mut x_copy)?, y_bar.try_dense(OP, &mut y_copy)?);
+        Tensor::try_build(OP, weight, |w_bar| kernel::conv2d_weight_adjoint(&conv, x, y_bar, w_bar, Par::current()))
+    }
+}
+
+fn equal(op: &'static str, lhs: &Shape, rhs: Shape) -> Result<(), ShapeError> {
+    if *lhs == rhs { Ok(()) } else { Err(ShapeError::Unequal { op, lhs: lhs.clone(), rhs }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng;
+
+    #[test]
+    fn views_convolve_as_their_copies() {
+        let (x, w) = (
+            Tensor::<f64>::uniform([5, 2, 4, 6], -1.0, 1.0, &mut rng(1)),
+            Tensor::uniform([3, 4, 2, 3], -1.0, 1.0, &mut rng(2)),
+        );
+        let (x_view, w_view) = (x.permute([1, 2, 0, 3]), w.permute([0, 1, 3, 2]).flip(3));
+        let (x, w) = (x_view.to_contiguous(), w_view.to_contiguous());
+        let options = Convolution::new().padding(1);
+        let y = x.conv2d(&w, &options);
+        assert_eq!(x_view.conv2d(&w_view, &options), y);
+        let y_view = y.permute([0, 1, 3, 2]).to_contiguous().permute([0, 1, 3, 2]);
+        assert_eq!(
+            Tensor::conv2d_input_adjoint(x.shape(), &w_view, &y_view, &options),
+            Tensor::conv2d_input_adjoint(x.shape(), &w, &y, &options)
+        );
+        assert_eq!(
+            Tensor::conv2d_weight_adjoint(&x_view, w.shape(), &y_view, &options),
+            Tensor::conv2d_weight_adjoint(&x, w.shape(), &y, &options)
+        );
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let text = |x: &[usize], w: &[usize], options: Convolution| {
+            Tensor::<f32>::zeros(x).try_conv2d(&Tensor::zeros(w), &options).unwrap_err().to_string()
+        };
+        let plain = Convolution::new();
+        assert_eq!(
+            text(&[3, 8, 8], &[4, 3, 3, 3], plain),
+            "conv2d: operand of shape [3, 8, 8] has 3 axes; expected images, [n, c, h, w]"
+        );
+        assert_eq!(
+            text(&[1, 3, 8, 8], &[4, 3, 3], plain),
+            "conv2d: operand of shape [4, 3, 3] has 3 axes; expected filters, [out, in / groups, kh, kw]"
+        );
+        assert_eq!(
+            text(&[1, 3, 8, 8], &[4, 2, 3, 3], plain.groups(2)),
+            "conv2d: x [1, 3, 8, 8] has 3 channels, weight [4, 2, 3, 3] takes 2 in each of 2 groups; a weight is [out, in / groups, kh, kw]"
+        );
+        assert_eq!(
+            text(&[1, 4, 8, 8], &[3, 2, 3, 3], plain.groups(2)),
+            "conv2d: weight [3, 2, 3, 3] has 3 outputs, not a multiple of its 2 groups"
+        );
+        assert_eq!(
+            text(&[1, 1, 9, 4], &[1, 1, 3, 3], plain.dilation(3).padding([0, 1])),
+            "conv2d: the window spans 7 entries of axis 3, x [1, 1, 9, 4] has 4 and a padding of 1 on both sides; use a smaller window or more padding"
+        );
+        assert_eq!(
+            text(&[1, 1, 8, 8], &[1, 1, 3, 3], plain.stride([1, 0])),
+            "conv2d: stride is 0, expected at least 1"
+        );
+        assert_eq!(text(&[1, 1, 8, 8], &[1, 1, 3, 3], plain.groups(0)), "conv2d: groups is 0, expected at least 1");
+        assert_eq!(
+            text(&[1, 1, 8, 8], &[1, 1, 3, 3], plain.padding(usize::MAX)),
+            "conv2d: padding is 18446744073709551615, expected less than 2^31"
+        );
+        assert!(
+            text(&[1, 1, 8, 8], &[1, 1, 3, 3], plain.padding(1 << 30))
+                .contains("more elements than memory can address")
+        );
+        let (x, w) = (Tensor::<f32>::zeros([1, 1, 4, 4]), Tensor::zeros([1, 1, 3, 3]));
+        assert_eq!(
+            Tensor::conv2d_input_adjoint(x.shape(), &w, &x, &plain).unwrap_err().to_string(),
+            "conv2d_input_adjoint: shapes [1, 1, 4, 4] and [1, 1, 2, 2] differ; they must be equal"
+        );
+        assert_eq!(
+            Tensor::conv2d_weight_adjoint(&x, w.shape(), &x, &plain).unwrap_err().to_string(),
+            "conv2d_weight_adjoint: shapes [1, 1, 4, 4] and [1, 1, 2, 2] differ; they must be equal"
+        );
+    }
+}
