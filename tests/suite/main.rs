@@ -1,5 +1,6 @@
 //! One test binary whose modules mirror the rooms of the workspace.
 
+mod convolution;
 mod elementary;
 mod elementwise;
 mod errors;

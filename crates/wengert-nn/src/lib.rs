@@ -20,7 +20,7 @@
 //!
 //! - [`Module`] is a tree of parameters with names, [`Layer`] a module with an input and an output. Both are for structs of
 //!   your own: `#[derive(Module)]` names the parameters, [`Layer::forward`] says what is computed.
-//! - [`Linear`], [`Relu`], [`Flatten`], [`Dropout`], [`Sequential`]: the layers; [`init`]: what their weights start from.
+//! - [`Linear`], [`Conv2d`], [`MaxPool2d`], [`AvgPool2d`], [`Relu`], [`Flatten`], [`Dropout`], [`Sequential`]: the layers; [`init`]: what their weights start from.
 //! - [`loss`]: mean squared and absolute error, cross-entropy with logits of many classes or of two.
 //! - [`Sgd`], [`Adam`], [`AdamW`]: how gradients change parameters; [`Optimizer`] for your own.
 //! - [`Batches`] cuts data, [`Trainer`] puts everything together: epochs, evaluation, events, checkpoints; it stops at the
@@ -48,7 +48,7 @@ mod train;
 pub use data::{Batch, Batches};
 pub use error::{Error, Place};
 pub use layer::{Layer, Mode, Predictor};
-pub use layers::{Dropout, Flatten, Linear, Relu, Sequential, Sigmoid, Softplus, Tanh};
+pub use layers::{AvgPool2d, Conv2d, Dropout, Flatten, Linear, MaxPool2d, Relu, Sequential, Sigmoid, Softplus, Tanh};
 pub use module::{Entry, EntryMut, Module, ModulePath};
 pub use optim::{Adam, AdamW, Optimizer, Sgd};
 pub use state::{Mismatch, StateDict};
@@ -58,7 +58,7 @@ pub use wengert_derive::Module;
 /// What most programs use of this crate; part of the facade's prelude.
 pub mod prelude {
     pub use crate::{
-        Adam, AdamW, Batches, Dropout, Flatten, Layer, Linear, Mode, Module, Optimizer, Relu, Sequential, Sgd, Sigmoid,
-        Softplus, StateDict, Tanh, Trainer, loss,
+        Adam, AdamW, AvgPool2d, Batches, Conv2d, Dropout, Flatten, Layer, Linear, MaxPool2d, Mode, Module, Optimizer,
+        Relu, Sequential, Sgd, Sigmoid, Softplus, StateDict, Tanh, Trainer, loss,
     };
 }

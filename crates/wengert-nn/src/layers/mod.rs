@@ -1,15 +1,19 @@
 //! The layers.
 
 mod activation;
+mod conv;
 mod dropout;
 mod flatten;
 mod linear;
+mod pool;
 mod sequential;
 
 pub use activation::{Relu, Sigmoid, Softplus, Tanh};
+pub use conv::Conv2d;
 pub use dropout::Dropout;
 pub use flatten::Flatten;
 pub use linear::Linear;
+pub use pool::{AvgPool2d, MaxPool2d};
 pub use sequential::Sequential;
 
 /// Implements `Module` for a layer without parameters.

@@ -2,9 +2,10 @@
 
 use wengert_core::{Tape, TensorVar};
 use wengert_nn::{
-    Dropout, Error, Flatten, Layer, Linear, Mode, Module, Predictor, Relu, Sequential, Sigmoid, Softplus, Tanh,
+    AvgPool2d, Conv2d, Dropout, Error, Flatten, Layer, Linear, MaxPool2d, Mode, Module, Predictor, Relu, Sequential,
+    Sigmoid, Softplus, Tanh,
 };
-use wengert_tensor::{Tensor, rng};
+use wengert_tensor::{Convolution, Pooling, Tensor, rng};
 
 #[test]
 fn linear_multiplies_with_the_transposed_weight() {
@@ -198,4 +199,65 @@ fn prediction_records_nothing() {
     let tape = Tape::evaluating();
     let y = model.forward(tape.constant_tensor(Tensor::zeros([1, 64])), &mut Mode::Eval).unwrap();
     assert!(!y.is_active());
+}
+
+#[test]
+fn convolution_adds_its_bias_to_every_pixel_of_a_channel() {
+    let mut layer = Conv2d::<f64>::new(1, 2, [1, 2], &mut rng(0)).stride([1, 2]);
+    *layer.weight.value_mut() = Tensor::from([1.0, 1.0, 1.0, -1.0]).reshape([2, 1, 1, 2]);
+    *layer.bias.as_mut().unwrap().value_mut() = Tensor::from([10.0, 20.0]);
+    let x = Tensor::from([[[[1.0, 2.0, 3.0, 7.0]]]]);
+    assert_eq!(layer.predict(&x).unwrap(), Tensor::from([[[[13.0, 20.0]], [[19.0, 16.0]]]]));
+    let tape = Tape::new();
+    let y = layer.forward(tape.constant_tensor(x.clone()), &mut Mode::Eval).unwrap();
+    let g = y.sum().gradient();
+    assert_eq!(g[layer.bias.as_ref().unwrap()].to_vec(), [2.0, 2.0]);
+    assert_eq!(g[&layer.weight].to_vec(), [4.0, 9.0, 4.0, 9.0]);
+    let plain = layer.without_bias();
+    assert_eq!(plain.predict(&x).unwrap(), Tensor::from([[[[3.0, 10.0]], [[-1.0, -4.0]]]]));
+    assert_eq!((plain.options().stride, plain.options().padding), ([1, 2], [0, 0]));
+}
+
+#[test]
+fn convolution_has_the_names_shapes_and_start_of_pytorch() {
+    let options = Convolution::new().groups(2).padding(1);
+    let layer = Conv2d::<f64>::with_options(20, 30, [3, 5], options, &mut rng(5));
+    let names: Vec<_> =
+        layer.named_parameters().into_iter().map(|(name, p)| (name, p.value().shape().to_vec())).collect();
+    assert_eq!(names, [("weight".to_owned(), vec![30, 10, 3, 5]), ("bias".to_owned(), vec![30])]);
+    // 1 / sqrt(10 * 15)
+    for values in [layer.weight.value(), layer.bias.as_ref().unwrap().value()] {
+        assert!(values.max() < 0.08165 && values.min() > -0.08165);
+        assert!(values.max() > 0.04 && values.min() < -0.04); // 30 numbers miss this once in 6000 times
+    }
+}
+
+#[test]
+fn a_convolution_that_does_not_fit_names_its_layer() {
+    let model = Sequential::<f32>::new()
+        .with(Conv2d::new(1, 4, 3, &mut rng(0)))
+        .with(Relu)
+        .with(MaxPool2d::new(2))
+        .with(Conv2d::new(3, 8, 3, &mut rng(0)));
+    let error = model.predict(&Tensor::zeros([2, 1, 12, 12])).unwrap_err();
+    assert_eq!(error.layer(), Some("3"));
+    assert!(
+        error
+            .to_string()
+            .contains("conv2d: x [2, 4, 5, 5] has 4 channels, weight [8, 3, 3, 3] takes 3 in each of 1 groups")
+    );
+    let error = Conv2d::<f32>::try_with_options(4, 6, 3, Convolution::new().groups(4), &mut rng(0)).unwrap_err();
+    assert_eq!(error.to_string(), "conv2d: outputs is 6, expected a multiple of the groups");
+    let error = Conv2d::<f32>::try_with_options(4, 6, [3, 0], Convolution::new(), &mut rng(0)).unwrap_err();
+    assert_eq!(error.to_string(), "conv2d: kernel is 0, expected at least 1");
+}
+
+#[test]
+fn poolings_are_those_of_the_tensors() {
+    let x = Tensor::<f32>::uniform([2, 3, 7, 7], -1.0, 1.0, &mut rng(0));
+    let pooling = Pooling::new(3).stride(2).padding(1);
+    assert_eq!(MaxPool2d::new(3).stride(2).padding(1).predict(&x).unwrap(), x.max_pool2d(&pooling));
+    assert_eq!(AvgPool2d::new(3).stride(2).padding(1).predict(&x).unwrap(), x.avg_pool2d(&pooling));
+    let error = Layer::<f32>::predict(&MaxPool2d::new(8), &x).unwrap_err();
+    assert!(error.to_string().contains("the window spans 8 entries of axis 2"), "{error}");
 }

@@ -1,0 +1,148 @@
+//! The convolutional layer.
+
+use crate::Module;
+use crate::error::Error;
+use crate::layer::{Layer, Mode};
+use rand::Rng;
+use wengert_core::{Parameter, TensorFloat, TensorVar};
+use wengert_tensor::{Convolution, Pair, Tensor};
+
+/// Convolution of images with learnt filters: `y[n, o] = b[o] + sum over c of w[o, c] * x[n, c]`, `*` sliding the filter.
+///
+/// Shapes: `x: [n, inputs, h, w]`, `weight: [outputs, inputs / groups, kh, kw]`, `bias: [outputs]`, output
+/// `[n, outputs, oh, ow]` with `oh = (h + 2 padding - dilation (kh - 1) - 1) / stride + 1`.
+///
+/// Weight and bias start uniform within `1/sqrt(inputs / groups kh kw)` of 0, as PyTorch's do (He et al. 2015, "Delving deep
+/// into rectifiers", with the slope `sqrt(5)`); [`init`](crate::init) has others. Names and shapes are PyTorch's too.
+///
+/// # Examples
+/// ```
+/// use wengert_nn::{Conv2d, Layer};
+/// use wengert_tensor::{Convolution, Tensor, rng};
+///
+/// let images = Tensor::<f32>::zeros([10, 3, 32, 32]);
+/// let same = Conv2d::new(3, 16, 3, &mut rng(0)).padding(1);
+/// assert_eq!(*same.predict(&images)?.shape(), [10, 16, 32, 32]);
+///
+/// let by_channel = Conv2d::with_options(3, 6, 5, Convolution::new().groups(3).stride(2), &mut rng(0));
+/// assert_eq!(*by_channel.weight.value().shape(), [6, 1, 5, 5]);
+/// assert_eq!(*by_channel.predict(&images)?.shape(), [10, 6, 14, 14]);
+/// # Ok::<(), wengert_nn::Error>(())
+/// ```
+#[derive(Debug, Clone, Module)]
+pub struct Conv2d<F: TensorFloat = f32> {
+    /// `[outputs, inputs / groups, kh, kw]`.
+    pub weight: Parameter<F>,
+    /// `[outputs]`.
+    pub bias: Option<Parameter<F>>,
+    #[module(skip)]
+    options: Convolution,
+}
+
+impl<F: TensorFloat> Conv2d<F> {
+    /// A layer from `inputs` to `outputs` channels, with filters of size `kernel` at every place inside the images.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_with_options`](Self::try_with_options) returns.
+    #[track_caller]
+    pub fn new(inputs: usize, outputs: usize, kernel: impl Into<Pair>, rng: &mut (impl Rng + ?Sized)) -> Self {
+        Self::with_options(inputs, outputs, kernel, Convolution::new(), rng)
+    }
+
+    /// A layer with stride, padding, dilation and groups.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_with_options`](Self::try_with_options) returns.
+    #[track_caller]
+    pub fn with_options(
+        inputs: usize,
+        outputs: usize,
+        kernel: impl Into<Pair>,
+        options: Convolution,
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Self {
+        match Self::try_with_options(inputs, outputs, kernel, options, rng) {
+            Ok(layer) => layer,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// [`with_options`](Self::with_options), returning what is wrong.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for no inputs, no outputs, filters of no size, or channels that are not multiples of the groups;
+    /// [`Error::Shape`] if there is no memory for the weight.
+    pub fn try_with_options(
+        inputs: usize,
+        outputs: usize,
+        kernel: impl Into<Pair>,
+        options: Convolution,
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Result<Self, Error> {
+        const OF: &str = "conv2d";
+        let [height, width] = kernel.into().0;
+        let groups = options.groups;
+        let settings =
+            [("inputs", inputs), ("outputs", outputs), ("kernel", height), ("kernel", width), ("groups", groups)];
+        for (setting, value) in settings {
+            if value == 0 {
+                return Err(Error::Setting { of: OF, setting, value: 0.0, expected: "at least 1" });
+            }
+        }
+        for (setting, value) in [("inputs", inputs), ("outputs", outputs)] {
+            if value % groups != 0 {
+                let expected = "a multiple of the groups";
+                return Err(Error::Setting { of: OF, setting, value: value as f64, expected });
+            }
+        }
+        let fan_in = (inputs / groups) as f64 * height as f64 * width as f64;
+        let bound = F::from_f64(1.0 / fan_in.sqrt());
+        Ok(Conv2d {
+            weight: Parameter::new(Tensor::try_uniform([outputs, inputs / groups, height, width], -bound, bound, rng)?),
+            bias: Some(Parameter::new(Tensor::try_uniform([outputs], -bound, bound, rng)?)),
+            options,
+        })
+    }
+
+    /// The same layer with filters this far apart.
+    #[must_use]
+    pub fn stride(self, stride: impl Into<Pair>) -> Self {
+        Conv2d { options: self.options.stride(stride), ..self }
+    }
+
+    /// The same layer with so many zeros on every side of the images.
+    #[must_use]
+    pub fn padding(self, padding: impl Into<Pair>) -> Self {
+        Conv2d { options: self.options.padding(padding), ..self }
+    }
+
+    /// The same layer with the entries of a filter this far apart.
+    #[must_use]
+    pub fn dilation(self, dilation: impl Into<Pair>) -> Self {
+        Conv2d { options: self.options.dilation(dilation), ..self }
+    }
+
+    /// The same layer without a bias.
+    #[must_use]
+    pub fn without_bias(self) -> Self {
+        Conv2d { bias: None, ..self }
+    }
+
+    /// Stride, padding, dilation, groups.
+    pub fn options(&self) -> &Convolution {
+        &self.options
+    }
+
+    fn apply<'t>(&self, x: TensorVar<'t, F>) -> Result<TensorVar<'t, F>, Error> {
+        let y = x.try_conv2d(x.tape().parameter(&self.weight), &self.options)?;
+        let Some(bias) = &self.bias else { return Ok(y) };
+        let channels = bias.value().len();
+        Ok(y.try_add(x.tape().parameter(bias).try_reshape([channels, 1, 1])?)?)
+    }
+}
+
+impl<F: TensorFloat> Layer<F> for Conv2d<F> {
+    fn forward<'t>(&self, x: TensorVar<'t, F>, _mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
+        self.apply(x).map_err(|error| error.anchored(self.weight.id(), "weight"))
+    }
+}

@@ -1,0 +1,63 @@
+//! Pooling layers.
+
+use super::no_parameters;
+use crate::error::Error;
+use crate::layer::{Layer, Mode};
+use wengert_core::{TensorFloat, TensorVar};
+use wengert_tensor::{Pair, Pooling};
+
+macro_rules! pooling_layers {
+    ($( $(#[$doc:meta])* $Layer:ident: $method:ident; )*) => { $(
+        $(#[$doc])*
+        ///
+        /// Shapes: `x: [n, c, h, w]`, output `[n, c, oh, ow]` with `oh = (h + 2 padding - kernel) / stride + 1`. No parameters.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub struct $Layer(Pooling);
+
+        no_parameters!($Layer);
+
+        impl $Layer {
+            /// Windows of this size, side by side.
+            #[must_use]
+            pub fn new(kernel: impl Into<Pair>) -> Self {
+                $Layer(Pooling::new(kernel))
+            }
+
+            /// The same layer with windows this far apart.
+            #[must_use]
+            pub fn stride(self, stride: impl Into<Pair>) -> Self {
+                $Layer(self.0.stride(stride))
+            }
+
+            /// The same layer with so many places on every side of the images, fewer than a window has.
+            #[must_use]
+            pub fn padding(self, padding: impl Into<Pair>) -> Self {
+                $Layer(self.0.padding(padding))
+            }
+        }
+
+        impl<F: TensorFloat> Layer<F> for $Layer {
+            fn forward<'t>(&self, x: TensorVar<'t, F>, _mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
+                Ok(x.$method(&self.0)?)
+            }
+        }
+    )* };
+}
+
+pooling_layers! {
+    /// The largest element of each window; the first of equals receives the gradient.
+    ///
+    /// # Examples
+    /// ```
+    /// use wengert_nn::{Layer, MaxPool2d};
+    /// use wengert_tensor::Tensor;
+    ///
+    /// let images = Tensor::<f32>::zeros([10, 3, 28, 28]);
+    /// assert_eq!(*MaxPool2d::new(2).predict(&images)?.shape(), [10, 3, 14, 14]);
+    /// assert_eq!(*MaxPool2d::new(3).stride(2).padding(1).predict(&images)?.shape(), [10, 3, 14, 14]);
+    /// # Ok::<(), wengert_nn::Error>(())
+    /// ```
+    MaxPool2d: try_max_pool2d;
+    /// The mean of each window; places outside the images count, as zeros.
+    AvgPool2d: try_avg_pool2d;
+}
