@@ -161,6 +161,9 @@ impl<T: Element> Tensor<T> {
         let (run, steps) = walk.run();
         let (source, target) = (part.storage(), y.fresh_mut());
         walk.for_each_run([place.offset(), part.layout().offset()], |[mut to, mut from]| {
+            if steps == [1, 1] {
+                return target[to..to + run].copy_from_slice(&source[from..from + run]);
+            }
             for _ in 0..run {
                 target[to] = source[from];
                 to = to.wrapping_add_signed(steps[0]);

@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""Writes the reference values of tensor ops: tensor_ops.txt beside this file.
+
+Needs PyTorch (`pip install torch`). A case has operands x, the result y, the gradient g of `sum w y` and the gradient h of
+`sum v g`, in double precision, with the weights w and v given below; the test computes them again. Operands are distinct
+multiples of 1/16, so that the file stays small and nothing is tied.
+"""
+
+import pathlib
+import random
+
+import numpy
+import torch
+
+rng = random.Random(4)
+HERE = pathlib.Path(__file__).parent
+
+
+def operand(shape):
+    n = int(numpy.prod(shape))
+    values = rng.sample([k / 16 for k in range(-32, 33) if k != 0], n)
+    return torch.tensor(values, dtype=torch.float64).reshape(shape)
+
+
+def weights(n, step, modulus, divisor):
+    return torch.tensor([((step * k + 3) % modulus - modulus // 2) / divisor for k in range(n)], dtype=torch.float64)
+
+
+def padded(x, axis, sides, mode):
+    return x.index_select(axis, torch.from_numpy(numpy.pad(numpy.arange(x.shape[axis]), sides, mode)))
+
+
+def index(values, shape=None):
+    values = torch.tensor(values)
+    return values if shape is None else values.reshape(shape)
+
+
+VECTORS = [(4,), (1,), (0,), (5,)]
+MATRICES = [(2, 3), (3, 1), (0, 3), (2, 0), (3, 4), (2, 3, 4), (2, 0, 3)]
+FULL = [(2, 3), (3, 1), (3, 4), (2, 3, 4)]
+ALL = [(), (1,), (5,), (2, 3), (2, 3, 2)]
+einsum = lambda formula: lambda *x: torch.einsum(formula, *x)
+inf = float("inf")
+
+CASES = [
+    # name, operands' shapes, function
+    ("prod", [[s] for s in ALL + [(0,), (2, 0)]], lambda x: x.prod()),
+    ("prod 0", [[s] for s in MATRICES], lambda x: x.prod(0)),
+    ("prod keep -1", [[s] for s in MATRICES], lambda x: x.prod(-1, keepdim=True)),
+    ("prod 0 2", [[(2, 3, 4)], [(3, 2, 1)]], lambda x: x.prod(2).prod(0)),
+    ("prod of zeros", [[(4,)], [(5,)]], lambda x: (x * torch.tensor([1.0, 0, 1, 0, 1], dtype=torch.float64)[: len(x)]).prod()),
+    ("variance", [[s] for s in ALL[2:]], lambda x: x.var(correction=1)),
+    ("variance 0", [[s] for s in FULL], lambda x: x.var(0, correction=0)),
+    ("variance keep -1", [[(2, 3)], [(2, 3, 4)]], lambda x: x.var(-1, correction=1, keepdim=True)),
+    ("std", [[s] for s in ALL[2:]], lambda x: x.std(correction=1)),
+    ("std -1", [[(2, 3)], [(3, 4)], [(0, 3)]], lambda x: x.std(-1, correction=0)),
+    ("norm1", [[s] for s in ALL + [(0,)]], lambda x: torch.linalg.vector_norm(x, 1)),
+    ("norm2", [[s] for s in ALL], lambda x: torch.linalg.vector_norm(x, 2)),
+    ("norm2 0", [[s] for s in FULL], lambda x: torch.linalg.vector_norm(x, 2, 0)),
+    ("norm inf", [[s] for s in ALL], lambda x: torch.linalg.vector_norm(x, inf)),
+    ("norm 3 -1", [[s] for s in FULL], lambda x: torch.linalg.vector_norm(x, 3, -1)),
+    ("norm 2.5 keep 0", [[s] for s in FULL], lambda x: torch.linalg.vector_norm(x, 2.5, 0, keepdim=True)),
+    ("cumsum 0", [[s] for s in VECTORS + MATRICES], lambda x: x.cumsum(0)),
+    ("cumsum -1", [[s] for s in MATRICES], lambda x: x.cumsum(-1)),
+    ("cumprod 0", [[s] for s in VECTORS + MATRICES], lambda x: x.cumprod(0)),
+    ("cumprod -1", [[s] for s in MATRICES], lambda x: x.cumprod(-1)),
+    ("cumprod of zeros", [[(5,)]], lambda x: (x * torch.tensor([1.0, 0, 1, 0, 1], dtype=torch.float64)).cumprod(0)),
+    ("cummax -1", [[s] for s in VECTORS + FULL], lambda x: x.cummax(-1).values),
+    ("cummin 0", [[s] for s in FULL], lambda x: x.cummin(0).values),
+    ("sort -1", [[s] for s in VECTORS + MATRICES], lambda x: x.sort(-1).values),
+    ("sort descending 0", [[s] for s in FULL], lambda x: x.sort(0, descending=True).values),
+    ("topk 2 0", [[(2, 3)], [(3, 4)], [(4,)]], lambda x: x.topk(2, 0).values),
+    ("median", [[s] for s in ALL], lambda x: x.median()),
+    ("median 0", [[s] for s in FULL], lambda x: x.median(0).values),
+    ("quantile 0.3", [[s] for s in ALL], lambda x: x.quantile(0.3)),
+    ("quantile 0.8 keep -1", [[s] for s in FULL], lambda x: x.quantile(0.8, -1, keepdim=True)),
+    ("roll 0 2", [[s] for s in VECTORS + MATRICES], lambda x: x.roll(2, 0)),
+    ("roll -1 -1", [[s] for s in FULL], lambda x: x.roll(-1, -1)),
+    ("repeat 0 3", [[s] for s in VECTORS + FULL], lambda x: x.repeat_interleave(3, 0)),
+    ("tile 2 1 3", [[s] for s in [()] + VECTORS + FULL], lambda x: x.tile(2, 1, 3)),
+    ("chunk", [[(4,)], [(5,)]], lambda x: x[:3 if len(x) == 5 else 2].prod() * x[3 if len(x) == 5 else 2 :].sum()),
+    ("unbind", [[(3, 2)]], lambda x: x.unbind(0)[0] * x.unbind(0)[2]),
+    ("pad 1.5", [[s] for s in MATRICES], lambda x: torch.nn.functional.pad(x, (1, 2), value=1.5)),
+    ("pad reflect", [[(2, 3)], [(3, 4)]], lambda x: padded(padded(x, 0, (1, 0), "reflect"), 1, (2, 1), "reflect")),
+    ("pad replicate", [[s] for s in FULL], lambda x: padded(x, x.dim() - 1, (2, 1), "edge")),
+    ("tril 0", [[s] for s in MATRICES], lambda x: x.tril()),
+    ("triu 1", [[s] for s in MATRICES], lambda x: x.triu(1)),
+    ("diag 1", [[(3,)], [(0,)], [(2, 3)], [(3, 3)]], lambda x: x.diag(1)),
+    ("diag -1", [[(3,)], [(3, 2)]], lambda x: x.diag(-1)),
+    ("diagonal 1 0 -1", [[s] for s in FULL], lambda x: x.diagonal(1, 0, -1)),
+    ("meshgrid", [[(2,), (3,)], [(1,), (0,)]], lambda a, b: torch.mul(*torch.meshgrid(a, b, indexing="ij"))),
+    ("gather", [[(3, 2)]], lambda x: x.gather(0, index([[0, 2], [2, 2], [1, 0], [2, 1]]))),
+    ("take_along_axis", [[(3, 2)]], lambda x: torch.take_along_dim(x, index([[1], [0], [1]]), 1)),
+    ("index_select 1", [[(2, 3)], [(2, 3, 2)]], lambda x: x.index_select(1, index([2, 0, 2, 2]))),
+    ("scatter", [[(3, 2), (2, 2)]], lambda x, s: x.scatter(0, index([[0, 2], [1, 0]]), s)),
+    ("scatter_add", [[(3, 2), (2, 2)]], lambda x, s: x.scatter_add(0, index([[0, 2], [0, 0]]), s)),
+    ("select", [[(2, 3), (2, 3)], [(2, 1), (3,)], [(), (2, 3)]],
+     lambda a, b: torch.where(index([[True, False, True], [False, False, True]]), a, b)),
+    ("masked_fill", [[(2, 3)]], lambda x: x.masked_fill(index([[True, False, True], [False, False, True]]), 2.0)),
+    ("dot", [[(4,), (4,)], [(0,), (0,)]], lambda a, b: a.dot(b)),
+    ("outer", [[(2,), (3,)], [(1,), (0,)]], lambda a, b: torch.outer(a, b)),
+    ("ij,jk->ik", [[(2, 3), (3, 4)], [(2, 0), (0, 3)]], einsum("ij,jk->ik")),
+    ("bij,kbj->ibk", [[(2, 3, 4), (2, 2, 4)]], einsum("bij,kbj->ibk")),
+    ("ij,ij,ij->j", [[(2, 3), (2, 3), (2, 3)]], einsum("ij,ij,ij->j")),
+    ("iji->j", [[(3, 2, 3)]], einsum("iji->j")),
+    ("ij,jk,kl->li", [[(2, 3), (3, 2), (2, 4)]], einsum("ij,jk,kl->li")),
+    ("...ij,...jk->...ki", [[(2, 1, 2, 3), (2, 3, 2)]], einsum("...ij,...jk->...ki")),
+    ("ij,k->", [[(2, 3), (2,)]], einsum("ij,k->")),
+]
+
+
+def show(letter, x):
+    x = x.detach() + torch.zeros(x.shape, dtype=torch.float64)  # autograd has zeros without storage
+    numbers = " ".join(repr(float(v) + 0.0).removesuffix(".0") for v in x.flatten().tolist())
+    return f"{letter} {','.join(map(str, x.shape))}: {numbers}".rstrip()
+
+
+lines = []
+for name, cases, f in CASES:
+    for shapes in cases:
+        x = [operand(shape).requires_grad_() for shape in shapes]
+        y = f(*x)
+        loss = (y.reshape(-1) * weights(y.numel(), 7, 11, 4)).sum()
+        g = torch.autograd.grad(loss, x, create_graph=True)
+        s = sum((g.reshape(-1) * weights(g.numel(), 5, 13, 8)).sum() for g in g)
+        h = [None] * len(x)
+        if s.requires_grad:
+            h = torch.autograd.grad(s, x, allow_unused=True)
+        h = [torch.zeros_like(x) if h is None else h for x, h in zip(x, h)]
+        lines.append(f"= {name}")
+        lines += [show("x", v) for v in x] + [show("y", y)] + [show("g", v) for v in g] + [show("h", v) for v in h]
+(HERE / "tensor_ops.txt").write_text("\n".join(lines) + "\n")

@@ -1,0 +1,352 @@
+//! Tensor ops against PyTorch: values and gradients to 1e-12, second order to 1e-11, for operands of every layout, and against
+//! finite differences; then what no peer gets right, and the texts of mistakes.
+
+use wengert_check::{check_tensor, check_tensors};
+use wengert_core::{Elementary, Tape, TensorVar, UnaryFunctions};
+use wengert_tensor::{Padding, Slice, Tensor, keep};
+
+type Var<'t> = TensorVar<'t, f64>;
+type Op = for<'t> fn(&[Var<'t>]) -> Var<'t>;
+
+/// The op of a case, as `tests/reference/tensor_ops.py` names it.
+fn op(name: &str) -> Op {
+    fn ones_and_zeros<'t>(x: Var<'t>) -> Var<'t> {
+        let n = x.shape()[0];
+        x * x.tape().constant_tensor(&[1.0, 0.0, 1.0, 0.0, 1.0][..n])
+    }
+    fn mask() -> Tensor<bool> {
+        Tensor::from([[true, false, true], [false, false, true]])
+    }
+    match name {
+        "prod" => |x| x[0].prod(),
+        "prod 0" => |x| x[0].prod_axes(0),
+        "prod keep -1" => |x| x[0].prod_axes(keep(-1)),
+        "prod 0 2" => |x| x[0].prod_axes([0, 2]),
+        "prod of zeros" => |x| ones_and_zeros(x[0]).prod(),
+        "variance" => |x| x[0].variance(1.0),
+        "variance 0" => |x| x[0].variance_axes(0, 0.0),
+        "variance keep -1" => |x| x[0].variance_axes(keep(-1), 1.0),
+        "std" => |x| x[0].std(1.0),
+        "std -1" => |x| x[0].std_axes(-1, 0.0),
+        "norm1" => |x| x[0].norm(1.0),
+        "norm2" => |x| x[0].norm2(),
+        "norm2 0" => |x| x[0].norm_axes(2.0, 0),
+        "norm inf" => |x| x[0].norm(f64::INFINITY),
+        "norm 3 -1" => |x| x[0].norm_axes(3.0, -1),
+        "norm 2.5 keep 0" => |x| x[0].norm_axes(2.5, keep(0)),
+        "cumsum 0" => |x| x[0].cumsum(0),
+        "cumsum -1" => |x| x[0].cumsum(-1),
+        "cumprod 0" => |x| x[0].cumprod(0),
+        "cumprod -1" => |x| x[0].cumprod(-1),
+        "cumprod of zeros" => |x| ones_and_zeros(x[0]).cumprod(0),
+        "cummax -1" => |x| x[0].cummax(-1).0,
+        "cummin 0" => |x| x[0].cummin(0).0,
+        "sort -1" => |x| x[0].sort(-1),
+        "sort descending 0" => |x| x[0].try_sort(0, true).expect("axis 0"),
+        "topk 2 0" => |x| x[0].topk(2, 0).0,
+        "median" => |x| x[0].median(),
+        "median 0" => |x| x[0].median_axes(0),
+        "quantile 0.3" => |x| x[0].quantile(0.3),
+        "quantile 0.8 keep -1" => |x| x[0].quantile_axes(0.8, keep(-1)),
+        "roll 0 2" => |x| x[0].roll(0, 2),
+        "roll -1 -1" => |x| x[0].roll(-1, -1),
+        "repeat 0 3" => |x| x[0].repeat(0, 3),
+        "tile 2 1 3" => |x| x[0].tile(&[2, 1, 3]),
+        "chunk" => |x| x[0].chunk(0, 2)[0].prod() * x[0].chunk(0, 2)[1].sum(),
+        "unbind" => |x| x[0].unbind(0)[0] * x[0].unbind(0)[2],
+        "pad 1.5" => |x| x[0].pad(&[(1, 2)], Padding::Constant(1.5)),
+        "pad reflect" => |x| x[0].pad(&[(1, 0), (2, 1)], Padding::Reflect),
+        "pad replicate" => |x| x[0].pad(&[(2, 1)], Padding::Replicate),
+        "tril 0" => |x| x[0].tril(0),
+        "triu 1" => |x| x[0].triu(1),
+        "diag 1" => |x| x[0].diag(1),
+        "diag -1" => |x| x[0].diag(-1),
+        "diagonal 1 0 -1" => |x| x[0].diagonal(1, 0, -1),
+        "meshgrid" => |x| {
+            let grid = TensorVar::meshgrid(x);
+            grid[0] * grid[1]
+        },
+        "gather" => |x| x[0].gather(0, &Tensor::from([[0, 2], [2, 2], [1, 0], [2, 1]])),
+        "take_along_axis" => |x| x[0].take_along_axis(&Tensor::from([[1], [0], [1]]), 1),
+        "index_select 1" => |x| x[0].index_select(1, &Tensor::from([2, 0, 2, 2])),
+        "scatter" => |x| x[0].scatter(0, &Tensor::from([[0, 2], [1, 0]]), x[1]),
+        "scatter_add" => |x| x[0].scatter_add(0, &Tensor::from([[0, 2], [0, 0]]), x[1]),
+        "select" => |x| TensorVar::select(mask(), x[0], x[1]),
+        "masked_fill" => |x| x[0].masked_fill(mask(), 2.0),
+        "dot" => |x| x[0].dot(x[1]),
+        "outer" => |x| x[0].outer(x[1]),
+        "ij,jk->ik" => |x| TensorVar::einsum("ij,jk->ik", x),
+        "bij,kbj->ibk" => |x| TensorVar::einsum("bij,kbj->ibk", x),
+        "ij,ij,ij->j" => |x| TensorVar::einsum("ij,ij,ij->j", x),
+        "iji->j" => |x| TensorVar::einsum("iji->j", x),
+        "ij,jk,kl->li" => |x| TensorVar::einsum("ij,jk,kl->li", x),
+        "...ij,...jk->...ki" => |x| TensorVar::einsum("...ij,...jk->...ki", x),
+        "ij,k->" => |x| TensorVar::einsum("ij,k->", x),
+        _ => panic!("no op for the reference values of `{name}`"),
+    }
+}
+
+/// Operands, and what PyTorch makes of them.
+#[derive(Default)]
+struct Case {
+    name: &'static str,
+    x: Vec<Tensor<f64>>,
+    y: Vec<Tensor<f64>>,
+    first: Vec<Tensor<f64>>,
+    second: Vec<Tensor<f64>>,
+}
+
+fn cases() -> Vec<Case> {
+    let mut cases: Vec<Case> = Vec::new();
+    for line in include_str!("../reference/tensor_ops.txt").lines() {
+        if let Some(name) = line.strip_prefix("= ") {
+            cases.push(Case { name, ..Case::default() });
+            continue;
+        }
+        let (head, numbers) = line.split_once(':').expect("a tensor");
+        let (letter, shape) = head.split_at(1);
+        let shape: Vec<usize> = shape.split(',').filter_map(|n| n.trim().parse().ok()).collect();
+        let numbers = numbers.split_whitespace().map(|x| x.parse().expect("a number")).collect();
+        let case = cases.last_mut().expect("a name first");
+        let list = match letter {
+            "x" => &mut case.x,
+            "y" => &mut case.y,
+            "g" => &mut case.first,
+            _ => &mut case.second,
+        };
+        list.push(Tensor::from_vec(shape, numbers));
+    }
+    cases
+}
+
+/// The weights the script uses.
+fn weights(shape: &[usize], step: usize, modulus: usize, divisor: f64) -> Tensor<f64> {
+    let weight = |k: usize| ((step * k + 3) % modulus) as f64 - (modulus / 2) as f64;
+    let n = shape.iter().product();
+    (0..n).map(|k| weight(k) / divisor).collect::<Tensor<f64>>().reshape(shape)
+}
+
+#[track_caller]
+fn close(what: &str, got: &Tensor<f64>, expected: &Tensor<f64>, tolerance: f64) {
+    assert_eq!(got.shape(), expected.shape(), "{what}");
+    let scale = expected.iter().fold(1.0_f64, |scale, x| scale.max(x.abs()));
+    for (got, expected) in got.iter().zip(expected) {
+        assert!((got - expected).abs() <= tolerance * scale, "{what}: got {got:e}, expected {expected:e}");
+    }
+}
+
+fn compare(what: &str, case: &Case, x: &[Tensor<f64>]) {
+    let tape = Tape::<f64>::new();
+    let inputs: Vec<Var<'_>> = x.iter().map(|x| tape.tensor(x)).collect();
+    let y = op(case.name)(&inputs);
+    close(&format!("{what}, value"), &y.value(), &case.y[0], 1e-12);
+    let loss = (y * tape.constant_tensor(weights(&y.shape(), 7, 11, 4.0))).sum();
+    let gradient = loss.gradient();
+    let mut second: Option<Var<'_>> = None;
+    for (k, &x) in inputs.iter().enumerate() {
+        close(&format!("{what}, gradient of operand {k}"), &gradient[x], &case.first[k], 1e-12);
+        let [g] = loss.recorded_gradient([x]);
+        close(&format!("{what}, recorded gradient of operand {k}"), &g.value(), &case.first[k], 1e-12);
+        let term = (g * tape.constant_tensor(weights(&g.shape(), 5, 13, 8.0))).sum();
+        second = Some(second.map_or(term, |sum| sum + term));
+    }
+    let second = second.expect("an operand");
+    for (k, &x) in inputs.iter().enumerate() {
+        let h = if second.is_active() { second.gradient()[x].clone() } else { Tensor::zeros(x.shape()) };
+        close(&format!("{what}, second order, operand {k}"), &h, &case.second[k], 1e-11);
+    }
+}
+
+/// The same elements in another layout.
+fn relaid(x: &Tensor<f64>) -> Vec<(&'static str, Tensor<f64>)> {
+    let mut layouts = vec![("dense", x.clone())];
+    let last = x.rank() as isize - 1;
+    if last >= 0 {
+        layouts.push(("flipped", x.flip(-1).to_contiguous().flip(-1)));
+        layouts.push(("transposed", x.transpose(0, last).to_contiguous().transpose(0, last)));
+        let mut wide = x.shape().to_vec();
+        wide[last as usize] *= 2;
+        let stepped = Slice::from(..).step(2);
+        layouts.push(("stepped", Tensor::try_embed(wide, last, stepped, x).expect("half of it").slice(last, stepped)));
+    }
+    layouts
+}
+
+#[test]
+fn values_and_derivatives_are_those_of_pytorch_in_every_layout() {
+    for case in cases() {
+        let layouts: Vec<_> = case.x.iter().map(relaid).collect();
+        for k in 0..layouts.iter().map(Vec::len).max().unwrap_or(0) {
+            let chosen: Vec<_> = layouts.iter().map(|of_one| of_one[k % of_one.len()].clone()).collect();
+            let x: Vec<Tensor<f64>> = chosen.iter().map(|(_, x)| x.clone()).collect();
+            let shapes: Vec<_> = x.iter().map(|x| x.shape().to_string()).collect();
+            compare(&format!("{} of {}, {}", case.name, shapes.join(" and "), chosen[0].0), &case, &x);
+        }
+    }
+}
+
+#[test]
+fn expanded_operands_give_what_their_copies_give() {
+    for case in cases() {
+        let rows = |x: &Tensor<f64>| match x.rank() > 0 && !x.is_empty() {
+            true => x.slice(0, ..1).broadcast_to(x.shape()),
+            false => x.clone(),
+        };
+        // Equal rows are ties, at which the first element is taken whatever the layout.
+        let run = |x: Vec<Tensor<f64>>| {
+            let tape = Tape::<f64>::new();
+            let x: Vec<Var<'_>> = x.iter().map(|x| tape.tensor(x)).collect();
+            let y = op(case.name)(&x);
+            let gradient = y.vjp(&weights(&y.shape(), 7, 11, 4.0));
+            [vec![y.value()], x.iter().map(|&x| gradient[x].clone()).collect()].concat()
+        };
+        let expanded = run(case.x.iter().map(rows).collect());
+        let copied = run(case.x.iter().map(|x| rows(x).to_contiguous()).collect());
+        for (a, b) in expanded.iter().zip(&copied) {
+            close(case.name, a, b, 1e-14);
+        }
+    }
+}
+
+#[test]
+fn finite_differences_agree_to_second_order() {
+    for case in cases() {
+        // The median's and the sort's own kinks are at ties, which the operands avoid; |x| has none but 0.
+        let f = op(case.name);
+        match &case.x[..] {
+            [x] => check_tensor(|x| f(&[x])).at(x).orders(2).assert(),
+            [a, b] => check_tensors(|[a, b]| f(&[a, b])).at([a.clone(), b.clone()]).orders(2).assert(),
+            [a, b, c] => {
+                check_tensors(|[a, b, c]| f(&[a, b, c])).at([a.clone(), b.clone(), c.clone()]).orders(2).assert();
+            }
+            _ => panic!("{}: write the call for so many operands", case.name),
+        }
+    }
+}
+
+/// The gradient of the sum of the elements.
+fn slope(f: impl for<'t> Fn(Var<'t>) -> Var<'t>, x: &Tensor<f64>) -> Vec<f64> {
+    let tape = Tape::<f64>::new();
+    let x = tape.tensor(x);
+    f(x).sum().gradient()[x].to_vec()
+}
+
+#[test]
+fn kinks_and_ties_have_the_subgradients_promised() {
+    let zeros = Tensor::zeros([3]);
+    for p in [1.0, 1.5, 2.0, 3.0, f64::INFINITY] {
+        assert_eq!(slope(|x| x.norm(p), &zeros), [0.0; 3], "norm {p}");
+    }
+    assert_eq!(slope(|x| x.norm(f64::INFINITY), &Tensor::from([2.0, -2.0, 1.0])), [0.5, -0.5, 0.0]);
+    let huge = Tensor::from([1e200, 1e200]);
+    for x_bar in slope(|x| x.norm2(), &huge) {
+        assert!((x_bar - 0.5_f64.sqrt()).abs() < 1e-15);
+    }
+    assert_eq!(slope(|x| x.std(1.0), &Tensor::from([5.0; 3])), [0.0; 3]);
+    assert_eq!(slope(|x| x.prod(), &Tensor::from([2.0, 0.0, 3.0])), [0.0, 6.0, 0.0]);
+    assert_eq!(slope(|x| x.prod(), &Tensor::from([2.0, 0.0, 0.0])), [0.0; 3]);
+    assert_eq!(slope(|x| x.cumprod(0), &Tensor::from([2.0, 0.0, 3.0, 0.0, 5.0])), [1.0, 8.0, 0.0, 0.0, 0.0]);
+    // The first of equal elements takes all.
+    let tied = Tensor::from([1.0, 1.0, 0.0]);
+    assert_eq!(slope(|x| x.cummax(0).0, &tied), [3.0, 0.0, 0.0]);
+    assert_eq!(slope(|x| x.topk(1, 0).0, &tied), [1.0, 0.0, 0.0]);
+    assert_eq!(slope(|x| x.median(), &Tensor::from([4.0, 1.0, 3.0, 2.0])), [0.0, 0.0, 0.0, 1.0]);
+}
+
+#[test]
+fn second_derivatives_where_a_norm_has_no_direction_are_zero() {
+    let norms: [(&str, Op); 3] =
+        [("norm2", |x| x[0].norm2()), ("norm of order 3", |x| x[0].norm(3.0)), ("std", |x| x[0].std(1.0))];
+    for (name, f) in norms {
+        let tape = Tape::<f64>::new();
+        let x = tape.tensor([0.0; 3]);
+        let [x_bar] = f(&[x]).recorded_gradient([x]);
+        let second = x_bar.sum();
+        let h = if second.is_active() { second.gradient()[x].to_vec() } else { vec![0.0; 3] };
+        assert_eq!(h, [0.0; 3], "{name}");
+    }
+}
+
+#[test]
+fn what_is_not_selected_has_an_exact_zero_for_a_gradient() {
+    let x = Tensor::from([-1.0, 0.0, 4.0]);
+    assert_eq!(slope(|x| TensorVar::select(x.greater(0.0), x.sqrt(), x.lit(0.0)), &x), [0.0, 0.0, 0.25]);
+    assert_eq!(slope(|x| x.exp().masked_fill(x.greater(100.0), 0.0), &Tensor::from([0.0, 1000.0])), [1.0, 0.0]);
+    assert_eq!(slope(|x| x.ln().reshape([1, 2]).tril(0), &Tensor::from([2.0, 0.0])), [0.5, 0.0]);
+}
+
+#[test]
+fn the_last_of_several_writers_alone_has_a_gradient() {
+    let tape = Tape::<f64>::new();
+    let (x, s) = (tape.tensor([1.0, 2.0]), tape.tensor([5.0, 6.0, 7.0]));
+    let y = x.scatter(0, &Tensor::from([1, 1, 1]), s);
+    assert_eq!(y.value().to_vec(), [1.0, 7.0]);
+    let [x_bar, s_bar] = y.sum().gradient().wrt([x, s]);
+    assert_eq!((x_bar.to_vec(), s_bar.to_vec()), (vec![1.0, 0.0], vec![0.0, 0.0, 1.0]));
+}
+
+#[test]
+fn mistakes_name_op_shapes_axis_and_what_to_do() {
+    let tape = Tape::<f64>::new();
+    let (x, v) = (tape.tensor(Tensor::ones([2, 3])), tape.tensor(Tensor::ones([3])));
+    let index = Tensor::from([[0, 3]]);
+    let rows: Vec<(Result<Var<'_>, wengert_core::Error>, &str)> = vec![
+        (
+            x.try_variance_axes((), 6.0),
+            "variance: shape [2, 3] leaves 6 values for a result, and correction 6 needs more than that; reduce over more, or correct by less",
+        ),
+        (x.try_norm_axes(0.0, 0), "norm: p is 0; expected 1, 2, another number above 1, or infinity"),
+        (x.try_prod_axes(2), "prod: axis 2 is out of range for shape [2, 3]; use 0 to 1, or -2 to -1 from the end"),
+        (x.try_quantile_axes(-0.5, 0), "quantile: q is -0.5; expected a number from 0 to 1"),
+        (x.try_gather(1, &index), "gather: index 3 is out of range for axis 1 of shape [2, 3]; its entries are 0 to 2"),
+        (
+            v.try_gather(0, &index),
+            "gather: shape [1, 2] of the indices does not go with shape [3]; they may differ along axis 0 only",
+        ),
+        (x.try_scatter(0, &Tensor::from([[0]]), v), "scatter: shapes [1, 1] and [3] differ; they must be equal"),
+        (
+            x.try_index_select(0, &Tensor::from([2])),
+            "index_select: index 2 is out of range for axis 0 of shape [2, 3]; its entries are 0 to 1",
+        ),
+        (x.try_cumsum(2), "cumsum: axis 2 is out of range for shape [2, 3]; use 0 to 1, or -2 to -1 from the end"),
+        (x.try_recurrence(v, 0), "recurrence: shapes [2, 3] and [3] differ; they must be equal"),
+        (
+            x.try_pad(&[(0, 3)], Padding::Reflect),
+            "pad: 0 before and 3 after axis 1 of shape [2, 3], which has 3 entries; a reflection has one entry less",
+        ),
+        (v.try_triu(0), "triu: operand of shape [3] has 1 axes; expected a matrix or a batch of matrices"),
+        (x.try_diagonal(0, 0, 0), "diagonal: axis 0 of shape [2, 3] is named twice; name each axis once"),
+        (
+            x.try_outer(v),
+            "outer: operand of shape [2, 3] has 2 axes; expected a vector; `einsum` multiplies axes by name",
+        ),
+        (x.try_dot(v), "dot: shapes [2, 3] and [3] differ; they must be equal"),
+        (
+            TensorVar::try_einsum("ij,j->k", &[x, v]),
+            "einsum: at position 6 of `ij,j->k`: `k` is not an axis of any operand",
+        ),
+        (
+            TensorVar::try_select(Tensor::from([true, false]), x, v),
+            "select: shapes [2] and [2, 3] do not broadcast: axis 1 has 2 against 3 entries and neither is 1; reshape one side",
+        ),
+        (x.try_sort(-3, false), "sort: axis -3 is out of range for shape [2, 3]; use 0 to 1, or -2 to -1 from the end"),
+        (x.try_topk(3, 0).map(|(y, _)| y), "topk: range 0..3 leaves axis 0 of shape [2, 3], which has 2 entries"),
+        (
+            x.try_split(1, &[1, 1]).map(|parts| parts[0]),
+            "split: the parts have 2 entries together, axis 1 of shape [2, 3] has 3",
+        ),
+        (x.try_chunk(1, 0).map(|parts| parts[0]), "chunk: parts is 0; expected 1 at least"),
+        (
+            x.slice(0, ..0).try_median_axes(0),
+            "median: shape [0, 3] leaves no elements to reduce, and the median of nothing is not defined; check `is_empty()` first",
+        ),
+    ];
+    for (result, expected) in rows {
+        let text = result.expect_err(expected).to_string();
+        let (line, sentence) = text.split_once(": ").expect("the caller's line comes first");
+        assert!(line.contains("tensor_ops.rs:"), "{text}");
+        assert_eq!(sentence, expected);
+    }
+    let other = Tape::<f64>::new();
+    assert!(TensorVar::try_einsum("i,i->", &[v, other.tensor([1.0; 3])]).is_err());
+}
