@@ -15,7 +15,7 @@ use crate::reductions;
 use core::cmp::Ordering;
 use core::fmt::{self, Debug, Display};
 use core::iter::Product;
-use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
+use core::ops::{Add, Div, Mul, Neg, Sub};
 use core::panic::Location;
 use wengert_kernels::{
     Binary, BinaryFunctions, Elementary, Parametric, ParametricFunctions, Unary, UnaryFunctions, binary_table,
@@ -473,15 +473,7 @@ impl<F: Primal, H: Handle<F>> Neg for Scalar<F, H> {
     }
 }
 
-impl<F: Primal, H: Handle<F>> Neg for &Scalar<F, H> {
-    type Output = Scalar<F, H>;
-    #[inline(always)]
-    fn neg(self) -> Scalar<F, H> {
-        -*self
-    }
-}
-
-/// The operators between variables, by value and by reference.
+/// The operators between variables.
 macro_rules! between_variables {
     ($($Op:ident $op:ident |$a:ident, $b:ident| $y:expr, $p:expr, $q:expr;)*) => { $(
         impl<F: Primal, H: Handle<F>> $Op for Scalar<F, H> {
@@ -491,30 +483,6 @@ macro_rules! between_variables {
             fn $op(self, other: Self) -> Self {
                 let ($a, $b) = (self.value, other.value);
                 H::binary(self, other, Binary::$Op, $y, $p, $q)
-            }
-        }
-        impl<F: Primal, H: Handle<F>> $Op<&Scalar<F, H>> for Scalar<F, H> {
-            type Output = Self;
-            #[inline(always)]
-            #[track_caller]
-            fn $op(self, other: &Self) -> Self {
-                $Op::$op(self, *other)
-            }
-        }
-        impl<F: Primal, H: Handle<F>> $Op<Scalar<F, H>> for &Scalar<F, H> {
-            type Output = Scalar<F, H>;
-            #[inline(always)]
-            #[track_caller]
-            fn $op(self, other: Scalar<F, H>) -> Scalar<F, H> {
-                $Op::$op(*self, other)
-            }
-        }
-        impl<F: Primal, H: Handle<F>> $Op for &Scalar<F, H> {
-            type Output = Scalar<F, H>;
-            #[inline(always)]
-            #[track_caller]
-            fn $op(self, other: Self) -> Scalar<F, H> {
-                $Op::$op(*self, *other)
             }
         }
     )* };
@@ -558,13 +526,6 @@ macro_rules! with_constants {
                 H::unary(self, UnaryOp::Right(Binary::$Op, $c), $y, $p)
             }
         }
-        impl<F: Primal<Base = $B>, H: Handle<F>> $Op<$B> for &Scalar<F, H> {
-            type Output = Scalar<F, H>;
-            #[inline(always)]
-            fn $op(self, constant: $B) -> Scalar<F, H> {
-                $Op::$op(*self, constant)
-            }
-        }
     )* };
     (@left $B:ident $($Op:ident $op:ident |$c:ident, $x:ident| $y:expr, $p:expr;)*) => { $(
         impl<F: Primal<Base = $B>, H: Handle<F>> $Op<Scalar<F, H>> for $B {
@@ -575,37 +536,9 @@ macro_rules! with_constants {
                 H::unary(variable, UnaryOp::Left($c, Binary::$Op), $y, $p)
             }
         }
-        impl<F: Primal<Base = $B>, H: Handle<F>> $Op<&Scalar<F, H>> for $B {
-            type Output = Scalar<F, H>;
-            #[inline(always)]
-            fn $op(self, variable: &Scalar<F, H>) -> Scalar<F, H> {
-                $Op::$op(self, *variable)
-            }
-        }
     )* };
 }
 with_constants!(f32 f64);
-
-macro_rules! assign_forms {
-    ($($Op:ident $op:ident, $OpAssign:ident $op_assign:ident;)*) => { $(
-        impl<F: Primal, H: Handle<F>, T> $OpAssign<T> for Scalar<F, H>
-        where
-            Self: $Op<T, Output = Self>,
-        {
-            #[inline(always)]
-            #[track_caller]
-            fn $op_assign(&mut self, other: T) {
-                *self = $Op::$op(*self, other);
-            }
-        }
-    )* };
-}
-assign_forms! {
-    Add add, AddAssign add_assign;
-    Sub sub, SubAssign sub_assign;
-    Mul mul, MulAssign mul_assign;
-    Div div, DivAssign div_assign;
-}
 
 // Every comparison goes by way of the handle, each with the question that was asked: a recorder keeps `a < b`, which is a
 // weaker claim than the order of the two.
@@ -730,18 +663,5 @@ impl<F: Primal, H: Handle<F>> Product for Scalar<F, H> {
             F::ZERO,
         );
         Scalar { value: before, ..y }
-    }
-}
-impl<'a, F: Primal, H: Handle<F>> core::iter::Sum<&'a Scalar<F, H>> for Scalar<F, H> {
-    #[inline]
-    #[track_caller]
-    fn sum<I: Iterator<Item = &'a Self>>(numbers: I) -> Self {
-        numbers.copied().sum()
-    }
-}
-impl<'a, F: Primal, H: Handle<F>> Product<&'a Scalar<F, H>> for Scalar<F, H> {
-    #[track_caller]
-    fn product<I: Iterator<Item = &'a Self>>(numbers: I) -> Self {
-        numbers.copied().product()
     }
 }
