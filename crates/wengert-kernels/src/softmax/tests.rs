@@ -176,7 +176,10 @@ fn masked_rows_are_the_softmax_of_what_is_allowed() {
                         let bound = 8.0 * F::EPSILON.to_f64() * want * (1.0 + (n as f64).sqrt() / 8.0);
                         let second = again[r * n + j];
                         let errors = [*y, second].map(|y| (y.to_f64() - want).abs());
-                        assert!(errors.iter().all(|&error| error <= bound), "{level:?} {n}, {r}, {j}: {y}, {second}, {want}");
+                        assert!(
+                            errors.iter().all(|&error| error <= bound),
+                            "{level:?} {n}, {r}, {j}: {y}, {second}, {want}"
+                        );
                     }
                 }
             }
