@@ -65,6 +65,9 @@ pub mod softmax;
 mod special;
 mod table;
 
+#[cfg(test)]
+mod numbers;
+
 pub use dispatch::{Level, simd_level};
 pub use float::{Constants, Float};
 pub use par::Par;

@@ -82,8 +82,10 @@ mod buffer;
 mod construct;
 mod conv;
 mod copy;
+mod diagonal;
 mod einsum;
 mod element;
+mod elementary;
 mod error;
 mod index;
 mod iter;
@@ -132,6 +134,8 @@ pub use slice::Slice;
 pub use tensor::Tensor;
 
 #[doc(hidden)]
+pub use diagonal::triangle_mask;
+#[doc(hidden)]
 pub use einsum::{Contract, contract};
 #[doc(hidden)]
 pub use normalize::{check_epsilon, check_groups};
@@ -140,7 +144,7 @@ pub use order::quantile_place;
 #[doc(hidden)]
 pub use pick::check_entries;
 #[doc(hidden)]
-pub use rearrange::{chunk_sizes, first_padded, padded_entries, tiled_shapes, triangle_mask};
+pub use rearrange::{chunk_sizes, first_padded, padded_entries, tiled_shapes};
 
 #[doc(hidden)]
 pub use wengert_kernels::normalize::Standard;

@@ -341,6 +341,11 @@ macro_rules! binary_rows {
                 match self { $(Binary::$Op => [($alo, $ahi), ($blo, $bhi)]),* }
             }
 
+            /// Whether the derivative reads the result.
+            pub(crate) const fn keeps_result(self) -> bool {
+                match self { $(Binary::$Op => false $(|| is!($kept, y))*),* }
+            }
+
             /// The function itself, chosen at run time.
             #[inline]
             pub fn eval<R: Elementary>(self, a: R, b: R) -> R {
