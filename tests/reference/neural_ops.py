@@ -67,7 +67,7 @@ CASES = [
      lambda x, w, b: nn.group_norm(x, 2, w, b, EPSILON)),
     ("instance_norm w b", [[(2, 3, 4), (3,), (3,)], [(1, 2, 3, 2), (2,), (2,)]],
      lambda x, w, b: nn.instance_norm(x, weight=w, bias=b, eps=EPSILON)),
-    ("normalize -1", [[(2, 3)], [(3, 1)], [(2, 3, 2)]], lambda x: nn.normalize(x, dim=-1)),
+    ("normalize -1", [[(2, 3)], [(1, 3)], [(2, 3, 2)]], lambda x: nn.normalize(x, dim=-1)),
     ("normalize 0", [[(2, 3)], [(0, 3)]], lambda x: nn.normalize(x, dim=0)),
     ("masked_softmax", [[(2, 3)], [(4, 2, 3)]], lambda x: x.masked_fill(~MASK, -torch.inf).softmax(-1)),
     ("attention", ATTENTION, attend),
