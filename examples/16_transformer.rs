@@ -57,7 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{} parameters", model.parameter_count());
     let (mut tape, mut optimizer) = (Tape32::new(), Adam::new(3e-3));
     let (start, mut first, mut last) = (Instant::now(), 0.0, 0.0);
-    for step in 0..=400 {
+    for step in 0..=300 {
         let (x, sorted) = examples(64, 1000 + step);
         let loss = loss::cross_entropy(model.scores(&tape, &x)?, &sorted)?;
         last = loss.item();
@@ -69,7 +69,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         let gradients = loss.gradient();
         tape.clear();
-        optimizer.set_learning_rate(3e-3 * (1.0 - step as f64 / 401.0));
+        optimizer.set_learning_rate(3e-3 * (1.0 - step as f64 / 301.0));
         optimizer.step(&mut model, &gradients)?;
     }
     assert!(first > 2.0, "before training it guesses: ln 10 = 2.3");
