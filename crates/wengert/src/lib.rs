@@ -29,7 +29,7 @@ pub use wengert_tensor::{Shape, ShapeError, Tensor, rng};
 pub mod prelude {
     pub use wengert_core::prelude::*;
     pub use wengert_nn::prelude::*;
-    pub use wengert_tensor::{Axis, Convolution, Pooling, Shape, Slice, Tensor, keep, rng};
+    pub use wengert_tensor::{Attention, Axis, Convolution, Pooling, Shape, Slice, Tensor, keep, rng};
 }
 
 /// The README's programs, compiled and run.

@@ -10,6 +10,7 @@
 mod affine;
 #[cfg(test)]
 mod agreement;
+mod attention;
 mod compare;
 mod concat;
 mod conv;
@@ -19,9 +20,11 @@ mod einsum;
 mod extreme;
 mod gather;
 mod map;
+mod masked_softmax;
 mod matmul;
 mod mse;
 mod norm;
+mod normalize;
 mod order;
 mod parametric;
 mod permute;
@@ -35,6 +38,7 @@ mod scan;
 mod select;
 mod slice;
 mod softmax;
+mod standardize;
 mod sum;
 mod variance;
 mod zip;
@@ -151,6 +155,7 @@ macro_rules! rules {
 
 rules! {
     Affine in affine,
+    Attend in attention,
     AvgPool2d in pool,
     BroadcastTo in sum,
     Concat in concat,
@@ -166,6 +171,7 @@ rules! {
     LogSoftmax in softmax,
     LogSumExp in softmax,
     Map in map,
+    MaskedSoftmax in masked_softmax,
     MatMul in matmul,
     MaxPool2d in pool,
     Mse in mse,
@@ -185,6 +191,7 @@ rules! {
     Softmax in softmax,
     SpreadMeans in pool,
     Stack in concat,
+    Standardize in standardize,
     SumAxes in sum,
     SumTo in sum,
     TieShare in extreme,
