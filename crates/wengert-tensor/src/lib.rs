@@ -89,6 +89,8 @@ mod iter;
 mod join;
 mod lanes;
 mod layout;
+#[cfg(feature = "linalg")]
+mod linalg;
 mod map;
 mod matmul;
 #[cfg(feature = "ndarray")]
@@ -118,6 +120,8 @@ pub use element::{Element, FloatElement, Numeric, Signed};
 pub use error::ShapeError;
 pub use iter::Iter;
 pub use layout::Strides;
+#[cfg(feature = "linalg")]
+pub use linalg::{LinalgError, Triangle};
 pub use map::Cast;
 pub use pick::positions_along;
 pub use pool2d::{Places, Pooling};
@@ -130,6 +134,9 @@ pub use tensor::Tensor;
 
 #[doc(hidden)]
 pub use einsum::{Contract, contract};
+#[cfg(feature = "linalg")]
+#[doc(hidden)]
+pub use linalg::{Factorize, Lu, check_right_side};
 #[doc(hidden)]
 pub use order::quantile_place;
 #[doc(hidden)]
