@@ -99,9 +99,7 @@ fn batch_of(shape: &Shape) -> Shape {
 /// The batch that those of two operands are repeated to.
 pub(super) fn common_batch(op: &'static str, a: &Shape, b: &Shape) -> Result<Shape, ShapeError> {
     Shape::broadcast(op, &batch_of(a), &batch_of(b)).map_err(|error| match error {
-        ShapeError::Broadcast { axis, .. } => {
-            ShapeError::Broadcast { op, lhs: a.clone(), rhs: b.clone(), axis }
-        }
+        ShapeError::Broadcast { axis, .. } => ShapeError::Broadcast { op, lhs: a.clone(), rhs: b.clone(), axis },
         other => other,
     })
 }
@@ -116,7 +114,8 @@ pub(super) fn for_each_pair<F: FloatElement>(
 ) -> Result<Tensor<F>, ShapeError> {
     let batch = common_batch(op, a, b.shape())?;
     // Which matrix of an operand each of the result belongs to: their numbers, repeated like the matrices.
-    let numbers = |shape: Shape| Tensor::<i64>::arange(shape.size()).try_reshape(shape)?.try_broadcast_to(batch.clone());
+    let numbers =
+        |shape: Shape| Tensor::<i64>::arange(shape.size()).try_reshape(shape)?.try_broadcast_to(batch.clone());
     let (a_numbers, b_numbers) = (numbers(batch_of(a))?, numbers(batch_of(b.shape()))?);
     let [rows, columns] = matrix(op, b.shape())?;
     let (size, own_size) = (rows * columns, own.iter().product::<usize>());

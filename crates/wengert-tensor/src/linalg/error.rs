@@ -128,7 +128,9 @@ pub enum LinalgError {
     /// # use wengert_tensor::Tensor;
     /// let x = Tensor::<f64>::eye(2).solve(&Tensor::ones([2, 1]));
     /// ```
-    #[error("{op}: matrices of shape {a} have {rows} rows, right-hand sides of shape {b} have {given}; b is a vector [{rows}] or columns [.., {rows}, k]")]
+    #[error(
+        "{op}: matrices of shape {a} have {rows} rows, right-hand sides of shape {b} have {given}; b is a vector [{rows}] or columns [.., {rows}, k]"
+    )]
     RightSide {
         /// The operation.
         op: &'static str,
@@ -153,7 +155,9 @@ pub enum LinalgError {
     /// let a = Tensor::from([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]]);
     /// let x = a.t().matmul(&a.matmul(&a.t()).solve(&Tensor::from([1.0, 2.0])));
     /// ```
-    #[error("{op}: matrices of shape {shape} have less rows than columns, so that there are many solutions; the shortest is aT (a aT)^-1 b")]
+    #[error(
+        "{op}: matrices of shape {shape} have less rows than columns, so that there are many solutions; the shortest is aT (a aT)^-1 b"
+    )]
     Underdetermined {
         /// The operation.
         op: &'static str,

@@ -50,7 +50,8 @@ impl<F: FloatElement> Tensor<F> {
     /// The exponential of a matrix, `sum_k a^k / k!`: the solution of `dy/dt = a y` after a time of 1 from `y = 1`.
     ///
     /// Shapes: `[.., n, n] -> [.., n, n]`. By scaling, a Pade approximant and squaring; about 20 products of matrices, and one
-    /// more for each doubling of the norm above 5. NaN and infinities give NaN.
+    /// more for each doubling of the norm above 5, which costs up to a bit of the result where the norm is far above the
+    /// eigenvalues. NaN and infinities give NaN.
     ///
     /// Source: Higham 2005, "The scaling and squaring method for the matrix exponential revisited".
     ///
@@ -98,7 +99,8 @@ impl<F: FloatElement> Tensor<F> {
             let columns = block.try_norm_axes(1.0, 0)?;
             let norm = columns.iter().fold(0.0, |m: f64, x| m.max(x.to_f64()));
             let orders = orders::<F>();
-            let (m, reach) = orders.iter().copied().find(|&(_, reach)| norm <= reach).unwrap_or(orders[orders.len() - 1]);
+            let (m, reach) =
+                orders.iter().copied().find(|&(_, reach)| norm <= reach).unwrap_or(orders[orders.len() - 1]);
             // An infinite norm has no scale; the result is NaN anyway.
             let halvings = if norm.is_finite() { (norm / reach).log2().ceil().max(0.0) as u32 } else { 0 };
             let scale = Tensor::scalar(F::from_f64((-f64::from(halvings)).exp2()));

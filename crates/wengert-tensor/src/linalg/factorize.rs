@@ -33,14 +33,7 @@ pub trait Factorize: Sized {
     /// `a = vT diag(w) v` from the lower triangle, the vectors being rows of `v_t`, `w` ascending.
     fn eigh(n: usize, a: &[Self], w: &mut [Self], v_t: &mut [Self]) -> Result<(), Stuck>;
     /// `a = u diag(s) v`, `u_t: [k, m]`, `v_t: [k, n]`, `s` descending.
-    fn svd(
-        m: usize,
-        n: usize,
-        a: &[Self],
-        s: &mut [Self],
-        u_t: &mut [Self],
-        v_t: &mut [Self],
-    ) -> Result<(), Stuck>;
+    fn svd(m: usize, n: usize, a: &[Self], s: &mut [Self], u_t: &mut [Self], v_t: &mut [Self]) -> Result<(), Stuck>;
 }
 
 macro_rules! factorize {

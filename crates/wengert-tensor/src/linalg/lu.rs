@@ -1,9 +1,9 @@
 //! Systems, inverses and determinants by Gaussian elimination.
 
-use super::batch::{Fault, check_right_side, common_batch, finite, for_each, for_each_pair, right_side, square};
 #[cfg(doc)]
 use super::LinalgError;
 use super::Triangle;
+use super::batch::{Fault, check_right_side, common_batch, finite, for_each, for_each_pair, right_side, square};
 use crate::element::FloatElement;
 use crate::error::{OrPanic, ShapeError};
 use crate::tensor::Tensor;
@@ -84,9 +84,7 @@ impl<F: FloatElement> Lu<F> {
     pub fn regular(self, op: &'static str) -> Result<Self, ShapeError> {
         match self.singular {
             None => Ok(self),
-            Some((matrix, pivot, value)) => {
-                Err(Fault::Singular { pivot, value }.of(op, self.factors.shape(), matrix))
-            }
+            Some((matrix, pivot, value)) => Err(Fault::Singular { pivot, value }.of(op, self.factors.shape(), matrix)),
         }
     }
 
@@ -142,7 +140,12 @@ impl<F: FloatElement> Lu<F> {
     }
 
     /// `f` of the sign of each matrix's permutation and of its pivots, as they are without the scale.
-    fn pivots(&self, op: &'static str, own: &[usize], f: impl Fn(bool, &[F], &mut [F])) -> Result<Tensor<F>, ShapeError> {
+    fn pivots(
+        &self,
+        op: &'static str,
+        own: &[usize],
+        f: impl Fn(bool, &[F], &mut [F]),
+    ) -> Result<Tensor<F>, ShapeError> {
         let mut pivots = vec![F::ZERO; self.factors.dim(-1)];
         let mut matrix = 0;
         for_each(op, &self.factors, own, |lu, y| {
