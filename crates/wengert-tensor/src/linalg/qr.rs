@@ -116,23 +116,31 @@ impl<F: FloatElement> Tensor<F> {
         Ok([m, n])
     }
 
-    /// Whether `a` has full column rank, up to rounding, by the `r` of its packed factors.
+    /// Which of the first `min(m, n)` columns of `a` are combinations of those before them, up to rounding, by its packed factors.
     ///
     /// A diagonal entry of `r` is the distance of a column from the span of those before it, so it is compared with the length
     /// of that column: the units of unknowns do not matter.
+    ///
+    /// # Errors
+    /// [`ShapeError::Rank`], [`ShapeError::Memory`].
+    #[doc(hidden)]
+    pub fn dependent_columns(a: &Tensor<F>, packed: &Tensor<F>) -> Result<Tensor<bool>, ShapeError> {
+        let [m, n] = matrix("qr", a.shape())?;
+        let rounding = Tensor::scalar(F::from_f64(m as f64) * F::EPSILON);
+        let lengths = a.try_slice(-1, ..m.min(n))?.try_norm2_axes(-2)?;
+        let r = packed.try_slice(-1, m..)?.try_diagonal(0, -2, -1)?;
+        r.try_less_equal(&lengths.try_mul(&rounding)?)
+    }
+
+    /// Whether `a` has full column rank, up to rounding.
     ///
     /// # Errors
     /// [`LinalgError::RankDeficient`].
     #[doc(hidden)]
     pub fn check_rank(a: &Tensor<F>, packed: &Tensor<F>) -> Result<(), ShapeError> {
         let op = "lstsq";
-        let [m, n] = matrix(op, a.shape())?;
-        let rounding = F::from_f64(m as f64) * F::EPSILON;
-        let lengths = a.try_norm2_axes(-2)?;
-        let r = packed.try_slice(-1, m..)?.try_diagonal(0, -2, -1)?;
-        let dependent = |(&distance, &length): (&F, &F)| distance <= rounding * length;
-        let (r, lengths) = (r.to_vec(), lengths.to_vec());
-        match r.iter().zip(&lengths).position(dependent) {
+        let [_, n] = matrix(op, a.shape())?;
+        match Self::dependent_columns(a, packed)?.iter().position(|dependent| dependent) {
             None => Ok(()),
             Some(k) => Err(Fault::RankDeficient { column: k % n }.of(op, a.shape(), k / n)),
         }

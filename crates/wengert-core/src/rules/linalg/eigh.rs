@@ -32,9 +32,10 @@ impl<F: TensorFloat> Op<F> for Eigh<F> {
         let n = x[0].dim(-1);
         let w = y.try_slice(-1, ..1)?;
         let gaps = w.try_transpose(-2, -1)?.try_sub(&w)?.abs();
-        let rounding = Tensor::scalar(F::from_f64(n as f64) * F::EPSILON);
-        let largest = w.try_norm_axes(f64::INFINITY, keep([-2, -1]))?;
-        self.apart = Some(Box::new(gaps.try_greater(largest.try_mul(&rounding)?)?));
+        // The length, not the largest, which there is none of without values: an upper bound as good.
+        let length = w.try_norm_axes(2.0, keep([-2, -1]))?;
+        let rounding = length.try_mul(&Tensor::scalar(F::from_f64(n as f64) * F::EPSILON))?;
+        self.apart = Some(Box::new(gaps.try_greater(&rounding)?));
         Ok(y)
     }
 

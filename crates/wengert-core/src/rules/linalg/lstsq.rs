@@ -43,9 +43,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         let [m, n] = self.fit(Tensor::check_lstsq(&a, &b.value()))?;
         let packed = self.try_qr_packed()?;
         self.fit(Tensor::check_rank(&a, &packed.value()))?;
-        self.with_columns("lstsq", b, |b| {
-            let projected = columns(&packed, 0..m).try_matmul(b)?;
-            Ok(substitute(&columns(&packed, m..m + n), &projected, Triangle::upper()))
-        })
+        let (vector, b) = self.as_columns("lstsq", b)?;
+        let projected = columns(&packed, 0..m).try_matmul(b)?;
+        Ok(substitute(&columns(&packed, m..m + n), &projected, Triangle::upper()).as_vectors(vector))
     }
 }

@@ -109,20 +109,17 @@ fn no_gap<F: TensorFloat>(n: usize) -> Tensor<F> {
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
-    /// `solution` of right-hand sides `b`, as columns if they are a vector.
+    /// Right-hand sides as columns, and whether they were one vector.
     #[track_caller]
-    fn with_columns(
-        self,
-        op: &'static str,
-        b: Self,
-        solution: impl FnOnce(Self) -> Result<Self, Error>,
-    ) -> Result<Self, Error> {
-        let [.., rows, _] = *self.shape() else { return solution(b) };
-        if !self.fit(check_right_side(op, &self.shape(), &b.shape(), rows))? {
-            return solution(b);
-        }
-        let x = solution(reshape(&b, &Shape::from([rows, 1])))?;
-        let shape = x.shape();
-        Ok(reshape(&x, &Shape::from(&shape[..shape.rank() - 1])))
+    fn as_columns(self, op: &'static str, b: Self) -> Result<(bool, Self), Error> {
+        let [.., rows, _] = *self.shape() else { return Ok((false, b)) };
+        let vector = self.fit(check_right_side(op, &self.shape(), &b.shape(), rows))?;
+        Ok((vector, if vector { reshape(&b, &Shape::from([rows, 1])) } else { b }))
+    }
+
+    /// Solutions for one vector, which is a column here, as vectors.
+    fn as_vectors(self, vector: bool) -> Self {
+        let shape = self.shape();
+        if vector { reshape(&self, &Shape::from(&shape[..shape.rank() - 1])) } else { self }
     }
 }

@@ -12,19 +12,29 @@ use super::{by_distance, columns, minus, plus, transposed, weighted};
 use crate::error::Error;
 use crate::rules::concat::concat;
 use crate::rules::matmul::matmul;
+use crate::rules::select::select;
 use crate::rules::{Array, Cotangents, Op, one};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use wengert_tensor::{ShapeError, Tensor, Triangle};
 
 #[derive(Clone)]
-pub(crate) struct Qr<F>(PhantomData<F>);
+pub(crate) struct Qr<F> {
+    /// On which rows of `r` the diagonal is nothing but rounding, if on any. Boxed: the largest op sets the size of all nodes.
+    dependent: Option<Box<Tensor<bool>>>,
+    number: PhantomData<F>,
+}
 
 impl<F: TensorFloat> Op<F> for Qr<F> {
     const NAME: &'static str = "qr";
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
-        x[0].try_qr_packed()
+        let packed = x[0].try_qr_packed()?;
+        let dependent = Tensor::dependent_columns(x[0], &packed)?;
+        if dependent.iter().any(|dependent| dependent) {
+            self.dependent = Some(Box::new(dependent.try_unsqueeze(-1)?));
+        }
+        Ok(packed)
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], packed: &A, packed_bar: A, _wanted: &[bool]) -> Cotangents<A> {
@@ -35,7 +45,11 @@ impl<F: TensorFloat> Op<F> for Qr<F> {
         let mut q_t_bar = columns(&packed_bar, 0..m);
         let upper = by_distance(k, n, |right| f64::from(u8::from(right >= 0)));
         let r_bar = weighted(&columns(&packed_bar, m..m + n), upper);
-        let (u, u_bar) = (columns(&r, 0..k), columns(&r_bar, 0..k));
+        let (mut u, u_bar) = (columns(&r, 0..k), columns(&r_bar, 0..k));
+        if let Some(dependent) = &self.dependent {
+            // What is divided by rounding is not a gradient, and shall not look like one.
+            u = select(dependent, &u.constant(Tensor::scalar(F::ZERO)), &u);
+        }
         let v_bar = columns(&r_bar, k..n);
         if m < n {
             q_t_bar = plus(&q_t_bar, &matmul(&v_bar, false, &columns(x[0], m..n), true));
@@ -56,7 +70,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The factors side by side, one node.
     #[track_caller]
     pub(super) fn try_qr_packed(self) -> Result<Self, Error> {
-        self.try_record1(Qr(PhantomData))
+        self.try_record1(Qr { dependent: None, number: PhantomData })
     }
 
     /// The reduced factorization `a = q r`, `qT q = 1`, `r` upper triangular without a negative number on its diagonal.

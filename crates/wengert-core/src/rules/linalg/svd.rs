@@ -44,7 +44,7 @@ impl<F: TensorFloat> Op<F> for Svd<F> {
         let s = y.try_slice(-1, ..1)?;
         let across = s.try_transpose(-2, -1)?;
         let rounding = F::from_f64(x[0].dim(-1).max(x[0].dim(-2)) as f64) * F::EPSILON;
-        // A sum, not a maximum, which there is none of without values: an upper bound as good.
+        // The length, not the largest, which there is none of without values: an upper bound as good.
         let rounding = s.try_norm_axes(2.0, keep([-2, -1]))?.try_mul(&Tensor::scalar(rounding))?;
         self.usable = Some(Box::new(Usable {
             differences: across.try_sub(&s)?.abs().try_greater(&rounding)?,
