@@ -205,8 +205,13 @@ fn determinants_multiply_and_agree_with_their_logarithms() {
     let even = Tensor::from([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]);
     assert_eq!((odd.det().item(), even.det().item()), (-1.0, 1.0));
     assert_eq!(Tensor::<f64>::zeros([0, 0]).det().item(), 1.0);
-    let (sign, log) = Tensor::from([[1.0, 2.0], [2.0, 4.0]]).slogdet();
-    assert_eq!((sign.item(), log.item()), (0.0, f64::NEG_INFINITY));
+    let rank_one = Tensor::from([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [3.0, 6.0, 9.0]]);
+    for singular in
+        [Tensor::from([[1.0, 2.0], [2.0, 4.0]]), rank_one, Tensor::zeros([40, 40]), Tensor::ones([100, 100])]
+    {
+        let (sign, log) = singular.slogdet();
+        assert_eq!((sign.item(), log.item(), singular.det().item()), (0.0, f64::NEG_INFINITY, 0.0));
+    }
     assert_eq!(Tensor::from([[3.0, 1.0], [2.0, 5.0]]).trace().item(), 8.0);
 }
 

@@ -168,12 +168,26 @@ fn values_and_derivatives_are_those_of_pytorch_in_every_layout() {
 #[test]
 fn finite_differences_agree_to_second_order() {
     for case in cases() {
+        // Zero everywhere: differences see nothing but rounding.
+        if case.name.starts_with("det of rank") {
+            continue;
+        }
         let f = op(case.name);
         match &case.x[..] {
             [x] => check_tensor(|x| f(&[x])).at(x).orders(2).assert(),
             [a, b] => check_tensors(|[a, b]| f(&[a, b])).at([a.clone(), b.clone()]).orders(2).assert(),
             _ => panic!("{}: write the call for so many operands", case.name),
         }
+    }
+}
+
+#[test]
+fn determinants_of_singular_matrices_have_the_differences_of_their_neighbours() {
+    let rank_two = Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]);
+    let rank_one = Tensor::from([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [-1.0, -2.0, -3.0]]);
+    for a in [rank_two, rank_one, Tensor::zeros([3, 3]), Tensor::zeros([2, 2]), Tensor::zeros([1, 1])] {
+        // The square sets the scale: of cofactors that are 0 the vectors leave some roundings.
+        check_tensor(|a| a.det() + a.square().sum()).at(a).orders(2).assert();
     }
 }
 
@@ -219,17 +233,19 @@ fn a_single_eigenvalue_beside_equal_ones_has_all_its_derivatives() {
     let q = rotation(3).slice(1, ..1);
     let a = Tensor::eye(3) + q.matmul(&q.t()) * 2.0;
     let v = Tensor::from([[0.3, -0.2, 0.5], [-0.2, 0.1, 0.4], [0.5, 0.4, -0.6]]);
-    let largest = |a: Var<'_>| a.eigvalsh().slice(0, 2..).sum();
+    fn largest(a: Var<'_>) -> Var<'_> {
+        a.eigvalsh().slice(0, 2..).sum()
+    }
     close("gradient", &slope(largest, &a), &q.matmul(&q.t()), 1e-14);
     // d (q qT) = r v q qT + its transpose with the reduced resolvent r = (1 - q qT) / 2.
     let resolvent = (Tensor::eye(3) - q.matmul(&q.t())) * 0.5;
     let half = resolvent.matmul(&v).matmul(&q).matmul(&q.t());
     close("second order", &second(largest, &a, &v), &(&half + half.t()), 1e-13);
-    let projection = |a: Var<'_>| {
+    fn projection(a: Var<'_>) -> Var<'_> {
         let v = a.eigh().1.slice(1, 2..);
-        (v.matmul_t(false, v, true) * a.tape().constant_tensor([[1.0, 2.0, 0.0], [2.0, 0.5, 0.0], [0.0, 0.0, 0.0]]))
-            .sum()
-    };
+        let weights = a.tape().constant_tensor([[1.0, 2.0, 0.0], [2.0, 0.5, 0.0], [0.0, 0.0, 0.0]]);
+        (v.matmul_t(false, v, true) * weights).sum()
+    }
     let w = Tensor::from([[1.0, 2.0, 0.0], [2.0, 0.5, 0.0], [0.0, 0.0, 0.0]]);
     let half = resolvent.matmul(&w).matmul(&q).matmul(&q.t());
     close("the projection's gradient", &slope(projection, &a), &(&half + half.t()), 1e-13);

@@ -105,6 +105,12 @@ fn factor_lu<T: RealField + Float + Elementary>(n: usize, a: &mut [T], rows: &mu
         let a = MatMut::from_row_major_slice_mut(a, n, n);
         lu::lu_in_place(a, rows, &mut inverse, Par::Seq, stack, Default::default())
     });
+    // A column of zeros is divided by its zero there. What comes behind it is eliminated already as far as it can be told.
+    if let Some(k) = (0..n).find(|&k| a[k * n + k] == T::ZERO) {
+        for row in a[k * n..].chunks_exact_mut(n).skip(1) {
+            row[k..].fill(T::ZERO);
+        }
+    }
     info.transposition_count % 2 == 1
 }
 
