@@ -1,6 +1,6 @@
 //! How does every workload stand against its limit or its peer?
 //!
-//! `cargo bench --bench table` prints `workload | ours | limit or peer | ratio`. Limits are measured in the same process, in
+//! `cargo bench -p wengert-benches --bench table` prints `workload | ours | limit or peer | ratio`. Limits are measured in the same process, in
 //! turn with the workload. With `WENGERT_PEER_PYTHON` naming a Python that has PyTorch (or JAX), `benches/peer.py` runs in
 //! turn with our rows and the faster peer is printed. Words after `--` choose rows: `-- mlp tiny`.
 
@@ -60,7 +60,7 @@ fn alone(work: &mut dyn FnMut()) -> f64 {
 /// A peer's time for a workload, from `benches/peer.py`; none if no Python was named or it cannot run the row.
 fn peer(workload: &str) -> Option<(String, f64)> {
     let python = std::env::var_os("WENGERT_PEER_PYTHON")?;
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peer.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/peer.py");
     let output = Command::new(python).args([script, workload]).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     let rows = text.lines().filter_map(|line| {

@@ -29,28 +29,29 @@ fn main() -> Result<(), Box<dyn Error>> {
     let part = |range: std::ops::Range<isize>| (images.slice(0, range.clone()), labels.slice(0, range));
     let ((train_images, train_labels), (test_images, test_labels)) = (part(0..1437), part(1437..1797));
 
-    let mut rng = rng(1);
+    let mut rng = rng(0);
     let mut model: Sequential = Sequential::new()
-        .with(Conv2d::new(1, 12, 3, &mut rng).padding(1)) // [n, 1, 8, 8] -> [n, 12, 8, 8]
+        .with(Conv2d::new(1, 16, 3, &mut rng).padding(1)) // [n, 1, 8, 8] -> [n, 16, 8, 8]
         .with(Relu)
-        .with(MaxPool2d::new(2)) // [n, 12, 4, 4]
-        .with(Conv2d::new(12, 24, 3, &mut rng).padding(1)) // [n, 24, 4, 4]
+        .with(MaxPool2d::new(2)) // [n, 16, 4, 4]
+        .with(Conv2d::new(16, 32, 3, &mut rng).padding(1)) // [n, 32, 4, 4]
         .with(Relu)
-        .with(MaxPool2d::new(2)) // [n, 24, 2, 2]
+        .with(MaxPool2d::new(2)) // [n, 32, 2, 2]
         .with(Flatten)
-        .with(Linear::new(96, 10, &mut rng));
+        .with(Linear::new(128, 64, &mut rng))
+        .with(Relu)
+        .with(Linear::new(64, 10, &mut rng));
 
     let start = Instant::now();
-    let history = Trainer::new(Adam::new(4e-3), loss::cross_entropy)
-        .epochs(8)
+    let history = Trainer::new(Sgd::new(0.05).momentum(0.9), loss::cross_entropy)
+        .epochs(20)
         .batch_size(32)
-        .seed(2)
         .test_data(&test_images, &test_labels)
         .fit(&mut model, &train_images, &train_labels)?;
     let test = history.last().and_then(|epoch| epoch.test).ok_or("no epoch")?;
     let accuracy = test.accuracy.ok_or("no labels")?;
     println!("{:.1} % of 360 new digits read right, after {:.2?}", 100.0 * accuracy, start.elapsed());
-    assert!(accuracy > 0.94, "a network of full layers gets here; filters should get further");
+    assert!(accuracy > 0.94, "networks of full layers alone get 0.91; filters should get further");
 
     // Filters do not care where the stroke is: shift a digit, and the first layer's answer shifts with it.
     let first = Conv2d::<f32>::new(1, 1, 3, &mut rng);

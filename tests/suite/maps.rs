@@ -10,8 +10,7 @@ use wengert_check::{check_tensor, check_tensors};
 /// The expression as single ops and as a closure: one text for both.
 macro_rules! expression {
     ($x:ident, $w:ident, $b:ident) => {
-        ($x * $w + $b).tanh() * $x.sigmoid() + (-$x * $x).exp()
-            - ($w / ($x * $x + 1.5)).sin() * $b.relu()
+        ($x * $w + $b).tanh() * $x.sigmoid() + (-$x * $x).exp() - ($w / ($x * $x + 1.5)).sin() * $b.relu()
     };
 }
 
@@ -29,32 +28,18 @@ fn normal<F: TensorFloat>(shape: impl Into<Shape>, seed: u64) -> Tensor<F> {
 /// Operands of many layouts that broadcast against each other.
 fn operands<F: TensorFloat>() -> Vec<[Tensor<F>; 3]> {
     let n = |shape: &[usize], seed| normal::<F>(shape, seed);
-    let mut all: Vec<[Tensor<F>; 3]> = [
-        0, 1, 8, 9, 16, 17, 64, 65, 128, 129, 255, 256, 257, 1000, 40_000,
-    ]
-    .map(|len| [n(&[len], 1), n(&[len], 2), n(&[len], 3)])
-    .into();
+    let mut all: Vec<[Tensor<F>; 3]> = [0, 1, 8, 9, 16, 17, 64, 65, 128, 129, 255, 256, 257, 1000, 40_000]
+        .map(|len| [n(&[len], 1), n(&[len], 2), n(&[len], 3)])
+        .into();
     all.extend([
         [n(&[], 1), n(&[], 2), n(&[], 3)],
         [n(&[2, 0, 3], 1), n(&[3], 2), n(&[], 3)],
         [n(&[7, 50], 1), n(&[50], 2), n(&[7, 1], 3)],
         [n(&[7, 1], 1), n(&[50], 2), n(&[], 3)],
         [n(&[50, 7], 1).t(), n(&[7, 50], 2), n(&[50], 3)],
-        [
-            n(&[7, 100], 1).slice(1, Slice::from(1..99).step(2)),
-            n(&[7, 49], 2).flip(0),
-            n(&[49], 3).flip(0),
-        ],
-        [
-            n(&[300, 3], 1),
-            n(&[3], 2),
-            n(&[300, 1], 3).broadcast_to([300, 3]),
-        ],
-        [
-            n(&[5, 4, 6], 1).permute([2, 0, 1]),
-            n(&[5, 1], 2),
-            n(&[6, 1, 4], 3),
-        ],
+        [n(&[7, 100], 1).slice(1, Slice::from(1..99).step(2)), n(&[7, 49], 2).flip(0), n(&[49], 3).flip(0)],
+        [n(&[300, 3], 1), n(&[3], 2), n(&[300, 1], 3).broadcast_to([300, 3])],
+        [n(&[5, 4, 6], 1).permute([2, 0, 1]), n(&[5, 1], 2), n(&[6, 1, 4], 3)],
     ]);
     all
 }
@@ -75,19 +60,12 @@ fn a_fused_expression_is_the_composed_one_in_value_and_gradient() {
         let (got, want) = (fused.vjp(&seed), composed.vjp(&seed));
         let total = zip_map_sum(inputs, |[x, w, b]| expression!(x, w, b));
         let (sum, sum_want) = (total.gradient(), composed.sum().gradient());
-        assert!(
-            (total.item() - composed.sum().item()).abs()
-                <= 1e-13 * (1.0 + composed.abs().sum().item())
-        );
+        assert!((total.item() - composed.sum().item()).abs() <= 1e-13 * (1.0 + composed.abs().sum().item()));
         for x in inputs {
             for (got, want) in [(&got[x], &want[x]), (&sum[x], &sum_want[x])] {
                 assert_eq!(got.shape(), want.shape());
                 let scale = want.iter().fold(1.0_f64, |scale, x| scale.max(x.abs()));
-                assert!(
-                    got.iter()
-                        .zip(want.iter())
-                        .all(|(got, want)| (got - want).abs() <= 1e-12 * scale)
-                );
+                assert!(got.iter().zip(want.iter()).all(|(got, want)| (got - want).abs() <= 1e-12 * scale));
             }
         }
     }
@@ -97,16 +75,11 @@ fn a_fused_expression_is_the_composed_one_in_value_and_gradient() {
 fn single_precision_is_the_double_one_rounded() {
     for (at, exact) in operands::<f32>().into_iter().zip(operands::<f64>()) {
         let (tape, tape64) = (Tape32::new(), Tape::new());
-        let (x, x64) = (
-            at.each_ref().map(|x| tape.tensor(x)),
-            exact.each_ref().map(|x| tape64.tensor(x)),
-        );
+        let (x, x64) = (at.each_ref().map(|x| tape.tensor(x)), exact.each_ref().map(|x| tape64.tensor(x)));
         let (y, y64) = (fused!(x), fused!(x64));
         let close = |got: &Tensor<f32>, want: &Tensor<f64>, per: f64| {
             let scale = want.iter().fold(1.0_f64, |scale, x| scale.max(x.abs()));
-            got.iter()
-                .zip(want.iter())
-                .all(|(got, want)| (f64::from(got) - want).abs() <= per * scale)
+            got.iter().zip(want.iter()).all(|(got, want)| (f64::from(got) - want).abs() <= per * scale)
         };
         // A handful of roundings of 6e-8 in the value; a gradient is a sum of up to 40 000 of them.
         assert!(close(&y.value(), &y64.value(), 2e-6));
@@ -120,26 +93,14 @@ fn single_precision_is_the_double_one_rounded() {
 #[test]
 fn finite_differences_agree_to_second_order() {
     let at = [normal::<f64>([3, 4], 5), normal([4], 6), normal([3, 1], 7)];
-    check_tensors(|x| {
-        zip_map(x, |[x, w, b]| {
-            (x * w + b).tanh() * x.sigmoid() + (-x * x).exp()
-        })
-    })
-    .at(at.clone())
-    .orders(2)
-    .assert();
-    check_tensors(|x| zip_map_sum(x, |[x, w, b]| (x * w).sin() / (b * b + 1.0) + w.powi(3)))
-        .at(at)
+    check_tensors(|x| zip_map(x, |[x, w, b]| (x * w + b).tanh() * x.sigmoid() + (-x * x).exp()))
+        .at(at.clone())
         .orders(2)
         .assert();
-    check_tensor(|x| x.t().map(|x| x.softplus() * x.erf()))
-        .at([[0.3, -1.0, 0.7], [2.0, 0.1, 0.2]])
-        .orders(2)
-        .assert();
+    check_tensors(|x| zip_map_sum(x, |[x, w, b]| (x * w).sin() / (b * b + 1.0) + w.powi(3))).at(at).orders(2).assert();
+    check_tensor(|x| x.t().map(|x| x.softplus() * x.erf())).at([[0.3, -1.0, 0.7], [2.0, 0.1, 0.2]]).orders(2).assert();
     check_tensor(|x| {
-        zip_map_sum([x.slice(0, 0..4), x.slice(0, 1..5)], |[a, b]| {
-            (b - a * a).square() * 100.0 + (a - 1.0).square()
-        })
+        zip_map_sum([x.slice(0, 0..4), x.slice(0, 1..5)], |[a, b]| (b - a * a).square() * 100.0 + (a - 1.0).square())
     })
     .at([0.3, -1.0, 0.7, 1.1, 0.9])
     .orders(2)
@@ -156,10 +117,7 @@ fn the_gradient_of_a_map_is_a_map_to_any_order() {
         // (x + k) exp x
         for (got, x) in y.value().iter().zip([0.5_f64, 2.0]) {
             let want = (x + f64::from(order)) * x.exp();
-            assert!(
-                (got - want).abs() <= 1e-14 * want,
-                "order {order}: {got} for {want}"
-            );
+            assert!((got - want).abs() <= 1e-14 * want, "order {order}: {got} for {want}");
         }
     }
 }
@@ -179,18 +137,12 @@ fn constants_get_no_gradient_and_a_map_of_constants_records_nothing() {
     let y = zip_map_sum([x, c], |[x, c]| x * c);
     let g = y.gradient();
     assert_eq!(g[x].to_vec(), [5.0, 7.0]);
-    assert!(g.get(c).is_none());
+    assert!(panic_text(|| g[c].len()).contains("a constant"));
     assert!(!c.map(|c| c.exp()).is_active());
-    assert_eq!(
-        x.map(|x| x.detach() * x).sum().gradient()[x].to_vec(),
-        [2.0, 3.0]
-    );
+    assert_eq!(x.map(|x| x.detach() * x).sum().gradient()[x].to_vec(), [2.0, 3.0]);
     // An expression that forgets its operand: nothing flows, and the shape stays.
     let three = x.map(|_| 3.0.into());
-    assert_eq!(
-        (three.value().to_vec(), three.sum().gradient()[x].to_vec()),
-        (vec![3.0; 2], vec![0.0; 2])
-    );
+    assert_eq!((three.value().to_vec(), three.sum().gradient()[x].to_vec()), (vec![3.0; 2], vec![0.0; 2]));
 }
 
 #[test]
@@ -198,21 +150,14 @@ fn sums_of_nothing_are_zero_and_of_a_million_keep_their_digits() {
     let tape = Tape32::new();
     let nothing = tape.tensor(Tensor::zeros([0, 3]));
     let sum = zip_map_sum([nothing], |[x]| x.exp());
-    assert_eq!(
-        (sum.item(), sum.gradient()[nothing].shape().clone()),
-        (0.0, Shape::from([0, 3]))
-    );
+    assert_eq!((sum.item(), sum.gradient()[nothing].shape().clone()), (0.0, Shape::from([0, 3])));
     let x = tape.tensor(Tensor::full([1_000_000], 0.1_f32));
     assert_eq!(zip_map_sum([x], |[x]| x * 1.0).item(), 100_000.0);
 }
 
 #[test]
 fn no_bit_depends_on_the_threads() {
-    let at = [
-        normal::<f32>([300, 700], 1),
-        normal([700], 2),
-        normal([300, 1], 3),
-    ];
+    let at = [normal::<f32>([300, 700], 1), normal([700], 2), normal([300, 1], 3)];
     let all = || {
         let tape = Tape32::new();
         let x = at.each_ref().map(|x| tape.tensor(x));
@@ -220,12 +165,7 @@ fn no_bit_depends_on_the_threads() {
         let total = zip_map_sum(x, |[x, w, b]| (x * w + b).tanh() * x.sigmoid());
         let (g, h) = (y.square().sum().gradient().wrt(x), total.gradient().wrt(x));
         let numbers = |x: &Tensor<f32>| x.iter().map(f32::to_bits).collect::<Vec<_>>();
-        (
-            numbers(&y.value()),
-            total.item().to_bits(),
-            g.each_ref().map(numbers),
-            h.each_ref().map(numbers),
-        )
+        (numbers(&y.value()), total.item().to_bits(), g.each_ref().map(numbers), h.each_ref().map(numbers))
     };
     let one = wengert::threads(1, all);
     for threads in [2, 3, 8] {
@@ -262,57 +202,32 @@ fn errors_name_the_op_and_the_line() {
     let (tape, other) = (Tape::new(), Tape::new());
     let (a, b) = (tape.tensor([1.0, 2.0]), tape.tensor([1.0, 2.0, 3.0]));
     let text = |error: Error| error.to_string().replace(file!(), "maps.rs");
-    let (error, line) = (
-        a.try_map(|x| if x > 0.0 { x } else { -x }).unwrap_err(),
-        line!(),
-    );
-    let Error::Closure {
-        op: "zip_map",
-        source,
-        ..
-    } = &error
-    else {
-        panic!("{error}")
-    };
+    let line = line!() + 1;
+    let error = a.try_map(|x| if x > 0.0 { x } else { -x }).unwrap_err();
+    let Error::Closure { op: "zip_map", source, .. } = &error else { panic!("{error}") };
     assert!(matches!(**source, FunctionError::Branch { .. }));
     let advice = "in an expression for many elements, which cannot branch for each; use relu, maximum, minimum, clamp, abs or step, or select between tensors";
     let text_of = text(error);
     assert!(
-        text_of.starts_with(&format!("maps.rs:{line}:"))
-            && text_of.contains(&format!(": zip_map: maps.rs:{line}:")),
+        text_of.starts_with(&format!("maps.rs:{line}:")) && text_of.contains(&format!(": zip_map: maps.rs:{line}:")),
         "{text_of}"
     );
-    assert!(
-        text_of.ends_with(&format!("comparison > {advice}")),
-        "{text_of}"
-    );
+    assert!(text_of.ends_with(&format!("comparison > {advice}")), "{text_of}");
     let error = try_zip_map_sum([a, a], |[x, y]| if x == y { x } else { y }).unwrap_err();
     assert!(text(error).contains("zip_map_sum: maps.rs"));
-    let panicked =
-        panic_text(|| a.map(|x| if x <= 1.0 { x } else { -x })).replace(file!(), "maps.rs");
-    assert!(
-        panicked.contains(&format!("comparison <= {advice}")),
-        "{panicked}"
-    );
+    let panicked = panic_text(|| a.map(|x| if x <= 1.0 { x } else { -x })).replace(file!(), "maps.rs");
+    assert!(panicked.contains(&format!("comparison <= {advice}")), "{panicked}");
 
     let error = text(try_zip_map([a, b], |[x, y]| x * y).unwrap_err());
     let shapes = "zip_map: shapes [2] and [3] do not broadcast";
-    assert!(
-        error.starts_with("maps.rs:") && error.contains(shapes),
-        "{error}"
-    );
+    assert!(error.starts_with("maps.rs:") && error.contains(shapes), "{error}");
     assert!(matches!(
         try_zip_map([a, other.tensor([1.0, 2.0])], |[x, y]| x * y),
         Err(Error::MixedTapes { op: "zip_map", .. })
     ));
     let none: [TensorVar<'_, f64>; 0] = [];
-    assert!(matches!(
-        try_zip_map(none, |[]| 1.0.into()),
-        Err(Error::Empty { op: "zip_map", .. })
-    ));
-    let error = a
-        .try_map(|x| wengert::fuse([x], |[x]| x * x))
-        .map(|y| y.value().to_vec());
+    assert!(matches!(try_zip_map(none, |[]| 1.0.into()), Err(Error::Empty { op: "zip_map", .. })));
+    let error = a.try_map(|x| fuse([x], |[x]| x * x)).map(|y| y.value().to_vec());
     assert_eq!(error, Ok(vec![1.0, 4.0]));
     // A failed op leaves nothing.
     assert_eq!(a.square().sum().gradient()[a].to_vec(), [2.0, 4.0]);
@@ -322,14 +237,7 @@ fn errors_name_the_op_and_the_line() {
 fn a_rule_known_at_one_point_is_refused() {
     let tape = Tape::new();
     let x = tape.tensor([1.0, 2.0]);
-    let error = x
-        .try_map(|x| wengert::custom([x], |[x]| (x * x, [2.0 * x])))
-        .unwrap_err();
-    let Error::Closure { source, .. } = &error else {
-        panic!("{error}")
-    };
-    assert!(
-        matches!(**source, FunctionError::NotReplayable { .. }),
-        "{error}"
-    );
+    let error = x.try_map(|x| custom([x], |[x]| (x * x, [2.0 * x]))).unwrap_err();
+    let Error::Closure { source, .. } = &error else { panic!("{error}") };
+    assert!(matches!(**source, FunctionError::NotReplayable { .. }), "{error}");
 }

@@ -8,6 +8,9 @@ pub struct Point {
     pub units: Vec<f64>,
 }
 
+/// The results of a function of two arguments, with their orders.
+pub const OF_TWO: [(&str, usize); 6] = [("y", 0), ("da", 1), ("db", 1), ("daa", 2), ("dab", 2), ("dbb", 2)];
+
 /// Tables of value, first and second derivatives, by the number of arguments.
 const UNARY: [&str; 3] = [
     include_str!("../reference/unary.tsv"),

@@ -213,13 +213,14 @@ fn finite_differences_agree_to_second_order() {
     for case in cases() {
         // The median's and the sort's own kinks are at ties, which the operands avoid; |x| has none but 0.
         let f = op(case.name);
-        match &case.x[..] {
-            [x] => check_tensor(|x| f(&[x])).at(x).orders(2).assert(),
-            [a, b] => check_tensors(|[a, b]| f(&[a, b])).at([a.clone(), b.clone()]).orders(2).assert(),
-            [a, b, c] => {
-                check_tensors(|[a, b, c]| f(&[a, b, c])).at([a.clone(), b.clone(), c.clone()]).orders(2).assert();
-            }
+        let checked = match &case.x[..] {
+            [x] => check_tensor(|x| f(&[x])).at(x).orders(2).run(),
+            [a, b] => check_tensors(|[a, b]| f(&[a, b])).at([a.clone(), b.clone()]).orders(2).run(),
+            [a, b, c] => check_tensors(|[a, b, c]| f(&[a, b, c])).at([a.clone(), b.clone(), c.clone()]).orders(2).run(),
             _ => panic!("{}: write the call for so many operands", case.name),
+        };
+        if let Err(error) = checked {
+            panic!("{} of {}: {error}", case.name, case.x[0].shape());
         }
     }
 }

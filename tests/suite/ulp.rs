@@ -14,7 +14,7 @@ pub fn ulps(got: f64, want: f64, unit: f64) -> f64 {
 }
 
 /// The same in single precision, against a value known in double.
-pub fn ulps32(got: f32, want: f64, unit: f64) -> f64 {
+fn ulps32(got: f32, want: f64, unit: f64) -> f64 {
     let size = want.abs().max(unit) as f32;
     if f64::from(got) == want || got.is_nan() && want.is_nan() || got.is_infinite() && size.is_infinite() {
         return 0.0;
@@ -36,8 +36,17 @@ pub struct Misses {
 }
 
 impl Misses {
-    /// Notes the comparison; `error` and `allowed` are in ulp.
-    pub fn compare(&mut self, what: impl FnOnce() -> String, got: f64, want: f64, error: f64, allowed: f64) {
+    /// Compares by [`ulps`], of which so many are allowed.
+    pub fn compare(&mut self, what: impl FnOnce() -> String, got: f64, want: f64, unit: f64, allowed: f64) {
+        self.note(what, got, want, ulps(got, want, unit), allowed);
+    }
+
+    /// Compares a single-precision number in units of its own precision.
+    pub fn compare_single(&mut self, what: impl FnOnce() -> String, got: f32, want: f64, unit: f64, allowed: f64) {
+        self.note(what, f64::from(got), want, ulps32(got, want, unit), allowed);
+    }
+
+    fn note(&mut self, what: impl FnOnce() -> String, got: f64, want: f64, error: f64, allowed: f64) {
         self.compared += 1;
         if error.is_nan() || error > allowed {
             self.lines.push(format!("{}: got {got:e}, expected {want:e}, {error:.1} ulp > {allowed}", what()));

@@ -49,6 +49,9 @@ impl Slope {
     }
 }
 
+/// Before anything was compared.
+const UNKNOWN: Estimate = Estimate { value: f64::NAN, error: f64::INFINITY };
+
 /// Whether two estimates of one number differ by more than their errors explain.
 fn disagree(a: Estimate, b: Estimate) -> bool {
     (a.value - b.value).abs() > SAFETY * (a.error + b.error)
@@ -154,29 +157,41 @@ struct Extrapolation {
     ratio: f64,
     row: Vec<f64>,
     best: Estimate,
+    /// How many smaller steps in a row have contradicted the best estimate.
+    contradictions: u32,
 }
+
+/// Smaller steps in a row that unseat an estimate they contradict: one may be an accident of rounding itself.
+const UNSEATED: u32 = 3;
 
 impl Extrapolation {
     fn new(ratio: f64) -> Self {
-        Extrapolation { ratio, row: Vec::new(), best: Estimate { value: f64::NAN, error: f64::INFINITY } }
+        Extrapolation { ratio, row: Vec::new(), best: UNKNOWN, contradictions: 0 }
     }
 
     /// Adds the difference at the next step; rounding puts `noise` on it.
+    ///
+    /// The estimate with the smallest error stays, unless it agreed with its parents by accident, as steps across a kink
+    /// nearby can: then all smaller steps say otherwise, and they are believed.
     fn push(&mut self, difference: f64, mut noise: f64) {
         let mut row = vec![difference];
-        let mut factor = 1.0;
+        let (mut factor, mut latest) = (1.0, UNKNOWN);
         for &above in self.row.iter().take(COLUMNS) {
             factor *= self.ratio;
             let beside = row[row.len() - 1];
             let value = (factor * beside - above) / (factor - 1.0);
             noise *= (factor + 1.0) / (factor - 1.0);
             let error = (value - beside).abs().max((value - above).abs()) + noise;
-            if error < self.best.error {
-                self.best = Estimate { value, error };
+            if error < latest.error {
+                latest = Estimate { value, error };
             }
             row.push(value);
         }
         self.row = row;
+        self.contradictions = if disagree(latest, self.best) { self.contradictions + 1 } else { 0 };
+        if latest.error < self.best.error || self.contradictions >= UNSEATED {
+            (self.best, self.contradictions) = (latest, 0);
+        }
     }
 }
 
@@ -238,6 +253,24 @@ mod tests {
     fn a_kink_nearby_is_stepped_around() {
         let slope = at(|x| x.max(0.0), 1e-6);
         assert!(!slope.is_kink() && (slope.central.value - 1.0).abs() < 1e-9, "{slope:?}");
+    }
+
+    #[test]
+    fn steps_whose_slopes_agree_by_accident_are_unseated_by_smaller_ones() {
+        // Slopes 8 and 8 at the first two steps, then 0 for ever.
+        let slope = at(
+            |x| {
+                if x <= -0.125 {
+                    -1.0
+                } else if x <= -0.0625 {
+                    -0.5
+                } else {
+                    0.0
+                }
+            },
+            0.0,
+        );
+        assert!(!slope.is_kink() && slope.central.value == 0.0, "{slope:?}");
     }
 
     #[test]

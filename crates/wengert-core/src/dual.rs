@@ -1,10 +1,7 @@
 //! Forward mode: numbers that carry tangents.
 
 use crate::number::Primal;
-use core::cmp::Ordering;
-use core::fmt::{self, Display};
-use core::iter::{Product, Sum};
-use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
+use core::ops::{Add, Div, Mul, Neg, Sub};
 use wengert_kernels::{
     BinaryFunctions, Constants, Elementary, ParametricFunctions, UnaryFunctions, binary_table, derivative,
     parametric_table, unary_table,
@@ -295,61 +292,3 @@ macro_rules! with_constants {
     )* };
 }
 with_constants!(f32 f64);
-
-macro_rules! assign_forms {
-    ($($Op:ident $op:ident, $OpAssign:ident $op_assign:ident;)*) => { $(
-        impl<R: Primal, const N: usize, T> $OpAssign<T> for Dual<R, N>
-        where
-            Self: $Op<T, Output = Self>,
-        {
-            #[inline(always)]
-            fn $op_assign(&mut self, other: T) {
-                *self = (*self).$op(other);
-            }
-        }
-    )* };
-}
-assign_forms! {
-    Add add, AddAssign add_assign;
-    Sub sub, SubAssign sub_assign;
-    Mul mul, MulAssign mul_assign;
-    Div div, DivAssign div_assign;
-}
-
-impl<R: Primal, const N: usize> PartialEq for Dual<R, N> {
-    #[inline(always)]
-    fn eq(&self, other: &Self) -> bool {
-        self.value == other.value
-    }
-}
-impl<R: Primal, const N: usize> PartialOrd for Dual<R, N> {
-    #[inline(always)]
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        self.value.partial_cmp(&other.value)
-    }
-}
-impl<R: Primal, const N: usize> Display for Dual<R, N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Display::fmt(&self.value, f)
-    }
-}
-impl<R: Primal, const N: usize> Sum for Dual<R, N> {
-    fn sum<I: Iterator<Item = Self>>(numbers: I) -> Self {
-        numbers.fold(Self::ZERO, Add::add)
-    }
-}
-impl<R: Primal, const N: usize> Product for Dual<R, N> {
-    fn product<I: Iterator<Item = Self>>(numbers: I) -> Self {
-        numbers.fold(Self::ONE, Mul::mul)
-    }
-}
-impl<'a, R: Primal, const N: usize> Sum<&'a Dual<R, N>> for Dual<R, N> {
-    fn sum<I: Iterator<Item = &'a Self>>(numbers: I) -> Self {
-        numbers.copied().sum()
-    }
-}
-impl<'a, R: Primal, const N: usize> Product<&'a Dual<R, N>> for Dual<R, N> {
-    fn product<I: Iterator<Item = &'a Self>>(numbers: I) -> Self {
-        numbers.copied().product()
-    }
-}

@@ -186,16 +186,23 @@ pub trait Number<B = f64>:
     fn apply_entry(function: impl Entry<B>, x: &[Self]) -> Vec<Self>;
 }
 
+/// What floats, duals and series share, which are recorded nowhere.
+macro_rules! of_the_unrecorded {
+    ($B:ident) => {
+        #[inline(always)]
+        fn value(self) -> $B {
+            self.base()
+        }
+        fn gradient_of<S: ScalarFn<$B>>(f: &S, x: &[Self]) -> Vec<Self> {
+            gradient::by_reverse(f, x)
+        }
+    };
+}
+
 macro_rules! number {
     ($($B:ident)*) => { $(
         impl Number<$B> for $B {
-            #[inline(always)]
-            fn value(self) -> $B {
-                self
-            }
-            fn gradient_of<S: ScalarFn<$B>>(f: &S, x: &[Self]) -> Vec<Self> {
-                gradient::by_reverse(f, x)
-            }
+            of_the_unrecorded!($B);
             #[inline]
             fn apply_custom<const N: usize>(rule: &impl CustomFn<N, $B>, x: [Self; N]) -> Self {
                 rule.value(x)
@@ -205,13 +212,7 @@ macro_rules! number {
             }
         }
         impl<R: Primal<Base = $B> + Number<$B>, const N: usize> Number<$B> for Dual<R, N> {
-            #[inline(always)]
-            fn value(self) -> $B {
-                self.base()
-            }
-            fn gradient_of<S: ScalarFn<$B>>(f: &S, x: &[Self]) -> Vec<Self> {
-                gradient::by_reverse(f, x)
-            }
+            of_the_unrecorded!($B);
             #[inline]
             fn apply_custom<const M: usize>(rule: &impl CustomFn<M, $B>, x: [Self; M]) -> Self {
                 let values = x.map(|x| x.value);
@@ -227,13 +228,7 @@ macro_rules! number {
             }
         }
         impl<R: Primal<Base = $B> + Number<$B>, const N: usize> Number<$B> for Taylor<R, N> {
-            #[inline(always)]
-            fn value(self) -> $B {
-                self.base()
-            }
-            fn gradient_of<S: ScalarFn<$B>>(f: &S, x: &[Self]) -> Vec<Self> {
-                gradient::by_reverse(f, x)
-            }
+            of_the_unrecorded!($B);
             #[inline]
             fn apply_custom<const M: usize>(rule: &impl CustomFn<M, $B>, x: [Self; M]) -> Self {
                 let y = R::apply_custom(rule, x.map(|x| x.coefficients()[0]));

@@ -1,10 +1,7 @@
 //! Truncated power series: derivatives of any order along one direction.
 
 use crate::number::Primal;
-use core::cmp::Ordering;
-use core::fmt::{self, Display};
-use core::iter::{Product, Sum};
-use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
+use core::ops::{Add, Div, Mul, Neg, Sub};
 use wengert_kernels::{
     Binary, BinaryFunctions, Constants, Elementary, Parametric, ParametricFunctions, Unary, UnaryFunctions,
     binary_table, derivative, parametric_table, unary_table,
@@ -363,59 +360,3 @@ macro_rules! with_constants {
     )* };
 }
 with_constants!(f32 f64);
-
-macro_rules! assign_forms {
-    ($($Op:ident $op:ident, $OpAssign:ident $op_assign:ident;)*) => { $(
-        impl<R: Primal, const N: usize, T> $OpAssign<T> for Taylor<R, N>
-        where
-            Self: $Op<T, Output = Self>,
-        {
-            #[inline]
-            fn $op_assign(&mut self, other: T) {
-                *self = (*self).$op(other);
-            }
-        }
-    )* };
-}
-assign_forms! {
-    Add add, AddAssign add_assign;
-    Sub sub, SubAssign sub_assign;
-    Mul mul, MulAssign mul_assign;
-    Div div, DivAssign div_assign;
-}
-
-impl<R: Primal, const N: usize> PartialEq for Taylor<R, N> {
-    fn eq(&self, other: &Self) -> bool {
-        self.coefficients[0] == other.coefficients[0]
-    }
-}
-impl<R: Primal, const N: usize> PartialOrd for Taylor<R, N> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        self.coefficients[0].partial_cmp(&other.coefficients[0])
-    }
-}
-impl<R: Primal, const N: usize> Display for Taylor<R, N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Display::fmt(&self.coefficients[0], f)
-    }
-}
-impl<R: Primal, const N: usize> Sum for Taylor<R, N> {
-    fn sum<I: Iterator<Item = Self>>(numbers: I) -> Self {
-        numbers.fold(Self::ZERO, Add::add)
-    }
-}
-impl<'a, R: Primal, const N: usize> Sum<&'a Taylor<R, N>> for Taylor<R, N> {
-    fn sum<I: Iterator<Item = &'a Self>>(numbers: I) -> Self {
-        numbers.copied().sum()
-    }
-}
-impl<R: Primal, const N: usize> Product for Taylor<R, N> {
-    fn product<I: Iterator<Item = Self>>(numbers: I) -> Self {
-        numbers.fold(Self::ONE, Mul::mul)
-    }
-}
-impl<'a, R: Primal, const N: usize> Product<&'a Taylor<R, N>> for Taylor<R, N> {
-    fn product<I: Iterator<Item = &'a Self>>(numbers: I) -> Self {
-        numbers.copied().product()
-    }
-}

@@ -6,7 +6,7 @@
 //! # A tour
 //!
 //! **What is computed.** [`Float`] is `f32` or `f64`. The elementary functions, their derivatives and their documentation are
-//! rows of one table (`table.rs`): a row is an opcode ([`Unary`], [`Binary`]), a method ([`UnaryFunctions`],
+//! rows of one table (`table`): a row is an opcode ([`Unary`], [`Binary`]), a method ([`UnaryFunctions`],
 //! [`BinaryFunctions`]) and a rule in [`derivative`], written over any [`Elementary`] number.
 //!
 //! **How fast.** `lane` holds branch-free bodies of `exp`, `ln`, `tanh`, `sin` and their like, within 2 ulp, that the
@@ -62,6 +62,9 @@ mod scratch;
 pub mod softmax;
 mod special;
 mod table;
+
+#[cfg(test)]
+mod numbers;
 
 pub use dispatch::{Level, simd_level};
 pub use float::{Constants, Float};

@@ -81,8 +81,10 @@ mod buffer;
 mod construct;
 mod conv;
 mod copy;
+mod diagonal;
 mod einsum;
 mod element;
+mod elementary;
 mod error;
 mod index;
 mod iter;
@@ -133,6 +135,8 @@ pub use slice::Slice;
 pub use tensor::Tensor;
 
 #[doc(hidden)]
+pub use diagonal::triangle_mask;
+#[doc(hidden)]
 pub use einsum::{Contract, contract};
 #[cfg(feature = "linalg")]
 #[doc(hidden)]
@@ -142,6 +146,6 @@ pub use order::quantile_place;
 #[doc(hidden)]
 pub use pick::check_entries;
 #[doc(hidden)]
-pub use rearrange::{chunk_sizes, first_padded, padded_entries, tiled_shapes, triangle_mask};
+pub use rearrange::{chunk_sizes, first_padded, padded_entries, tiled_shapes};
 
 pub use wengert_kernels::{Binary, Parametric, Unary};

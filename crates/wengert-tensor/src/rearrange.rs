@@ -1,9 +1,8 @@
-//! Elements in another arrangement: rolled, repeated, cut up, padded, by diagonals.
+//! Elements in another arrangement: rolled, repeated, cut up, padded, spread over a grid.
 
 use crate::axis::Axis;
 use crate::element::Element;
 use crate::error::{OrPanic, ShapeError};
-use crate::layout::Layout;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -82,18 +81,6 @@ pub fn padded_entries(
         (Some(_), false) => n - 1,
     };
     Tensor::try_from_fn(len, |k| entry(k[0]) as i64)
-}
-
-/// The two axes of a matrix or a batch of them, for an operation on their triangles.
-#[doc(hidden)]
-pub fn triangle_mask(op: &'static str, shape: &Shape, offset: isize, lower: bool) -> Result<Tensor<bool>, ShapeError> {
-    let [.., rows, columns] = **shape else {
-        return Err(ShapeError::Rank { op, shape: shape.clone(), expected: "a matrix or a batch of matrices" });
-    };
-    Tensor::try_from_fn([rows, columns], |at| {
-        let from_diagonal = (at[1] as isize).saturating_sub(at[0] as isize);
-        if lower { from_diagonal <= offset } else { from_diagonal >= offset }
-    })
 }
 
 impl<T: Element> Tensor<T> {
@@ -289,152 +276,6 @@ impl<T: Element> Tensor<T> {
         Ok(y)
     }
 
-    /// The lower triangle of a matrix, or of each matrix of a batch: 0 above the diagonal `offset` places to the right of the
-    /// main one.
-    ///
-    /// # Panics
-    /// When there are less than two axes.
-    ///
-    /// # Examples
-    /// ```
-    /// # use wengert_tensor::Tensor;
-    /// let x = Tensor::from([[1, 2, 3], [4, 5, 6]]);
-    /// assert_eq!(x.tril(0), Tensor::from([[1, 0, 0], [4, 5, 0]]));
-    /// assert_eq!(x.triu(1), Tensor::from([[0, 2, 3], [0, 0, 6]]));
-    /// ```
-    #[must_use]
-    #[track_caller]
-    pub fn tril(&self, offset: isize) -> Tensor<T> {
-        self.try_tril(offset).or_panic()
-    }
-
-    /// As [`tril`](Self::tril), with an error instead of a panic.
-    ///
-    /// # Errors
-    /// [`ShapeError::Rank`].
-    pub fn try_tril(&self, offset: isize) -> Result<Tensor<T>, ShapeError> {
-        let mask = triangle_mask("tril", self.shape(), offset, true)?;
-        mask.try_select(self, Tensor::try_zeros(())?)
-    }
-
-    /// The upper triangle of a matrix, or of each matrix of a batch: 0 below the diagonal `offset` places to the right of the
-    /// main one.
-    ///
-    /// # Panics
-    /// When there are less than two axes.
-    #[must_use]
-    #[track_caller]
-    pub fn triu(&self, offset: isize) -> Tensor<T> {
-        self.try_triu(offset).or_panic()
-    }
-
-    /// As [`triu`](Self::triu), with an error instead of a panic.
-    ///
-    /// # Errors
-    /// [`ShapeError::Rank`].
-    pub fn try_triu(&self, offset: isize) -> Result<Tensor<T>, ShapeError> {
-        let mask = triangle_mask("triu", self.shape(), offset, false)?;
-        mask.try_select(self, Tensor::try_zeros(())?)
-    }
-
-    /// The elements on the diagonal of two axes, `offset` places to the right of the main one, as a last axis in their place.
-    /// No copy.
-    ///
-    /// Shapes: `[.., m, n]` with the last two axes gives `[.., min(m, n)]` for offset 0.
-    ///
-    /// # Panics
-    /// When an axis does not exist or both are the same.
-    ///
-    /// # Examples
-    /// ```
-    /// # use wengert_tensor::Tensor;
-    /// let x = Tensor::from([[1, 2, 3], [4, 5, 6]]);
-    /// assert_eq!(x.diagonal(0, 0, 1).to_vec(), [1, 5]);
-    /// assert_eq!(x.diagonal(1, 0, 1).to_vec(), [2, 6]);
-    /// assert_eq!(x.diagonal(-1, 0, 1).to_vec(), [4]);
-    /// ```
-    #[must_use]
-    #[track_caller]
-    pub fn diagonal(&self, offset: isize, rows: impl Into<Axis>, columns: impl Into<Axis>) -> Tensor<T> {
-        self.try_diagonal(offset, rows, columns).or_panic()
-    }
-
-    /// As [`diagonal`](Self::diagonal), with an error instead of a panic.
-    ///
-    /// # Errors
-    /// [`ShapeError::Axis`] or [`ShapeError::RepeatedAxis`].
-    pub fn try_diagonal(
-        &self,
-        offset: isize,
-        rows: impl Into<Axis>,
-        columns: impl Into<Axis>,
-    ) -> Result<Tensor<T>, ShapeError> {
-        let op = "diagonal";
-        let rows = rows.into().resolve(op, self.shape())?;
-        let columns = columns.into().resolve(op, self.shape())?;
-        if rows == columns {
-            return Err(ShapeError::RepeatedAxis { op, axis: rows, shape: self.shape().clone() });
-        }
-        let (down, right) = (offset.min(0).unsigned_abs(), offset.max(0).unsigned_abs());
-        let (m, n) = (self.shape()[rows], self.shape()[columns]);
-        let len = m.saturating_sub(down).min(n.saturating_sub(right));
-        let strides = self.strides();
-        let kept = (0..self.rank()).filter(|&axis| axis != rows && axis != columns);
-        let shape: Shape = kept.clone().map(|axis| self.shape()[axis]).chain([len]).collect();
-        let steps = kept.map(|axis| strides[axis]).chain([strides[rows] + strides[columns]]).collect();
-        let skip = if len > 0 { strides[rows] * down as isize + strides[columns] * right as isize } else { 0 };
-        let start = self.layout().offset().wrapping_add_signed(skip);
-        Ok(self.with_layout(Layout::new(shape, steps, start)))
-    }
-
-    /// A square matrix with this vector on the diagonal `offset` places to the right of the main one, 0 elsewhere; of a matrix,
-    /// the elements of that diagonal.
-    ///
-    /// # Panics
-    /// When this is neither a vector nor a matrix.
-    ///
-    /// # Examples
-    /// ```
-    /// # use wengert_tensor::Tensor;
-    /// let x = Tensor::from([1, 2]);
-    /// assert_eq!(x.diag(0), Tensor::from([[1, 0], [0, 2]]));
-    /// assert_eq!(x.diag(-1), Tensor::from([[0, 0, 0], [1, 0, 0], [0, 2, 0]]));
-    /// assert_eq!(x.diag(-1).diag(-1), x);
-    /// ```
-    #[must_use]
-    #[track_caller]
-    pub fn diag(&self, offset: isize) -> Tensor<T> {
-        self.try_diag(offset).or_panic()
-    }
-
-    /// As [`diag`](Self::diag), with an error instead of a panic.
-    ///
-    /// # Errors
-    /// [`ShapeError::Rank`] or [`ShapeError::TooLarge`].
-    pub fn try_diag(&self, offset: isize) -> Result<Tensor<T>, ShapeError> {
-        let op = "diag";
-        match self.rank() {
-            2 => self.try_diagonal(offset, 0, 1),
-            1 => {
-                let n = self.len().saturating_add(offset.unsigned_abs());
-                let shape = Shape::from([n, n]);
-                shape.try_size(op)?;
-                let mut y = Tensor::try_zeros_for(op, shape)?;
-                let first = offset.min(0).unsigned_abs() * n + offset.max(0).unsigned_abs();
-                let target = y.fresh_mut();
-                for (k, x) in self.iter().enumerate() {
-                    target[first + k * (n + 1)] = x;
-                }
-                Ok(y)
-            }
-            _ => Err(ShapeError::Rank {
-                op,
-                shape: self.shape().clone(),
-                expected: "a vector or a matrix; `diagonal` says which axes",
-            }),
-        }
-    }
-
     /// The points of a grid: for vectors of `m` and `n` coordinates two matrices `[m, n]`, of which the first varies along axis
     /// 0 and the second along axis 1. No copy.
     ///
@@ -491,23 +332,7 @@ mod tests {
             assert_eq!(x.repeat(axis, 2), dense.repeat(axis, 2));
         }
         assert_eq!(x.tile(&[2, 1, 3]), dense.tile(&[2, 1, 3]));
-        assert_eq!(x.diagonal(1, 0, 2), dense.diagonal(1, 0, 2));
-        assert_eq!(x.triu(-1), dense.triu(-1));
         assert_eq!(x.pad(&[(0, 1), (2, 1)], Padding::Reflect), dense.pad(&[(0, 1), (2, 1)], Padding::Reflect));
-    }
-
-    #[test]
-    fn diagonals_are_the_elements_on_them() {
-        let x = Tensor::<i64>::arange(24).reshape([2, 3, 4]);
-        for offset in -4..6 {
-            let y = x.diagonal(offset, 1, 2);
-            let expected: Vec<Vec<i64>> = (0..2)
-                .map(|b| (0..3).filter_map(|i| x.get([b, i, (i as isize + offset) as usize])).collect())
-                .collect();
-            assert_eq!(y.to_vec(), expected.concat(), "offset {offset}");
-        }
-        assert_eq!(*x.diagonal(0, 2, 0).shape(), [3, 2]);
-        assert_eq!(*x.diagonal(-9, 1, 2).shape(), [2, 0]);
     }
 
     #[test]
@@ -518,7 +343,6 @@ mod tests {
         assert_eq!(*x.tile(&[3, 2]).shape(), [0, 6]);
         assert_eq!(x.unbind(0).len(), 0);
         assert_eq!(*x.pad(&[(1, 1), (0, 0)], Padding::Constant(0.0)).shape(), [2, 3]);
-        assert_eq!(*Tensor::<f64>::zeros([0]).diag(1).shape(), [1, 1]);
         assert_eq!(Tensor::<f64>::zeros([2, 3]).chunk(1, 5).len(), 5);
     }
 
@@ -536,14 +360,6 @@ mod tests {
         );
         assert_eq!(text(x.try_chunk(0, 0).unwrap_err()), "chunk: parts is 0; expected 1 at least");
         assert_eq!(
-            text(x.try_diagonal(0, 1, -1).unwrap_err()),
-            "diagonal: axis 1 of shape [2, 3] is named twice; name each axis once"
-        );
-        assert_eq!(
-            text(Tensor::<f64>::zeros([3]).try_tril(0).unwrap_err()),
-            "tril: operand of shape [3] has 1 axes; expected a matrix or a batch of matrices"
-        );
-        assert_eq!(
             text(x.try_tile(&[usize::MAX, 2]).unwrap_err()),
             "tile: shape [18446744073709551615, 6] has more elements than memory can address"
         );
@@ -551,6 +367,5 @@ mod tests {
         assert!(x.try_pad(&[(usize::MAX, 1)], Padding::Constant(0.0)).is_err());
         assert!(x.try_repeat(0, usize::MAX).is_err());
         assert!(Tensor::try_meshgrid(&[&x]).is_err());
-        assert!(Tensor::<f64>::zeros([1, 1, 1]).try_diag(0).is_err());
     }
 }

@@ -7,6 +7,15 @@ use crate::taylor::Taylor;
 use crate::tensor::TensorFloat;
 use wengert_tensor::Tensor;
 
+/// A matrix of derivatives that is found column by column, one direction of the inputs for each.
+#[derive(Clone, Copy)]
+pub(super) enum Matrix {
+    /// Of the outputs, by forward sweeps.
+    Jacobian,
+    /// Of the one output, by the tangents of reverse sweeps.
+    Hessian,
+}
+
 impl<F: TensorFloat> Function<F> {
     /// The value at `x`.
     ///
@@ -174,15 +183,9 @@ impl<F: TensorFloat> Function<F> {
         let mut jacobian = vec![F::ZERO; rows * columns];
         // A forward sweep of four directions costs about as much as two reverse sweeps.
         if columns.div_ceil(DIRECTIONS) * 2 <= rows {
-            self.jacobian_columns(
-                "jacobian",
-                x,
-                columns,
-                |j, direction| j == direction,
-                |direction, row, y_dot| {
-                    jacobian[row * columns + direction] = y_dot;
-                },
-            )?;
+            self.columns(Matrix::Jacobian, "jacobian", x, columns, is_unit, |direction, row, y_dot| {
+                jacobian[row * columns + direction] = y_dot;
+            })?;
         } else {
             self.with_workspace(|work| {
                 let Sheet { values, adjoints } = &mut work.plain;
@@ -208,22 +211,17 @@ impl<F: TensorFloat> Function<F> {
         let n = self.inputs();
         self.expect_length("hessian", "point", x.len(), n)?;
         let mut hessian = vec![F::ZERO; n * n];
-        self.hessian_columns(
-            "hessian",
-            x,
-            n,
-            |j, direction| j == direction,
-            |direction, row, value| {
-                hessian[row * n + direction] = value;
-            },
-        )?;
+        self.columns(Matrix::Hessian, "hessian", x, n, is_unit, |direction, row, value| {
+            hessian[row * n + direction] = value;
+        })?;
         Ok(Tensor::from_vec([n, n], hessian))
     }
 
-    /// `J v` for `directions` vectors of zeros and ones, several at a time: `moves` says which inputs a direction moves,
-    /// `take` is given each direction, output and derivative.
-    pub(super) fn jacobian_columns(
+    /// A matrix times `directions` vectors of zeros and ones, several at a time: `moves` says which inputs a direction
+    /// moves, `take` is given each direction, row of the matrix and derivative.
+    pub(super) fn columns(
         &self,
+        of: Matrix,
         op: &'static str,
         x: &[F],
         directions: usize,
@@ -231,36 +229,22 @@ impl<F: TensorFloat> Function<F> {
         mut take: impl FnMut(usize, usize, F),
     ) -> Result<(), FunctionError> {
         self.with_workspace(|work| {
+            let Sheet { values, adjoints } = &mut work.duals;
             for first in (0..directions).step_by(DIRECTIONS) {
-                self.forward(op, &mut work.duals, x.len(), |k| moving(x[k], |lane| moves(k, first + lane)))?;
-                for (row, &output) in self.program.outputs.iter().enumerate() {
-                    let y_dot = work.duals.values[output as usize].tangents;
-                    for (direction, y_dot) in (first..directions).zip(y_dot) {
-                        take(direction, row, y_dot);
-                    }
-                }
-            }
-            Ok(())
-        })
-    }
-
-    /// `H v` for `directions` vectors of zeros and ones, several at a time.
-    pub(super) fn hessian_columns(
-        &self,
-        op: &'static str,
-        x: &[F],
-        directions: usize,
-        moves: impl Fn(usize, usize) -> bool,
-        mut take: impl FnMut(usize, usize, F),
-    ) -> Result<(), FunctionError> {
-        self.with_workspace(|work| {
-            for first in (0..directions).step_by(DIRECTIONS) {
-                let Sheet { values, adjoints } = &mut work.duals;
                 self.forward_in(op, values, x.len(), |k| moving(x[k], |lane| moves(k, first + lane)))?;
-                self.program.reverse(values, adjoints, core::iter::once((0, Dual::constant(F::ONE))));
-                for (row, x_bar) in adjoints[..self.inputs()].iter().enumerate() {
-                    for (direction, value) in (first..directions).zip(x_bar.tangents) {
-                        take(direction, row, value);
+                let mut take = |row, number: Dual<F, DIRECTIONS>| {
+                    let each = (first..directions).zip(number.tangents);
+                    each.for_each(|(direction, value)| take(direction, row, value));
+                };
+                match of {
+                    Matrix::Jacobian => {
+                        let y = self.program.outputs.iter().map(|&output| values[output as usize]);
+                        y.enumerate().for_each(|(row, y)| take(row, y));
+                    }
+                    Matrix::Hessian => {
+                        self.program.reverse(values, adjoints, core::iter::once((0, Dual::constant(F::ONE))));
+                        let x_bar = adjoints[..self.inputs()].iter();
+                        x_bar.enumerate().for_each(|(row, &x_bar)| take(row, x_bar));
                     }
                 }
             }
@@ -306,4 +290,9 @@ impl<F: TensorFloat> Function<F> {
 /// The number `x` that moves in the directions of which `moves` holds.
 fn moving<F: TensorFloat>(x: F, moves: impl Fn(usize) -> bool) -> Dual<F, DIRECTIONS> {
     Dual { value: x, tangents: core::array::from_fn(|lane| if moves(lane) { F::ONE } else { F::ZERO }) }
+}
+
+/// Whether input `k` moves in the direction with this number, where each input has one of its own.
+fn is_unit(k: usize, direction: usize) -> bool {
+    k == direction
 }

@@ -200,12 +200,6 @@ impl<'r, F: TensorFloat> Handle<F> for OnRecorder<'r, F> {
     }
 
     #[track_caller]
-    fn custom<const N: usize>(x: [Symbol<'r, F>; N], y: F, _p: [F; N]) -> Symbol<'r, F> {
-        not_replayable(&x);
-        constant(y)
-    }
-
-    #[track_caller]
     fn many(x: &[Symbol<'r, F>], y: Vec<F>, _pullback: Pullback<F>) -> Vec<Symbol<'r, F>> {
         not_replayable(x);
         y.into_iter().map(constant).collect()

@@ -2,6 +2,7 @@
 
 use super::colouring::{self, Colouring};
 use super::csr::Csr;
+use super::derivatives::Matrix;
 use super::sparsity::Pattern;
 use super::{Function, FunctionError, Sheet};
 use crate::tensor::TensorFloat;
@@ -96,7 +97,7 @@ impl<F: TensorFloat> Function<F> {
             })?;
         } else {
             let moves = |k: usize, colour: usize| colours[k] == colour;
-            self.jacobian_columns("sparse_jacobian", x, *count, moves, |colour, row, value| {
+            self.columns(Matrix::Jacobian, "sparse_jacobian", x, *count, moves, |colour, row, value| {
                 compressed[colour * length + row] = value;
             })?;
         }
@@ -156,15 +157,10 @@ impl<F: TensorFloat> Function<F> {
         let Colouring { colours, count } = &plan.colouring;
         let n = self.inputs();
         let mut compressed = vec![F::ZERO; count * n];
-        self.hessian_columns(
-            "sparse_hessian",
-            x,
-            *count,
-            |k, colour| colours[k] == colour,
-            |colour, row, value| {
-                compressed[colour * n + row] = value;
-            },
-        )?;
+        let moves = |k: usize, colour: usize| colours[k] == colour;
+        self.columns(Matrix::Hessian, "sparse_hessian", x, *count, moves, |colour, row, value| {
+            compressed[colour * n + row] = value;
+        })?;
         for (value, &(row, colour)) in values.iter_mut().zip(&plan.sources) {
             *value = compressed[colour * n + row];
         }

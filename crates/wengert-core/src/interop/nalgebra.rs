@@ -9,22 +9,23 @@ use approx::{AbsDiffEq, RelativeEq, UlpsEq};
 use num_traits::{Float, FloatConst, One, Zero};
 use simba::scalar::{ComplexField, Field, RealField, SubsetOf};
 use simba::simd::SimdValue;
-use wengert_kernels::{BinaryFunctions, ParametricFunctions, UnaryFunctions};
+use wengert_kernels::UnaryFunctions;
 
-macro_rules! rows {
-    ($($function:ident)*) => { $(
-        #[inline]
-        fn $function(self) -> Self {
-            UnaryFunctions::$function(self)
-        }
-    )* };
-}
-
+/// What `num_traits::Float` has under the same name.
 macro_rules! as_float {
     ($($function:ident)*) => { $(
         #[inline]
         fn $function(self) -> Self {
             Float::$function(self)
+        }
+    )* };
+}
+
+macro_rules! as_float_of_two {
+    ($($function:ident)*) => { $(
+        #[inline]
+        fn $function(self, other: Self) -> Self {
+            Float::$function(self, other)
         }
     )* };
 }
@@ -154,11 +155,11 @@ macro_rules! numbers {
         impl<$($generics)*> ComplexField for $Number {
             type RealField = Self;
 
-            rows! {
+            as_float! {
                 sqrt cbrt exp exp_m1 ln ln_1p log2 log10 sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh abs
-                recip
+                recip floor ceil round trunc fract signum exp2
             }
-            as_float! { floor ceil round trunc fract signum exp2 }
+            as_float_of_two! { hypot log powf }
 
             #[inline(always)]
             fn from_real(x: Self) -> Self {
@@ -174,7 +175,7 @@ macro_rules! numbers {
             }
             #[inline]
             fn modulus(self) -> Self {
-                UnaryFunctions::abs(self)
+                Float::abs(self)
             }
             #[inline]
             fn modulus_squared(self) -> Self {
@@ -185,7 +186,7 @@ macro_rules! numbers {
             }
             #[inline]
             fn norm1(self) -> Self {
-                UnaryFunctions::abs(self)
+                Float::abs(self)
             }
             #[inline]
             fn scale(self, factor: Self) -> Self {
@@ -202,11 +203,7 @@ macro_rules! numbers {
             }
             #[inline]
             fn mul_add(self, a: Self, b: Self) -> Self {
-                self * a + b
-            }
-            #[inline]
-            fn hypot(self, other: Self) -> Self {
-                BinaryFunctions::hypot(self, other)
+                Float::mul_add(self, a, b)
             }
             #[inline]
             fn conjugate(self) -> Self {
@@ -217,28 +214,20 @@ macro_rules! numbers {
                 Float::sin_cos(self)
             }
             #[inline]
-            fn log(self, base: Self) -> Self {
-                Float::log(self, base)
-            }
-            #[inline]
             fn powi(self, n: i32) -> Self {
-                ParametricFunctions::powi(self, n)
-            }
-            #[inline]
-            fn powf(self, exponent: Self) -> Self {
-                self.power(exponent)
+                Float::powi(self, n)
             }
             #[inline]
             fn powc(self, exponent: Self) -> Self {
-                self.power(exponent)
+                Float::powf(self, exponent)
             }
             #[inline]
             fn is_finite(&self) -> bool {
-                self.plain().is_finite()
+                Float::is_finite(*self)
             }
             #[inline]
             fn try_sqrt(self) -> Option<Self> {
-                (self >= Self::zero()).then(|| UnaryFunctions::sqrt(self))
+                (self >= Self::zero()).then(|| Float::sqrt(self))
             }
         }
 
@@ -248,33 +237,19 @@ macro_rules! numbers {
                 FRAC_PI_8 frac_1_pi FRAC_1_PI frac_2_pi FRAC_2_PI frac_2_sqrt_pi FRAC_2_SQRT_PI e E log2_e LOG2_E log10_e
                 LOG10_E ln_2 LN_2 ln_10 LN_10
             }
+            as_float_of_two! { max min copysign atan2 }
+
             #[inline]
             fn is_sign_positive(&self) -> bool {
-                self.plain().is_sign_positive()
+                Float::is_sign_positive(*self)
             }
             #[inline]
             fn is_sign_negative(&self) -> bool {
-                self.plain().is_sign_negative()
-            }
-            #[inline]
-            fn copysign(self, sign: Self) -> Self {
-                BinaryFunctions::copysign(self, sign)
-            }
-            #[inline]
-            fn max(self, other: Self) -> Self {
-                BinaryFunctions::fmax(self, other)
-            }
-            #[inline]
-            fn min(self, other: Self) -> Self {
-                BinaryFunctions::fmin(self, other)
+                Float::is_sign_negative(*self)
             }
             #[inline]
             fn clamp(self, low: Self, high: Self) -> Self {
-                self.between(low, high)
-            }
-            #[inline]
-            fn atan2(self, other: Self) -> Self {
-                BinaryFunctions::atan2(self, other)
+                Float::clamp(self, low, high)
             }
             fn min_value() -> Option<Self> {
                 Some(Float::min_value())

@@ -43,7 +43,6 @@ macro_rules! rows {
     )* };
 }
 
-/// What jumps, and is constant between jumps.
 macro_rules! numbers {
     ($([$($generics:tt)*] $Number:ty;)*) => { $(
         impl<$($generics)*> Zero for $Number {
@@ -134,33 +133,33 @@ macro_rules! numbers {
 
         impl<$($generics)*> Bounded for $Number {
             fn min_value() -> Self {
-                of_its_width!(MIN)
+                Float::min_value()
             }
             fn max_value() -> Self {
-                of_its_width!(MAX)
+                Float::max_value()
             }
         }
 
         impl<$($generics)*> Signed for $Number {
             #[inline]
             fn abs(&self) -> Self {
-                UnaryFunctions::abs(*self)
+                Float::abs(*self)
             }
             #[inline]
             fn abs_sub(&self, other: &Self) -> Self {
-                (*self - *other).relu()
+                Float::abs_sub(*self, *other)
             }
             #[inline]
             fn signum(&self) -> Self {
-                num_traits::Float::signum(*self)
+                Float::signum(*self)
             }
             #[inline]
             fn is_positive(&self) -> bool {
-                self.plain().is_sign_positive()
+                Float::is_sign_positive(*self)
             }
             #[inline]
             fn is_negative(&self) -> bool {
-                self.plain().is_sign_negative()
+                Float::is_sign_negative(*self)
             }
         }
 
@@ -168,7 +167,7 @@ macro_rules! numbers {
             type Output = Self;
             #[inline]
             fn inv(self) -> Self {
-                UnaryFunctions::recip(self)
+                Float::recip(self)
             }
         }
 
@@ -176,14 +175,14 @@ macro_rules! numbers {
             type Output = Self;
             #[inline]
             fn mul_add(self, a: Self, b: Self) -> Self {
-                self * a + b
+                Float::mul_add(self, a, b)
             }
         }
 
         impl<$($generics)*> MulAddAssign for $Number {
             #[inline]
             fn mul_add_assign(&mut self, a: Self, b: Self) {
-                *self = *self * a + b;
+                *self = Float::mul_add(*self, a, b);
             }
         }
 
@@ -191,7 +190,7 @@ macro_rules! numbers {
             type Output = Self;
             #[inline]
             fn pow(self, n: i32) -> Self {
-                ParametricFunctions::powi(self, n)
+                Float::powi(self, n)
             }
         }
 
@@ -199,7 +198,7 @@ macro_rules! numbers {
             type Output = Self;
             #[inline]
             fn pow(self, exponent: Self) -> Self {
-                self.power(exponent)
+                Float::powf(self, exponent)
             }
         }
 

@@ -105,12 +105,6 @@ impl<F: Threaded> Handle<F> for OnThread {
         Self::by_partials(operands, y)
     }
 
-    #[inline]
-    #[track_caller]
-    fn custom<const N: usize>(x: [Real<F>; N], y: F, p: [F; N]) -> Real<F> {
-        Self::by_partials(x.into_iter().zip(p), y)
-    }
-
     #[track_caller]
     fn many(x: &[Real<F>], y: Vec<F>, pullback: Pullback<F>) -> Vec<Real<F>> {
         let caller = Location::caller();

@@ -107,8 +107,11 @@ pub trait Handle<F: Primal>: Copy {
     ) -> [Scalar<F, Self>; M];
 
     /// The result `y` of a function with a derivative of the user's, which gave the partials `p` here.
+    #[inline]
     #[track_caller]
-    fn custom<const N: usize>(x: [Scalar<F, Self>; N], y: F, p: [F; N]) -> Scalar<F, Self>;
+    fn custom<const N: usize>(x: [Scalar<F, Self>; N], y: F, p: [F; N]) -> Scalar<F, Self> {
+        Self::by_partials(x.into_iter().zip(p), y)
+    }
 
     /// The results `y` of a function of many results, differentiated by `pullback`.
     #[track_caller]

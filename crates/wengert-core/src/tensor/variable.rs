@@ -267,6 +267,9 @@ impl<F: TensorFloat> Index<TensorVar<'_, F>> for Gradients<F> {
         assert!(self.knows(x.tape, x.number), "the gradient is of another recording than the variable");
         match self.tensors.slot(x.number) {
             Some(Slot::Flowed(x_bar) | Slot::Unconnected(x_bar)) => x_bar,
+            Some(Slot::Empty) if !x.is_active() => {
+                panic!("the gradient was asked for a constant; make it an input with tape.tensor")
+            }
             Some(Slot::Empty) => panic!("not an input: call y.retain() first, and use what it returns"),
             None => panic!("the variable was recorded after the sweep"),
         }

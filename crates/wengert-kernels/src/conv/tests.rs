@@ -1,17 +1,7 @@
 //! The three convolutions against their definition, summed in `f64` by index, at every level and on any number of threads.
 
 use super::*;
-
-/// Numbers in `-1..1` from a multiplicative congruence (Knuth's), the same on every machine.
-fn numbers<F: Float>(n: usize, seed: u32) -> Vec<F> {
-    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(12345);
-    (0..n)
-        .map(|_| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            F::from_f64(f64::from(state >> 8) / f64::from(1u32 << 23) - 1.0)
-        })
-        .collect()
-}
+use crate::numbers::numbers;
 
 /// Calls `visit` with the indices into `x`, `w` and `y` of every product of the definition.
 fn products(conv: &Conv2d, mut visit: impl FnMut(usize, usize, usize)) {

@@ -234,20 +234,6 @@ pub(crate) fn unary_vjp_at<F: Float>(level: Level, op: Unary, x: &[F], y: &[F], 
     }
 }
 
-/// Whether a row's derivative reads the result.
-macro_rules! results_read {
-    ($( $(#[$doc:meta])* $Op:ident: $method:ident($a:ident, $b:ident) {
-        value $value:expr;
-        d($($kept:ident),*) ($da:expr, $db:expr);
-        on $alo:literal..$ahi:literal, $blo:literal..$bhi:literal;
-    } )*) => {
-        pub(super) fn reads_result(op: Binary) -> bool {
-            match op { $(Binary::$Op => [$(stringify!($kept)),*].contains(&"y")),* }
-        }
-    };
-}
-crate::binary_table!(results_read);
-
 pub(crate) fn binary_at<F: Float>(level: Level, op: Binary, a: &[F], b: &[F], y: &mut [F]) {
     own_loops! { Binary, op, level, (a, b, y);
         binary_loop: Add Sub Mul Div Maximum Minimum MulZero;

@@ -266,7 +266,7 @@ pub fn binary_vjp<F: Float>(
         assert_eq!(bar.len(), len, "cotangents must have one length");
     }
     // Not read, it still runs through the loop, whose dead load the compiler removes.
-    let y = if loops::reads_result(op) { y } else { y_bar };
+    let y = if op.keeps_result() { y } else { y_bar };
     assert_eq!(y.len(), len, "result and cotangent must have one length");
     if let Some(a_bar) = &mut a_bar {
         par_pull_back(a, b, y, y_bar, a_bar, par, |a, b, y, y_bar, bar| {

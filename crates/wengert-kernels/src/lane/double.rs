@@ -5,8 +5,19 @@
 
 #![expect(clippy::excessive_precision, reason = "constants with the digits their sources print")]
 
+use super::shared::shared_bodies;
 use core::f64::consts::{FRAC_2_PI, LOG2_E, SQRT_2};
 
+shared_bodies!(f64 i64 u64);
+
+/// Above it `e^x` is infinite.
+const EXP_MOST: f64 = 710.0;
+/// Below it `e^x` is zero.
+const EXP_LEAST: f64 = -746.0;
+/// From here up `e^x` is normal by a few binades.
+const EXP_DECAY_LEAST: f64 = -707.0;
+/// Below it `e^x - 1` is -1.
+const EXP_M1_LEAST: f64 = -40.0;
 /// `1.5 * 2^52`: adding and subtracting it rounds to the nearest integer, and the sum holds that integer in its low bits.
 pub(super) const ROUND: f64 = 6_755_399_441_055_744.0;
 /// `ln 2` in two parts, the first so short that its product with an exponent is exact (FDLIBM).
@@ -20,28 +31,6 @@ pub(super) const FRAC_PI_2_PARTS: [f64; 4] = [
     8.478_427_660_368_899_569_97e-32,
 ];
 
-/// `a * b + c`, in one rounding where that is an instruction.
-#[inline(always)]
-pub(super) fn mul_add<const FMA: bool>(a: f64, b: f64, c: f64) -> f64 {
-    if FMA { a.mul_add(b, c) } else { a * b + c }
-}
-
-/// `2^n` for `-1022 <= n <= 1023`.
-#[inline(always)]
-fn power_of_two(n: i64) -> f64 {
-    f64::from_bits((n.wrapping_add(1023) << 52) as u64)
-}
-
-/// `x = n ln 2 + r` with `|r| <= ln 2 / 2`: returns `n` twice and `r`.
-#[inline(always)]
-fn reduce<const FMA: bool>(x: f64) -> (f64, i64, f64) {
-    let shifted = mul_add::<FMA>(x, LOG2_E, ROUND);
-    let n = shifted - ROUND;
-    let r = mul_add::<FMA>(n, -LN_2_HIGH, x);
-    let r = mul_add::<FMA>(n, -LN_2_LOW, r);
-    (n, shifted.to_bits().wrapping_sub(ROUND.to_bits()) as i64, r)
-}
-
 /// `(e^r - 1 - r) / r^2` for `|r| <= ln 2 / 2`; the error of `e^r` is `2^-58`.
 #[inline(always)]
 fn exp_tail<const FMA: bool>(r: f64) -> f64 {
@@ -54,59 +43,6 @@ fn exp_tail<const FMA: bool>(r: f64) -> f64 {
     let q = mul_add::<FMA>(q, r, 4.166_666_666_651_433_1e-2);
     let q = mul_add::<FMA>(q, r, 1.666_666_666_666_669_9e-1);
     mul_add::<FMA>(q, r, 5.000_000_000_000_012_9e-1)
-}
-
-/// `e^x`, within 0.8 ulp.
-#[inline(always)]
-pub(super) fn exp<const FMA: bool>(x: f64) -> f64 {
-    // Beyond these the result is infinite or zero anyway. A NaN passes both comparisons and stays.
-    let x = if x > 710.0 { 710.0 } else { x };
-    let x = if x < -746.0 { -746.0 } else { x };
-    let (steps, n, r) = reduce::<FMA>(x);
-    // What the reduction and the sum 1 + r round away goes into the tail. Without it the error is 1 ulp, and that of the
-    // sigmoid above 2.
-    let rest = mul_add::<FMA>(steps, -LN_2_LOW, mul_add::<FMA>(steps, -LN_2_HIGH, x) - r);
-    let sum = 1.0 + r;
-    let p = sum + (mul_add::<FMA>(exp_tail::<FMA>(r), r * r, rest) + (r - (sum - 1.0)));
-    // Two factors, since 2^n alone would overflow before the result does and be zero where the result is subnormal.
-    let half = n >> 1;
-    p * power_of_two(half) * power_of_two(n.wrapping_sub(half))
-}
-
-/// `e^x` for `x <= 0`, within 1 ulp, and zero instead of what is smaller than 9e-308: a quarter faster than [`exp`], for
-/// sums that hold a 1.
-#[inline(always)]
-pub(super) fn exp_decay<const FMA: bool>(x: f64) -> f64 {
-    const LEAST: f64 = -707.0;
-    let clamped = if x < LEAST { LEAST } else { x };
-    let (_, n, r) = reduce::<FMA>(clamped);
-    let p = mul_add::<FMA>(exp_tail::<FMA>(r), r * r, r) + 1.0;
-    // The result is normal, so its power of two goes straight into the exponent's bits. A NaN would not survive that.
-    let y = f64::from_bits(p.to_bits().wrapping_add((n << 52) as u64));
-    let y = if x >= LEAST { y } else { x };
-    if x < LEAST { 0.0 } else { y }
-}
-
-/// `e^x - 1`, within 2 ulp.
-#[inline(always)]
-pub(super) fn exp_m1<const FMA: bool>(x: f64) -> f64 {
-    let clamped = if x > 710.0 { 710.0 } else { x };
-    let clamped = if clamped < -40.0 { -40.0 } else { clamped };
-    let (n, exponent, r) = reduce::<FMA>(clamped);
-    let p = mul_add::<FMA>(exp_tail::<FMA>(r), r * r, r);
-    // 2^n (p + 1) - 1, computed as twice 2^(n-1) p + (2^(n-1) - 1/2) for the sake of n = 1024.
-    let scale = power_of_two(exponent.wrapping_sub(1));
-    let y = 2.0 * mul_add::<FMA>(scale, p, scale - 0.5);
-    let y = if n == 0.0 { p } else { y };
-    if x == 0.0 { x } else { y }
-}
-
-/// `e = floor(log2 x)` roughly, and `x / 2^e - 1` with `x / 2^e` in `[sqrt(1/2), sqrt 2)`; `x` is positive and normal.
-#[inline(always)]
-fn split(x: f64) -> (i64, f64) {
-    const SQRT_HALF: i64 = (SQRT_2 / 2.0).to_bits() as i64;
-    let bits = (x.to_bits() as i64).wrapping_sub(SQRT_HALF);
-    (bits >> 52, f64::from_bits((bits & 0x000f_ffff_ffff_ffff).wrapping_add(SQRT_HALF) as u64) - 1.0)
 }
 
 /// `e ln 2 + ln(1 + f)` for `1 + f` in `[sqrt(1/2), sqrt 2)` (FDLIBM).
@@ -129,19 +65,6 @@ fn log_sum<const FMA: bool>(e: f64, f: f64) -> f64 {
 #[inline(always)]
 fn float(n: i64) -> f64 {
     f64::from_bits((n as u64).wrapping_add(ROUND.to_bits())) - ROUND
-}
-
-/// `ln x`, within 1 ulp.
-#[inline(always)]
-pub(super) fn ln<const FMA: bool>(x: f64) -> f64 {
-    let subnormal = x < f64::MIN_POSITIVE;
-    let scaled = if subnormal { x * 4_503_599_627_370_496.0 } else { x };
-    let (e, f) = split(scaled);
-    let e = float(e) - if subnormal { 52.0 } else { 0.0 };
-    let y = log_sum::<FMA>(e, f);
-    let y = if x < f64::INFINITY { y } else { x }; // +inf and NaN
-    let y = if x == 0.0 { f64::NEG_INFINITY } else { y };
-    if x < 0.0 { f64::NAN } else { y }
 }
 
 /// `ln(1 + x)`, within 1.5 ulp.
@@ -176,19 +99,6 @@ pub(super) fn tanh<const FMA: bool>(x: f64) -> f64 {
     let small = a < 0.625;
     let quotient = (if small { p * z * a } else { -2.0 }) / (if small { q } else { exp::<FMA>(2.0 * a) + 1.0 });
     ((if small { a } else { 1.0 }) + quotient).copysign(x)
-}
-
-/// `1 / (1 + e^-x)`, within 2 ulp.
-#[inline(always)]
-pub(super) fn sigmoid<const FMA: bool>(x: f64) -> f64 {
-    // With e^-|x| <= 1 its error is damped for positive x; 1 / (1 + e^-x) for all x is wrong by 2.3 ulp at the left end.
-    let e = exp::<FMA>(-x.abs());
-    let sum = 1.0 + e;
-    let lost = e - (sum - 1.0);
-    let quotient = (if x < 0.0 { e } else { 1.0 }) / sum;
-    // What the sum lost moves the quotient by the fraction lost / sum, half an ulp of the f32 at -3.45.
-    let inverse = if x < 0.0 { 1.0 - quotient } else { quotient };
-    mul_add::<FMA>(quotient * lost, -inverse, quotient)
 }
 
 /// Up to here the reduction below is exact enough; beyond, the caller takes `f64::sin` and `f64::cos`.

@@ -12,6 +12,7 @@
 //! 1.5 and 2; `sin` and `cos` 1.5 and 1; `tanh`, `sigmoid` and `softplus` 2.
 
 mod double;
+mod shared;
 mod single;
 
 use crate::{Binary, BinaryFunctions, Elementary, Float, Parametric, ParametricFunctions, Unary, UnaryFunctions};
@@ -82,11 +83,7 @@ pub(crate) trait BinaryRow: Copy {
 }
 
 macro_rules! unary_row_types {
-    ($( $(#[$doc:meta])* $Op:ident: $method:ident($x:ident) {
-        value $value:expr;
-        d($($kept:ident),*) $d:expr;
-        on $lo:literal..$hi:literal;
-    } )*) => { $(
+    ($( $(#[$doc:meta])* $Op:ident: $method:ident($x:ident) { $($row:tt)* } )*) => { $(
         #[derive(Clone, Copy)]
         pub(crate) struct $Op;
         impl UnaryRow for $Op {
@@ -99,11 +96,7 @@ macro_rules! unary_row_types {
     )* };
 }
 macro_rules! binary_row_types {
-    ($( $(#[$doc:meta])* $Op:ident: $method:ident($a:ident, $b:ident) {
-        value $value:expr;
-        d($($kept:ident),*) ($da:expr, $db:expr);
-        on $alo:literal..$ahi:literal, $blo:literal..$bhi:literal;
-    } )*) => { $(
+    ($( $(#[$doc:meta])* $Op:ident: $method:ident($a:ident, $b:ident) { $($row:tt)* } )*) => { $(
         #[derive(Clone, Copy)]
         pub(crate) struct $Op;
         impl BinaryRow for $Op {
@@ -161,22 +154,14 @@ macro_rules! body {
 }
 
 macro_rules! unary_lane {
-    ($f:ident, $m:ident, $( $(#[$doc:meta])* $Op:ident: $method:ident($x:ident) {
-        value $value:expr;
-        d($($kept:ident),*) $d:expr;
-        on $lo:literal..$hi:literal;
-    } )*) => {
+    ($f:ident, $m:ident, $( $(#[$doc:meta])* $Op:ident: $method:ident($x:ident) { $($row:tt)* } )*) => {
         impl<const FMA: bool> UnaryFunctions for Lane<$f, FMA> {
             $( #[inline(always)] fn $method(self) -> Self { Lane(body!($m, $method, self.0)) } )*
         }
     };
 }
 macro_rules! binary_lane {
-    ($f:ident, $( $(#[$doc:meta])* $Op:ident: $method:ident($a:ident, $b:ident) {
-        value $value:expr;
-        d($($kept:ident),*) ($da:expr, $db:expr);
-        on $alo:literal..$ahi:literal, $blo:literal..$bhi:literal;
-    } )*) => {
+    ($f:ident, $( $(#[$doc:meta])* $Op:ident: $method:ident($a:ident, $b:ident) { $($row:tt)* } )*) => {
         impl<const FMA: bool> BinaryFunctions for Lane<$f, FMA> {
             $( #[inline(always)] fn $method(self, b: Self) -> Self { Lane(BinaryFunctions::$method(self.0, b.0)) } )*
         }
@@ -184,7 +169,7 @@ macro_rules! binary_lane {
 }
 
 macro_rules! parametric_lane {
-    ($( $(#[$doc:meta])* $Op:ident: $method:ident($x:ident; $($p:ident: $P:ty),*) { $($body:tt)* } )*) => {
+    ($( $(#[$doc:meta])* $Op:ident: $method:ident($x:ident; $($p:ident: $P:ty),*) { $($row:tt)* } )*) => {
         impl<F: Float + Elementary, const FMA: bool> ParametricFunctions for Lane<F, FMA> {
             $( #[inline(always)] fn $method(self, $($p: $P),*) -> Self { Lane(ParametricFunctions::$method(self.0, $($p),*)) } )*
         }

@@ -5,35 +5,24 @@
 
 #![expect(clippy::excessive_precision, reason = "constants with the digits their sources print")]
 
+use super::shared::shared_bodies;
 use core::f32::consts::{LOG2_E, SQRT_2};
 
+shared_bodies!(f32 i32 u32);
+
+/// Above it `e^x` is infinite.
+const EXP_MOST: f32 = 89.0;
+/// Below it `e^x` is zero.
+const EXP_LEAST: f32 = -104.0;
+/// From here up `e^x` is normal by a few binades.
+const EXP_DECAY_LEAST: f32 = -86.6;
+/// Below it `e^x - 1` is -1.
+const EXP_M1_LEAST: f32 = -20.0;
 /// `1.5 * 2^23`: adding and subtracting it rounds to the nearest integer, and the sum holds that integer in its low bits.
 const ROUND: f32 = 12_582_912.0;
 /// `ln 2` in two parts, the first so short that its product with an exponent is exact.
 const LN_2_HIGH: f32 = 355.0 / 512.0;
 const LN_2_LOW: f32 = (core::f64::consts::LN_2 - 355.0 / 512.0) as f32;
-
-/// `a * b + c`, in one rounding where that is an instruction.
-#[inline(always)]
-pub(super) fn mul_add<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
-    if FMA { a.mul_add(b, c) } else { a * b + c }
-}
-
-/// `2^n` for `-126 <= n <= 127`.
-#[inline(always)]
-fn power_of_two(n: i32) -> f32 {
-    f32::from_bits((n.wrapping_add(127) << 23) as u32)
-}
-
-/// `x = n ln 2 + r` with `|r| <= ln 2 / 2`: returns `n` twice and `r`.
-#[inline(always)]
-fn reduce<const FMA: bool>(x: f32) -> (f32, i32, f32) {
-    let shifted = mul_add::<FMA>(x, LOG2_E, ROUND);
-    let n = shifted - ROUND;
-    let r = mul_add::<FMA>(n, -LN_2_HIGH, x);
-    let r = mul_add::<FMA>(n, -LN_2_LOW, r);
-    (n, shifted.to_bits().wrapping_sub(ROUND.to_bits()) as i32, r)
-}
 
 /// `(e^r - 1 - r) / r^2` for `|r| <= ln 2 / 2`; the error of `e^r` is `2^-28`.
 #[inline(always)]
@@ -42,59 +31,6 @@ fn exp_tail<const FMA: bool>(r: f32) -> f32 {
     let q = mul_add::<FMA>(q, r, 4.166_620_4e-2);
     let q = mul_add::<FMA>(q, r, 1.666_651_8e-1);
     mul_add::<FMA>(q, r, 0.5)
-}
-
-/// `e^x`, within 0.8 ulp.
-#[inline(always)]
-pub(super) fn exp<const FMA: bool>(x: f32) -> f32 {
-    // Beyond these the result is infinite or zero anyway. A NaN passes both comparisons and stays.
-    let x = if x > 89.0 { 89.0 } else { x };
-    let x = if x < -104.0 { -104.0 } else { x };
-    let (steps, n, r) = reduce::<FMA>(x);
-    // What the reduction and the sum 1 + r round away goes into the tail. Without it the error is 1 ulp, and that of the
-    // sigmoid above 2.
-    let rest = mul_add::<FMA>(steps, -LN_2_LOW, mul_add::<FMA>(steps, -LN_2_HIGH, x) - r);
-    let sum = 1.0 + r;
-    let p = sum + (mul_add::<FMA>(exp_tail::<FMA>(r), r * r, rest) + (r - (sum - 1.0)));
-    // Two factors, since 2^n alone would overflow before the result does and be zero where the result is subnormal.
-    let half = n >> 1;
-    p * power_of_two(half) * power_of_two(n.wrapping_sub(half))
-}
-
-/// `e^x` for `x <= 0`, within 1 ulp, and zero instead of what is smaller than 3e-38: a quarter faster than [`exp`], for
-/// sums that hold a 1.
-#[inline(always)]
-pub(super) fn exp_decay<const FMA: bool>(x: f32) -> f32 {
-    const LEAST: f32 = -86.6;
-    let clamped = if x < LEAST { LEAST } else { x };
-    let (_, n, r) = reduce::<FMA>(clamped);
-    let p = mul_add::<FMA>(exp_tail::<FMA>(r), r * r, r) + 1.0;
-    // The result is normal, so its power of two goes straight into the exponent's bits. A NaN would not survive that.
-    let y = f32::from_bits(p.to_bits().wrapping_add((n << 23) as u32));
-    let y = if x >= LEAST { y } else { x };
-    if x < LEAST { 0.0 } else { y }
-}
-
-/// `e^x - 1`, within 2 ulp.
-#[inline(always)]
-pub(super) fn exp_m1<const FMA: bool>(x: f32) -> f32 {
-    let clamped = if x > 89.0 { 89.0 } else { x };
-    let clamped = if clamped < -20.0 { -20.0 } else { clamped };
-    let (n, exponent, r) = reduce::<FMA>(clamped);
-    let p = mul_add::<FMA>(exp_tail::<FMA>(r), r * r, r);
-    // 2^n (p + 1) - 1, computed as twice 2^(n-1) p + (2^(n-1) - 1/2) for the sake of n = 128.
-    let scale = power_of_two(exponent.wrapping_sub(1));
-    let y = 2.0 * mul_add::<FMA>(scale, p, scale - 0.5);
-    let y = if n == 0.0 { p } else { y };
-    if x == 0.0 { x } else { y }
-}
-
-/// `e = floor(log2 x)` roughly, and `x / 2^e - 1` with `x / 2^e` in `[sqrt(1/2), sqrt 2)`; `x` is positive and normal.
-#[inline(always)]
-fn split(x: f32) -> (i32, f32) {
-    const SQRT_HALF: i32 = (SQRT_2 / 2.0).to_bits() as i32;
-    let bits = (x.to_bits() as i32).wrapping_sub(SQRT_HALF);
-    (bits >> 23, f32::from_bits((bits & 0x007f_ffff).wrapping_add(SQRT_HALF) as u32) - 1.0)
 }
 
 /// `e ln 2 + ln(1 + f)` for `1 + f` in `[sqrt(1/2), sqrt 2)` (Cephes).
@@ -114,17 +50,10 @@ fn log_sum<const FMA: bool>(e: f32, f: f32) -> f32 {
     mul_add::<FMA>(e, LN_2_HIGH, f + tail)
 }
 
-/// `ln x`, within 1 ulp.
+/// The integer `n` as a float.
 #[inline(always)]
-pub(super) fn ln<const FMA: bool>(x: f32) -> f32 {
-    let subnormal = x < f32::MIN_POSITIVE;
-    let scaled = if subnormal { x * 8_388_608.0 } else { x };
-    let (e, f) = split(scaled);
-    let e = e.wrapping_sub(if subnormal { 23 } else { 0 });
-    let y = log_sum::<FMA>(e as f32, f);
-    let y = if x < f32::INFINITY { y } else { x }; // +inf and NaN
-    let y = if x == 0.0 { f32::NEG_INFINITY } else { y };
-    if x < 0.0 { f32::NAN } else { y }
+fn float(n: i32) -> f32 {
+    n as f32
 }
 
 /// `ln(1 + x)`, within 1.5 ulp.
@@ -135,7 +64,7 @@ pub(super) fn ln_1p<const FMA: bool>(x: f32) -> f32 {
     let lost = if u < 2.0 { x - (u - 1.0) } else { 1.0 - (u - x) };
     let (e, f) = split(u);
     let lost = if e < 25 { lost * power_of_two(-e.clamp(-126, 25)) } else { 0.0 };
-    let y = log_sum::<FMA>(e as f32, f + lost);
+    let y = log_sum::<FMA>(float(e), f + lost);
     let y = if x < f32::INFINITY { y } else { x };
     let y = if x == -1.0 { f32::NEG_INFINITY } else { y };
     let y = if x == 0.0 { x } else { y };
@@ -156,19 +85,6 @@ pub(super) fn tanh<const FMA: bool>(x: f32) -> f32 {
     let near_zero = mul_add::<FMA>(p * z, a, a);
     let far = 1.0 - 2.0 / (exp::<FMA>(2.0 * a) + 1.0);
     (if a < 0.625 { near_zero } else { far }).copysign(x)
-}
-
-/// `1 / (1 + e^-x)`, within 2 ulp.
-#[inline(always)]
-pub(super) fn sigmoid<const FMA: bool>(x: f32) -> f32 {
-    // With e^-|x| <= 1 its error is damped for positive x; 1 / (1 + e^-x) for all x is wrong by 2.3 ulp at the left end.
-    let e = exp::<FMA>(-x.abs());
-    let sum = 1.0 + e;
-    let lost = e - (sum - 1.0);
-    let quotient = (if x < 0.0 { e } else { 1.0 }) / sum;
-    // What the sum lost moves the quotient by the fraction lost / sum, half an ulp of the f32 at -3.45.
-    let inverse = if x < 0.0 { 1.0 - quotient } else { quotient };
-    mul_add::<FMA>(quotient * lost, -inverse, quotient)
 }
 
 /// Up to here the reduction below is exact enough; beyond, the caller takes `f32::sin` and `f32::cos`.

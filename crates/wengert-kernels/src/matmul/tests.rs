@@ -1,17 +1,7 @@
 //! Products against the sum written out in `f64`, for every level, layout and awkward size.
 
 use super::*;
-
-/// Numbers in `-1..1` from a multiplicative congruence (Knuth's), the same on every machine.
-fn numbers<F: Float>(n: usize, seed: u32) -> Vec<F> {
-    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(12345);
-    (0..n)
-        .map(|_| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            F::from_f64(f64::from(state >> 8) / f64::from(1u32 << 23) - 1.0)
-        })
-        .collect()
-}
+use crate::numbers::numbers;
 
 /// `c` by the definition, with the sums of absolute values beside it.
 fn definition<F: Float>(p: &MatMul<'_, F>, c: &[F]) -> Vec<(f64, f64)> {

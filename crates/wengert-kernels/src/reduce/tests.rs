@@ -1,17 +1,10 @@
 //! Reductions against exact sums in wider arithmetic, for every level, length and number of threads.
 
+use super::extreme::{extreme_of, position_of};
+use super::sum::{sum_axis_of, sum_of};
 use super::*;
-
-/// Numbers in `-1..1` from a linear congruence (Numerical Recipes), the same on every machine.
-fn numbers<F: Float>(n: usize) -> Vec<F> {
-    let mut state = 12345_u32;
-    (0..n)
-        .map(|_| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            F::from_f64(f64::from(state >> 8) / f64::from(1_u32 << 23) - 1.0)
-        })
-        .collect()
-}
+use crate::dispatch::Level;
+use crate::numbers::numbers;
 
 /// The sum without error to speak of (Neumaier 1974).
 fn exact(x: impl Iterator<Item = f64>) -> f64 {
@@ -30,7 +23,7 @@ const LENGTHS: [usize; 12] = [0, 1, 2, LANES - 1, LANES, LANES + 1, 63, 65, BLOC
 fn sums_are_exact_to_the_last_rounding_at_every_length_and_level() {
     fn check<F: Float>() {
         for n in LENGTHS {
-            let all = numbers::<F>(n + 1);
+            let all = numbers::<F>(n + 1, 0);
             let x = &all[1..]; // not aligned
             let absolute: f64 = exact(x.iter().map(|x| x.to_f64().abs()));
             for level in Level::available() {
@@ -88,7 +81,7 @@ fn ten_million_f32_terms_keep_seven_digits_along_any_axis() {
 #[test]
 fn the_number_of_threads_changes_no_bit() {
     fn check<F: Float>() {
-        let x = numbers::<F>(1_200_000);
+        let x = numbers::<F>(1_200_000, 0);
         let every = |par: Par| {
             let mut all =
                 vec![sum(&x, par), sum_abs(&x, par), dot(&x, &x, par), norm2(&x, par), max(&x, par), min(&x, par)];
@@ -112,7 +105,7 @@ fn the_number_of_threads_changes_no_bit() {
 
 #[test]
 fn levels_agree_on_the_bits_of_sums() {
-    let x = numbers::<f64>(70_001);
+    let x = numbers::<f64>(70_001, 0);
     let portable = sum_of(Level::Portable, Term::Plain, &x, &x, Par::SEQUENTIAL);
     for level in Level::available() {
         assert_eq!(sum_of(level, Term::Plain, &x, &x, Par::SEQUENTIAL), portable, "{level:?}");
@@ -125,7 +118,7 @@ fn sums_along_an_axis_equal_their_definition() {
         [[0, 3, 4], [2, 0, 3], [2, 3, 0], [1, 1, 1], [3, 5, 1], [2, 3, 4], [2, 7, 63], [1, 2500, 3], [2, 1030, 130]]
     {
         let [outer, n, inner] = dims;
-        let x = numbers::<f64>(outer * n * inner);
+        let x = numbers::<f64>(outer * n * inner, 0);
         for level in Level::available() {
             let mut y = vec![f64::NAN; outer * inner];
             sum_axis_of(level, Term::Plain, &x, dims, &mut y, Par::SEQUENTIAL);
@@ -143,7 +136,7 @@ fn extremes_and_their_places_equal_their_definition() {
     let nan = f32::NAN;
     for n in LENGTHS.into_iter().filter(|&n| n > 0) {
         for nans in [&[][..], &[0], &[n / 2, n - 1]] {
-            let mut x = numbers::<f32>(n);
+            let mut x = numbers::<f32>(n, 0);
             x[n / 3] = 2.0;
             x[n - 1] = 2.0;
             x[n / 4] = -2.0;

@@ -1,0 +1,418 @@
+//! Elementary functions, element by element, and their pullbacks.
+
+use wengert_kernels::elementwise;
+use wengert_kernels::{Binary, Par, Parametric, Unary};
+
+use crate::element::FloatElement;
+use crate::error::{OrPanic, ShapeError};
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+use crate::zip::{try_zip, try_zip_broadcast};
+
+impl<F: FloatElement> Tensor<F> {
+    /// An elementary function of every element, named by its opcode.
+    ///
+    /// Every row of the table is a method as well: `x.map_unary(Unary::Tanh)` is `x.tanh()`.
+    ///
+    /// # Panics
+    /// When there is no memory for the result.
+    #[inline]
+    #[track_caller]
+    pub fn map_unary(&self, op: Unary) -> Tensor<F> {
+        self.try_map_unary(op).or_panic()
+    }
+
+    /// As [`map_unary`](Self::map_unary), with an error instead of a panic.
+    ///
+    /// # Errors
+    /// [`ShapeError::Memory`].
+    #[inline]
+    pub fn try_map_unary(&self, op: Unary) -> Result<Tensor<F>, ShapeError> {
+        let mut copy = None;
+        let x = self.try_dense(op.name(), &mut copy)?;
+        Tensor::try_build(op.name(), self.shape(), |y| elementwise::unary(op, x, y, Par::current()))
+    }
+
+    /// A function of every element and constants, named by its opcode.
+    ///
+    /// Every row of the table is a method as well: `x.map_parametric(Parametric::Clamp(0.0, 1.0))` is `x.clamp(0.0, 1.0)`.
+    ///
+    /// # Panics
+    /// When there is no memory for the result, or when the constants are none of the function's.
+    #[inline]
+    #[track_caller]
+    pub fn map_parametric(&self, op: Parametric) -> Tensor<F> {
+        self.try_map_parametric(op).or_panic()
+    }
+
+    /// As [`map_parametric`](Self::map_parametric), with an error instead of a panic where there is no memory.
+    ///
+    /// # Errors
+    /// [`ShapeError::Memory`].
+    pub fn try_map_parametric(&self, op: Parametric) -> Result<Tensor<F>, ShapeError> {
+        let mut copy = None;
+        let x = self.try_dense(op.name(), &mut copy)?;
+        Tensor::try_build(op.name(), self.shape(), |y| elementwise::parametric(op, x, y, Par::current()))
+    }
+
+    /// The pullback of a function with constants: `x_bar = y_bar dy/dx`, zero wherever `y_bar` is.
+    ///
+    /// # Errors
+    /// [`ShapeError::Unequal`] when shapes differ, [`ShapeError::Memory`].
+    pub fn parametric_vjp(
+        op: Parametric,
+        x: &Tensor<F>,
+        y: &Tensor<F>,
+        y_bar: &Tensor<F>,
+    ) -> Result<Tensor<F>, ShapeError> {
+        let name = op.name();
+        for primal in [x, y] {
+            if primal.shape() != y_bar.shape() {
+                let (lhs, rhs) = (primal.shape().clone(), y_bar.shape().clone());
+                return Err(ShapeError::Unequal { op: name, lhs, rhs });
+            }
+        }
+        let (mut x_copy, mut y_copy, mut y_bar_copy) = (None, None, None);
+        let (x, y) = (x.try_dense(name, &mut x_copy)?, y.try_dense(name, &mut y_copy)?);
+        let dense_bar = y_bar.try_dense(name, &mut y_bar_copy)?;
+        Tensor::try_build(name, y_bar.shape(), |x_bar| {
+            elementwise::parametric_vjp(op, x, y, dense_bar, x_bar, Par::current());
+        })
+    }
+
+    /// An elementary function of the elements of two tensors, repeated to a common shape, named by its opcode.
+    ///
+    /// Every row of the table is a method as well: `a.zip_binary(Binary::Atan2, &b)` is `a.atan2(&b)`.
+    ///
+    /// # Panics
+    /// When the shapes do not broadcast.
+    #[inline]
+    #[track_caller]
+    pub fn zip_binary(&self, op: Binary, other: &Tensor<F>) -> Tensor<F> {
+        self.try_zip_binary(op, other).or_panic()
+    }
+
+    /// As [`zip_binary`](Self::zip_binary), with an error instead of a panic.
+    ///
+    /// # Errors
+    /// [`ShapeError::Broadcast`].
+    #[inline]
+    pub fn try_zip_binary(&self, op: Binary, other: &Tensor<F>) -> Result<Tensor<F>, ShapeError> {
+        match op {
+            Binary::Add => self.try_add(other),
+            Binary::Sub => self.try_sub(other),
+            Binary::Mul => self.try_mul(other),
+            Binary::Div => self.try_div(other),
+            _ => try_zip(op.name(), self, other, |a, b, y| elementwise::binary(op, a, b, y, Par::current())),
+        }
+    }
+
+    /// Integer power of every element, `x^n`, by squaring: about `2 log2 n` products.
+    ///
+    /// # Panics
+    /// When there is no memory for the result.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::from([2.0, -3.0]).powi(3).to_vec(), [8.0, -27.0]);
+    /// assert_eq!(Tensor::from([0.0, 2.0]).powi(-2).to_vec(), [f64::INFINITY, 0.25]);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn powi(&self, n: i32) -> Tensor<F> {
+        let mut left = n.unsigned_abs();
+        let mut square = self.clone();
+        let mut power: Option<Tensor<F>> = None;
+        while left > 0 {
+            if left & 1 == 1 {
+                power = Some(power.map_or_else(|| square.clone(), |power| power * &square));
+            }
+            left >>= 1;
+            if left > 0 {
+                square = square.square();
+            }
+        }
+        match power {
+            None => self.ones_like(),
+            Some(power) if n < 0 => power.recip(),
+            Some(power) => power,
+        }
+    }
+
+    /// The pullback of an elementary function: `x_bar = y_bar dy/dx`, written over `y_bar` if nobody shares its storage.
+    ///
+    /// `x` and `y` are argument and value, and only what the derivative reads has to be given
+    /// ([`Unary::keeps_argument`], [`Unary::keeps_result`]). Zero times anything is zero.
+    ///
+    /// # Errors
+    /// [`ShapeError::Unequal`] when shapes differ, [`ShapeError::Memory`].
+    ///
+    /// # Panics
+    /// When a primal that the derivative reads is missing: a mistake in the calling rule, not in data.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor, Unary};
+    /// let y = Tensor::from([0.0, 2.0]);
+    /// let x_bar = Tensor::unary_vjp(Unary::Sqrt, None, Some(&y), Tensor::from([0.0, 1.0])).unwrap();
+    /// assert_eq!(x_bar.to_vec(), [0.0, 0.25]);
+    /// ```
+    pub fn unary_vjp(
+        op: Unary,
+        x: Option<&Tensor<F>>,
+        y: Option<&Tensor<F>>,
+        mut y_bar: Tensor<F>,
+    ) -> Result<Tensor<F>, ShapeError> {
+        let primal = |read: bool, primal: Option<&Tensor<F>>| {
+            let Some(primal) = primal.filter(|_| read) else {
+                assert!(!read, "{}: the derivative reads a primal that was not kept", op.name());
+                return Ok(None);
+            };
+            if primal.shape() != y_bar.shape() {
+                return Err(ShapeError::Unequal {
+                    op: op.name(),
+                    lhs: primal.shape().clone(),
+                    rhs: y_bar.shape().clone(),
+                });
+            }
+            primal.try_to_contiguous(op.name()).map(Some)
+        };
+        let (x, y) = (primal(op.keeps_argument(), x)?, primal(op.keeps_result(), y)?);
+        let x = x.as_ref().and_then(Tensor::as_slice).unwrap_or_default();
+        let y = y.as_ref().and_then(Tensor::as_slice).unwrap_or_default();
+        if let Some(bar) = y_bar.unique_mut() {
+            elementwise::unary_vjp_in_place(op, x, y, bar, Par::current());
+            return Ok(y_bar);
+        }
+        let y_bar = y_bar.try_to_contiguous(op.name())?;
+        Tensor::try_build(op.name(), y_bar.shape(), |x_bar| {
+            elementwise::unary_vjp(op, x, y, y_bar.as_slice().unwrap_or_default(), x_bar, Par::current());
+        })
+    }
+
+    /// The pullback of an elementary function of two arguments: `a_bar = y_bar dy/da`, `b_bar = y_bar dy/db`, each summed to
+    /// the shape of its operand, and each only if `wanted`.
+    ///
+    /// `y` is the value; it may be left out for `Add`, `Sub` and `Mul`. Zero times anything is zero.
+    ///
+    /// # Errors
+    /// [`ShapeError::Broadcast`] when the operands do not broadcast, [`ShapeError::Unequal`] when their common shape is not
+    /// that of `y_bar`.
+    pub fn binary_vjp(
+        op: Binary,
+        a: &Tensor<F>,
+        b: &Tensor<F>,
+        y: Option<&Tensor<F>>,
+        y_bar: &Tensor<F>,
+        wanted: [bool; 2],
+    ) -> Result<[Option<Tensor<F>>; 2], ShapeError> {
+        let name = op.name();
+        let shape = Shape::broadcast(name, a.shape(), b.shape())?;
+        for other in [Some(y_bar), y].into_iter().flatten() {
+            if *other.shape() != shape {
+                return Err(ShapeError::Unequal { op: name, lhs: shape, rhs: other.shape().clone() });
+            }
+        }
+        let sum = |want: bool, bar: &Tensor<F>, to: &Tensor<F>| want.then(|| bar.try_sum_to(to.shape())).transpose();
+        match op {
+            // No product to take, and in most cases nothing to compute.
+            Binary::Add => return Ok([sum(wanted[0], y_bar, a)?, sum(wanted[1], y_bar, b)?]),
+            Binary::Sub => return Ok([sum(wanted[0], y_bar, a)?, sum(wanted[1], y_bar, b)?.map(|bar| -bar)]),
+            _ => {}
+        }
+        let (mut y_copy, mut y_bar_copy) = (None, None);
+        let y = y.map(|y| y.try_dense(name, &mut y_copy)).transpose()?.unwrap_or_default();
+        let y_bar = y_bar.try_dense(name, &mut y_bar_copy)?;
+        // One operand at a time: `a` and `b` come in runs, `y` and `y_bar` are where the run is.
+        let pull_back = |left: bool, to: &Tensor<F>| {
+            let bar = try_zip_broadcast(name, a, b, |a, b, bar, at| {
+                let here = at..at + bar.len();
+                let (y, y_bar) = (y.get(here.clone()).unwrap_or_default(), &y_bar[here]);
+                let (a_bar, b_bar) = if left { (Some(bar), None) } else { (None, Some(bar)) };
+                elementwise::binary_vjp(op, a, b, y, y_bar, a_bar, b_bar, Par::current());
+            })?;
+            bar.try_sum_to(to.shape())
+        };
+        Ok([wanted[0].then(|| pull_back(true, a)).transpose()?, wanted[1].then(|| pull_back(false, b)).transpose()?])
+    }
+}
+
+macro_rules! unary_methods {
+    ($( $(#[$doc:meta])* $Op:ident: $method:ident($x:ident) { $($row:tt)* } )*) => {
+        /// Elementary functions of every element, from the table in [`wengert_kernels`].
+        impl<F: FloatElement> Tensor<F> {
+            $(
+                $(#[$doc])*
+                #[must_use]
+                #[inline]
+                #[track_caller]
+                pub fn $method(&self) -> Tensor<F> {
+                    self.map_unary(Unary::$Op)
+                }
+            )*
+        }
+    };
+}
+wengert_kernels::unary_table!(unary_methods);
+
+macro_rules! binary_methods {
+    ($( $(#[$doc:meta])* $Op:ident: $method:ident($a:ident, $b:ident) { $($row:tt)* } )*) => {
+        /// Elementary functions of the elements of two tensors, repeated to a common shape; the other one may be a number.
+        impl<F: FloatElement> Tensor<F> {
+            $(
+                $(#[$doc])*
+                #[must_use]
+                #[inline]
+                #[track_caller]
+                pub fn $method(&self, $b: impl Into<Tensor<F>>) -> Tensor<F> {
+                    self.zip_binary(Binary::$Op, &$b.into())
+                }
+            )*
+        }
+    };
+}
+wengert_kernels::binary_table!(binary_methods);
+
+macro_rules! parametric_methods {
+    // Powers have a method of their own, by squaring.
+    (@each $(#[$doc:meta])* $Op:ident powi ($($p:ident: $P:ty),*)) => {};
+    (@each $(#[$doc:meta])* $Op:ident $method:ident ($($p:ident: $P:ty),*)) => {
+        impl<F: FloatElement> Tensor<F> {
+            $(#[$doc])*
+            #[must_use]
+            #[inline]
+            #[track_caller]
+            pub fn $method(&self, $($p: $P),*) -> Tensor<F> {
+                self.map_parametric(Parametric::$Op($($p),*))
+            }
+        }
+    };
+    ($( $(#[$doc:meta])* $Op:ident: $method:ident($x:ident; $($p:ident: $P:ty),*) { $($row:tt)* } )*) => {
+        $( parametric_methods! { @each $(#[$doc])* $Op $method ($($p: $P),*) } )*
+    };
+}
+wengert_kernels::parametric_table!(parametric_methods);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng;
+
+    #[test]
+    fn methods_are_the_scalar_functions_element_by_element() {
+        for &op in Unary::ALL {
+            let (low, high) = op.domain();
+            let x = Tensor::<f64>::uniform([3, 5], low, high, &mut rng(1));
+            for view in [x.clone(), x.t()] {
+                for (y, x) in view.map_unary(op).iter().zip(&view) {
+                    let expected: f64 = op.eval(x);
+                    assert!(
+                        (y - expected).abs() <= 4.0 * f64::EPSILON * expected.abs().max(1.0),
+                        "{} at {x}",
+                        op.name()
+                    );
+                }
+            }
+        }
+        assert_eq!(Tensor::from([4.0, 9.0]).sqrt().to_vec(), [2.0, 3.0]);
+        assert_eq!(Tensor::from([-1.0, 2.0]).maximum(0.5).to_vec(), [0.5, 2.0]);
+        assert_eq!(Tensor::from([3.0]).hypot(Tensor::from([[4.0], [0.0]])).to_vec(), [5.0, 3.0]);
+    }
+
+    #[test]
+    fn unary_pullbacks_are_the_tables_derivatives_in_place_or_not() {
+        for &op in Unary::ALL {
+            let (low, high) = op.domain();
+            let x = Tensor::<f64>::uniform([20], low, high, &mut rng(2));
+            let (y, y_bar) = (x.map_unary(op), Tensor::<f64>::normal([20], 0.0, 1.0, &mut rng(3)));
+            let shared = Tensor::unary_vjp(op, Some(&x), Some(&y), y_bar.clone()).unwrap();
+            for ((x_bar, x), y_bar) in shared.iter().zip(&x).zip(&y_bar) {
+                let expected: f64 = y_bar * op.derivative(x, op.eval(x));
+                assert!((x_bar - expected).abs() <= 8.0 * f64::EPSILON * expected.abs().max(1.0), "{}", op.name());
+            }
+            let address = y_bar.storage().as_ptr();
+            let x = op.keeps_argument().then_some(&x);
+            let alone = Tensor::unary_vjp(op, x, op.keeps_result().then_some(&y), y_bar).unwrap();
+            assert_eq!(alone, shared, "{}", op.name());
+            assert_eq!(alone.storage().as_ptr(), address, "written over its cotangent");
+        }
+    }
+
+    #[test]
+    fn binary_pullbacks_sum_to_the_operands_shapes() {
+        let shapes: &[(&[usize], &[usize])] = &[
+            (&[3, 4], &[3, 4]),
+            (&[3, 4], &[4]),
+            (&[3, 1], &[3, 4]),
+            (&[3, 4], &[]),
+            (&[1, 4], &[3, 1]),
+            (&[2, 1, 3], &[5, 1]),
+        ];
+        // There is no fifth derivative in the shape: the slope of the fourth is NaN.
+        for &op in Binary::ALL.iter().filter(|op| **op != Binary::GammaPShape4) {
+            let [(a_low, a_high), (b_low, b_high)] = op.domain();
+            for &(a, b) in shapes {
+                let a = Tensor::<f64>::uniform(a, a_low, a_high, &mut rng(1));
+                let b = Tensor::<f64>::uniform(b, b_low, b_high, &mut rng(2));
+                let y = a.zip_binary(op, &b);
+                let y_bar = Tensor::<f64>::normal(y.shape(), 0.0, 1.0, &mut rng(3));
+                let [a_bar, b_bar] = Tensor::binary_vjp(op, &a, &b, Some(&y), &y_bar, [true, true]).unwrap();
+                let partials = |left: bool| {
+                    let partial = a.zip_map(&b, |a, b| {
+                        let (da, db) = op.derivative(a, b, op.eval(a, b));
+                        if left { da } else { db }
+                    });
+                    &y_bar * partial
+                };
+                for (got, expected) in
+                    [(a_bar, partials(true).sum_to(a.shape())), (b_bar, partials(false).sum_to(b.shape()))]
+                {
+                    let error = (got.unwrap() - &expected).abs().max();
+                    assert!(
+                        error <= 1e-14 * expected.abs().max().max(1.0),
+                        "{} {} {}",
+                        op.name(),
+                        a.shape(),
+                        b.shape()
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn zero_times_an_infinite_partial_is_zero() {
+        let (x, y) = (Tensor::from([0.0, 1.0]), Tensor::from([0.0, 1.0]));
+        let x_bar = Tensor::unary_vjp(Unary::Sqrt, Some(&x), Some(&y), Tensor::from([0.0, 0.0])).unwrap();
+        assert_eq!(x_bar.to_vec(), [0.0, 0.0]);
+        let (a, b) = (Tensor::from([[1.0], [2.0]]), Tensor::from([0.0, f64::INFINITY]));
+        let y_bar = Tensor::from([[1.0, 0.0], [1.0, 0.0]]);
+        let [a_bar, _] = Tensor::binary_vjp(Binary::Mul, &a, &b, None, &y_bar, [true, false]).unwrap();
+        assert_eq!(a_bar.unwrap().to_vec(), [0.0, 0.0]);
+    }
+
+    #[test]
+    fn only_what_is_wanted_is_computed_and_nothing_is_copied_for_sums() {
+        let (a, b, y_bar) = (Tensor::from([1.0, 2.0]), Tensor::from([3.0, 4.0]), Tensor::from([1.0, 1.0]));
+        let [a_bar, b_bar] = Tensor::binary_vjp(Binary::Add, &a, &b, None, &y_bar, [true, false]).unwrap();
+        assert!(a_bar.unwrap().shares_storage(&y_bar) && b_bar.is_none());
+        let error = Tensor::binary_vjp(Binary::Mul, &a, &b, None, &Tensor::from([1.0]), [true, true]).unwrap_err();
+        assert!(matches!(error, ShapeError::Unequal { .. }));
+    }
+
+    #[test]
+    fn powers_by_squaring() {
+        let x = Tensor::from([0.0, 1.5, -2.0, f64::NAN]);
+        for n in [-3, -1, 0, 1, 2, 3, 7, 10] {
+            for (got, x) in x.powi(n).iter().zip(&x) {
+                let expected = x.powi(n);
+                assert!(
+                    got == expected || (got / expected - 1.0).abs() < 1e-15 || got.is_nan() && expected.is_nan(),
+                    "{x}^{n}"
+                );
+            }
+        }
+        assert_eq!(Tensor::from([f64::INFINITY]).powi(i32::MIN).to_vec(), [0.0]);
+    }
+}
