@@ -69,8 +69,7 @@ impl<F: FloatElement> Lu<F> {
                 let size = (lu[k * n + k].abs() / columns[k]).to_f64();
                 let size = if columns[k] == F::ZERO { 0.0 } else { size };
                 smallest = smallest.min(size);
-                // Negated, so that NaN is caught.
-                if !(size > rounding) && singular.is_none() {
+                if (size <= rounding || size.is_nan()) && singular.is_none() {
                     singular = Some((matrix, k, size));
                 }
             }

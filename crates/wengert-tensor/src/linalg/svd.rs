@@ -5,6 +5,9 @@ use crate::element::FloatElement;
 use crate::error::{OrPanic, ShapeError};
 use crate::tensor::Tensor;
 
+/// `u`, `s` and `v_t`.
+type Factors<F> = (Tensor<F>, Tensor<F>, Tensor<F>);
+
 impl<F: FloatElement> Tensor<F> {
     /// The reduced singular value decomposition `a = u diag(s) v_t`, `uT u = v_t v_tT = 1`, `s` descending and not negative.
     ///
@@ -33,7 +36,7 @@ impl<F: FloatElement> Tensor<F> {
     /// # Errors
     /// [`LinalgError::NotFinite`](crate::LinalgError::NotFinite),
     /// [`LinalgError::NotConverged`](crate::LinalgError::NotConverged); [`ShapeError::Rank`].
-    pub fn try_svd(&self) -> Result<(Tensor<F>, Tensor<F>, Tensor<F>), ShapeError> {
+    pub fn try_svd(&self) -> Result<Factors<F>, ShapeError> {
         let [m, _] = matrix("svd", self.shape())?;
         let packed = self.try_svd_packed()?;
         let s = packed.try_slice(-1, ..1)?.try_squeeze(-1)?;

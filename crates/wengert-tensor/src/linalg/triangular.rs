@@ -100,11 +100,11 @@ impl<F: FloatElement> Tensor<F> {
         let op = "solve_triangular";
         let n = square(op, self.shape())?;
         let diagonal = self.try_diagonal(0, -2, -1)?;
-        if !triangle.unit {
-            if let Some(k) = diagonal.iter().position(|x| x == F::ZERO) {
-                let (matrix, entry) = (k / n, k % n);
-                return Err(LinalgError::ZeroDiagonal { op, shape: self.shape().clone(), matrix, entry }.boxed());
-            }
+        if !triangle.unit
+            && let Some(k) = diagonal.iter().position(|x| x == F::ZERO)
+        {
+            let (matrix, entry) = (k / n, k % n);
+            return Err(LinalgError::ZeroDiagonal { op, shape: self.shape().clone(), matrix, entry }.boxed());
         }
         self.try_substitute(b, triangle)
     }

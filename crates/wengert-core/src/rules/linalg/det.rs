@@ -90,10 +90,10 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     /// # use wengert_core::prelude::*;
     /// let tape = Tape::new();
-    /// let a = tape.tensor([[1.0, 2.0], [3.0, 6.0]]);
+    /// let a = tape.tensor([[1.0, 2.0], [2.0, 4.0]]);
     /// let y = a.det();
     /// assert_eq!(y.item(), 0.0);
-    /// let cofactors = wengert_tensor::Tensor::from([[6.0, -3.0], [-2.0, 1.0]]);
+    /// let cofactors = wengert_tensor::Tensor::from([[4.0, -2.0], [-2.0, 1.0]]);
     /// assert!((&y.gradient()[a] - cofactors).norm2() < 1e-14);
     /// ```
     #[track_caller]
