@@ -32,6 +32,9 @@
 //! assert_eq!(x.greater(2.5).select(&x, 0.0).sum(), 18.0);
 //! ```
 //!
+//! With feature `linalg`: `cholesky`, `solve`, `inverse`, `det`, `lstsq`, `qr`, `eigh`, `svd`, `expm` and others, of a matrix or of
+//! each of a batch.
+//!
 //! # Views
 //!
 //! Transposing, slicing with steps, flipping, broadcasting and most reshapes copy nothing: the result is the same storage
