@@ -6,6 +6,8 @@ use wengert_kernels::elementwise::{self, Operand};
 use wengert_kernels::{Binary, Elementary, Float, Par, reduce};
 
 use crate::buffer::Plain;
+#[cfg(feature = "linalg")]
+use crate::linalg::Factorize;
 
 /// A type tensors can be made of: `f32`, `f64`, `i32`, `i64`, `u32`, `u8` or `bool`.
 ///
@@ -316,8 +318,15 @@ impl Signed for i64 {
     }
 }
 
+/// What linear algebra asks of a number: nothing, without it.
+#[cfg(not(feature = "linalg"))]
+#[doc(hidden)]
+pub trait Factorize {}
+#[cfg(not(feature = "linalg"))]
+impl<T> Factorize for T {}
+
 /// A floating-point number tensors can be made of: `f32` or `f64`.
-pub trait FloatElement: Float + Elementary + Signed + Numeric<Sum = Self> {}
+pub trait FloatElement: Float + Elementary + Signed + Numeric<Sum = Self> + Factorize {}
 
 impl FloatElement for f32 {}
 impl FloatElement for f64 {}

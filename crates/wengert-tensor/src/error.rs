@@ -813,6 +813,10 @@ pub enum ShapeError {
         /// What values it may have.
         expected: &'static str,
     },
+    /// A matrix that an operation of linear algebra is not defined for. Boxed: it names a matrix of a batch.
+    #[cfg(feature = "linalg")]
+    #[error(transparent)]
+    Linalg(Box<crate::linalg::LinalgError>),
     /// More elements than an address space has bytes.
     ///
     /// ```should_panic

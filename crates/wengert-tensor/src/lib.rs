@@ -32,6 +32,9 @@
 //! assert_eq!(x.greater(2.5).select(&x, 0.0).sum(), 18.0);
 //! ```
 //!
+//! With feature `linalg`: `cholesky`, `solve`, `inverse`, `det`, `lstsq`, `qr`, `eigh`, `svd`, `expm` and others, of a matrix or of
+//! each of a batch.
+//!
 //! # Views
 //!
 //! Transposing, slicing with steps, flipping, broadcasting and most reshapes copy nothing: the result is the same storage
@@ -92,6 +95,8 @@ mod iter;
 mod join;
 mod lanes;
 mod layout;
+#[cfg(feature = "linalg")]
+mod linalg;
 mod map;
 mod matmul;
 #[cfg(feature = "ndarray")]
@@ -123,6 +128,8 @@ pub use element::{Element, FloatElement, Numeric, Signed};
 pub use error::ShapeError;
 pub use iter::Iter;
 pub use layout::Strides;
+#[cfg(feature = "linalg")]
+pub use linalg::{LinalgError, Triangle};
 pub use map::Cast;
 pub use pick::positions_along;
 pub use pool2d::{Places, Pooling};
@@ -137,6 +144,9 @@ pub use tensor::Tensor;
 pub use diagonal::triangle_mask;
 #[doc(hidden)]
 pub use einsum::{Contract, contract};
+#[cfg(feature = "linalg")]
+#[doc(hidden)]
+pub use linalg::{Factorize, Lu, check_right_side};
 #[doc(hidden)]
 pub use normalize::{check_epsilon, check_groups};
 #[doc(hidden)]

@@ -106,11 +106,12 @@ impl<F: FloatElement> Product<'_, F> {
             beta,
         };
         let offsets = [self.a.layout().offset(), self.b.layout().offset()];
-        if c.len() == m * n {
-            return kernel::matmul(product(offsets[0], offsets[1], m), c, Par::current());
-        }
+        // First of all: of an empty batch no matrix may be read.
         if c.is_empty() {
             return;
+        }
+        if c.len() == m * n {
+            return kernel::matmul(product(offsets[0], offsets[1], m), c, Par::current());
         }
         // The batch axes, merged; strides along them, repeated ones 0.
         let batch = &self.shape[..self.shape.rank() - 2];
@@ -317,6 +318,7 @@ mod tests {
             (&[2, 3, 0], &[2, 0, 5]), // a sum of nothing
             (&[2, 0], &[0, 3]),
             (&[2, 3, 4], &[1, 4, 0]),
+            (&[0, 3, 4], &[0, 4, 0]),
         ];
         for (seed, &(a, b)) in shapes.iter().enumerate() {
             let (a, b) = (integers(a, seed as u64), integers(b, 100 + seed as u64));

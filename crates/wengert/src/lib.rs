@@ -29,6 +29,8 @@ pub use wengert_tensor::{Shape, ShapeError, Tensor, rng};
 pub mod prelude {
     pub use wengert_core::prelude::*;
     pub use wengert_nn::prelude::*;
+    #[cfg(feature = "linalg")]
+    pub use wengert_tensor::Triangle;
     pub use wengert_tensor::{Attention, Axis, Convolution, Pooling, Shape, Slice, Tensor, keep, rng};
 }
 

@@ -270,8 +270,58 @@ fn the_fused_and_the_emitted_pullback_of_every_rule_agree() {
             walk.agree("attention", [q, k, v], [wide; 3], |[q, k, v]| q.scaled_dot_product_attention(k, v, &options));
         }
     }
+    #[cfg(feature = "linalg")]
+    linear_algebra(&walk);
     walk.agree("custom op", [&[2, 3], &[2, 3]], [wide; 2], |[a, b]| a.apply(Product, &[b]));
     let met = walk.met.into_inner();
     let left_out: Vec<_> = Rule::<f64>::NAMES.iter().filter(|name| !met.contains(*name)).collect();
     assert!(left_out.is_empty(), "no case here records the rules {left_out:?}");
+}
+
+#[cfg(feature = "linalg")]
+fn linear_algebra(walk: &Walk) {
+    use wengert_tensor::Triangle;
+    let wide = (-1.0, 1.0);
+    // Near the identity, and so regular, with `x xT` positive definite.
+    fn near_one<'t>(x: Var<'t>) -> Var<'t> {
+        let shape = x.shape();
+        x * 0.25 + x.tape().constant_tensor(Tensor::eye(shape[shape.rank() - 1]))
+    }
+    for shape in [&[3, 3][..], &[1, 1], &[0, 0], &[2, 3, 3], &[2, 1, 2, 2], &[0, 2, 2]] {
+        let rows = &shape[..shape.len() - 1];
+        let right = [rows, &[2]].concat();
+        walk.agree("cholesky", [shape], [wide], |[x]| near_one(x).cholesky());
+        walk.agree("solve", [shape, &right], [wide; 2], |[a, b]| near_one(a).solve(b));
+        walk.agree("inverse", [shape], [wide], |[a]| near_one(a).inverse());
+        walk.agree("det", [shape], [wide], |[a]| near_one(a).det());
+        walk.agree("slogdet", [shape], [wide], |[a]| near_one(a).slogdet().1);
+        walk.agree("expm", [shape], [wide], |[a]| a.expm());
+        walk.agree("trace", [shape], [wide], |[a]| a.matmul(a).trace());
+        walk.agree("lstsq", [shape, &right], [wide; 2], |[a, b]| near_one(a).lstsq(b));
+        walk.agree("eigvalsh", [shape], [wide], |[a]| a.eigvalsh());
+        walk.agree("eigh", [shape], [wide], |[a]| {
+            let (w, v) = a.eigh();
+            v * w.exp().unsqueeze(-2)
+        });
+        for triangle in [Triangle::lower(), Triangle::upper().unit(), Triangle::lower().transposed()] {
+            walk.agree("solve_triangular", [shape, &right], [wide; 2], |[a, b]| {
+                near_one(a).solve_triangular(b, triangle)
+            });
+        }
+    }
+    for shape in [&[3, 3][..], &[3, 2], &[2, 3], &[0, 2], &[2, 0], &[2, 3, 1]] {
+        walk.agree("qr", [shape], [wide], |[a]| {
+            let (q, r) = a.qr();
+            q.square().sum_axes([-2, -1]) + (q.exp().sum_axes([-2, -1]) * r.exp().sum_axes([-2, -1]))
+        });
+        walk.agree("svdvals", [shape], [wide], |[a]| a.svdvals());
+        walk.agree("svd", [shape], [wide], |[a]| {
+            let (u, s, v_t) = a.svd();
+            u.exp().sum_axes([-2, -1]) * v_t.exp().sum_axes([-2, -1]) * s.exp().sum_axes(-1)
+        });
+    }
+    walk.agree("det of a singular matrix", [&[3, 2]], [wide], |[x]| x.matmul_t(false, x, true).det());
+    let (batch, one) = (&[2, 1, 3, 3], &[4, 3, 2]);
+    walk.agree("solve, broadcast", [batch, one], [wide; 2], |[a, b]| near_one(a).solve(b));
+    walk.agree("solve, a vector", [&[2, 3, 3], &[3]], [wide; 2], |[a, b]| near_one(a).solve(b));
 }

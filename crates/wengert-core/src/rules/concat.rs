@@ -54,6 +54,11 @@ impl<F: TensorFloat> Op<F> for Stack<F> {
     }
 }
 
+#[cfg(feature = "linalg")]
+pub(crate) fn concat<F: TensorFloat, A: Array<F>>(parts: &[&A], axis: usize) -> A {
+    Concat(axis.into(), PhantomData).on(parts)
+}
+
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Tensors put together along `axis`, in which alone they may differ.
     ///

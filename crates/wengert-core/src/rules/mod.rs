@@ -19,6 +19,8 @@ mod custom;
 mod einsum;
 mod extreme;
 mod gather;
+#[cfg(feature = "linalg")]
+mod linalg;
 mod map;
 mod masked_softmax;
 mod matmul;
@@ -108,14 +110,15 @@ fn fitting<T>(result: Result<T, ShapeError>) -> T {
 }
 
 macro_rules! rules {
-    ($($Op:ident in $module:ident,)*) => {
+    ($($(#[$only:meta])? $Op:ident in $module:ident,)*) => {
         /// A recorded tensor op with its parameters and residuals.
         #[derive(Clone)]
         pub(crate) enum Rule<F: TensorFloat> {
-            $( $Op($module::$Op<F>), )*
+            $( $(#[$only])? $Op($module::$Op<F>), )*
         }
 
         $(
+            $(#[$only])?
             impl<F: TensorFloat> From<$module::$Op<F>> for Rule<F> {
                 #[inline]
                 fn from(op: $module::$Op<F>) -> Self {
@@ -127,17 +130,17 @@ macro_rules! rules {
         impl<F: TensorFloat> Rule<F> {
             /// Every rule's name.
             #[cfg(test)]
-            pub(crate) const NAMES: &'static [&'static str] = &[$( <$module::$Op<F> as Op<F>>::NAME ),*];
+            pub(crate) const NAMES: &'static [&'static str] = &[$( $(#[$only])? <$module::$Op<F> as Op<F>>::NAME ),*];
 
             pub(crate) fn name(&self) -> &'static str {
-                match self { $( Rule::$Op(_) => <$module::$Op<F> as Op<F>>::NAME, )* }
+                match self { $( $(#[$only])? Rule::$Op(_) => <$module::$Op<F> as Op<F>>::NAME, )* }
             }
             #[inline]
             pub(crate) fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
-                match self { $( Rule::$Op(op) => op.forward(x), )* }
+                match self { $( $(#[$only])? Rule::$Op(op) => op.forward(x), )* }
             }
             pub(crate) fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
-                match self { $( Rule::$Op(op) => op.vjp(x, y, y_bar, wanted), )* }
+                match self { $( $(#[$only])? Rule::$Op(op) => op.vjp(x, y, y_bar, wanted), )* }
             }
             #[inline]
             pub(crate) fn pull(
@@ -147,7 +150,7 @@ macro_rules! rules {
                 y_bar: Tensor<F>,
                 wanted: &[bool],
             ) -> Cotangents<Tensor<F>> {
-                match self { $( Rule::$Op(op) => op.pull(x, y, y_bar, wanted), )* }
+                match self { $( $(#[$only])? Rule::$Op(op) => op.pull(x, y, y_bar, wanted), )* }
             }
         }
     };
@@ -158,6 +161,10 @@ rules! {
     Attend in attention,
     AvgPool2d in pool,
     BroadcastTo in sum,
+    #[cfg(feature = "linalg")]
+    Cholesky in linalg,
+    #[cfg(feature = "linalg")]
+    Cofactors in linalg,
     Concat in concat,
     Conv2d in conv,
     ConvToInput in conv,
@@ -165,9 +172,19 @@ rules! {
     CrossEntropy in cross_entropy,
     CumSum in scan,
     Custom in custom,
+    #[cfg(feature = "linalg")]
+    Det in linalg,
+    #[cfg(feature = "linalg")]
+    Eigh in linalg,
+    #[cfg(feature = "linalg")]
+    Eigvalsh in linalg,
     Embed in slice,
+    #[cfg(feature = "linalg")]
+    Expm in linalg,
     Extreme in extreme,
     GatherRows in gather,
+    #[cfg(feature = "linalg")]
+    Inverse in linalg,
     LogSoftmax in softmax,
     LogSumExp in softmax,
     Map in map,
@@ -182,18 +199,30 @@ rules! {
     PickPlaces in pool,
     Place in pick,
     Prod in prod,
+    #[cfg(feature = "linalg")]
+    Qr in linalg,
     Recurrence in scan,
     Reshape in reshape,
     ScatterPlaces in pool,
     ScatterRows in gather,
     Select in select,
     Slice in slice,
+    #[cfg(feature = "linalg")]
+    SlogDet in linalg,
     Softmax in softmax,
+    #[cfg(feature = "linalg")]
+    Solve in linalg,
+    #[cfg(feature = "linalg")]
+    SolveTriangular in linalg,
     SpreadMeans in pool,
     Stack in concat,
     Standardize in standardize,
     SumAxes in sum,
     SumTo in sum,
+    #[cfg(feature = "linalg")]
+    Svd in linalg,
+    #[cfg(feature = "linalg")]
+    Svdvals in linalg,
     TieShare in extreme,
     Zip in zip,
     ZipMap in zip_map,

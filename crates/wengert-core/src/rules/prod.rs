@@ -33,6 +33,11 @@ impl<F: TensorFloat> Op<F> for Prod<F> {
     }
 }
 
+#[cfg(feature = "linalg")]
+pub(crate) fn prod<F: TensorFloat, A: Array<F>>(x: &A, axes: impl Into<Axes>) -> A {
+    Prod(axes.into(), PhantomData).on(&[x])
+}
+
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The product of all elements, a tensor of shape `[]`. The gradient is exact at zeros.
     ///
