@@ -158,7 +158,7 @@ impl Conv {
     }
 
     pub fn call(&mut self) {
-        let same = wengert::Convolution::new().padding(1);
+        let same = Convolution::new().padding(1);
         match self.pass {
             Pass::Forward => {
                 std::hint::black_box(self.x.conv2d(&self.w, &same));
