@@ -145,7 +145,7 @@ fn record<F: TensorFloat, const N: usize>(
 /// let y = zip_map([x, w, b], |[x, w, b]| (x * w + b).tanh() * x.sigmoid() + (-x * x).exp());
 /// let composed = (x * w + b).tanh() * x.sigmoid() + (-x * x).exp();
 /// assert!((y - composed).abs().max().item() < 1e-15);
-/// assert_eq!(y.sum().gradient()[w].shape(), w.shape());
+/// assert_eq!(*y.sum().gradient()[w].shape(), w.shape());
 /// ```
 #[track_caller]
 pub fn zip_map<'t, F: TensorFloat, const N: usize>(
