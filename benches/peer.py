@@ -17,6 +17,10 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[:THREADS]))
 
 
+# Channels in and out, filter size, stride, padding, and whether pooling follows.
+ALEXNET = [(3, 64, 11, 4, 2, True), (64, 192, 5, 1, 2, True), (192, 384, 3, 1, 1, False), (384, 256, 3, 1, 1, False), (256, 256, 3, 1, 1, True)]
+
+
 def report(name, call, budget=1.5):
     for _ in range(5):
         call()
@@ -50,6 +54,33 @@ def torch_peer():
         x, y = torch.randn(128, 784), torch.randint(10, (128,))
         report("torch", step(model, torch.optim.Adam(model.parameters(), lr=1e-3), F.cross_entropy, x, y))
         report("torch_fused", step(model, torch.optim.Adam(model.parameters(), lr=1e-3, fused=True), F.cross_entropy, x, y))
+    elif WORKLOAD in ("cnn_step", "alexnet_step"):
+        for name, layout in (("torch", torch.contiguous_format), ("torch_channels_last", torch.channels_last)):
+            if WORKLOAD == "cnn_step":
+                layers = [nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+                layers += [nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()]
+                layers += [nn.Linear(3136, 128), nn.ReLU(), nn.Linear(128, 10)]
+                x, y = torch.randn(64, 1, 28, 28), torch.randint(10, (64,))
+            else:
+                layers = []
+                for i, o, k, s, p, pool in ALEXNET:
+                    layers += [nn.Conv2d(i, o, k, stride=s, padding=p), nn.ReLU()] + ([nn.MaxPool2d(3, 2)] if pool else [])
+                layers += [nn.Flatten(), nn.Linear(9216, 4096), nn.ReLU(), nn.Linear(4096, 4096), nn.ReLU(), nn.Linear(4096, 1000)]
+                x, y = torch.randn(8, 3, 224, 224), torch.randint(1000, (8,))
+            model = nn.Sequential(*layers).to(memory_format=layout)
+            sgd = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, fused=True)
+            report(name, step(model, sgd, F.cross_entropy, x.contiguous(memory_format=layout), y))
+    elif WORKLOAD in ("conv_fwd", "conv_bwd"):
+        for name, layout in (("torch", torch.contiguous_format), ("torch_channels_last", torch.channels_last)):
+            x, y_bar = (torch.randn(16, 64, 56, 56).contiguous(memory_format=layout) for _ in range(2))
+            w = torch.randn(64, 64, 3, 3).contiguous(memory_format=layout)
+            if WORKLOAD == "conv_fwd":
+                call = lambda: F.conv2d(x, w, padding=1)
+            else:
+                x, w = x.requires_grad_(), w.requires_grad_()
+                y = F.conv2d(x, w, padding=1)
+                call = lambda: torch.autograd.grad(y, (x, w), y_bar, retain_graph=True)
+            report(name, call)
     elif WORKLOAD == "tiny_step":
         model = nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 1))
         x, y = torch.tensor([[0.0, 0], [0, 1], [1, 0], [1, 1]]), torch.tensor([[0.0], [1], [1], [0]])
@@ -111,6 +142,51 @@ def jax_peer():
             *state[:], value = update(*state)
             return float(value)
         report("jax", call)
+    elif WORKLOAD in ("cnn_step", "alexnet_step"):
+        def conv(x, p, stride, padding):
+            y = jax.lax.conv_general_dilated(x, p[0], (stride, stride), [(padding, padding)] * 2, dimension_numbers=("NCHW", "OIHW", "NCHW"))
+            return jax.nn.relu(y + p[1][:, None, None])
+
+        def pool(x, size, stride):
+            return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 1, size, size), (1, 1, stride, stride), "VALID")
+
+        filters = lambda i, o, k: (normal(o, i, k, k) / (i * k * k) ** 0.5, jnp.zeros(o))
+        if WORKLOAD == "cnn_step":
+            layers, size, window = [(1, 32, 3, 1, 1, True), (32, 64, 3, 1, 1, True)], [3136, 128, 10], 2
+            x, y = normal(64, 1, 28, 28), jnp.arange(64) % 10
+        else:
+            layers, size, window = ALEXNET, [9216, 4096, 4096, 1000], 3
+            x, y = normal(8, 3, 224, 224), jnp.arange(8) % 1000
+        p = [filters(i, o, k) for i, o, k, *_ in layers], dense(size)
+
+        def loss(p):
+            h = x
+            for q, (_, _, _, stride, padding, pooled) in zip(p[0], layers):
+                h = conv(h, q, stride, padding)
+                h = pool(h, window, 2) if pooled else h
+            return cross_entropy(network(p[1], h.reshape(h.shape[0], -1), jax.nn.relu), y)
+
+        def update(p, m):
+            value, g = jax.value_and_grad(loss)(p)
+            m = jax.tree.map(lambda m, g: 0.9 * m + g, m, g)
+            return jax.tree.map(lambda p, m: p - 0.01 * m, p, m), m, value
+
+        update = jax.jit(update, donate_argnums=(0, 1))
+        state = [p, jax.tree.map(jnp.zeros_like, p)]
+
+        def call():
+            *state[:], value = update(*state)
+            return float(value)
+        report("jax", call)
+    elif WORKLOAD in ("conv_fwd", "conv_bwd"):
+        f = lambda x, w: jax.lax.conv_general_dilated(x, w, (1, 1), [(1, 1)] * 2, dimension_numbers=("NCHW", "OIHW", "NCHW"))
+        x, w, y_bar = normal(16, 64, 56, 56), normal(64, 64, 3, 3), normal(16, 64, 56, 56) + 1
+        if WORKLOAD == "conv_fwd":
+            call = jax.jit(f)
+            report("jax", lambda: ready(call(x, w)))
+        else:
+            call = jax.jit(lambda x, w, y_bar: jax.vjp(f, x, w)[1](y_bar))
+            report("jax", lambda: ready(call(x, w, y_bar)))
     elif WORKLOAD == "tiny_step":
         x, y = jnp.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), jnp.array([[0.0], [1], [1], [0]])
         loss = lambda p: jnp.mean((network(p, x, jnp.tanh) - y) ** 2)

@@ -17,7 +17,7 @@ mod tensor;
 mod training;
 
 use scalar::{Asian, Chain, Gmm, Gradient, Logistic, Lorenz, Lstm, Program, RealGradient, Rosenbrock};
-use tensor::{Elementwise, MappedRosenbrock, MatMul, SoftmaxCrossEntropy, TensorChain};
+use tensor::{Conv, Elementwise, MappedRosenbrock, MatMul, Pass, SoftmaxCrossEntropy, TensorChain};
 use training::Step;
 use wengert::prelude::*;
 
@@ -282,6 +282,17 @@ fn main() {
             table.against_peer(&name("softmax_ce"), 1.0, || _ = black_box(cross_entropy.call()));
             let mut mlp = Step::mlp();
             table.against_peer(&name("mlp_step"), 1.0, || _ = black_box(mlp.call()));
+            for kind in [Pass::Forward, Pass::Backward] {
+                let mut conv = Conv::new(kind);
+                table.against_peer(&name(kind.name()), 1.0, || conv.call());
+            }
+            let mut cnn = Step::cnn();
+            table.against_peer(&name("cnn_step"), 1.0, || _ = black_box(cnn.call()));
+            let name = name("alexnet_step");
+            if table.wants(&name) {
+                let mut alexnet = Step::alexnet();
+                table.against_peer(&name, 1.0, || _ = black_box(alexnet.call()));
+            }
         });
     }
     wengert::threads(1, || {

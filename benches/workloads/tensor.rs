@@ -126,3 +126,48 @@ impl TensorChain {
         slope
     }
 }
+
+/// Which way through a convolution.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Pass {
+    Forward,
+    Backward,
+}
+
+impl Pass {
+    pub fn name(self) -> &'static str {
+        match self {
+            Pass::Forward => "conv_fwd",
+            Pass::Backward => "conv_bwd",
+        }
+    }
+}
+
+/// 16 pictures of 64 channels, 56 x 56, with 64 filters of 3 x 3 and padding 1: the result, or both its derivatives.
+pub struct Conv {
+    pass: Pass,
+    x: Tensor<f32>,
+    w: Tensor<f32>,
+    y_bar: Tensor<f32>,
+}
+
+impl Conv {
+    pub fn new(pass: Pass) -> Self {
+        let y_bar = normal(&[16, 64, 56, 56], 3);
+        Conv { pass, x: normal(&[16, 64, 56, 56], 1), w: normal(&[64, 64, 3, 3], 2), y_bar }
+    }
+
+    pub fn call(&mut self) {
+        let same = wengert::Convolution::new().padding(1);
+        match self.pass {
+            Pass::Forward => {
+                std::hint::black_box(self.x.conv2d(&self.w, &same));
+            }
+            Pass::Backward => {
+                let x_bar = Tensor::conv2d_input_adjoint(self.x.shape(), &self.w, &self.y_bar, &same);
+                let w_bar = Tensor::conv2d_weight_adjoint(&self.x, self.w.shape(), &self.y_bar, &same);
+                std::hint::black_box([x_bar, w_bar].map(|bar| bar.expect("the shapes are those of a convolution")));
+            }
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Whole training steps: forward, backward, update.
 
-use wengert::nn::{Adam, Linear, Mode, Optimizer, Relu, Sequential, Sgd, Tanh, loss};
+use wengert::nn::{Adam, Conv2d, Flatten, Linear, MaxPool2d, Mode, Optimizer, Relu, Sequential, Sgd, Tanh, loss};
 use wengert::prelude::*;
 use wengert::{Tape32, rng};
 
@@ -44,6 +44,56 @@ impl Step {
         let target = Tensor::from([[0.0], [1.0], [1.0], [0.0]]);
         let loss: Loss = Box::new(move |y| loss::mse(y, &target));
         Step { tape: Tape32::new(), model, optimizer: Box::new(Sgd::new(0.1)), x, loss }
+    }
+
+    /// Two convolutions and two full layers in the manner of LeNet: 64 pictures of 28 x 28, SGD with momentum.
+    pub fn cnn() -> Self {
+        let mut rng = rng(1);
+        let model = Sequential::new()
+            .with(Conv2d::new(1, 32, 3, &mut rng).padding(1))
+            .with(Relu)
+            .with(MaxPool2d::new(2))
+            .with(Conv2d::new(32, 64, 3, &mut rng).padding(1))
+            .with(Relu)
+            .with(MaxPool2d::new(2))
+            .with(Flatten)
+            .with(Linear::new(3136, 128, &mut rng))
+            .with(Relu)
+            .with(Linear::new(128, 10, &mut rng));
+        Self::of_pictures(model, [64, 1, 28, 28], 10, &mut rng)
+    }
+
+    /// AlexNet without dropout: 8 pictures of 224 x 224, SGD with momentum.
+    pub fn alexnet() -> Self {
+        let mut rng = rng(1);
+        let model = Sequential::new()
+            .with(Conv2d::new(3, 64, 11, &mut rng).stride(4).padding(2))
+            .with(Relu)
+            .with(MaxPool2d::new(3).stride(2))
+            .with(Conv2d::new(64, 192, 5, &mut rng).padding(2))
+            .with(Relu)
+            .with(MaxPool2d::new(3).stride(2))
+            .with(Conv2d::new(192, 384, 3, &mut rng).padding(1))
+            .with(Relu)
+            .with(Conv2d::new(384, 256, 3, &mut rng).padding(1))
+            .with(Relu)
+            .with(Conv2d::new(256, 256, 3, &mut rng).padding(1))
+            .with(Relu)
+            .with(MaxPool2d::new(3).stride(2))
+            .with(Flatten)
+            .with(Linear::new(9216, 4096, &mut rng))
+            .with(Relu)
+            .with(Linear::new(4096, 4096, &mut rng))
+            .with(Relu)
+            .with(Linear::new(4096, 1000, &mut rng));
+        Self::of_pictures(model, [8, 3, 224, 224], 1000, &mut rng)
+    }
+
+    fn of_pictures(model: Sequential<f32>, shape: [usize; 4], classes: i64, rng: &mut impl rand::Rng) -> Self {
+        let x = Tensor::normal(shape, 0.0, 1.0, rng);
+        let labels: Tensor<i64> = (0..shape[0] as i64).map(|i| i * 7919 % classes).collect();
+        let loss: Loss = Box::new(move |y| loss::cross_entropy(y, &labels));
+        Step { tape: Tape32::new(), model, optimizer: Box::new(Sgd::new(0.01).momentum(0.9)), x, loss }
     }
 
     pub fn call(&mut self) -> f32 {

@@ -1,29 +1,13 @@
 #!/usr/bin/env python3
-"""Writes the reference values of tensor ops: tensor_ops.txt beside this file.
+"""Writes the reference values of tensor ops: tensor_ops.txt beside this file, in the format of tensors.py."""
 
-Needs PyTorch (`pip install torch`). A case has operands x, the result y, the gradient g of `sum w y` and the gradient h of
-`sum v g`, in double precision, with the weights w and v given below; the test computes them again. Operands are distinct
-multiples of 1/16, so that the file stays small and nothing is tied.
-"""
-
-import pathlib
 import random
 
 import numpy
 import torch
+from tensors import write
 
 rng = random.Random(4)
-HERE = pathlib.Path(__file__).parent
-
-
-def operand(shape):
-    n = int(numpy.prod(shape))
-    values = rng.sample([k / 16 for k in range(-32, 33) if k != 0], n)
-    return torch.tensor(values, dtype=torch.float64).reshape(shape)
-
-
-def weights(n, step, modulus, divisor):
-    return torch.tensor([((step * k + 3) % modulus - modulus // 2) / divisor for k in range(n)], dtype=torch.float64)
 
 
 def padded(x, axis, sides, mode):
@@ -108,25 +92,4 @@ CASES = [
     ("ij,k->", [[(2, 3), (2,)]], einsum("ij,k->")),
 ]
 
-
-def show(letter, x):
-    x = x.detach() + torch.zeros(x.shape, dtype=torch.float64)  # autograd has zeros without storage
-    numbers = " ".join(repr(float(v) + 0.0).removesuffix(".0") for v in x.flatten().tolist())
-    return f"{letter} {','.join(map(str, x.shape))}: {numbers}".rstrip()
-
-
-lines = []
-for name, cases, f in CASES:
-    for shapes in cases:
-        x = [operand(shape).requires_grad_() for shape in shapes]
-        y = f(*x)
-        loss = (y.reshape(-1) * weights(y.numel(), 7, 11, 4)).sum()
-        g = torch.autograd.grad(loss, x, create_graph=True)
-        s = sum((g.reshape(-1) * weights(g.numel(), 5, 13, 8)).sum() for g in g)
-        h = [None] * len(x)
-        if s.requires_grad:
-            h = torch.autograd.grad(s, x, allow_unused=True)
-        h = [torch.zeros_like(x) if h is None else h for x, h in zip(x, h)]
-        lines.append(f"= {name}")
-        lines += [show("x", v) for v in x] + [show("y", y)] + [show("g", v) for v in g] + [show("h", v) for v in h]
-(HERE / "tensor_ops.txt").write_text("\n".join(lines) + "\n")
+write("tensor_ops.txt", rng, CASES)

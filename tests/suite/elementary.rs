@@ -238,6 +238,11 @@ fn at_infinities(op: Unary) -> [f64; 4] {
         Unary::Sinpi | Unary::Cospi | Unary::Logit | Unary::ErfInv | Unary::ErfInvSlope => [nan; 4],
         Unary::Sinc | Unary::NormPdf | Unary::Gaussian | Unary::BesselJ0 | Unary::BesselJ1 => [0.0; 4],
         Unary::LogSigmoid => [0.0, 0.0, -inf, 1.0],
+        Unary::Gelu | Unary::GeluTanh | Unary::Silu | Unary::Mish | Unary::HardSwish => [inf, 1.0, 0.0, 0.0],
+        Unary::TanhSoftplus | Unary::HardSigmoid => [1.0, 0.0, 0.0, 0.0],
+        Unary::Selu => [inf, 1.0507009873554805, -1.7580993408473769, 0.0],
+        Unary::Relu6 => [6.0, 0.0, 0.0, 0.0],
+        Unary::HardTanh => [1.0, 0.0, -1.0, 0.0],
         Unary::Erf => [1.0, 0.0, -1.0, 0.0],
         Unary::Erfc => [0.0, 0.0, 2.0, 0.0],
         Unary::NormCdf => [1.0, 0.0, 0.0, 0.0],
@@ -289,6 +294,7 @@ fn nan_stays_nan_in_values_and_in_slopes_that_depend_on_the_point() {
             Unary::NonNegative => Some(1.0),
             // A comparison with NaN is false: no gradient passes.
             Unary::Relu | Unary::Sign | Unary::Step => Some(0.0),
+            Unary::Relu6 | Unary::HardTanh | Unary::HardSigmoid => Some(0.0),
             Unary::Floor | Unary::Ceil | Unary::RoundTiesEven | Unary::Trunc => Some(0.0),
             _ => None,
         };
@@ -357,5 +363,36 @@ fn integer_powers_are_exact_to_second_order_at_zero_and_nan() {
         let tape = Tape::<f64>::new();
         let variable = tape.var(x);
         assert_eq!(variable.powi(n).gradient()[variable], expected[1], "{x}^{n}");
+    }
+}
+
+#[test]
+fn activations_have_the_documented_derivatives_at_their_kinks() {
+    let scale = 1.0507009873554805;
+    let cases = [
+        (Unary::Selu, 0.0, [0.0, 1.7580993408473769, 0.0]),
+        (Unary::Relu6, 0.0, [0.0; 3]),
+        (Unary::Relu6, 6.0, [6.0, 0.0, 0.0]),
+        (Unary::HardTanh, -1.0, [-1.0, 0.0, 0.0]),
+        (Unary::HardTanh, 1.0, [1.0, 0.0, 0.0]),
+        (Unary::HardSigmoid, -3.0, [0.0; 3]),
+        (Unary::HardSigmoid, 3.0, [1.0, 0.0, 0.0]),
+        (Unary::HardSwish, -3.0, [0.0; 3]),
+        (Unary::HardSwish, 3.0, [3.0, 1.0, 0.0]),
+        (Unary::Selu, 1.0, [scale, scale, 0.0]),
+    ];
+    for (op, x, expected) in cases {
+        let y = op.eval(second(x, 1.0, 1.0));
+        assert_eq!([y.value.value, y.tangents[0].value, y.tangents[0].tangents[0]], expected, "{op:?}({x})");
+    }
+    let cases = [
+        (Parametric::Elu(1.0), [0.0, 1.0, 0.0]),
+        (Parametric::Elu(0.5), [0.0, 0.5, 0.0]),
+        (Parametric::Celu(0.5), [0.0, 1.0, 0.0]),
+        (Parametric::LeakyRelu(0.2), [0.0, 0.2, 0.0]),
+    ];
+    for (op, expected) in cases {
+        let y = op.eval(second(0.0, 1.0, 1.0));
+        assert_eq!([y.value.value, y.tangents[0].value, y.tangents[0].tangents[0]], expected, "{op:?}(0)");
     }
 }

@@ -12,10 +12,11 @@ pub struct Point {
 pub const OF_TWO: [(&str, usize); 6] = [("y", 0), ("da", 1), ("db", 1), ("daa", 2), ("dab", 2), ("dbb", 2)];
 
 /// Tables of value, first and second derivatives, by the number of arguments.
-const UNARY: [&str; 3] = [
+const UNARY: [&str; 4] = [
     include_str!("../reference/unary.tsv"),
     include_str!("../reference/special_unary.tsv"),
     include_str!("../reference/special_parametric.tsv"),
+    include_str!("../reference/activations.tsv"),
 ];
 const BINARY: [&str; 2] = [include_str!("../reference/binary.tsv"), include_str!("../reference/special_binary.tsv")];
 /// Tables of third and fourth derivatives.
@@ -51,10 +52,11 @@ fn read(tables: &[&str], name: &str, arguments: usize, results: usize) -> Vec<Po
 /// Allowed errors of value, first and second derivative in ulp, over the whole domain: what the table's row promises.
 pub fn allowed(name: &str) -> [f64; 3] {
     match name {
-        "erf_inv" | "erf_inv_slope" | "log_norm_cdf" | "inverse_mills" | "mills_excess" | "mills_variance"
-        | "gamma" | "ln_gamma" | "digamma" | "trigamma" | "polygamma" | "beta" | "ln_beta" | "gamma_p" | "gamma_q"
-        | "gamma_density" | "gamma_p_shape1" | "gamma_p_shape2" | "bessel_j0" | "bessel_j1" | "bessel_i0"
-        | "bessel_i1" | "bessel_j" | "bessel_i" | "sinc_derivative" => [WITHIN_1E_14; 3],
+        "gelu" | "gelu_tanh" | "silu" | "mish" | "tanh_softplus" | "erf_inv" | "erf_inv_slope" | "log_norm_cdf"
+        | "inverse_mills" | "mills_excess" | "mills_variance" | "gamma" | "ln_gamma" | "digamma" | "trigamma"
+        | "polygamma" | "beta" | "ln_beta" | "gamma_p" | "gamma_q" | "gamma_density" | "gamma_p_shape1"
+        | "gamma_p_shape2" | "bessel_j0" | "bessel_j1" | "bessel_i0" | "bessel_i1" | "bessel_j" | "bessel_i"
+        | "sinc_derivative" => [WITHIN_1E_14; 3],
         "gamma_p_shape3" | "gamma_p_shape4" => [10.0 * WITHIN_1E_14; 3],
         _ => [2.0, 4.0, 8.0],
     }

@@ -1,12 +1,8 @@
-//! Tensor ops against PyTorch: values and gradients to 1e-12, second order to 1e-11, for operands of every layout, and against
-//! finite differences; then what no peer gets right, and the texts of mistakes.
+//! Tensor ops against PyTorch (see `torch`); then what no peer gets right, and the texts of mistakes.
 
-use wengert_check::{check_tensor, check_tensors};
+use crate::torch::{self, Op, Var};
 use wengert_core::{Elementary, Tape, TensorVar, UnaryFunctions};
-use wengert_tensor::{Padding, Slice, Tensor, keep};
-
-type Var<'t> = TensorVar<'t, f64>;
-type Op = for<'t> fn(&[Var<'t>]) -> Var<'t>;
+use wengert_tensor::{Padding, Tensor, keep};
 
 /// The op of a case, as `tests/reference/tensor_ops.py` names it.
 fn op(name: &str) -> Op {
@@ -86,143 +82,22 @@ fn op(name: &str) -> Op {
     }
 }
 
-/// Operands, and what PyTorch makes of them.
-#[derive(Default)]
-struct Case {
-    name: &'static str,
-    x: Vec<Tensor<f64>>,
-    y: Vec<Tensor<f64>>,
-    first: Vec<Tensor<f64>>,
-    second: Vec<Tensor<f64>>,
-}
-
-fn cases() -> Vec<Case> {
-    let mut cases: Vec<Case> = Vec::new();
-    for line in include_str!("../reference/tensor_ops.txt").lines() {
-        if let Some(name) = line.strip_prefix("= ") {
-            cases.push(Case { name, ..Case::default() });
-            continue;
-        }
-        let (head, numbers) = line.split_once(':').expect("a tensor");
-        let (letter, shape) = head.split_at(1);
-        let shape: Vec<usize> = shape.split(',').filter_map(|n| n.trim().parse().ok()).collect();
-        let numbers = numbers.split_whitespace().map(|x| x.parse().expect("a number")).collect();
-        let case = cases.last_mut().expect("a name first");
-        let list = match letter {
-            "x" => &mut case.x,
-            "y" => &mut case.y,
-            "g" => &mut case.first,
-            _ => &mut case.second,
-        };
-        list.push(Tensor::from_vec(shape, numbers));
-    }
-    cases
-}
-
-/// The weights the script uses.
-fn weights(shape: &[usize], step: usize, modulus: usize, divisor: f64) -> Tensor<f64> {
-    let weight = |k: usize| ((step * k + 3) % modulus) as f64 - (modulus / 2) as f64;
-    let n = shape.iter().product();
-    (0..n).map(|k| weight(k) / divisor).collect::<Tensor<f64>>().reshape(shape)
-}
-
-#[track_caller]
-fn close(what: &str, got: &Tensor<f64>, expected: &Tensor<f64>, tolerance: f64) {
-    assert_eq!(got.shape(), expected.shape(), "{what}");
-    let scale = expected.iter().fold(1.0_f64, |scale, x| scale.max(x.abs()));
-    for (got, expected) in got.iter().zip(expected) {
-        assert!((got - expected).abs() <= tolerance * scale, "{what}: got {got:e}, expected {expected:e}");
-    }
-}
-
-fn compare(what: &str, case: &Case, x: &[Tensor<f64>]) {
-    let tape = Tape::<f64>::new();
-    let inputs: Vec<Var<'_>> = x.iter().map(|x| tape.tensor(x)).collect();
-    let y = op(case.name)(&inputs);
-    close(&format!("{what}, value"), &y.value(), &case.y[0], 1e-12);
-    let loss = (y * tape.constant_tensor(weights(&y.shape(), 7, 11, 4.0))).sum();
-    let gradient = loss.gradient();
-    let mut second: Option<Var<'_>> = None;
-    for (k, &x) in inputs.iter().enumerate() {
-        close(&format!("{what}, gradient of operand {k}"), &gradient[x], &case.first[k], 1e-12);
-        let [g] = loss.recorded_gradient([x]);
-        close(&format!("{what}, recorded gradient of operand {k}"), &g.value(), &case.first[k], 1e-12);
-        let term = (g * tape.constant_tensor(weights(&g.shape(), 5, 13, 8.0))).sum();
-        second = Some(second.map_or(term, |sum| sum + term));
-    }
-    let second = second.expect("an operand");
-    for (k, &x) in inputs.iter().enumerate() {
-        let h = if second.is_active() { second.gradient()[x].clone() } else { Tensor::zeros(x.shape()) };
-        close(&format!("{what}, second order, operand {k}"), &h, &case.second[k], 1e-11);
-    }
-}
-
-/// The same elements in another layout.
-fn relaid(x: &Tensor<f64>) -> Vec<(&'static str, Tensor<f64>)> {
-    let mut layouts = vec![("dense", x.clone())];
-    let last = x.rank() as isize - 1;
-    if last >= 0 {
-        layouts.push(("flipped", x.flip(-1).to_contiguous().flip(-1)));
-        layouts.push(("transposed", x.transpose(0, last).to_contiguous().transpose(0, last)));
-        let mut wide = x.shape().to_vec();
-        wide[last as usize] *= 2;
-        let stepped = Slice::from(..).step(2);
-        layouts.push(("stepped", Tensor::try_embed(wide, last, stepped, x).expect("half of it").slice(last, stepped)));
-    }
-    layouts
-}
+const REFERENCE: &str = include_str!("../reference/tensor_ops.txt");
 
 #[test]
 fn values_and_derivatives_are_those_of_pytorch_in_every_layout() {
-    for case in cases() {
-        let layouts: Vec<_> = case.x.iter().map(relaid).collect();
-        for k in 0..layouts.iter().map(Vec::len).max().unwrap_or(0) {
-            let chosen: Vec<_> = layouts.iter().map(|of_one| of_one[k % of_one.len()].clone()).collect();
-            let x: Vec<Tensor<f64>> = chosen.iter().map(|(_, x)| x.clone()).collect();
-            let shapes: Vec<_> = x.iter().map(|x| x.shape().to_string()).collect();
-            compare(&format!("{} of {}, {}", case.name, shapes.join(" and "), chosen[0].0), &case, &x);
-        }
-    }
+    torch::compare_in_every_layout(REFERENCE, op);
 }
 
 #[test]
 fn expanded_operands_give_what_their_copies_give() {
-    for case in cases() {
-        let rows = |x: &Tensor<f64>| match x.rank() > 0 && !x.is_empty() {
-            true => x.slice(0, ..1).broadcast_to(x.shape()),
-            false => x.clone(),
-        };
-        // Equal rows are ties, at which the first element is taken whatever the layout.
-        let run = |x: Vec<Tensor<f64>>| {
-            let tape = Tape::<f64>::new();
-            let x: Vec<Var<'_>> = x.iter().map(|x| tape.tensor(x)).collect();
-            let y = op(case.name)(&x);
-            let gradient = y.vjp(&weights(&y.shape(), 7, 11, 4.0));
-            [vec![y.value()], x.iter().map(|&x| gradient[x].clone()).collect()].concat()
-        };
-        let expanded = run(case.x.iter().map(rows).collect());
-        let copied = run(case.x.iter().map(|x| rows(x).to_contiguous()).collect());
-        for (a, b) in expanded.iter().zip(&copied) {
-            close(case.name, a, b, 1e-14);
-        }
-    }
+    torch::compare_expanded(REFERENCE, op);
 }
 
 #[test]
 fn finite_differences_agree_to_second_order() {
-    for case in cases() {
-        // The median's and the sort's own kinks are at ties, which the operands avoid; |x| has none but 0.
-        let f = op(case.name);
-        let checked = match &case.x[..] {
-            [x] => check_tensor(|x| f(&[x])).at(x).orders(2).run(),
-            [a, b] => check_tensors(|[a, b]| f(&[a, b])).at([a.clone(), b.clone()]).orders(2).run(),
-            [a, b, c] => check_tensors(|[a, b, c]| f(&[a, b, c])).at([a.clone(), b.clone(), c.clone()]).orders(2).run(),
-            _ => panic!("{}: write the call for so many operands", case.name),
-        };
-        if let Err(error) = checked {
-            panic!("{} of {}: {error}", case.name, case.x[0].shape());
-        }
-    }
+    // The median's and the sort's own kinks are at ties, which the operands avoid; |x| has none but 0.
+    torch::check_differences(REFERENCE, op);
 }
 
 /// The gradient of the sum of the elements.

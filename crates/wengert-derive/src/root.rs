@@ -28,10 +28,12 @@ fn depends_on(manifest: &str, name: &str) -> bool {
     for line in manifest.lines().map(str::trim) {
         if let Some(table) = line.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
             let (parent, last) = table.rsplit_once('.').unwrap_or(("", table));
-            if parent.ends_with("dependencies") && last.trim_matches('"') == name {
+            // What a workspace lists is for its members to choose from.
+            let of_package = !parent.starts_with("workspace");
+            if of_package && parent.ends_with("dependencies") && last.trim_matches('"') == name {
                 return true;
             }
-            among_dependencies = last.ends_with("dependencies");
+            among_dependencies = of_package && last.ends_with("dependencies");
         } else if among_dependencies {
             let key = line.split(['=', '.', ' ']).next().unwrap_or_default();
             if key.trim_matches('"') == name {
@@ -65,7 +67,8 @@ mod tests {
             "[dependencies]\nwengert = \"0.1\"\n# wengert-nn = \"0.1\"",
             "[dependencies]\nwengert-nn-extras = \"0.1\"",
             "[features]\nwengert-nn = []",
-            "[workspace.dependencies]\n[lints]\nwengert-nn = 1",
+            "[workspace.dependencies]\nwengert-nn = \"0.1\"\n[lints]\nwengert-nn = 1",
+            "[workspace.dependencies.wengert-nn]\npath = \"..\"",
         ] {
             assert!(!depends_on(manifest, "wengert-nn"), "{manifest}");
         }

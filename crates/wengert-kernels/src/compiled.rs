@@ -8,6 +8,7 @@ use crate::conv::{self, pass::Pass};
 use crate::dispatch::Level;
 use crate::elementwise::{self, Operand};
 use crate::matmul::{self, blocked::Product};
+use crate::normalize::{self, Standard};
 use crate::optimizer::{self, Coefficients, Sgd};
 use crate::pool::{self, Pool2d, Span};
 use crate::reduce::{self, Extreme, Term};
@@ -100,6 +101,22 @@ compiled! {
     fn cross_entropy_vjp_rows(
         level: Level, x: &[Self], n: usize, labels: &[usize], stats: &[Self], y_bar: Operand<'_, Self>, x_bar: &mut [Self],
     ) = softmax::rows::cross_entropy_vjp;
+
+    fn statistics_rows(level: Level, standard: Standard, x: &[Self], n: usize, stats: &mut [Self]) = normalize::rows::statistics;
+    fn standardized_rows(
+        level: Level, x: &[Self], n: usize, weight: &[Self], bias: &[Self], stats: &[Self], y: &mut [Self],
+    ) = normalize::rows::apply;
+    fn standardize_rows(
+        level: Level, standard: Standard, x: &[Self], n: usize, weight: &[Self], bias: &[Self], y: &mut [Self], stats: &mut [Self],
+    ) = normalize::rows::standardize;
+    fn standardize_vjp_rows(
+        level: Level, standard: Standard, x: &[Self], n: usize, weight: &[Self], stats: &[Self], y_bar: &[Self],
+        x_bar: &mut [Self], sums: &mut [f64],
+    ) = normalize::rows::standardize_vjp;
+    fn masked_softmax_rows(level: Level, x: &mut [Self], n: usize, allowed: &[bool], stats: &mut [Self])
+        = softmax::rows::masked_softmax;
+    fn masked_softmax_again_rows(level: Level, x: &mut [Self], n: usize, allowed: &[bool], stats: &[Self])
+        = softmax::rows::masked_softmax_again;
 
     fn sgd_at(level: Level, s: Sgd<Self>, grad: &[Self], param: &mut [Self]) = optimizer::sgd_plain;
     fn sgd_momentum_at(

@@ -24,6 +24,7 @@
 //! | [`conv`] | convolution in two dimensions and its two adjoints |
 //! | [`pool`] | the largest and the mean of windows, and their adjoints |
 //! | [`softmax`] | softmax, log-softmax, log-sum-exp, the cross-entropy of labels, and their pullbacks |
+//! | [`normalize`] | rows brought to mean 0 and variance 1, and the pullback |
 //! | [`optimizer`] | SGD and Adam steps in one pass |
 //! | [`rows`] | arithmetic between rows of one array: recorded programs at many points at once |
 //! | [`par`] | how many threads a kernel may use |
@@ -53,6 +54,7 @@ mod float;
 mod lane;
 mod math;
 pub mod matmul;
+pub mod normalize;
 pub mod optimizer;
 pub mod par;
 pub mod pool;

@@ -53,6 +53,75 @@ pub fn non_negative<F: Float>(x: F) -> F {
     }
 }
 
+/// `v` such that `gelu_tanh(x) = x s(v)` with the sigmoid `s`: `2 sqrt(2/pi) (x + 0.044715 x^3)`.
+#[inline(always)]
+pub fn gelu_tanh_argument<R: Elementary>(x: R) -> R {
+    x * (x.square() * x.lit(GELU_LINEAR * GELU_CUBIC) + x.lit(GELU_LINEAR))
+}
+
+/// The slope of [`gelu_tanh_argument`].
+#[inline(always)]
+pub fn gelu_tanh_slope<R: Elementary>(x: R) -> R {
+    x.square() * x.lit(3.0 * GELU_LINEAR * GELU_CUBIC) + x.lit(GELU_LINEAR)
+}
+
+/// `2 sqrt(2/pi)`.
+const GELU_LINEAR: f64 = core::f64::consts::FRAC_2_SQRT_PI * core::f64::consts::SQRT_2;
+/// The paper's coefficient of the cube.
+const GELU_CUBIC: f64 = 0.044_715;
+
+/// `tanh(ln(1 + exp(x)))`; see the table.
+#[inline(always)]
+pub fn tanh_softplus<F: Float + Elementary>(x: F) -> F {
+    tanh_softplus_of(sigmoid(-x), sigmoid(x))
+}
+
+/// `tanh(ln(1 + exp(x)))` from `q = s(-x)` and `r = s(x)`.
+#[inline(always)]
+pub fn tanh_softplus_of<F: Float>(q: F, r: F) -> F {
+    r * (F::ONE + q) / (F::ONE + q * q)
+}
+
+/// The slope of `tanh(ln(1 + exp(x)))`; see the table.
+#[inline(always)]
+pub fn tanh_softplus_slope<R: Elementary>(x: R) -> R {
+    let (q, r) = ((-x).sigmoid(), x.sigmoid());
+    let square = q * q;
+    square * r * x.lit(4.0) / (square + x.lit(1.0)).square()
+}
+
+/// `c` and `c a` of `selu`: the solution of the two equations that keep mean 0 and variance 1.
+pub const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
+/// See [`SELU_SCALE`].
+pub const SELU_SCALE_ALPHA: f64 = 1.758_099_340_847_376_9;
+
+/// `selu`, with factors of its own for both sides: the product of two rounded ones would cost an ulp.
+#[inline(always)]
+pub fn selu(x: f64) -> f64 {
+    if x > 0.0 { SELU_SCALE * x } else { SELU_SCALE_ALPHA * x.exp_m1() }
+}
+
+/// `x` for `x > 0`, else `alpha (exp(x/width) - 1)`.
+#[inline(always)]
+pub fn elu(x: f64, alpha: f64, width: f64) -> f64 {
+    if x > 0.0 { x } else { alpha * (x / width).exp_m1() }
+}
+
+/// `exp(x/width)` for `x <= 0`, else 0, with slope 0 at the jump.
+#[inline(always)]
+pub fn elu_slope<R: Elementary>(x: R, width: f64) -> R {
+    // Held below 0 first: the exponential of a large positive number would be infinite, and its product with 0 NaN.
+    let below = x.clamp(f64::NEG_INFINITY, 0.0);
+    let below = if width == 1.0 { below } else { below / x.lit(width) };
+    below.exp() * (x.lit(1.0) - x.step())
+}
+
+/// `x/6 + 1/2` held between 0 and 1. The sum with 3 is exact near -3, where the result is small.
+#[inline(always)]
+pub fn hard_sigmoid<F: Float>(x: F) -> F {
+    clamp(x + F::from_f64(3.0), 0.0, 6.0) / F::from_f64(6.0)
+}
+
 /// The larger of two numbers; NaN if either is.
 #[inline(always)]
 pub fn maximum<F: Float>(a: F, b: F) -> F {

@@ -20,8 +20,10 @@
 //!
 //! - [`Module`] is a tree of parameters with names, [`Layer`] a module with an input and an output. Both are for structs of
 //!   your own: `#[derive(Module)]` names the parameters, [`Layer::forward`] says what is computed.
-//! - [`Linear`], [`Conv2d`], [`MaxPool2d`], [`AvgPool2d`], [`Relu`], [`Flatten`], [`Dropout`], [`Sequential`]: the layers; [`init`]: what their weights start from.
-//! - [`loss`]: mean squared and absolute error, cross-entropy with logits of many classes or of two.
+//! - [`Linear`], [`Conv2d`], [`MaxPool2d`], [`AvgPool2d`], [`Relu`] and its relatives, [`Flatten`], [`Dropout`],
+//!   [`Sequential`]: the layers; [`LayerNorm`], [`RmsNorm`], [`GroupNorm`], [`BatchNorm1d`], [`BatchNorm2d`]: normalisations;
+//!   [`Embedding`], [`MultiHeadAttention`], [`TransformerBlock`]: what transformers are made of; [`init`]: what weights start from.
+//! - [`loss`]: of numbers (squared, absolute, Huber's), of classes (cross-entropy with all its options), of vectors.
 //! - [`Sgd`], [`Adam`], [`AdamW`]: how gradients change parameters; [`Optimizer`] for your own.
 //! - [`Batches`] cuts data, [`Trainer`] puts everything together: epochs, evaluation, events, checkpoints; it stops at the
 //!   first number that is not finite and says where.
@@ -48,7 +50,11 @@ mod train;
 pub use data::{Batch, Batches};
 pub use error::{Error, Place};
 pub use layer::{Layer, Mode, Predictor};
-pub use layers::{AvgPool2d, Conv2d, Dropout, Flatten, Linear, MaxPool2d, Relu, Sequential, Sigmoid, Softplus, Tanh};
+pub use layers::{
+    AvgPool2d, BatchNorm1d, BatchNorm2d, Celu, Conv2d, Dropout, Elu, Embedding, Flatten, Gelu, GeluTanh, GroupNorm,
+    HardSigmoid, HardSwish, HardTanh, LayerNorm, LeakyRelu, Linear, MaxPool2d, Mish, MultiHeadAttention, Relu, Relu6,
+    RmsNorm, Selu, Sequential, Sigmoid, Silu, Softplus, Tanh, TransformerBlock,
+};
 pub use module::{Entry, EntryMut, Module, ModulePath};
 pub use optim::{Adam, AdamW, Optimizer, Sgd};
 pub use state::{Mismatch, StateDict};
@@ -58,7 +64,9 @@ pub use wengert_derive::Module;
 /// What most programs use of this crate; part of the facade's prelude.
 pub mod prelude {
     pub use crate::{
-        Adam, AdamW, AvgPool2d, Batches, Conv2d, Dropout, Flatten, Layer, Linear, MaxPool2d, Mode, Module, Optimizer,
-        Relu, Sequential, Sgd, Sigmoid, Softplus, StateDict, Tanh, Trainer, loss,
+        Adam, AdamW, AvgPool2d, BatchNorm1d, BatchNorm2d, Batches, Celu, Conv2d, Dropout, Elu, Embedding, Flatten,
+        Gelu, GeluTanh, GroupNorm, HardSigmoid, HardSwish, HardTanh, Layer, LayerNorm, LeakyRelu, Linear, MaxPool2d,
+        Mish, Mode, Module, MultiHeadAttention, Optimizer, Relu, Relu6, RmsNorm, Selu, Sequential, Sgd, Sigmoid, Silu,
+        Softplus, StateDict, Tanh, Trainer, TransformerBlock, loss,
     };
 }

@@ -3,10 +3,18 @@
 //! Targets are plain tensors, constants to the tape. Shapes must be equal: broadcasting `[n, 1]` against `[n]` would make
 //! `[n, n]`, a mistake in nearly every program.
 
+mod classes;
+mod regression;
+mod vectors;
+
+pub use classes::{CrossEntropy, nll};
+pub use regression::{hinge, huber, kl_divergence, smooth_l1};
+pub use vectors::{cosine_embedding, triplet_margin};
+
 use crate::error::Error;
 use core::panic::Location;
 use wengert_core::{Binary, TensorFloat, TensorVar, UnaryFunctions};
-use wengert_tensor::{ShapeError, Tensor};
+use wengert_tensor::{Shape, ShapeError, Tensor};
 
 /// Mean squared error, `1/n sum_i (y_i - t_i)^2` over all elements.
 ///
@@ -110,9 +118,22 @@ fn alike<'t, F: TensorFloat>(
     target: &Tensor<F>,
 ) -> Result<TensorVar<'t, F>, Error> {
     let (lhs, rhs) = (y.shape(), target.shape().clone());
-    if lhs == rhs {
-        return Ok(y.tape().constant_tensor(target));
-    }
+    if lhs == rhs { Ok(y.tape().constant_tensor(target)) } else { Err(unequal(op, lhs, rhs)) }
+}
+
+/// Checks that two variables are rows of one shape.
+#[track_caller]
+fn rows_alike<F: TensorFloat>(op: &'static str, a: TensorVar<'_, F>, b: TensorVar<'_, F>) -> Result<(), Error> {
+    let (lhs, rhs) = (a.shape(), b.shape());
+    if lhs == rhs { Ok(()) } else { Err(unequal(op, lhs, rhs)) }
+}
+
+#[track_caller]
+fn unequal(op: &'static str, lhs: Shape, rhs: Shape) -> Error {
     let source = ShapeError::Unequal { op, lhs, rhs };
-    Err(wengert_core::Error::Shape { source: Box::new(source), caller: Location::caller() }.into())
+    wengert_core::Error::Shape { source: Box::new(source), caller: Location::caller() }.into()
+}
+
+fn positive(of: &'static str, setting: &'static str, value: f64) -> Result<(), Error> {
+    if value > 0.0 { Ok(()) } else { Err(Error::Setting { of, setting, value, expected: "a positive number" }) }
 }

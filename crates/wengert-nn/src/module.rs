@@ -155,6 +155,31 @@ pub trait Module<F: TensorFloat = f32> {
         self.named_parameters().into_iter().map(|(_, parameter)| parameter).collect()
     }
 
+    /// The parameters, in order, to be changed: started otherwise, pruned, averaged.
+    ///
+    /// # Examples
+    /// ```
+    /// use wengert_nn::init::{Activation, kaiming_normal};
+    /// use wengert_nn::{Linear, Module};
+    /// use wengert_tensor::rng;
+    ///
+    /// let (mut rng, mut layer) = (rng(0), Linear::<f32>::new(100, 10, &mut rng(1)));
+    /// for weight in layer.parameters_mut().into_iter().filter(|parameter| parameter.value().rank() > 1) {
+    ///     let shape = weight.value().shape().clone();
+    ///     *weight.value_mut() = kaiming_normal(shape, Activation::Relu, &mut rng)?;
+    /// }
+    /// # Ok::<(), wengert_nn::Error>(())
+    /// ```
+    fn parameters_mut(&mut self) -> Vec<&mut Parameter<F>> {
+        let mut found = Vec::new();
+        self.visit_mut(ModulePath::ROOT, &mut |_, entry| {
+            if let EntryMut::Parameter(parameter) = entry {
+                found.push(parameter);
+            }
+        });
+        found
+    }
+
     /// The parameters with their names, in order.
     fn named_parameters(&self) -> Vec<(String, &Parameter<F>)> {
         let mut found = Vec::new();

@@ -723,6 +723,72 @@ pub enum ShapeError {
         /// The shape of the images.
         shape: Shape,
     },
+    /// A shape that does not end in the features to be normalised.
+    ///
+    /// ```should_panic
+    /// # use wengert_tensor::Tensor;
+    /// let y = Tensor::<f32>::ones([2, 3]).layer_norm([2], None, None, 1e-5);
+    /// ```
+    /// Features are the last axes:
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let y = Tensor::<f32>::ones([2, 3]).layer_norm([3], None, None, 1e-5);
+    /// ```
+    #[error("{op}: shape {shape} does not end in {features}; give the sizes of its last axes, of one at least")]
+    Features {
+        /// The operation.
+        op: &'static str,
+        /// The operand's shape.
+        shape: Shape,
+        /// What it should end in.
+        features: Shape,
+    },
+    /// Channels that groups cannot share evenly.
+    ///
+    /// ```should_panic
+    /// # use wengert_tensor::Tensor;
+    /// let y = Tensor::<f32>::ones([2, 6]).group_norm(4, 1e-5);
+    /// ```
+    /// Two or three groups of six channels have as many each:
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let y = Tensor::<f32>::ones([2, 6]).group_norm(3, 1e-5);
+    /// ```
+    #[error(
+        "{op}: axis 1 of shape {shape} has {} channels, which {groups} groups cannot share evenly; choose a divisor of {}",
+        shape[1], shape[1]
+    )]
+    ChannelGroups {
+        /// The operation.
+        op: &'static str,
+        /// The operand's shape, `[n, channels, ..]`.
+        shape: Shape,
+        /// The number of groups.
+        groups: usize,
+    },
+    /// Queries, keys and values that do not go together.
+    ///
+    /// ```should_panic
+    /// # use wengert_tensor::{Attention, Tensor};
+    /// let (q, k) = (Tensor::<f32>::ones([5, 3]), Tensor::ones([4, 2]));
+    /// let y = q.scaled_dot_product_attention(&k, &k, &Attention::new());
+    /// ```
+    /// Keys are as long as queries, and there are as many values as keys:
+    /// ```
+    /// # use wengert_tensor::{Attention, Tensor};
+    /// let (q, k) = (Tensor::<f32>::ones([5, 3]), Tensor::ones([4, 3]));
+    /// let y = q.scaled_dot_product_attention(&k, &Tensor::ones([4, 7]), &Attention::new());
+    /// ```
+    #[error(
+        "{op}: q {}, k {} and v {} do not go together; they are [.., l, d], [.., s, d] and [.., s, dv] with the same leading axes",
+        shapes[0], shapes[1], shapes[2]
+    )]
+    Attention {
+        /// The operation.
+        op: &'static str,
+        /// The shapes of queries, keys and values.
+        shapes: Box<[Shape; 3]>,
+    },
     /// A stride, padding, dilation or number of groups without meaning.
     ///
     /// ```should_panic

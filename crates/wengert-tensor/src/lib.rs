@@ -79,6 +79,7 @@
 //! operations by subject.
 
 mod arithmetic;
+mod attention;
 mod axis;
 mod buffer;
 mod construct;
@@ -100,6 +101,7 @@ mod map;
 mod matmul;
 #[cfg(feature = "ndarray")]
 mod ndarray;
+mod normalize;
 mod order;
 mod pick;
 mod pool2d;
@@ -118,6 +120,7 @@ mod view;
 mod walk;
 mod zip;
 
+pub use attention::Attention;
 pub use axis::{Axes, Axis, keep};
 pub use buffer::pool;
 pub use conv::{Convolution, Pair};
@@ -145,10 +148,14 @@ pub use einsum::{Contract, contract};
 #[doc(hidden)]
 pub use linalg::{Factorize, Lu, check_right_side};
 #[doc(hidden)]
+pub use normalize::{check_epsilon, check_groups};
+#[doc(hidden)]
 pub use order::quantile_place;
 #[doc(hidden)]
 pub use pick::check_entries;
 #[doc(hidden)]
 pub use rearrange::{chunk_sizes, first_padded, padded_entries, tiled_shapes};
 
+#[doc(hidden)]
+pub use wengert_kernels::normalize::Standard;
 pub use wengert_kernels::{Binary, Parametric, Unary};

@@ -31,7 +31,7 @@ pub mod prelude {
     pub use wengert_nn::prelude::*;
     #[cfg(feature = "linalg")]
     pub use wengert_tensor::Triangle;
-    pub use wengert_tensor::{Axis, Convolution, Pooling, Shape, Slice, Tensor, keep, rng};
+    pub use wengert_tensor::{Attention, Axis, Convolution, Pooling, Shape, Slice, Tensor, keep, rng};
 }
 
 /// The README's programs, compiled and run.

@@ -7,7 +7,7 @@ use crate::tensor::TensorVar;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use wengert_kernels::{Binary, BinaryFunctions, ParametricFunctions, Unary, UnaryFunctions};
-use wengert_tensor::{Convolution, Pooling, ShapeError, Tensor, keep};
+use wengert_tensor::{Attention, Convolution, Pooling, ShapeError, Tensor, keep};
 
 type Var<'t> = TensorVar<'t, f64>;
 
@@ -236,6 +236,42 @@ fn the_fused_and_the_emitted_pullback_of_every_rule_agree() {
     walk.agree("place, last writers", [&[3, 2], &[4, 2]], [wide; 2], |[x, s]| x.scatter(0, &index, s).square());
     #[cfg(feature = "linalg")]
     linear_algebra(&walk);
+    for (x, n) in [(&[3, 4][..], 4), (&[2, 3, 1], 1), (&[2, 1, 5], 5), (&[0, 3], 3), (&[2, 0], 0)] {
+        walk.agree("layer_norm", [x, &[n], &[n]], [wide; 3], |[x, w, b]| x.layer_norm([n], Some(w), Some(b), 0.1));
+        walk.agree("layer_norm, no weight", [x, &[n]], [wide; 2], |[x, b]| x.layer_norm([n], None, Some(b), 0.1));
+        walk.agree("rms_norm", [x, &[n]], [wide; 2], |[x, w]| x.rms_norm([n], Some(w), 0.1));
+        walk.agree("rms_norm, no weight", [x], [wide], |[x]| x.rms_norm(x.shape(), None, 0.1));
+    }
+    walk.agree("layer_norm, two axes", [&[2, 3, 4], &[3, 4]], [wide; 2], |[x, w]| {
+        x.layer_norm([3, 4], Some(w), None, 0.1)
+    });
+    for shape in [&[3, 4][..], &[2, 4, 3], &[2, 4, 1, 3]] {
+        let channels: &[usize] = &[4];
+        walk.agree("batch_norm", [shape, channels, channels], [wide; 3], |[x, w, b]| {
+            x.batch_norm(Some(w), Some(b), 0.1).0
+        });
+        walk.agree("group_norm", [shape, channels, channels], [wide; 3], |[x, w, b]| {
+            x.group_norm(2, Some(w), Some(b), 0.1)
+        });
+        walk.agree("instance_norm", [shape, channels], [wide; 2], |[x, w]| x.instance_norm(Some(w), None, 0.1));
+        walk.agree("normalize", [shape], [wide], |[x]| x.normalize(-1, 0.1));
+    }
+    let mask = Tensor::from([[true, false, true], [false, false, false]]);
+    walk.agree("masked_softmax", [&[2, 3]], [wide], |[x]| x.masked_softmax(&mask, -1));
+    walk.agree("masked_softmax", [&[4, 2, 3]], [wide], |[x]| x.masked_softmax(&mask, 0));
+    for [q, k, v] in [
+        [&[2, 3][..], &[3, 3], &[3, 3]],
+        [&[2, 2, 3], &[2, 3, 3], &[2, 3, 4]],
+        [&[1, 2, 70, 2], &[1, 2, 3, 2], &[1, 2, 3, 1]],
+        [&[2, 1], &[3, 1], &[3, 1]],
+        [&[2, 0, 3], &[2, 3, 3], &[2, 3, 4]],
+    ] {
+        let l = q[q.len() - 2];
+        let mask = Tensor::from_fn([l, 3], |at| (at[0] + at[1]) % 2 == 0 && at[0] != 1);
+        for options in [Attention::new(), Attention::new().causal(), Attention::new().scale(0.7).mask(mask)] {
+            walk.agree("attention", [q, k, v], [wide; 3], |[q, k, v]| q.scaled_dot_product_attention(k, v, &options));
+        }
+    }
     walk.agree("custom op", [&[2, 3], &[2, 3]], [wide; 2], |[a, b]| a.apply(Product, &[b]));
     let met = walk.met.into_inner();
     let left_out: Vec<_> = Rule::<f64>::NAMES.iter().filter(|name| !met.contains(*name)).collect();

@@ -10,6 +10,7 @@
 mod affine;
 #[cfg(test)]
 mod agreement;
+mod attention;
 mod compare;
 mod concat;
 mod conv;
@@ -21,9 +22,11 @@ mod gather;
 #[cfg(feature = "linalg")]
 mod linalg;
 mod map;
+mod masked_softmax;
 mod matmul;
 mod mse;
 mod norm;
+mod normalize;
 mod order;
 mod parametric;
 mod permute;
@@ -37,6 +40,7 @@ mod scan;
 mod select;
 mod slice;
 mod softmax;
+mod standardize;
 mod sum;
 mod variance;
 mod zip;
@@ -154,6 +158,7 @@ macro_rules! rules {
 
 rules! {
     Affine in affine,
+    Attend in attention,
     AvgPool2d in pool,
     BroadcastTo in sum,
     #[cfg(feature = "linalg")]
@@ -183,6 +188,7 @@ rules! {
     LogSoftmax in softmax,
     LogSumExp in softmax,
     Map in map,
+    MaskedSoftmax in masked_softmax,
     MatMul in matmul,
     MaxPool2d in pool,
     Mse in mse,
@@ -210,6 +216,7 @@ rules! {
     SolveTriangular in linalg,
     SpreadMeans in pool,
     Stack in concat,
+    Standardize in standardize,
     SumAxes in sum,
     SumTo in sum,
     #[cfg(feature = "linalg")]

@@ -148,6 +148,18 @@ macro_rules! body {
     ($m:ident, log_sigmoid, $x:expr) => {
         -crate::math::relu(-$x) - $m::ln_1p::<FMA>($m::exp::<FMA>(-$x.abs()))
     };
+    ($m:ident, silu, $x:expr) => {
+        Float::mul_zero($x, $m::sigmoid::<FMA>($x))
+    };
+    ($m:ident, gelu_tanh, $x:expr) => {
+        Float::mul_zero($x, $m::sigmoid::<FMA>(crate::math::gelu_tanh_argument($x)))
+    };
+    ($m:ident, tanh_softplus, $x:expr) => {
+        crate::math::tanh_softplus_of($m::sigmoid::<FMA>(-$x), $m::sigmoid::<FMA>($x))
+    };
+    ($m:ident, mish, $x:expr) => {
+        Float::mul_zero($x, body!($m, tanh_softplus, $x))
+    };
     ($m:ident, $other:ident, $x:expr) => {
         UnaryFunctions::$other($x)
     };

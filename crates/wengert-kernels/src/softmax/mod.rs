@@ -54,6 +54,49 @@ pub fn softmax<F: Float>(x: &[F], n: usize, y: &mut [F], par: Par) {
     by_rows(x, n, y, par, |x, y| F::softmax_rows(simd_level(), x, n, y));
 }
 
+/// `x = exp(x) / sum exp(x)` for each row over the elements that are allowed, in place; the others become 0, and so does a row of
+/// which nothing is allowed, or all that is allowed is `-inf`. What a hidden element holds, NaN included, does not matter.
+///
+/// An empty mask allows everything. `stats`, two numbers a row, receives what [`masked_softmax_again`] reads.
+///
+/// # Panics
+/// When the slices are not `[rows, n]`, `[rows, n]` or empty, and `[rows, 2]`.
+///
+/// # Examples
+/// ```
+/// use wengert_kernels::{Par, softmax};
+///
+/// let (mut x, mut stats) = ([1.0, 1.0, f64::NAN, 0.0, 0.0, 0.0], [0.0; 4]);
+/// softmax::masked_softmax(&mut x, 3, &[true, true, false, false, false, false], &mut stats, Par::current());
+/// assert_eq!(x, [0.5, 0.5, 0.0, 0.0, 0.0, 0.0]);
+/// ```
+pub fn masked_softmax<F: Float>(x: &mut [F], n: usize, allowed: &[bool], stats: &mut [F], par: Par) {
+    let Some((rows, par)) = masked_plan(x.len(), n, allowed, stats.len(), par) else { return };
+    par.for_each(x.chunks_mut(rows * n).zip(stats.chunks_mut(2 * rows)).enumerate(), |(i, (x, stats))| {
+        F::masked_softmax_rows(simd_level(), x, n, part_of_mask(allowed, i * rows * n, x.len()), stats);
+    });
+}
+
+/// What [`masked_softmax`] computes, from the logits and its statistics: for pullbacks that do not keep the weights.
+///
+/// # Panics
+/// As [`masked_softmax`].
+pub fn masked_softmax_again<F: Float>(x: &mut [F], n: usize, allowed: &[bool], stats: &[F], par: Par) {
+    let Some((rows, par)) = masked_plan(x.len(), n, allowed, stats.len(), par) else { return };
+    par.for_each(x.chunks_mut(rows * n).zip(stats.chunks(2 * rows)).enumerate(), |(i, (x, stats))| {
+        F::masked_softmax_again_rows(simd_level(), x, n, part_of_mask(allowed, i * rows * n, x.len()), stats);
+    });
+}
+
+fn masked_plan(len: usize, n: usize, allowed: &[bool], stats: usize, par: Par) -> Option<(usize, Par)> {
+    assert!(allowed.is_empty() || allowed.len() == len, "the mask must be empty or have {len} elements");
+    (rows_of(len, n, &[stats.div_ceil(2)]) > 0).then(|| plan(len, n, par))
+}
+
+fn part_of_mask(allowed: &[bool], start: usize, len: usize) -> &[bool] {
+    if allowed.is_empty() { allowed } else { &allowed[start..start + len] }
+}
+
 /// `y = x - ln sum exp(x)` for each row.
 ///
 /// # Panics

@@ -5,7 +5,7 @@ use crate::dispatch::kernel;
 use crate::elementwise::Operand;
 
 /// Elements of a block of a row: what the exponentials are buffered in where they are only summed.
-pub(super) const BLOCK: usize = 1024;
+pub(crate) const BLOCK: usize = 1024;
 /// The last part of a row is padded to a multiple of this; see `elementwise`.
 const PADDED: usize = 16;
 
@@ -124,7 +124,7 @@ fn block_dot<F: Float, const FMA: bool>(a: &[F], b: &[F]) -> f64 {
 
 /// The sum of at most a block, in lanes.
 #[inline(always)]
-fn block_sum<F: Float>(x: &[F]) -> f64 {
+pub(crate) fn block_sum<F: Float>(x: &[F]) -> f64 {
     let mut lanes = [F::ZERO; 32];
     let (chunks, rest) = x.as_chunks::<32>();
     for x in chunks {
@@ -139,7 +139,7 @@ fn block_sum<F: Float>(x: &[F]) -> f64 {
 }
 
 #[inline(always)]
-fn fold<F: Float>(mut lanes: [F; 32]) -> f64 {
+pub(crate) fn fold<F: Float>(mut lanes: [F; 32]) -> f64 {
     let mut half = 16;
     while half > 0 {
         for i in 0..half {
@@ -148,6 +148,33 @@ fn fold<F: Float>(mut lanes: [F; 32]) -> f64 {
         half /= 2;
     }
     lanes[0].to_f64()
+}
+
+/// `x = exp(x - shift)` for a row; returns the sum.
+#[inline(always)]
+fn exp_row_in_place<F: Float, const FMA: bool>(x: &mut [F], shift: F) -> f64 {
+    let mut exponentials = Exponentials::new();
+    let mut sum = 0.0;
+    for x in x.chunks_mut(BLOCK) {
+        let e = exponentials.of::<FMA>(x, shift);
+        x.copy_from_slice(&e[..x.len()]);
+        sum += block_sum(e);
+    }
+    sum
+}
+
+/// Minus infinity where nothing is allowed. An empty mask allows everything.
+#[inline(always)]
+fn hide<F: Float>(x: &mut [F], allowed: &[bool]) {
+    for (x, &allowed) in x.iter_mut().zip(allowed) {
+        *x = if allowed { *x } else { -F::INFINITY };
+    }
+}
+
+/// The part of a mask that belongs to a row.
+#[inline(always)]
+fn mask_of(allowed: &[bool], n: usize, row: usize) -> &[bool] {
+    if allowed.is_empty() { allowed } else { &allowed[row * n..(row + 1) * n] }
 }
 
 /// The maximum of a row and the sum of `exp(x - maximum)`, blocks in `f64`.
@@ -185,6 +212,38 @@ kernel! {
             let scale = F::from_f64(1.0 / sum);
             for y in y {
                 *y *= scale;
+            }
+        }
+    }
+
+    /// In place. `stats`, two numbers a row, receives the maximum and the sum; infinity for a row that is minus infinity
+    /// throughout, whose weights are 0 then.
+    pub(crate) fn masked_softmax<F: Float>(x: &'a mut [F], n: usize, allowed: &'a [bool], stats: &'a mut [F]) -> () {
+        for (row, (x, stats)) in x.chunks_exact_mut(n).zip(stats.chunks_exact_mut(2)).enumerate() {
+            hide(x, mask_of(allowed, n, row));
+            let max = row_max(x);
+            if max == -F::INFINITY && !x.iter().any(|x| x.is_nan()) {
+                x.fill(F::ZERO);
+                stats.copy_from_slice(&[F::ZERO, F::INFINITY]);
+                continue;
+            }
+            let sum = exp_row_in_place::<F, FMA>(x, max);
+            let scale = F::from_f64(1.0 / sum);
+            for x in x {
+                *x *= scale;
+            }
+            stats.copy_from_slice(&[max, F::from_f64(sum)]);
+        }
+    }
+
+    /// The weights from the logits and the statistics of their rows, in place.
+    pub(crate) fn masked_softmax_again<F: Float>(x: &'a mut [F], n: usize, allowed: &'a [bool], stats: &'a [F]) -> () {
+        for (row, (x, stats)) in x.chunks_exact_mut(n).zip(stats.chunks_exact(2)).enumerate() {
+            hide(x, mask_of(allowed, n, row));
+            exp_row_in_place::<F, FMA>(x, stats[0]);
+            let scale = F::ONE / stats[1];
+            for x in x {
+                *x *= scale;
             }
         }
     }

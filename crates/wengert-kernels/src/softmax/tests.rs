@@ -155,3 +155,51 @@ fn threads_change_no_bit() {
 fn an_array_that_is_not_rows_is_refused() {
     softmax(&[0.0_f32; 4], 3, &mut [0.0; 4], Par::SEQUENTIAL);
 }
+
+#[test]
+fn masked_rows_are_the_softmax_of_what_is_allowed() {
+    fn check<F: Float>() {
+        for n in LENGTHS {
+            let x = logits::<F>(3 * n);
+            // The second row has nothing allowed, the third everything.
+            let allowed: Vec<bool> = (0..3 * n).map(|i| i >= 2 * n || i < n && i % 3 != 1).collect();
+            for level in Level::available() {
+                let (mut y, mut stats) = (x.clone(), vec![F::NAN; 6]);
+                F::masked_softmax_rows(level, &mut y, n, &allowed, &mut stats);
+                let mut again = x.clone();
+                F::masked_softmax_again_rows(level, &mut again, n, &allowed, &stats);
+                for (r, y) in y.chunks(n).enumerate() {
+                    let seen: Vec<F> = (r * n..(r + 1) * n).filter(|&i| allowed[i]).map(|i| x[i]).collect();
+                    let mut want = row(&seen).softmax.into_iter();
+                    for (j, y) in y.iter().enumerate() {
+                        let want = if allowed[r * n + j] { want.next().unwrap() } else { 0.0 };
+                        let bound = 8.0 * F::EPSILON.to_f64() * want * (1.0 + (n as f64).sqrt() / 8.0);
+                        let second = again[r * n + j];
+                        let errors = [*y, second].map(|y| (y.to_f64() - want).abs());
+                        assert!(
+                            errors.iter().all(|&error| error <= bound),
+                            "{level:?} {n}, {r}, {j}: {y}, {second}, {want}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+    check::<f32>();
+    check::<f64>();
+}
+
+#[test]
+fn what_a_mask_hides_does_not_matter_and_what_it_shows_does() {
+    let (inf, nan) = (f64::INFINITY, f64::NAN);
+    let of = |x: [f64; 2], allowed: &[bool]| {
+        let (mut y, mut stats) = (x, [0.0; 2]);
+        masked_softmax(&mut y, 2, allowed, &mut stats, Par::SEQUENTIAL);
+        y
+    };
+    assert_eq!(of([nan, 3.0], &[false, true]), [0.0, 1.0]);
+    assert_eq!(of([inf, 3.0], &[false, true]), [0.0, 1.0]);
+    assert_eq!(of([nan, nan], &[false, false]), [0.0, 0.0]);
+    assert_eq!(of([-inf, -inf], &[]), [0.0, 0.0]);
+    assert!(of([nan, -inf], &[])[0].is_nan() && of([nan, 3.0], &[])[1].is_nan());
+}

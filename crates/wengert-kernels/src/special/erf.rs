@@ -293,6 +293,11 @@ pub(crate) fn norm_cdf(x: f64) -> f64 {
     }
 }
 
+/// `x norm_cdf(x)`, 0 at minus infinity.
+pub(crate) fn gelu(x: f64) -> f64 {
+    crate::Float::mul_zero(x, norm_cdf(x))
+}
+
 /// The logarithm of the standard normal distribution function, without underflow.
 pub(crate) fn log_norm_cdf(x: f64) -> f64 {
     if x < -1.0 {

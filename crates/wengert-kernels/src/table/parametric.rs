@@ -65,6 +65,36 @@ macro_rules! parametric_table {
             on -0.9..0.9;
             for (-1.0, 1.0), (-0.95, f64::INFINITY), (1.0, 2.0);
         }
+        /// Exponential linear unit, `y = x` for `x > 0`, else `alpha (exp(x) - 1)`; `dy/dx` is 1, else `alpha exp(x)`, also at the
+        /// kink; there the second derivative is 0.
+        ///
+        /// Source: D.-A. Clevert, T. Unterthiner and S. Hochreiter, "Fast and accurate deep network learning by exponential
+        /// linear units (ELUs)", 2015.
+        Elu: elu(x; alpha: f64) {
+            value math::wide(|x| math::elu(x, alpha, 1.0), x);
+            d(x) x.step() + math::elu_slope(x, 1.0) * x.lit(alpha);
+            on -2.0..-0.1;
+            for (1.0), (0.5);
+        }
+        /// `elu` with a slope that is continuous for every `alpha`: `y = x` for `x > 0`, else `alpha (exp(x/alpha) - 1)`; `dy/dx`
+        /// is 1, else `exp(x/alpha)`. The second derivative at 0 is 0. An `alpha` of 0 has no meaning: NaN at 0.
+        ///
+        /// Source: J. T. Barron, "Continuously differentiable exponential linear units", 2017.
+        Celu: celu(x; alpha: f64) {
+            value math::wide(|x| math::elu(x, alpha, alpha), x);
+            d(x) x.step() + math::elu_slope(x, alpha);
+            on -2.0..-0.1;
+            for (1.0), (0.5);
+        }
+        /// `x` for `x > 0`, else `slope x`; `dy/dx` is 1, else `slope`, at the kink too.
+        ///
+        /// Source: A. Maas, A. Hannun and A. Ng, "Rectifier nonlinearities improve neural network acoustic models", 2013.
+        LeakyRelu: leaky_relu(x; slope: f64) {
+            value if x > 0.0 { x } else { math::wide(|x| slope * x, x) };
+            d(x) x.step() + (x.lit(1.0) - x.step()) * x.lit(slope);
+            on 0.5..2.0;
+            for (0.01), (0.2);
+        }
         /// 1 strictly between `lo` and `hi`, else 0, NaN included; the derivative is 0.
         Inside: inside(x; lo: f64, hi: f64) {
             value if x.to_f64() > lo && x.to_f64() < hi { 1.0 } else { 0.0 };

@@ -1,8 +1,8 @@
 //! The functions of one argument: their rows, and what is made of them here.
 
 use super::Elementary;
-use crate::math;
 use crate::special::{bessel, erf, gamma, logarithm, polygamma, trigonometric};
+use crate::{Float, math};
 
 /// Hands the unary rows to the macro named, preceded by whatever tokens follow the name.
 #[macro_export]
@@ -340,6 +340,89 @@ macro_rules! unary_table {
             d(x) (x.bessel_i0() + x.bessel_i(2)) * x.lit(0.5);
             on -4.0..4.0;
         }
+        /// Gaussian error linear unit, `y = x P(x)` with the normal distribution function `P` (`norm_cdf`), exact in the left
+        /// tail; `dy/dx = P(x) + x p(x)` with the density `p`.
+        ///
+        /// Within 1e-14. Source: D. Hendrycks and K. Gimpel, "Gaussian error linear units (GELUs)", 2016.
+        Gelu: gelu(x) {
+            value math::wide(erf::gelu, x);
+            d(x) x.norm_cdf() + x.mul_zero(x.norm_pdf());
+            on -0.4..2.0;
+        }
+        /// The approximation of `gelu` by a hyperbolic tangent, `y = x/2 (1 + tanh u)` with `u = sqrt(2/pi) (x + 0.044715 x^3)`;
+        /// `dy/dx = s(v) + x v' s(v) s(-v)` with the sigmoid `s` and `v = 2u`, for `(1 + tanh u)/2 = s(v)`.
+        ///
+        /// Within 1e-14; in the left tail within `|v|` ulp, the rounding of the argument. Source: as `gelu`.
+        GeluTanh: gelu_tanh(x) {
+            value Float::mul_zero(x, math::sigmoid(math::gelu_tanh_argument(x)));
+            d(x) {
+                let v = math::gelu_tanh_argument(x);
+                v.sigmoid() + (x * math::gelu_tanh_slope(x)).mul_zero(v.sigmoid() * (-v).sigmoid())
+            };
+            on -0.4..2.0;
+        }
+        /// Sigmoid linear unit, also called swish, `y = x s(x)` with the sigmoid `s`; `dy/dx = s(x) (1 + x s(-x))`.
+        ///
+        /// Within 1e-14. Source: S. Elfwing, E. Uchibe and K. Doya, "Sigmoid-weighted linear units for neural network function
+        /// approximation in reinforcement learning", 2018.
+        Silu: silu(x) {
+            value Float::mul_zero(x, math::sigmoid(x));
+            d(x) (x.mul_zero((-x).sigmoid()) + x.lit(1.0)).mul_zero(x.sigmoid());
+            on -0.5..3.0;
+        }
+        /// `y = x tanh(ln(1 + exp(x)))`; `dy/dx = t + x t'` with `t` and its slope as in `tanh_softplus`.
+        ///
+        /// Within 1e-14. Source: D. Misra, "Mish: a self regularized non-monotonic activation function", 2019.
+        Mish: mish(x) {
+            value math::wide(|x| Float::mul_zero(x, math::tanh_softplus(x)), x);
+            d(x) x.tanh_softplus() + x.mul_zero(math::tanh_softplus_slope(x));
+            on -0.5..3.0;
+        }
+        /// `y = tanh(ln(1 + exp(x)))`, the gate of `mish`, as `r (1 + q)/(1 + q^2)` with `q = s(-x)`, `r = s(x)` and the sigmoid
+        /// `s`; `dy/dx = 4 q^2 r/(1 + q^2)^2`. Nothing cancels in either tail.
+        ///
+        /// Within 1e-14.
+        TanhSoftplus: tanh_softplus(x) {
+            value math::wide(math::tanh_softplus, x);
+            d(x) math::tanh_softplus_slope(x);
+            on -2.0..2.0;
+        }
+        /// Self-normalising `elu`, `y = c x` for `x > 0`, else `c a (exp(x) - 1)`, with `c = 1.0507...`, `a = 1.6732...`: layers of it
+        /// keep mean 0 and variance 1. `dy/dx` is `c`, else `c a exp(x)`, also at the kink; there the second derivative is 0.
+        ///
+        /// Source: G. Klambauer et al., "Self-normalizing neural networks", NeurIPS 2017.
+        Selu: selu(x) {
+            value math::wide(math::selu, x);
+            d(x) x.step() * x.lit(math::SELU_SCALE) + math::elu_slope(x, 1.0) * x.lit(math::SELU_SCALE_ALPHA);
+            on 0.5..2.0;
+        }
+        /// `x` held between 0 and 6; `dy/dx` is 1 between them, 0 outside and at both kinks. NaN stays NaN and passes no gradient.
+        Relu6: relu6(x) {
+            value math::clamp(x, 0.0, 6.0);
+            d(x) x.inside(0.0, 6.0);
+            on 0.5..5.0;
+        }
+        /// `x` held between -1 and 1; `dy/dx` is 1 between them, 0 outside and at both kinks. NaN stays NaN and passes no gradient.
+        HardTanh: hard_tanh(x) {
+            value math::clamp(x, -1.0, 1.0);
+            d(x) x.inside(-1.0, 1.0);
+            on -0.9..0.9;
+        }
+        /// Straight line in place of the sigmoid, `y = x/6 + 1/2` held between 0 and 1; `dy/dx = 1/6` for `-3 < x < 3`, else 0, at both
+        /// kinks too. NaN stays NaN and passes no gradient.
+        HardSigmoid: hard_sigmoid(x) {
+            value math::hard_sigmoid(x);
+            d(x) x.inside(-3.0, 3.0) * x.lit(1.0 / 6.0);
+            on -2.0..2.0;
+        }
+        /// `y = x h(x)` with `hard_sigmoid` `h`: 0 up to -3, `x` from 3 on; `dy/dx = x/3 + 1/2` between, 0 at -3 and 1 at 3.
+        ///
+        /// Source: A. Howard et al., "Searching for MobileNetV3", ICCV 2019.
+        HardSwish: hard_swish(x) {
+            value Float::mul_zero(x, math::hard_sigmoid(x));
+            d(x) x.hard_sigmoid() + x.mul_zero(x.inside(-3.0, 3.0)) * x.lit(1.0 / 6.0);
+            on -1.0..2.0;
+        }
         /// The largest integer not above `x`; the derivative is 0, at the jumps too.
         Floor: floor(x) {
             value x.floor();
@@ -485,7 +568,7 @@ macro_rules! unary_rows {
         }
 
         pub mod derivatives {
-            use super::Elementary;
+            use super::{Elementary, math};
             $(
                 #[doc = concat!("`dy/dx` of [`", stringify!($method), "`](super::UnaryFunctions::", stringify!($method), ") from its argument and its value.")]
                 #[inline(always)]

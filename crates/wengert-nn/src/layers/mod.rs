@@ -1,18 +1,29 @@
 //! The layers.
 
 mod activation;
+mod attention;
+mod batch_norm;
 mod conv;
 mod dropout;
+mod embedding;
 mod flatten;
 mod linear;
+mod normalization;
 mod pool;
 mod sequential;
 
-pub use activation::{Relu, Sigmoid, Softplus, Tanh};
+pub use activation::{
+    Celu, Elu, Gelu, GeluTanh, HardSigmoid, HardSwish, HardTanh, LeakyRelu, Mish, Relu, Relu6, Selu, Sigmoid, Silu,
+    Softplus, Tanh,
+};
+pub use attention::{MultiHeadAttention, TransformerBlock};
+pub use batch_norm::{BatchNorm1d, BatchNorm2d};
 pub use conv::Conv2d;
 pub use dropout::Dropout;
+pub use embedding::Embedding;
 pub use flatten::Flatten;
 pub use linear::Linear;
+pub use normalization::{GroupNorm, LayerNorm, RmsNorm};
 pub use pool::{AvgPool2d, MaxPool2d};
 pub use sequential::Sequential;
 

@@ -2,8 +2,9 @@
 
 use wengert_core::{Tape, TensorVar};
 use wengert_nn::{
-    AvgPool2d, Conv2d, Dropout, Error, Flatten, Layer, Linear, MaxPool2d, Mode, Module, Predictor, Relu, Sequential,
-    Sigmoid, Softplus, Tanh,
+    AvgPool2d, BatchNorm1d, BatchNorm2d, Celu, Conv2d, Dropout, Elu, Embedding, Error, Flatten, GroupNorm, HardSigmoid,
+    HardTanh, Layer, LayerNorm, LeakyRelu, Linear, MaxPool2d, Mode, Module, ModulePath, MultiHeadAttention, Predictor,
+    Relu, Relu6, Sequential, Sigmoid, Softplus, Tanh, TransformerBlock,
 };
 use wengert_tensor::{Convolution, Pooling, Tensor, rng};
 
@@ -260,4 +261,116 @@ fn poolings_are_those_of_the_tensors() {
     assert_eq!(AvgPool2d::new(3).stride(2).padding(1).predict(&x).unwrap(), x.avg_pool2d(&pooling));
     let error = Layer::<f32>::predict(&MaxPool2d::new(8), &x).unwrap_err();
     assert!(error.to_string().contains("the window spans 8 entries of axis 2"), "{error}");
+}
+
+#[test]
+fn batch_normalisation_remembers_what_it_saw() {
+    let mut layer = BatchNorm1d::<f64>::new(2);
+    let tape = Tape::new();
+    let x = tape.tensor([[1.0, 10.0], [3.0, 30.0]]);
+    let y = layer.forward(x, &mut Mode::train(&mut rng(0))).unwrap();
+    for (y, sign) in y.value().iter().zip([-1.0, -1.0, 1.0, 1.0]) {
+        assert!((y - sign).abs() < 1e-5, "{y}");
+    }
+    // Means 2 and 20, unbiased variances 2 and 200, a tenth of each.
+    let close = |got: &Tensor<f64>, expected: [f64; 2]| got.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-13);
+    let (mean, variance) = layer.running();
+    assert!(close(&mean, [0.2, 2.0]) && close(&variance, [1.1, 20.9]), "{mean:?} {variance:?}");
+    // Evaluation uses the averages, and leaves them.
+    let y = layer.predict(&Tensor::from([[0.2, 2.0]])).unwrap();
+    assert!(close(&y.flatten(), [0.0, 0.0]));
+    // Whoever changes the model finds them in their buffers.
+    layer.visit_mut(ModulePath::ROOT, &mut |_, _| {});
+    let state = layer.state_dict();
+    let named: Vec<_> =
+        ["running_mean", "running_var", "num_batches_tracked"].map(|name| state.get(name).unwrap()).into();
+    assert!(close(named[0], [0.2, 2.0]) && close(named[1], [1.1, 20.9]) && named[2].item() == 1.0);
+    let names: Vec<_> = layer.named_parameters().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["weight", "bias"]);
+    let mut other = BatchNorm1d::<f64>::new(2);
+    other.load_state_dict(&state).unwrap();
+    let x = Tensor::from([[4.0, 5.0]]);
+    assert_eq!(other.predict(&x).unwrap(), layer.predict(&x).unwrap());
+}
+
+#[test]
+fn batch_normalisation_of_images_is_channel_by_channel() {
+    let layer = BatchNorm2d::<f64>::new(3).momentum(1.0).epsilon(0.0);
+    let x = Tensor::uniform([4, 3, 2, 5], -1.0, 3.0, &mut rng(2));
+    let tape = Tape::new();
+    let y = layer.forward(tape.tensor(&x), &mut Mode::train(&mut rng(0))).unwrap().value();
+    assert!(y.mean_axes([0, 2, 3]).iter().all(|mean| mean.abs() < 1e-14));
+    assert!(y.variance_axes([0, 2, 3], 0.0).iter().all(|variance| (variance - 1.0).abs() < 1e-13));
+    let (mean, variance) = layer.running();
+    assert!((mean - x.mean_axes([0, 2, 3])).abs().max() < 1e-14);
+    assert!((variance - x.variance_axes([0, 2, 3], 1.0)).abs().max() < 1e-13);
+}
+
+#[test]
+fn normalisations_that_do_not_fit_name_their_layer() {
+    let model = Sequential::<f32>::new().with(Relu).with(LayerNorm::new([4]));
+    let text = model.predict(&Tensor::zeros([2, 3])).unwrap_err().to_string();
+    assert!(text.starts_with("1: ") && text.contains("layer_norm: shape [2, 3] does not end in [4]"), "{text}");
+    let text = |layer: &dyn Layer<f32>, shape: &[usize]| layer.predict(&Tensor::zeros(shape)).unwrap_err().to_string();
+    assert!(text(&BatchNorm2d::new(3), &[2, 3]).contains("expected four, [n, channels, h, w]"));
+    assert!(text(&BatchNorm1d::new(3), &[2, 4]).contains("batch_norm: shapes [3] and [4] differ"));
+    assert!(text(&GroupNorm::new(2, 4), &[2, 6]).contains("group_norm: shapes [4] and [6] differ"));
+    let error = GroupNorm::<f32>::try_new(3, 4).unwrap_err().to_string();
+    assert_eq!(error, "group_norm: groups is 3, expected a number that divides that of the channels");
+    let tape = Tape::<f32>::new();
+    let one = tape.tensor(Tensor::zeros([1, 3]));
+    let error = BatchNorm1d::new(3).forward(one, &mut Mode::train(&mut rng(0))).unwrap_err().to_string();
+    assert!(error.contains("batch_norm: shape [1, 3] leaves 1 value"), "{error}");
+}
+
+#[test]
+fn embeddings_are_rows_of_their_weight() {
+    let words = Embedding::<f64>::new(5, 2, &mut rng(0));
+    let tape = Tape::new();
+    let y = words.embed(&tape, &Tensor::from([[4, 0], [4, 1]])).unwrap();
+    assert_eq!(*y.shape(), [2, 2, 2]);
+    assert_eq!(y.value().index_axis(0, 1), words.weight.value().gather_rows(&Tensor::from([4, 1])));
+    assert_eq!(y.sum().gradient()[&words.weight].to_vec(), [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 2.0, 2.0]);
+    let error = words.embed(&tape, &Tensor::from([[0, 5]])).unwrap_err().to_string();
+    assert!(error.contains("index 1 asks for row 5 of shape [5, 2]"), "{error}");
+    assert_eq!(
+        Embedding::<f64>::try_new(0, 2, &mut rng(0)).unwrap_err().to_string(),
+        "embedding: things is 0, expected at least 1"
+    );
+}
+
+#[test]
+fn attention_refuses_what_it_cannot_share_out() {
+    let text =
+        |features, heads| MultiHeadAttention::<f32>::try_new(features, heads, &mut rng(0)).unwrap_err().to_string();
+    assert_eq!(text(6, 4), "multi_head_attention: heads is 4, expected a number that divides that of the features");
+    assert_eq!(text(0, 1), "multi_head_attention: features is 0, expected at least 1");
+    let block = TransformerBlock::<f32>::new(4, 2, 8, &mut rng(0));
+    let text = block.predict(&Tensor::zeros([2, 3, 5])).unwrap_err().to_string();
+    assert!(text.contains("layer_norm: shape [2, 3, 5] does not end in [4]"), "{text}");
+    let text = block.self_attn.predict(&Tensor::zeros([2, 3, 5])).unwrap_err().to_string();
+    assert!(text.contains("multi_head_attention: expected 4 features along the last axis, got 5"), "{text}");
+}
+
+#[test]
+fn a_causal_block_does_not_see_what_comes_later() {
+    let block = TransformerBlock::<f64>::new(4, 2, 8, &mut rng(3)).causal();
+    let x = Tensor::uniform([1, 5, 4], -1.0, 1.0, &mut rng(4));
+    let mut changed = x.clone();
+    changed.set([0, 3, 1], 7.0);
+    let (y, other) = (block.predict(&x).unwrap(), block.predict(&changed).unwrap());
+    assert_eq!(y.slice(1, ..3), other.slice(1, ..3));
+    assert!(y.slice(1, 3..) != other.slice(1, 3..));
+}
+
+#[test]
+fn activations_with_a_constant_are_their_functions() {
+    let x = Tensor::from([-1.0, 2.0]);
+    let of = |layer: &dyn Layer<f64>| layer.predict(&x).unwrap().to_vec();
+    assert_eq!(of(&LeakyRelu(0.25)), [-0.25, 2.0]);
+    assert_eq!(of(&Elu(0.5)), [0.5 * (-1.0_f64).exp_m1(), 2.0]);
+    assert_eq!(of(&Celu(2.0)), [2.0 * (-0.5_f64).exp_m1(), 2.0]);
+    assert_eq!(of(&HardTanh), [-1.0, 1.0]);
+    assert_eq!(of(&HardSigmoid), [2.0 / 6.0, 5.0 / 6.0]);
+    assert_eq!(of(&Relu6), [0.0, 2.0]);
 }

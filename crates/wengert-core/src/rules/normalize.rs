@@ -1,0 +1,315 @@
+//! Normalisations: layer, root-mean-square, batch, group and instance, made of one rule; and vectors of length 1.
+//!
+//! All but the last divide deviations from a mean by a deviation; they differ in what the mean is taken over. For images
+//! `[n, channels, h, w]`: layer over the last axes, batch over `n, h, w` for each channel, group over some channels and
+//! `h, w` for each image, instance over `h, w` for each channel of each image.
+
+use crate::error::Error;
+use crate::tensor::{TensorFloat, TensorVar};
+use smallvec::SmallVec;
+use wengert_kernels::ParametricFunctions;
+use wengert_tensor::{Axis, Shape, ShapeError, Standard, Tensor, check_epsilon, check_groups, keep};
+
+/// The shape in which a value for each channel meets `[n, channels, ..]`.
+fn by_channel(shape: &Shape) -> Shape {
+    shape[1..].iter().enumerate().map(|(k, &n)| if k == 0 { n } else { 1 }).collect()
+}
+
+impl<'t, F: TensorFloat> TensorVar<'t, F> {
+    /// Rows of mean 0 and variance 1, over the last axes: `y = (x - mean)/sqrt(variance + epsilon) weight + bias`.
+    ///
+    /// Shapes: `x: [.., features]`, `weight` and `bias`, where there are any: `features`. The variance is that of a whole population;
+    /// a row of equal numbers becomes exactly 0 before the bias. Forward and backward read a row once from memory.
+    ///
+    /// Source: J. L. Ba, J. R. Kiros and G. E. Hinton, "Layer normalization", 2016.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_layer_norm`](Self::try_layer_norm) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 3.0], [7.0, 5.0]]);
+    /// let w = tape.tensor([10.0, 1.0]);
+    /// let y = x.layer_norm([2], Some(w), None, 0.0);
+    /// assert_eq!(y.value().to_vec(), [-10.0, 1.0, 10.0, -1.0]);
+    /// assert_eq!(y.sum().gradient()[w].to_vec(), [0.0, 0.0]);
+    /// ```
+    #[track_caller]
+    pub fn layer_norm(
+        self,
+        features: impl Into<Shape>,
+        weight: Option<Self>,
+        bias: Option<Self>,
+        epsilon: f64,
+    ) -> Self {
+        self.try_layer_norm(features, weight, bias, epsilon).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`layer_norm`](Self::layer_norm), returning what does not fit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the shape does not end in `features`, weight or bias have another shape, or `epsilon` is negative or not
+    /// finite; [`Error::MixedTapes`] if the operands are of two tapes.
+    #[track_caller]
+    pub fn try_layer_norm(
+        self,
+        features: impl Into<Shape>,
+        weight: Option<Self>,
+        bias: Option<Self>,
+        epsilon: f64,
+    ) -> Result<Self, Error> {
+        let standard = Standard { centred: true, epsilon };
+        self.try_standardize("layer_norm", features.into(), standard, [weight, bias], None)
+    }
+
+    /// Rows of mean square 1, over the last axes: `y = x/sqrt(mean(x^2) + epsilon) weight`.
+    ///
+    /// Shapes: `x: [.., features]`, `weight: features`. Source: B. Zhang and R. Sennrich, "Root mean square layer normalization",
+    /// 2019.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_rms_norm`](Self::try_rms_norm) returns.
+    #[track_caller]
+    pub fn rms_norm(self, features: impl Into<Shape>, weight: Option<Self>, epsilon: f64) -> Self {
+        self.try_rms_norm(features, weight, epsilon).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`rms_norm`](Self::rms_norm), returning what does not fit.
+    ///
+    /// # Errors
+    /// As [`try_layer_norm`](Self::try_layer_norm).
+    #[track_caller]
+    pub fn try_rms_norm(self, features: impl Into<Shape>, weight: Option<Self>, epsilon: f64) -> Result<Self, Error> {
+        let standard = Standard { centred: false, epsilon };
+        self.try_standardize("rms_norm", features.into(), standard, [weight, None], None)
+    }
+
+    /// Channels of mean 0 and variance 1 over the batch and all further axes, for training; with the mean and the variance, of the
+    /// whole population, of each channel.
+    ///
+    /// Shapes: `x: [n, channels, ..]`, `weight` and `bias`: `[channels]`; result like `x`, mean and variance `[channels]`. Those two are
+    /// plain tensors, for running averages; [`batch_norm_with`](Self::batch_norm_with) uses such averages.
+    ///
+    /// Source: S. Ioffe and C. Szegedy, "Batch normalization", 2015.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_batch_norm`](Self::try_batch_norm) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 10.0], [3.0, 30.0]]);
+    /// let (y, mean, variance) = x.batch_norm(None, None, 0.0);
+    /// assert_eq!(y.value().to_vec(), [-1.0, -1.0, 1.0, 1.0]);
+    /// assert_eq!((mean.to_vec(), variance.to_vec()), (vec![2.0, 20.0], vec![1.0, 100.0]));
+    /// ```
+    #[track_caller]
+    pub fn batch_norm(self, weight: Option<Self>, bias: Option<Self>, epsilon: f64) -> (Self, Tensor<F>, Tensor<F>) {
+        self.try_batch_norm(weight, bias, epsilon).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`batch_norm`](Self::batch_norm), returning what does not fit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is no axis of channels, a channel has fewer than two values, weight or bias are not
+    /// `[channels]`, or `epsilon` is negative or not finite; [`Error::MixedTapes`] if the operands are of two tapes.
+    #[track_caller]
+    pub fn try_batch_norm(
+        self,
+        weight: Option<Self>,
+        bias: Option<Self>,
+        epsilon: f64,
+    ) -> Result<(Self, Tensor<F>, Tensor<F>), Error> {
+        let op = "batch_norm";
+        let (shape, standard) = (self.shape(), Standard { centred: true, epsilon });
+        let channels = self.fit(check_groups(op, &shape, 1))?;
+        let given = shape[0] * shape[2..].iter().product::<usize>();
+        if given < 2 {
+            return self.fit(Err(ShapeError::TooFew { op, given, correction: 1.0, shape }));
+        }
+        // Exchanges the first two axes, and is its own inverse.
+        let order: SmallVec<[usize; 8]> = [1, 0].into_iter().chain(2..shape.rank()).collect();
+        let permuted: Shape = order.iter().map(|&axis| shape[axis]).collect();
+        let rows = self.try_permute(order.iter().copied())?.try_reshape([channels, given])?;
+        let stats = self.fit(rows.value().try_statistics(op, standard))?;
+        let column = |k| self.fit(stats.try_index_axis(1, k));
+        let mean = self.fit(column(0)?.try_add(&column(1)?))?;
+        let variance = column(3)?.to_contiguous();
+        let z = rows.try_standardize(op, Shape::from([given]), standard, [None, None], Some(stats))?;
+        let z = z.try_reshape(permuted)?.try_permute(order)?;
+        Ok((z.try_channels(op, weight, bias)?, mean, variance))
+    }
+
+    /// Batch normalisation with a mean and a variance known from training: `y = (x - mean)/sqrt(variance + epsilon) weight + bias`,
+    /// channel by channel.
+    ///
+    /// Shapes: as [`batch_norm`](Self::batch_norm). Nothing flows to mean and variance.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_batch_norm_with`](Self::try_batch_norm_with) returns.
+    #[track_caller]
+    pub fn batch_norm_with(
+        self,
+        mean: &Tensor<F>,
+        variance: &Tensor<F>,
+        weight: Option<Self>,
+        bias: Option<Self>,
+        epsilon: f64,
+    ) -> Self {
+        self.try_batch_norm_with(mean, variance, weight, bias, epsilon).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`batch_norm_with`](Self::batch_norm_with), returning what does not fit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is no axis of channels, one of the others is not `[channels]`, or `epsilon` is negative or not
+    /// finite; [`Error::MixedTapes`] if the operands are of two tapes.
+    #[track_caller]
+    pub fn try_batch_norm_with(
+        self,
+        mean: &Tensor<F>,
+        variance: &Tensor<F>,
+        weight: Option<Self>,
+        bias: Option<Self>,
+        epsilon: f64,
+    ) -> Result<Self, Error> {
+        let op = "batch_norm";
+        let shape = self.shape();
+        let channels = Shape::from([self.fit(check_groups(op, &shape, 1))?]);
+        self.fit(check_epsilon(op, epsilon))?;
+        for known in [mean, variance] {
+            if *known.shape() != channels {
+                return self.fit(Err(ShapeError::Unequal { op, lhs: known.shape().clone(), rhs: channels }));
+            }
+        }
+        let epsilon = F::from_f64(epsilon);
+        let reciprocal = variance.map(|variance| (variance + epsilon).sqrt().recip());
+        let channel = |known: &Tensor<F>| {
+            let known = self.fit(known.try_reshape(by_channel(&shape)))?;
+            Ok::<_, Error>(self.tape().constant_tensor(known))
+        };
+        self.try_sub(channel(mean)?)?.try_mul(channel(&reciprocal)?)?.try_channels(op, weight, bias)
+    }
+
+    /// Groups of channels of mean 0 and variance 1, image by image, times `weight` plus `bias` channel by channel.
+    ///
+    /// Shapes: `x: [n, channels, ..]`, with `channels` a multiple of `groups`; `weight` and `bias`: `[channels]`.
+    ///
+    /// Source: Y. Wu and K. He, "Group normalization", 2018.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_group_norm`](Self::try_group_norm) returns.
+    #[track_caller]
+    pub fn group_norm(self, groups: usize, weight: Option<Self>, bias: Option<Self>, epsilon: f64) -> Self {
+        self.try_group_norm(groups, weight, bias, epsilon).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`group_norm`](Self::group_norm), returning what does not fit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is no axis of channels, `groups` does not divide them, weight or bias are not `[channels]`, or
+    /// `epsilon` is negative or not finite; [`Error::MixedTapes`] if the operands are of two tapes.
+    #[track_caller]
+    pub fn try_group_norm(
+        self,
+        groups: usize,
+        weight: Option<Self>,
+        bias: Option<Self>,
+        epsilon: f64,
+    ) -> Result<Self, Error> {
+        self.try_grouped("group_norm", groups, weight, bias, epsilon)
+    }
+
+    /// Channels of mean 0 and variance 1, image by image: [`group_norm`](Self::group_norm) with as many groups as channels.
+    ///
+    /// Source: D. Ulyanov, A. Vedaldi and V. Lempitsky, "Instance normalization: the missing ingredient for fast stylization", 2016.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_instance_norm`](Self::try_instance_norm) returns.
+    #[track_caller]
+    pub fn instance_norm(self, weight: Option<Self>, bias: Option<Self>, epsilon: f64) -> Self {
+        self.try_instance_norm(weight, bias, epsilon).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`instance_norm`](Self::instance_norm), returning what does not fit.
+    ///
+    /// # Errors
+    /// As [`try_group_norm`](Self::try_group_norm).
+    #[track_caller]
+    pub fn try_instance_norm(self, weight: Option<Self>, bias: Option<Self>, epsilon: f64) -> Result<Self, Error> {
+        let op = "instance_norm";
+        let channels = self.fit(check_groups(op, &self.shape(), 1))?;
+        self.try_grouped(op, channels.max(1), weight, bias, epsilon)
+    }
+
+    #[track_caller]
+    fn try_grouped(
+        self,
+        op: &'static str,
+        groups: usize,
+        weight: Option<Self>,
+        bias: Option<Self>,
+        epsilon: f64,
+    ) -> Result<Self, Error> {
+        let (shape, standard) = (self.shape(), Standard { centred: true, epsilon });
+        let channels = self.fit(check_groups(op, &shape, groups))?;
+        let width = channels / groups * shape[2..].iter().product::<usize>();
+        let rows = self.try_reshape([shape[0] * groups, width])?;
+        let z = rows.try_standardize(op, Shape::from([width]), standard, [None, None], None)?;
+        z.try_reshape(shape)?.try_channels(op, weight, bias)
+    }
+
+    /// `x weight + bias`, channel by channel.
+    #[track_caller]
+    fn try_channels(self, op: &'static str, weight: Option<Self>, bias: Option<Self>) -> Result<Self, Error> {
+        let shape = self.shape();
+        let channels = Shape::from([shape[1]]);
+        for of in [weight, bias].into_iter().flatten() {
+            if of.shape() != channels {
+                return self.fit(Err(ShapeError::Unequal { op, lhs: of.shape(), rhs: channels }));
+            }
+        }
+        let mut y = self;
+        if let Some(weight) = weight {
+            y = y.try_mul(weight.try_reshape(by_channel(&shape))?)?;
+        }
+        if let Some(bias) = bias {
+            y = y.try_add(bias.try_reshape(by_channel(&shape))?)?;
+        }
+        Ok(y)
+    }
+
+    /// Vectors along `axis` divided by their length, or by `epsilon` where they are shorter.
+    ///
+    /// The zero vector stays, with gradient `1/epsilon`.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_normalize`](Self::try_normalize) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[3.0, 4.0], [0.0, 0.0]]);
+    /// assert_eq!(x.normalize(-1, 1e-12).value().to_vec(), [0.6, 0.8, 0.0, 0.0]);
+    /// ```
+    #[track_caller]
+    pub fn normalize(self, axis: impl Into<Axis>, epsilon: f64) -> Self {
+        self.try_normalize(axis, epsilon).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`normalize`](Self::normalize), returning what does not fit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the axis does not exist, or `epsilon` is negative or not finite.
+    #[track_caller]
+    pub fn try_normalize(self, axis: impl Into<Axis>, epsilon: f64) -> Result<Self, Error> {
+        let op = "normalize";
+        self.fit(check_epsilon(op, epsilon))?;
+        let axis = self.fit(axis.into().resolve(op, &self.shape()))?;
+        self.try_div(self.try_norm2_axes(keep(axis))?.clamp(epsilon, f64::INFINITY))
+    }
+}

@@ -1,0 +1,129 @@
+//! Rows brought to mean 0 and variance 1, with a weight and a bias for each column: the op under every normalisation.
+//!
+//! Formulas: `z = (x - mean) r` with `r = 1/sqrt(variance + epsilon)`, `y = z w + b`; rows that are not centred keep their mean and
+//! have the mean square for variance. Shapes: `x: [.., features]`, `w` and `b`: `features`. Keeps `x`, `w` and four numbers a row.
+//!
+//! Cotangents: with `g = y_bar w`, `x_bar = r (g - mean(g) - z mean(g z))`, without `mean(g)` where nothing is centred;
+//! `w_bar = sum y_bar z` and `b_bar = sum y_bar` over the rows. Fused, all of it is two passes over a row in the cache.
+
+use super::affine::{Affine, scaled};
+use super::map::map;
+use super::reshape::reshape;
+use super::sum::{sum_axes, sum_keep};
+use super::zip::zip;
+use super::{Array, Cotangents, Op, fitting};
+use crate::error::Error;
+use crate::tensor::{TensorFloat, TensorVar};
+use smallvec::SmallVec;
+use wengert_kernels::{Binary, Unary};
+use wengert_tensor::{Shape, ShapeError, Standard, Tensor};
+
+/// Boxed: the largest op sets the size of all nodes.
+#[derive(Clone)]
+pub(crate) struct Standardize<F: TensorFloat>(Box<Kept<F>>);
+
+#[derive(Clone)]
+struct Kept<F: TensorFloat> {
+    /// The op as users know it.
+    of: &'static str,
+    features: Shape,
+    standard: Standard,
+    weight: bool,
+    bias: bool,
+    /// Given, or computed by the forward pass.
+    stats: Option<Tensor<F>>,
+}
+
+impl<F: TensorFloat> Kept<F> {
+    /// The weight and the bias among the operands.
+    fn columns<'a, T>(&self, x: &[&'a T]) -> (Option<&'a T>, Option<&'a T>) {
+        (self.weight.then(|| x[1]), self.bias.then(|| x[1 + usize::from(self.weight)]))
+    }
+}
+
+impl<F: TensorFloat> Op<F> for Standardize<F> {
+    const NAME: &'static str = "standardize";
+
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        let kept = &mut *self.0;
+        let (weight, bias) = kept.columns(x);
+        let (y, stats) =
+            x[0].try_standardize(kept.of, &kept.features, kept.standard, weight, bias, kept.stats.as_ref())?;
+        kept.stats = Some(stats);
+        Ok(y)
+    }
+
+    fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
+        let kept = &*self.0;
+        let (weight, _) = kept.columns(x);
+        let shape = x[0].shape();
+        let n = kept.features.size();
+        let matrix = Shape::from([shape[..shape.rank() - kept.features.rank()].iter().product(), n]);
+        let row = Shape::from([n]);
+        let mean = |x: &A| scaled(&sum_keep(x, 1), F::from_f64(1.0 / n as f64));
+        // A zero on the right wins over whatever it meets: a row without cotangent passes nothing on.
+        let product = |a: &A, b: &A| zip(Binary::MulZero, a, b);
+
+        let (x, y_bar) = (reshape(x[0], &matrix), reshape(&y_bar, &matrix));
+        let plain = Kept { features: row.clone(), weight: false, bias: false, stats: None, ..kept.clone() };
+        let z = Standardize(Box::new(plain)).on(&[&x]);
+        let x_bar = || {
+            let deviation = if kept.standard.centred { zip(Binary::Sub, &x, &mean(&x)) } else { x.clone() };
+            let shift = F::from_f64(kept.standard.epsilon);
+            let variance = Affine { scale: F::ONE, shift }.on(&[&mean(&map(Unary::Square, &deviation))]);
+            let r = map(Unary::Recip, &map(Unary::Sqrt, &variance));
+            let g = match weight {
+                Some(weight) => product(&reshape(weight, &row), &y_bar),
+                None => y_bar.clone(),
+            };
+            let along_z = product(&z, &mean(&product(&z, &g)));
+            let g = if kept.standard.centred { zip(Binary::Sub, &g, &mean(&g)) } else { g };
+            reshape(&product(&r, &zip(Binary::Sub, &g, &along_z)), &shape)
+        };
+        let mut cotangents = Cotangents::new();
+        cotangents.push(wanted[0].then(x_bar));
+        if kept.weight {
+            cotangents.push(wanted[1].then(|| reshape(&sum_axes(&product(&z, &y_bar), 0), &kept.features)));
+        }
+        if kept.bias {
+            let wanted = wanted[1 + usize::from(kept.weight)];
+            cotangents.push(wanted.then(|| reshape(&sum_axes(&y_bar, 0), &kept.features)));
+        }
+        cotangents
+    }
+
+    fn pull(&self, x: &[&Tensor<F>], y: &Tensor<F>, y_bar: Tensor<F>, wanted: &[bool]) -> Cotangents<Tensor<F>> {
+        let kept = &*self.0;
+        let Some(stats) = &kept.stats else { return self.vjp(x, y, y_bar, wanted) };
+        let (weight, bias) = kept.columns(x);
+        let (x_bar, w_bar, b_bar) = fitting(x[0].standardize_vjp(
+            kept.of,
+            &kept.features,
+            kept.standard,
+            weight,
+            bias.is_some(),
+            stats,
+            &y_bar,
+        ));
+        let mut cotangents = Cotangents::new();
+        cotangents.push(Some(x_bar));
+        cotangents.extend([w_bar, b_bar].into_iter().flatten().map(Some));
+        cotangents
+    }
+}
+
+impl<'t, F: TensorFloat> TensorVar<'t, F> {
+    #[track_caller]
+    pub(crate) fn try_standardize(
+        self,
+        of: &'static str,
+        features: Shape,
+        standard: Standard,
+        [weight, bias]: [Option<Self>; 2],
+        stats: Option<Tensor<F>>,
+    ) -> Result<Self, Error> {
+        let kept = Kept { of, features, standard, weight: weight.is_some(), bias: bias.is_some(), stats };
+        let operands: SmallVec<[Self; 3]> = [Some(self), weight, bias].into_iter().flatten().collect();
+        Self::try_record_many(Standardize(Box::new(kept)), &operands)
+    }
+}

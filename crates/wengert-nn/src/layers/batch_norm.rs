@@ -1,0 +1,197 @@
+//! Batch normalisation, with its memory of past batches.
+
+use super::normalization::{EPSILON, anchored, bound};
+use crate::error::Error;
+use crate::layer::{Layer, Mode};
+use crate::module::{Entry, EntryMut, Module, ModulePath};
+use std::sync::{Mutex, PoisonError};
+use wengert_core::{Parameter, TensorFloat, TensorVar};
+use wengert_tensor::{ShapeError, Tensor};
+
+/// The mean and the unbiased variance of the channels of a batch.
+#[derive(Debug, Clone)]
+struct Batch<F: TensorFloat> {
+    mean: Tensor<F>,
+    variance: Tensor<F>,
+}
+
+/// Running averages of batches.
+///
+/// A forward pass has no right to change its model: several may run at once. It leaves what it saw in a list, and the averages take
+/// that in when the model is next changed, which a step of an optimizer does.
+#[derive(Debug)]
+struct Running<F: TensorFloat> {
+    mean: Tensor<F>,
+    variance: Tensor<F>,
+    batches: Tensor<F>,
+    momentum: f64,
+    seen: Mutex<Vec<Batch<F>>>,
+}
+
+impl<F: TensorFloat> Running<F> {
+    fn see(&self, mean: Tensor<F>, variance: &Tensor<F>, values: usize) {
+        let unbiased = F::from_f64(values as f64 / (values as f64 - 1.0));
+        let batch = Batch { mean, variance: variance.map(|variance| variance * unbiased) };
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(batch);
+    }
+
+    /// The averages with all that was seen.
+    fn current(&self) -> [Tensor<F>; 3] {
+        let mut averages = [self.mean.clone(), self.variance.clone(), self.batches.clone()];
+        let momentum = F::from_f64(self.momentum);
+        for batch in &*self.seen.lock().unwrap_or_else(PoisonError::into_inner) {
+            for (average, value) in averages.iter_mut().zip([&batch.mean, &batch.variance]) {
+                // Both are [channels]: the forward pass compared them.
+                let change = value.iter().zip(average.iter()).map(|(value, average)| momentum * (value - average));
+                let change: Tensor<F> = change.collect();
+                average.add_scaled(F::ONE, &change);
+            }
+            averages[2] = averages[2].map(|batches| batches + F::ONE);
+        }
+        averages
+    }
+
+    fn settle(&mut self) {
+        if self.seen.get_mut().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            return;
+        }
+        [self.mean, self.variance, self.batches] = self.current();
+        self.seen.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+impl<F: TensorFloat> Clone for Running<F> {
+    fn clone(&self) -> Self {
+        let [mean, variance, batches] = self.current();
+        Running { mean, variance, batches, momentum: self.momentum, seen: Mutex::default() }
+    }
+}
+
+macro_rules! batch_norms {
+    ($( $(#[$doc:meta])* $BatchNorm:ident: $ranks:pat => $expected:literal; )*) => { $(
+        $(#[$doc])*
+        ///
+        /// In training the mean and variance are those of the batch, and running averages take in a tenth of them (the variance
+        /// unbiased); otherwise they are those averages. A forward pass leaves what it saw to the next change of the model, such as a
+        /// step of an optimizer.
+        ///
+        /// Parameters and buffers have PyTorch's names: `weight` and `bias` (starting at 1 and 0), `running_mean` and
+        /// `running_var` (0 and 1), `num_batches_tracked`. Epsilon is 1e-5.
+        ///
+        /// Source: S. Ioffe and C. Szegedy, "Batch normalization", 2015.
+        #[derive(Debug, Clone)]
+        pub struct $BatchNorm<F: TensorFloat = f32> {
+            /// `[channels]`.
+            pub weight: Option<Parameter<F>>,
+            /// `[channels]`.
+            pub bias: Option<Parameter<F>>,
+            running: Running<F>,
+            epsilon: f64,
+        }
+
+        impl<F: TensorFloat> $BatchNorm<F> {
+            /// Of so many channels.
+            #[must_use]
+            pub fn new(channels: usize) -> Self {
+                let running = Running {
+                    mean: Tensor::zeros([channels]),
+                    variance: Tensor::ones([channels]),
+                    batches: Tensor::scalar(F::ZERO),
+                    momentum: 0.1,
+                    seen: Mutex::default(),
+                };
+                $BatchNorm {
+                    weight: Some(Parameter::new(Tensor::ones([channels]))),
+                    bias: Some(Parameter::new(Tensor::zeros([channels]))),
+                    running,
+                    epsilon: EPSILON,
+                }
+            }
+
+            /// The same layer with this added to variances.
+            #[must_use]
+            pub fn epsilon(self, epsilon: f64) -> Self {
+                $BatchNorm { epsilon, ..self }
+            }
+
+            /// The same layer, whose averages take in this part of every batch.
+            #[must_use]
+            pub fn momentum(mut self, momentum: f64) -> Self {
+                self.running.momentum = momentum;
+                self
+            }
+
+            /// The same layer without weight and bias.
+            #[must_use]
+            pub fn without_parameters(self) -> Self {
+                $BatchNorm { weight: None, bias: None, ..self }
+            }
+
+            /// The running averages of mean and variance, `[channels]` each, with every batch seen so far.
+            #[must_use]
+            pub fn running(&self) -> (Tensor<F>, Tensor<F>) {
+                let [mean, variance, _] = self.running.current();
+                (mean, variance)
+            }
+
+            fn apply<'t>(&self, x: TensorVar<'t, F>, mode: &Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
+                let (op, shape) = ("batch_norm", x.shape());
+                let ($ranks, [_, channels, ..]) = (shape.rank(), &shape[..]) else {
+                    return Err(ShapeError::Rank { op, shape, expected: $expected }.into());
+                };
+                if self.running.mean.shape()[..] != [*channels] {
+                    let (lhs, rhs) = (self.running.mean.shape().clone(), [*channels].into());
+                    return Err(ShapeError::Unequal { op, lhs, rhs }.into());
+                }
+                let (weight, bias) = (bound(x, self.weight.as_ref()), bound(x, self.bias.as_ref()));
+                if mode.is_train() {
+                    let (y, mean, variance) = x.try_batch_norm(weight, bias, self.epsilon)?;
+                    self.running.see(mean, &variance, shape.size() / channels);
+                    return Ok(y);
+                }
+                let [mean, variance, _] = self.running.current();
+                Ok(x.try_batch_norm_with(&mean, &variance, weight, bias, self.epsilon)?)
+            }
+        }
+
+        impl<F: TensorFloat> Layer<F> for $BatchNorm<F> {
+            fn forward<'t>(&self, x: TensorVar<'t, F>, mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
+                self.apply(x, mode).map_err(|error| anchored(error, self.weight.as_ref(), "weight"))
+            }
+        }
+
+        // Written out, not derived: whoever is about to change the model finds the averages up to date.
+        impl<F: TensorFloat> Module<F> for $BatchNorm<F> {
+            fn visit<'a>(&'a self, path: ModulePath<'_>, visitor: &mut dyn FnMut(ModulePath<'_>, Entry<'a, F>)) {
+                self.weight.visit(path.field("weight"), visitor);
+                self.bias.visit(path.field("bias"), visitor);
+                visitor(path.field("running_mean"), Entry::Buffer(&self.running.mean));
+                visitor(path.field("running_var"), Entry::Buffer(&self.running.variance));
+                visitor(path.field("num_batches_tracked"), Entry::Buffer(&self.running.batches));
+            }
+            fn visit_mut<'a>(
+                &'a mut self,
+                path: ModulePath<'_>,
+                visitor: &mut dyn FnMut(ModulePath<'_>, EntryMut<'a, F>),
+            ) {
+                self.running.settle();
+                self.weight.visit_mut(path.field("weight"), visitor);
+                self.bias.visit_mut(path.field("bias"), visitor);
+                visitor(path.field("running_mean"), EntryMut::Buffer(&mut self.running.mean));
+                visitor(path.field("running_var"), EntryMut::Buffer(&mut self.running.variance));
+                visitor(path.field("num_batches_tracked"), EntryMut::Buffer(&mut self.running.batches));
+            }
+        }
+    )* };
+}
+
+batch_norms! {
+    /// Batch normalisation of features or sequences: every channel brought to mean 0 and variance 1 over the batch.
+    ///
+    /// Shapes: `x: [n, channels]` or `[n, channels, l]`, output alike.
+    BatchNorm1d: 2 | 3 => "two or three, [n, channels] or [n, channels, l]";
+    /// Batch normalisation of images: every channel brought to mean 0 and variance 1 over the batch and its pixels.
+    ///
+    /// Shapes: `x: [n, channels, h, w]`, output alike.
+    BatchNorm2d: 4 => "four, [n, channels, h, w]";
+}

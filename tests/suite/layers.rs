@@ -1,0 +1,109 @@
+//! Whole layers against PyTorch, under its parameters' names and shapes: values and gradients to 1e-12.
+
+use wengert::nn::prelude::*;
+use wengert::nn::{EntryMut, Error, ModulePath};
+use wengert_core::{Tape, TensorVar, Unary};
+use wengert_tensor::{Attention, Tensor, rng};
+
+type Var<'t> = TensorVar<'t, f64>;
+
+/// The operands and parameters of the script.
+fn numbers(shape: &[usize], k: usize) -> Tensor<f64> {
+    let n = shape.iter().product();
+    let number = |i: usize| (((7 * i * i + 3 * i + 5 * k) % 23) as f64 - 11.0) / 16.0;
+    (0..n).map(number).collect::<Tensor<f64>>().reshape(shape)
+}
+
+/// The tensors of a case by name.
+fn reference(case: &str) -> Vec<(&'static str, Tensor<f64>)> {
+    let lines = include_str!("../reference/layers.txt").lines();
+    let of_case = lines.skip_while(|line| line.strip_prefix("= ") != Some(case)).skip(1);
+    let tensor = |line: &'static str| {
+        let (head, numbers) = line.split_once(':').expect("a tensor");
+        let (name, shape) = head.split_once(' ').expect("a name and a shape");
+        let shape: Vec<usize> = shape.split(',').map(|n| n.parse().expect("a dimension")).collect();
+        let numbers = numbers.split_whitespace().map(|x| x.parse().expect("a number")).collect();
+        (name, Tensor::from_vec(shape, numbers))
+    };
+    of_case.take_while(|line| !line.starts_with('=')).map(tensor).collect()
+}
+
+#[track_caller]
+fn compare<M: Module<f64>>(
+    case: &str,
+    mut model: M,
+    f: impl for<'t> Fn(&M, Var<'t>) -> Result<Var<'t>, Error>,
+    x: [usize; 3],
+) {
+    let reference = reference(case);
+    let mut names: Vec<String> = model.named_parameters().into_iter().map(|(name, _)| name).collect();
+    names.sort();
+    let expected: Vec<&str> = reference[2..].iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, expected, "{case}");
+    model.visit_mut(ModulePath::ROOT, &mut |path, entry| {
+        let path = path.to_string();
+        if let EntryMut::Parameter(parameter) = entry {
+            let k = names.iter().position(|name| *name == path).expect("a name");
+            assert_eq!(parameter.value().shape(), reference[2 + k].1.shape(), "{case}, {path}");
+            *parameter.value_mut() = numbers(&parameter.value().shape().to_vec(), k + 1);
+        }
+    });
+    let close = |name: &str, got: &Tensor<f64>, expected: &Tensor<f64>| {
+        assert_eq!(got.shape(), expected.shape(), "{case}, {name}");
+        let scale = expected.iter().fold(1.0_f64, |scale, x| scale.max(x.abs()));
+        for (got, expected) in got.iter().zip(expected) {
+            assert!((got - expected).abs() <= 1e-12 * scale, "{case}, {name}: got {got:e}, expected {expected:e}");
+        }
+    };
+    let tape = Tape::<f64>::new();
+    let x = tape.tensor(numbers(&x, 0));
+    let y = f(&model, x).expect("shapes that fit");
+    close("y", &y.value(), &reference[0].1);
+    let gradients = y.vjp(&numbers(&y.shape().to_vec(), 9));
+    close("x", &gradients[x], &reference[1].1);
+    for (name, parameter) in model.named_parameters() {
+        let (_, expected) = reference.iter().find(|(known, _)| *known == name).expect("a name");
+        close(&name, &gradients[parameter], expected);
+    }
+}
+
+fn forward<'t>(layer: &impl Layer<f64>, x: Var<'t>) -> Result<Var<'t>, Error> {
+    layer.forward(x, &mut Mode::Eval)
+}
+
+#[test]
+fn attention_is_that_of_pytorch() {
+    let layer = || MultiHeadAttention::<f64>::new(4, 2, &mut rng(0));
+    compare("multi_head_attention", layer(), |m, x| forward(m, x), [2, 3, 4]);
+    let others = |m: &MultiHeadAttention<f64>, x: Var<'_>| -> Result<(), Error> {
+        // A mask that hides nothing changes nothing.
+        let open = m.clone().options(Attention::new().mask(Tensor::from([true, true])));
+        let (k, v) = (x.slice(1, 1..) * 2.0, x.slice(1, 1..) - 1.0);
+        let (y, again) = (m.attend(x, k, v, &mut Mode::Eval)?, open.attend(x, k, v, &mut Mode::Eval)?);
+        assert_eq!(y.value(), again.value());
+        Ok(())
+    };
+    let tape = Tape::new();
+    others(&layer(), tape.tensor(numbers(&[2, 3, 4], 0))).expect("shapes that fit");
+    compare(
+        "multi_head_attention of others",
+        layer(),
+        |m, x| m.attend(x, x.slice(1, 1..) * 2.0, x.slice(1, 1..) - 1.0, &mut Mode::Eval),
+        [2, 3, 4],
+    );
+}
+
+#[test]
+fn transformer_blocks_are_those_of_pytorch() {
+    let block = || TransformerBlock::<f64>::new(4, 2, 6, &mut rng(0));
+    compare("transformer_block", block(), |m, x| forward(m, x), [2, 3, 4]);
+    let gelu = block().activation(Unary::Gelu).causal();
+    compare("transformer_block gelu causal", gelu, |m, x| forward(m, x), [2, 3, 4]);
+}
+
+#[test]
+fn normalisations_are_those_of_pytorch() {
+    compare("group_norm", GroupNorm::<f64>::new(2, 4), |m, x| forward(m, x), [2, 4, 3]);
+    compare("layer_norm", LayerNorm::<f64>::new([3, 2]), |m, x| forward(m, x), [2, 3, 2]);
+    compare("rms_norm", RmsNorm::<f64>::new([3, 2]), |m, x| forward(m, x), [2, 3, 2]);
+}
