@@ -6,6 +6,7 @@ use crate::error::Caller;
 use crate::rules::Rule;
 use crate::tape::{Tape, Var};
 use crate::tensor::{Nodes, Origin, Slot, TensorAdjoints, TensorFloat, TensorVar};
+use core::cell::RefCell;
 use std::sync::{Mutex, Weak};
 use std::time::Instant;
 use wengert_tensor::{ShapeError, Tensor};
@@ -16,6 +17,17 @@ pub(crate) struct Observer {
     /// Weak: a profile is over when the user drops it.
     log: Weak<Mutex<Log>>,
     pub(super) watch: Option<Watch>,
+    /// The line that asked for a gradient that is being recorded: its ops stand in the rules, which no user wrote.
+    asked_at: Option<Caller>,
+}
+
+/// Gives ops the line that asked for them, while it lives.
+pub(crate) struct AskedAt<'a>(&'a RefCell<Observer>);
+
+impl Drop for AskedAt<'_> {
+    fn drop(&mut self) {
+        self.0.borrow_mut().asked_at = None;
+    }
 }
 
 impl Observer {
@@ -61,6 +73,12 @@ pub(super) fn bytes<F: TensorFloat>(x: &Tensor<F>) -> usize {
 }
 
 impl<F: TensorFloat> Nodes<F> {
+    /// While the guard lives, ops are reported at the line of `caller`.
+    pub(crate) fn asked_at(&self, caller: Caller) -> AskedAt<'_> {
+        self.observer.borrow_mut().asked_at = Some(caller);
+        AskedAt(&self.observer)
+    }
+
     /// The forward computation of the op that will be tensor `number`.
     #[cold]
     #[inline(never)]
@@ -77,10 +95,11 @@ impl<F: TensorFloat> Nodes<F> {
         Ok(y)
     }
 
-    fn noted(&self, suspect: Suspect<'_, F>, y: &Tensor<F>, start: Instant) {
+    fn noted(&self, mut suspect: Suspect<'_, F>, y: &Tensor<F>, start: Instant) {
         let time = start.elapsed();
         let (op, node, bytes, shape) = (suspect.op, suspect.number, bytes(y), y.shape().clone());
         let mut observer = self.observer.borrow_mut();
+        suspect.caller = observer.asked_at.or(suspect.caller);
         self.observed.set(observer.note(Event { op, node, phase: Phase::Forward, shape, bytes, start, time }));
         if let Some(watch) = &mut observer.watch {
             watch.remember(suspect.number, suspect.caller);
@@ -130,12 +149,7 @@ impl<F: TensorFloat> Nodes<F> {
     }
 
     /// What a watched sweep left: adjoints of scalars, and of inputs, where the sum of finite parts may be infinite.
-    pub(crate) fn watch_after_sweep(
-        &self,
-        scalars: &[F],
-        tensors: &TensorAdjoints<F>,
-        place: impl Fn(u32) -> usize,
-    ) {
+    pub(crate) fn watch_after_sweep(&self, scalars: &[F], tensors: &TensorAdjoints<F>, place: impl Fn(u32) -> usize) {
         let nodes = self.nodes.borrow();
         let Some(watch) = &mut self.observer.borrow_mut().watch else { return };
         // The slot of constants collects what no one reads.

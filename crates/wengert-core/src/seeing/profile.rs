@@ -63,7 +63,7 @@ impl<F: TensorFloat> Tape<F> {
     /// From now on takes the times of every tensor op, forward and in sweeps, until the [`Profile`] is dropped. A tape has
     /// one profile at a time: the last one asked for.
     ///
-    /// Costs two readings of the clock and a lock for each op while it is on (about 0.1 us), and nothing otherwise. Scalar
+    /// Costs two readings of the clock and a lock for each op while it is on, and nothing otherwise. Scalar
     /// operations take less than a reading of the clock: their time is what the ops' leave.
     pub fn profile(&self) -> Profile {
         let log = Arc::new(Mutex::new(Log::new()));
@@ -243,14 +243,8 @@ impl Log {
 
     pub(super) fn note(&mut self, event: Event) {
         self.end = self.end.max(event.start + event.time);
-        let zero = OpTimes {
-            op: event.op,
-            calls: 0,
-            sweeps: 0,
-            forward: Duration::ZERO,
-            sweep: Duration::ZERO,
-            bytes: 0,
-        };
+        let zero =
+            OpTimes { op: event.op, calls: 0, sweeps: 0, forward: Duration::ZERO, sweep: Duration::ZERO, bytes: 0 };
         let op = self.totals.entry(event.op).or_insert(zero);
         match event.phase {
             Phase::Forward => {

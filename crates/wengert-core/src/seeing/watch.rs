@@ -137,7 +137,12 @@ impl Watch {
     }
 
     /// Looks through a cotangent.
-    pub(super) fn look_back<F: TensorFloat>(&mut self, x_bar: &Tensor<F>, quantity: Quantity, suspect: &Suspect<'_, F>) {
+    pub(super) fn look_back<F: TensorFloat>(
+        &mut self,
+        x_bar: &Tensor<F>,
+        quantity: Quantity,
+        suspect: &Suspect<'_, F>,
+    ) {
         if self.look(x_bar, quantity, suspect) {
             self.in_this_sweep = Some(suspect.number as u32);
         }

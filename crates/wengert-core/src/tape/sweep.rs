@@ -98,7 +98,8 @@ impl<F: Primal> Tape<F> {
 
     /// How many scalar nodes precede tensor op `number`; all of them, if it is not an op.
     fn place_of(&self, number: u32) -> usize {
-        let at = |special: &Special| matches!(special.kind, Kind::Tensor(n) if n == number).then_some(special.at as usize);
+        let at =
+            |special: &Special| matches!(special.kind, Kind::Tensor(n) if n == number).then_some(special.at as usize);
         self.specials.with(|specials| specials.iter().rev().find_map(at)).unwrap_or(self.nodes.len())
     }
 
