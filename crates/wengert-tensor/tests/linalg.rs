@@ -252,7 +252,7 @@ fn exponentials_are_those_of_the_series() {
         let mut sum = term.clone();
         for k in 1..25 {
             term = term.matmul(&part) * (1.0 / f64::from(k));
-            sum = sum + &term;
+            sum += &term;
         }
         for _ in 0..10 {
             sum = sum.matmul(&sum);
