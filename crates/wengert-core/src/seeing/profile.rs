@@ -65,6 +65,7 @@ impl<F: TensorFloat> Tape<F> {
     ///
     /// Costs two readings of the clock and a lock for each op while it is on, and nothing otherwise. Scalar
     /// operations take less than a reading of the clock: their time is what the ops' leave.
+    #[must_use = "dropping the profile ends it"]
     pub fn profile(&self) -> Profile {
         let log = Arc::new(Mutex::new(Log::new()));
         self.tensors.observer.borrow_mut().write_to(Arc::downgrade(&log));

@@ -35,6 +35,7 @@ impl<F: TensorFloat> Tape<F> {
     /// println!("{}", tape.listing());
     /// assert!(tape.listing().to_string().starts_with("t0 = input"));
     /// ```
+    #[must_use]
     pub fn listing(&self) -> Listing<'_, F> {
         Listing { tape: self, entries: 60 }
     }

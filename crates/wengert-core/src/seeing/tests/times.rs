@@ -1,9 +1,8 @@
 //! Profiles and traces.
 
 use super::{Quoted, small};
-use crate::OpTimes;
-use crate::Profile;
 use crate::prelude::*;
+use crate::{OpTimes, Profile};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 use wengert_tensor::Tensor;
