@@ -12,6 +12,7 @@
 //! - [`mod@custom`] holds functions with a derivative of the user's own; [`solve`] and [`root`] differentiate solutions of
 //!   equations; [`mod@checkpoint`] trades evaluations for memory in long computations.
 //! - With feature `linalg`, tensors on a tape have `cholesky`, `solve`, `det`, `qr`, `eigh`, `svd`, `expm` and others.
+//! - To look into a tape: [`Tape::listing`], [`Tape::graphviz`], [`Tape::profile`], [`Tape::watch_nonfinite`].
 //! - [`Error`] is what can go wrong, with the line it went wrong on.
 //!
 //! The elementary functions are rows of one table in `wengert-kernels`; a rule for tensors is one file in `rules`.
@@ -30,6 +31,7 @@ mod operators;
 pub mod real;
 pub mod reductions;
 mod rules;
+mod seeing;
 mod tape;
 mod taylor;
 mod tensor;
@@ -45,6 +47,7 @@ pub use number::{Number, Primal, TensorSide};
 pub use real::{OnThread, Real, RealTape, Threaded};
 pub use reductions::{affine, dot, log_sum_exp, mean, norm2, product, sum, variance};
 pub use rules::{Labels, TensorOp, try_zip_map, try_zip_map_sum, zip_map, zip_map_sum};
+pub use seeing::{Listing, NonFinite, OpTimes, Profile, Quantity};
 pub use tape::{
     Comparison, Differentiable, Gradients, GradientsN, Handle, Mark, Nary, OnTape, Pullback, Scalar, Tape, TapeSize,
     UnaryOp, Unbound, Var, Wrt, fuse, fuse_n, map_reduce, try_map_reduce,

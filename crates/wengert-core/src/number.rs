@@ -60,6 +60,13 @@ pub trait TensorSide<F: Primal>: Default {
     fn has_nan(&self, tensors: &Self::Adjoints) -> bool;
     /// Gives back what no one can ask for.
     fn finish(&self, tensors: &mut Self::Adjoints);
+    /// Whether sweeps are watched for numbers that are not finite. They multiply with care from the start then, so that
+    /// what is found is of the program's making and not of the optimistic sweep's.
+    fn is_watched(&self) -> bool {
+        false
+    }
+    /// Looks through the adjoints that a watched sweep leaves; `place` says how many scalar nodes precede a tensor op.
+    fn watch_adjoints(&self, _scalars: &[F], _tensors: &Self::Adjoints, _place: impl Fn(u32) -> usize) {}
     /// Adds the adjoints of the inputs of another recording of the same program, in order.
     ///
     /// # Errors

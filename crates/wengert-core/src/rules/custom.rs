@@ -86,6 +86,10 @@ pub(crate) struct Custom<F>(Arc<dyn TensorOp<F>>);
 impl<F: TensorFloat> Op<F> for Custom<F> {
     const NAME: &'static str = "custom op";
 
+    fn label(&self) -> &'static str {
+        self.0.name()
+    }
+
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         self.0.forward(x)
     }

@@ -22,6 +22,10 @@ pub(crate) struct Extreme<F> {
 impl<F: TensorFloat> Op<F> for Extreme<F> {
     const NAME: &'static str = "max/min";
 
+    fn label(&self) -> &'static str {
+        if self.largest { "max" } else { "min" }
+    }
+
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         if self.largest { x[0].try_max_axes(self.axes.clone()) } else { x[0].try_min_axes(self.axes.clone()) }
     }

@@ -15,6 +15,10 @@ pub(crate) struct Map<F>(Unary, PhantomData<F>);
 impl<F: TensorFloat> Op<F> for Map<F> {
     const NAME: &'static str = "map";
 
+    fn label(&self) -> &'static str {
+        if self.0 == Unary::Neg { "neg" } else { self.0.name() }
+    }
+
     #[inline]
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         x[0].try_map_unary(self.0)

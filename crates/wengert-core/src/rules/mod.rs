@@ -81,6 +81,11 @@ pub(crate) trait Op<F: TensorFloat>: Clone + Into<Rule<F>> {
     /// As error texts name it.
     const NAME: &'static str;
 
+    /// As listings and profiles name it: more closely, where one rule stands for many functions.
+    fn label(&self) -> &'static str {
+        Self::NAME
+    }
+
     /// The result, or what does not fit. May keep residuals in `self`.
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError>;
 
@@ -134,6 +139,9 @@ macro_rules! rules {
 
             pub(crate) fn name(&self) -> &'static str {
                 match self { $( $(#[$only])? Rule::$Op(_) => <$module::$Op<F> as Op<F>>::NAME, )* }
+            }
+            pub(crate) fn label(&self) -> &'static str {
+                match self { $( $(#[$only])? Rule::$Op(op) => op.label(), )* }
             }
             #[inline]
             pub(crate) fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {

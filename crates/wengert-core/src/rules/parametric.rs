@@ -14,6 +14,10 @@ pub(crate) struct Parameterized<F>(Parametric, PhantomData<F>);
 impl<F: TensorFloat> Op<F> for Parameterized<F> {
     const NAME: &'static str = "parametric";
 
+    fn label(&self) -> &'static str {
+        self.0.name()
+    }
+
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         x[0].try_map_parametric(self.0)
     }

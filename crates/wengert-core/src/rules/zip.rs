@@ -17,6 +17,16 @@ pub(crate) struct Zip<F>(Binary, PhantomData<F>);
 impl<F: TensorFloat> Op<F> for Zip<F> {
     const NAME: &'static str = "zip";
 
+    fn label(&self) -> &'static str {
+        match self.0 {
+            Binary::Add => "add",
+            Binary::Sub => "sub",
+            Binary::Mul => "mul",
+            Binary::Div => "div",
+            op => op.name(),
+        }
+    }
+
     #[inline]
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         x[0].try_zip_binary(self.0, x[1])

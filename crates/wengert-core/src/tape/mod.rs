@@ -33,7 +33,7 @@ use arena::Arena;
 use core::cell::{Cell, RefCell};
 use core::sync::atomic::{AtomicU32, Ordering};
 use node::{Edge, Kind, NOWHERE, Node, Special};
-use pullback::Pullbacks;
+pub(crate) use pullback::Pullbacks;
 pub(crate) use rewinds::Recording;
 use rewinds::Rewinds;
 use std::sync::{Arc, Mutex};
@@ -67,7 +67,7 @@ pub struct Tape<F: Primal = f64> {
     /// Nodes made by `retain`.
     pub(crate) retained: Arena<u32>,
     pub(crate) tensors: F::Tensors,
-    pullbacks: Pullbacks<F>,
+    pub(crate) pullbacks: Pullbacks<F>,
     error: RefCell<Option<Error>>,
     /// Adjoint arrays handed back by dropped gradients.
     spare: Spare<F>,

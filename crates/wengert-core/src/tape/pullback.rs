@@ -18,7 +18,7 @@ use core::ops::Range;
 pub type Pullback<F> = Box<dyn Fn(&[F], &mut [F]) + Send>;
 
 /// The pullbacks of a recording, in order.
-pub(super) struct Pullbacks<F>(RefCell<Vec<Entry<F>>>);
+pub(crate) struct Pullbacks<F>(RefCell<Vec<Entry<F>>>);
 
 struct Entry<F> {
     /// Where the operands are in the edge arena.
@@ -42,7 +42,7 @@ impl<F: Primal> Pullbacks<F> {
     }
 
     /// The nodes that pullback `number` passes adjoints to.
-    pub(super) fn operands<'e>(&self, number: u32, edges: &'e [Edge<F>]) -> &'e [Edge<F>] {
+    pub(crate) fn operands<'e>(&self, number: u32, edges: &'e [Edge<F>]) -> &'e [Edge<F>] {
         &edges[self.0.borrow()[number as usize].operands.clone()]
     }
 

@@ -6,7 +6,7 @@
 //! run again, carefully. A NaN that reaches no input does no harm.
 
 use super::gradients::Gradients;
-use super::node::{Edge, Kind, NOWHERE, Node};
+use super::node::{Edge, Kind, NOWHERE, Node, Special};
 use super::scalar::Var;
 use super::{Tape, mixed_tapes};
 use crate::error::Error;
@@ -77,16 +77,30 @@ impl<F: Primal> Tape<F> {
         let mut scalars = self.take_spare();
         let mut tensors = Default::default();
         let inputs: SmallVec<[(u32, u32); 2]> = self.inputs.with(SmallVec::from_slice);
-        self.sweep::<false>(seeds, &mut scalars, &mut tensors);
+        let watched = self.tensors.is_watched();
+        if !watched {
+            self.sweep::<false>(seeds, &mut scalars, &mut tensors);
+        }
         let spoiled = |node: u32| scalars[node as usize].has_nan();
-        if inputs.iter().any(|&(start, end)| (start..end).any(spoiled))
+        if watched
+            || inputs.iter().any(|&(start, end)| (start..end).any(spoiled))
             || self.retained.with(|nodes| nodes.iter().copied().any(spoiled))
             || self.tensors.has_nan(&tensors)
         {
             self.sweep::<true>(seeds, &mut scalars, &mut tensors);
         }
         self.tensors.finish(&mut tensors);
+        if watched {
+            self.tensors.watch_adjoints(&scalars, &tensors, |tensor| self.place_of(tensor));
+        }
         Ok(Gradients::new(self, scalars, tensors, inputs))
+    }
+
+    /// How many scalar nodes precede tensor op `number`; all of them, if it is not an op.
+    fn place_of(&self, number: u32) -> usize {
+        let at =
+            |special: &Special| matches!(special.kind, Kind::Tensor(n) if n == number).then_some(special.at as usize);
+        self.specials.with(|specials| specials.iter().rev().find_map(at)).unwrap_or(self.nodes.len())
     }
 
     fn sweep<const CAREFUL: bool>(

@@ -1,7 +1,7 @@
 //! Scalars made of tensors, and tensors made of scalars: recorded ops that cost a copy, not an allocation per element.
 
 use super::{Origin, TensorAdjoints, TensorFloat, TensorVar};
-use crate::error::Error;
+use crate::error::{Caller, Error};
 use crate::tape::arena::Arena;
 use crate::tape::node::{Edge, NOWHERE, Node};
 use crate::tape::{OnTape, Scalar, Tape, Var, mixed_tapes};
@@ -22,6 +22,14 @@ impl<F: TensorFloat> Tape<F> {
     #[track_caller]
     pub fn pack<'t>(&'t self, scalars: &[Var<'t, F>]) -> TensorVar<'t, F> {
         let caller = Location::caller();
+        if self.tensors.observed.get() {
+            return self.observe_pack(scalars, caller);
+        }
+        self.pack_from(scalars, caller)
+    }
+
+    /// [`pack`](Self::pack), whoever looks on.
+    pub(crate) fn pack_from<'t>(&'t self, scalars: &[Var<'t, F>], caller: Caller) -> TensorVar<'t, F> {
         let value: Tensor<F> = scalars.iter().map(|x| x.primal()).collect();
         if scalars.iter().all(|x| x.is_constant()) {
             return self.push_tensor(value, Origin::Constant, false);

@@ -18,6 +18,7 @@ pub use variable::TensorVar;
 use crate::error::{Caller, Error};
 use crate::number::{Primal, TensorSide};
 use crate::rules::Rule;
+use crate::seeing::Observer;
 use crate::tape::Tape;
 use crate::tape::arena::Arena;
 use crate::tape::node::{Edge, Kind, Special};
@@ -33,13 +34,16 @@ impl TensorFloat for f64 {}
 
 /// The tensor half of a tape.
 pub struct Nodes<F: TensorFloat> {
-    nodes: RefCell<Columns<F>>,
+    pub(crate) nodes: RefCell<Columns<F>>,
+    /// Whether someone profiles or watches this tape: the one thing recording and sweeping ask.
+    pub(crate) observed: Cell<bool>,
+    pub(crate) observer: RefCell<Observer>,
     /// Edges of tensors packed from scalars.
-    edges: Arena<Edge<F>>,
+    pub(crate) edges: Arena<Edge<F>>,
     /// Parameters bound in this recording: a parameter is one node however often it is used.
     bound: RefCell<Vec<(ParameterId, u32)>>,
     /// Inputs and retained tensors: whose adjoints may be asked for.
-    asked_for: RefCell<Vec<u32>>,
+    pub(crate) asked_for: RefCell<Vec<u32>>,
     /// Whether scalars were made of tensors or tensors of scalars.
     bridged: Cell<bool>,
     /// Whether parameters are bound as constants.
@@ -50,9 +54,9 @@ pub struct Nodes<F: TensorFloat> {
 /// The tensor list, by columns: a node as one struct would be moved about in pieces too large to stay in registers, and a
 /// rule reads the values of its operands alone.
 pub(crate) struct Columns<F: TensorFloat> {
-    values: Vec<Tensor<F>>,
-    origins: Vec<Origin<F>>,
-    flags: Vec<Flags>,
+    pub(crate) values: Vec<Tensor<F>>,
+    pub(crate) origins: Vec<Origin<F>>,
+    pub(crate) flags: Vec<Flags>,
 }
 
 #[derive(Clone, Copy)]
@@ -100,6 +104,8 @@ impl<F: TensorFloat> Default for Nodes<F> {
     fn default() -> Self {
         Nodes {
             nodes: RefCell::new(Columns { values: Vec::new(), origins: Vec::new(), flags: Vec::new() }),
+            observed: Cell::new(false),
+            observer: RefCell::default(),
             edges: Arena::new(u32::MAX as usize),
             bound: RefCell::default(),
             asked_for: RefCell::default(),
@@ -136,6 +142,9 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
         if len == 0 {
             self.bridged.set(false);
         }
+        if self.observed.get() {
+            self.observer.borrow_mut().truncate(len);
+        }
     }
 
     fn start(&self, tensors: &mut TensorAdjoints<F>) {
@@ -151,6 +160,49 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
     }
 
     fn pull<const CAREFUL: bool>(&self, number: u32, scalars: &mut [F], tensors: &mut TensorAdjoints<F>) {
+        if self.observed.get() {
+            return self.observe_pull::<CAREFUL>(number, scalars, tensors);
+        }
+        self.pull_op::<CAREFUL>(number, scalars, tensors);
+    }
+
+    fn has_nan(&self, tensors: &TensorAdjoints<F>) -> bool {
+        // Tensor rules keep the zero rule themselves; only scalars above them can have spoiled an adjoint.
+        self.bridged.get() && tensors.has_nan()
+    }
+
+    fn finish(&self, tensors: &mut TensorAdjoints<F>) {
+        let nodes = self.nodes.borrow();
+        for &number in &*self.asked_for.borrow() {
+            tensors.settle(number, &nodes.values[number as usize]);
+        }
+    }
+
+    fn is_watched(&self) -> bool {
+        self.observed.get() && self.observer.borrow().is_watching()
+    }
+
+    fn watch_adjoints(&self, scalars: &[F], tensors: &TensorAdjoints<F>, place: impl Fn(u32) -> usize) {
+        self.watch_after_sweep(scalars, tensors, place);
+    }
+
+    fn add_adjoints(sum: &mut TensorAdjoints<F>, other: &TensorAdjoints<F>) -> Result<(), Error> {
+        sum.add_all(other)
+    }
+
+    fn scale_adjoints(tensors: &mut TensorAdjoints<F>, factor: F) {
+        tensors.scale(factor);
+    }
+
+    fn norm_of_adjoints(tensors: &TensorAdjoints<F>) -> F {
+        tensors.norm()
+    }
+}
+
+impl<F: TensorFloat> Nodes<F> {
+    /// The pullback of op `number`, whoever looks on.
+    #[inline(always)]
+    pub(crate) fn pull_op<const CAREFUL: bool>(&self, number: u32, scalars: &mut [F], tensors: &mut TensorAdjoints<F>) {
         let nodes = self.nodes.borrow();
         let (value, retained) = (&nodes.values[number as usize], nodes.flags[number as usize].retained);
         match &nodes.origins[number as usize] {
@@ -180,32 +232,6 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
         }
     }
 
-    fn has_nan(&self, tensors: &TensorAdjoints<F>) -> bool {
-        // Tensor rules keep the zero rule themselves; only scalars above them can have spoiled an adjoint.
-        self.bridged.get() && tensors.has_nan()
-    }
-
-    fn finish(&self, tensors: &mut TensorAdjoints<F>) {
-        let nodes = self.nodes.borrow();
-        for &number in &*self.asked_for.borrow() {
-            tensors.settle(number, &nodes.values[number as usize]);
-        }
-    }
-
-    fn add_adjoints(sum: &mut TensorAdjoints<F>, other: &TensorAdjoints<F>) -> Result<(), Error> {
-        sum.add_all(other)
-    }
-
-    fn scale_adjoints(tensors: &mut TensorAdjoints<F>, factor: F) {
-        tensors.scale(factor);
-    }
-
-    fn norm_of_adjoints(tensors: &TensorAdjoints<F>) -> F {
-        tensors.norm()
-    }
-}
-
-impl<F: TensorFloat> Nodes<F> {
     fn retain(&self, number: u32) {
         let flags = &mut self.nodes.borrow_mut().flags[number as usize];
         if flags.active && !flags.retained {
@@ -288,7 +314,12 @@ impl<F: TensorFloat> Tape<F> {
                 x.push(&nodes.values[operand as usize]);
                 active |= nodes.flags[operand as usize].active;
             }
-            (rule.forward(&x).map_err(|source| Error::Shape { source: Box::new(source), caller })?, active)
+            let value = if self.tensors.observed.get() {
+                self.tensors.observe_forward(&mut rule, &x, nodes.values.len(), caller)
+            } else {
+                rule.forward(&x)
+            };
+            (value.map_err(|source| Error::Shape { source: Box::new(source), caller })?, active)
         };
         if !active {
             return Ok(self.push_tensor(value, Origin::Constant, false));

@@ -93,6 +93,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
             let (left, right) = (tape.number(), other.tape().number());
             return Err(Error::MixedTapes { op: "recorded_gradient", left, right, caller });
         }
+        let _asked_at = tape.tensors.asked_at(caller);
         let mut adjoints: Vec<Option<Self>> = vec![None; self.number() as usize + 1];
         adjoints[self.number() as usize] = Some(tape.constant_tensor(Tensor::full(shape, F::ONE)));
         for number in (0..=self.number()).rev() {

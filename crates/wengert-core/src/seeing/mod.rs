@@ -1,0 +1,20 @@
+//! Looking into a tape: as text, as a graph, op by op in time, and for the first number that is not finite.
+//!
+//! [`Tape::listing`](crate::Tape::listing) and [`Tape::graphviz`](crate::Tape::graphviz) read what lies on the tape and
+//! need nothing of the recording. Times and watching do: they are taken while an op runs. Recording a tensor op and pulling
+//! its cotangent back therefore ask one flag of the tape, before the op, and go a cold way if it is set; scalar operations
+//! ask nothing.
+
+mod graphviz;
+mod observer;
+mod outline;
+mod profile;
+#[cfg(test)]
+mod tests;
+mod text;
+mod watch;
+
+pub(crate) use observer::Observer;
+pub use profile::{OpTimes, Profile};
+pub use text::Listing;
+pub use watch::{NonFinite, Quantity};
