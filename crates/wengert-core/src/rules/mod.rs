@@ -12,6 +12,7 @@ mod affine;
 mod agreement;
 mod attention;
 mod compare;
+mod compiled;
 mod concat;
 mod conv;
 mod cross_entropy;
@@ -46,6 +47,7 @@ mod variance;
 mod zip;
 mod zip_map;
 
+pub(crate) use compiled::Compiled;
 pub use cross_entropy::Labels;
 pub use custom::TensorOp;
 pub(crate) use sum::sum_to;

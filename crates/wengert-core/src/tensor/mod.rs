@@ -17,7 +17,7 @@ pub use variable::TensorVar;
 
 use crate::error::{Caller, Error};
 use crate::number::{Primal, TensorSide};
-use crate::rules::Rule;
+use crate::rules::{Compiled, Rule};
 use crate::seeing::Observer;
 use crate::tape::Tape;
 use crate::tape::arena::Arena;
@@ -28,7 +28,8 @@ use smallvec::SmallVec;
 use wengert_tensor::{FloatElement, Tensor};
 
 /// A float that tensors on a tape are made of: `f32` or `f64`.
-pub trait TensorFloat: FloatElement + Primal<Base = Self, Tensors = Nodes<Self>> {}
+#[expect(private_bounds, reason = "seals the trait")]
+pub trait TensorFloat: FloatElement + Primal<Base = Self, Tensors = Nodes<Self>> + Compiled {}
 impl TensorFloat for f32 {}
 impl TensorFloat for f64 {}
 
@@ -215,7 +216,7 @@ impl<F: TensorFloat> Nodes<F> {
                     x.push(&nodes.values[operand as usize]);
                     wanted.push(nodes.flags[operand as usize].active);
                 }
-                let cotangents = rule.pull(&x, value, y_bar, &wanted);
+                let cotangents = F::pull(rule, &x, value, y_bar, &wanted);
                 for ((cotangent, &operand), wanted) in cotangents.into_iter().zip(operands).zip(wanted) {
                     if let (true, Some(x_bar)) = (wanted, cotangent) {
                         tensors.add(operand, x_bar);

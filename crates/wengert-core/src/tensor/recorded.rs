@@ -102,7 +102,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
             let x: SmallVec<[Self; 4]> = operands.iter().map(|&k| TensorVar::new(tape, k)).collect();
             let x: SmallVec<[&Self; 4]> = x.iter().collect();
             let wanted: SmallVec<[bool; 8]> = x.iter().map(|x| x.is_active()).collect();
-            let cotangents = rule.vjp(&x, &TensorVar::new(tape, number), y_bar, &wanted);
+            let cotangents = F::recorded_vjp(&rule, &x, &TensorVar::new(tape, number), y_bar, &wanted);
             for ((cotangent, x), wanted) in cotangents.into_iter().zip(&x).zip(wanted) {
                 if let (true, Some(x_bar)) = (wanted, cotangent) {
                     let sum = &mut adjoints[x.number() as usize];
