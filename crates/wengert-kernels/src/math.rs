@@ -73,13 +73,13 @@ const GELU_CUBIC: f64 = 0.044_715;
 /// `tanh(ln(1 + exp(x)))`; see the table.
 #[inline(always)]
 pub fn tanh_softplus<F: Float + Elementary>(x: F) -> F {
-    tanh_softplus_of(sigmoid(-x), sigmoid(x))
+    tanh_softplus_of(sigmoid(-x), sigmoid(x), |a, b, c| a * b + c)
 }
 
-/// `tanh(ln(1 + exp(x)))` from `q = s(-x)` and `r = s(x)`.
+/// `tanh(ln(1 + exp(x)))` from `q = s(-x)` and `r = s(x)`, with a multiply-add of the caller's.
 #[inline(always)]
-pub fn tanh_softplus_of<F: Float>(q: F, r: F) -> F {
-    r * (F::ONE + q) / (F::ONE + q * q)
+pub fn tanh_softplus_of<F: Float>(q: F, r: F, mul_add: impl Fn(F, F, F) -> F) -> F {
+    mul_add(r, q, r) / mul_add(q, q, F::ONE)
 }
 
 /// The slope of `tanh(ln(1 + exp(x)))`; see the table.
