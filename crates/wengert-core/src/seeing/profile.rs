@@ -149,7 +149,7 @@ impl fmt::Display for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (ops, elapsed) = (self.ops(), self.elapsed());
         let share = |time: Duration| 100.0 * time.as_secs_f64() / elapsed.as_secs_f64().max(f64::MIN_POSITIVE);
-        let width = ops.iter().map(|op| op.op.chars().count()).max().unwrap_or(0).max("everything".len());
+        let width = ops.iter().map(|op| op.op.chars().count()).max().unwrap_or(0).max("elapsed".len());
         writeln!(
             f,
             "{:<width$}{:>10}{:>12}{:>12}{:>12}{:>9}{:>12}",
@@ -182,7 +182,7 @@ impl fmt::Display for Profile {
             share(total),
             size(bytes)
         )?;
-        writeln!(f, "{:<width$}{:>46}{:>7.1} %", "everything", short(elapsed), share(elapsed))
+        writeln!(f, "{:<width$}{:>46}{:>7.1} %", "elapsed", short(elapsed), share(elapsed))
     }
 }
 

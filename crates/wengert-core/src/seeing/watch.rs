@@ -215,7 +215,7 @@ impl<F: TensorFloat> Tape<F> {
     /// let found = tape.nonfinite().unwrap();
     /// assert_eq!((found.op, found.quantity), ("div", Quantity::Value));
     /// assert_eq!(found.index, [0, 1]);
-    /// assert_eq!(found.caller.unwrap().line(), line!() - 4);
+    /// assert_eq!(found.caller.unwrap().line(), line!() - 5);
     /// ```
     pub fn watch_nonfinite(&self) {
         self.tensors.observer.borrow_mut().watch = Some(Watch::default());

@@ -136,7 +136,7 @@ fn the_table_of_a_profile_has_a_row_for_each_op_and_the_sums() {
     let sum = rows.iter().find(|row| row[0] == "sum").expect("a row for the sum");
     assert_eq!((sum[1], &sum[sum.len() - 2..]), ("1", &["8", "B"][..]));
     assert_eq!(rows[5][..3], ["all", "ops", "5"]);
-    assert_eq!(rows[6][0], "everything");
+    assert_eq!(rows[6][0], "elapsed");
     assert_eq!(rows[6][rows[6].len() - 2..], ["100.0", "%"]);
 }
 
