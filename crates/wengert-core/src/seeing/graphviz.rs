@@ -20,14 +20,14 @@ impl<F: TensorFloat> Tape<F> {
     /// let tape = Tape::new();
     /// let x = tape.tensor([[1.0, 2.0]]);
     /// let y = x.tanh();
-    /// let graph = tape.graphviz();
+    /// let graph = tape.to_graphviz();
     /// assert!(graph.contains(r#"t1 [shape=box, label="t1\ntanh\n[1, 2]"];"#));
     /// assert!(graph.contains("t0 -> t1;"));
     /// ```
     #[must_use]
-    #[doc(alias = "to_graphviz")]
+    #[doc(alias = "graphviz")]
     #[doc(alias = "dot")]
-    pub fn graphviz(&self) -> String {
+    pub fn to_graphviz(&self) -> String {
         let mut graph = Graph(String::from("digraph tape {\n"));
         with_outline(self, |outline| outline.visit(|entry| graph.entry(outline, entry)));
         graph.0 + "}\n"

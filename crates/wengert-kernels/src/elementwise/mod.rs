@@ -13,6 +13,8 @@ use crate::{Binary, Float, Par, Parametric, Unary};
 const PIECE: usize = 1 << 16;
 /// Elements that are copied to a buffer at a time where a loop may not read what it writes.
 const BUFFER: usize = 512;
+/// Elements up to which a shorter buffer does.
+const SHORT: usize = 32;
 
 /// One side of a binary operation: a slice, or one number that stands for a slice of it.
 #[derive(Debug, Clone, Copy)]
@@ -64,12 +66,13 @@ pub fn unary<F: Float>(op: Unary, x: &[F], y: &mut [F], par: Par) {
 /// `x = op(x)`.
 pub fn unary_in_place<F: Float>(op: Unary, x: &mut [F], par: Par) {
     let piece = |x: &mut [F]| {
-        let mut buffer = [F::ZERO; BUFFER];
-        for x in x.chunks_mut(BUFFER) {
-            let argument = &mut buffer[..x.len()];
-            argument.copy_from_slice(x);
-            F::unary_at(simd_level(), op, argument, x);
-        }
+        with_block(x.len(), F::ZERO, |block| {
+            for x in x.chunks_mut(BUFFER) {
+                let argument = &mut block[..x.len()];
+                argument.copy_from_slice(x);
+                F::unary_at(simd_level(), op, argument, x);
+            }
+        });
     };
     if x.len() < 2 * PIECE {
         return piece(x);
@@ -117,15 +120,16 @@ pub fn unary_vjp_in_place<F: Float>(op: Unary, x: &[F], y: &[F], bar: &mut [F], 
     assert!(!op.keeps_argument() || x.len() == len, "primal and cotangent must have one length");
     assert!(!op.keeps_result() || y.len() == len, "primal and cotangent must have one length");
     let piece = |(start, bar): (usize, &mut [F])| {
-        let mut buffer = [F::ZERO; BUFFER];
-        for (i, bar) in bar.chunks_mut(BUFFER).enumerate() {
-            let y_bar = &mut buffer[..bar.len()];
-            y_bar.copy_from_slice(bar);
-            let part = start + i * BUFFER..start + i * BUFFER + bar.len();
-            let x = if op.keeps_argument() { &x[part.clone()] } else { &*y_bar };
-            let y = if op.keeps_result() { &y[part] } else { &*y_bar };
-            F::unary_vjp_at(simd_level(), op, x, y, y_bar, bar);
-        }
+        with_block(bar.len(), F::ZERO, |block| {
+            for (i, bar) in bar.chunks_mut(BUFFER).enumerate() {
+                let y_bar = &mut block[..bar.len()];
+                y_bar.copy_from_slice(bar);
+                let part = start + i * BUFFER..start + i * BUFFER + bar.len();
+                let x = if op.keeps_argument() { &x[part.clone()] } else { &*y_bar };
+                let y = if op.keeps_result() { &y[part] } else { &*y_bar };
+                F::unary_vjp_at(simd_level(), op, x, y, y_bar, bar);
+            }
+        });
     };
     if len < 2 * PIECE {
         return piece((0, bar));
@@ -194,24 +198,29 @@ pub fn binary<F: Float>(op: Binary, a: Operand<'_, F>, b: Operand<'_, F>, y: &mu
     });
 }
 
+/// Works with a block of copies of `x`, enough for pieces of `len` elements: to write [`BUFFER`] of them for the three that a
+/// small tensor needs would take longer than the work.
+#[inline(always)]
+fn with_block<F: Float>(len: usize, x: F, work: impl FnOnce(&mut [F])) {
+    if len <= SHORT { work(&mut [x; SHORT]) } else { work(&mut [x; BUFFER]) }
+}
+
 // A splat becomes a block of copies that stays in the first-level cache: a loop per kind of operand would be three times
 // the code for a few percent.
 fn binary_piece<F: Float>(op: Binary, a: Operand<'_, F>, b: Operand<'_, F>, y: &mut [F]) {
     let level = simd_level();
     match (a, b) {
         (Operand::Slice(a), Operand::Slice(b)) => F::binary_at(level, op, a, b, y),
-        (Operand::Slice(a), Operand::Splat(b)) => {
-            let b = [b; BUFFER];
+        (Operand::Slice(a), Operand::Splat(b)) => with_block(y.len(), b, |b| {
             for (y, a) in y.chunks_mut(BUFFER).zip(a.chunks(BUFFER)) {
                 F::binary_at(level, op, a, &b[..y.len()], y);
             }
-        }
-        (Operand::Splat(a), Operand::Slice(b)) => {
-            let a = [a; BUFFER];
+        }),
+        (Operand::Splat(a), Operand::Slice(b)) => with_block(y.len(), a, |a| {
             for (y, b) in y.chunks_mut(BUFFER).zip(b.chunks(BUFFER)) {
                 F::binary_at(level, op, &a[..y.len()], b, y);
             }
-        }
+        }),
         (Operand::Splat(a), Operand::Splat(b)) => {
             if let Some((first, rest)) = y.split_first_mut() {
                 F::binary_at(level, op, &[a], &[b], core::slice::from_mut(first));
@@ -228,12 +237,13 @@ fn binary_piece<F: Float>(op: Binary, a: Operand<'_, F>, b: Operand<'_, F>, y: &
 pub fn binary_in_place<F: Float>(op: Binary, a: &mut [F], b: Operand<'_, F>, par: Par) {
     b.assert_len(a.len());
     let piece = |(start, a): (usize, &mut [F])| {
-        let mut buffer = [F::ZERO; BUFFER];
-        for (i, a) in a.chunks_mut(BUFFER).enumerate() {
-            let argument = &mut buffer[..a.len()];
-            argument.copy_from_slice(a);
-            binary_piece(op, Operand::Slice(argument), b.part(start + i * BUFFER, a.len()), a);
-        }
+        with_block(a.len(), F::ZERO, |block| {
+            for (i, a) in a.chunks_mut(BUFFER).enumerate() {
+                let argument = &mut block[..a.len()];
+                argument.copy_from_slice(a);
+                binary_piece(op, Operand::Slice(argument), b.part(start + i * BUFFER, a.len()), a);
+            }
+        });
     };
     if a.len() < 2 * PIECE {
         return piece((0, a));
@@ -292,28 +302,23 @@ fn par_pull_back<F: Float>(
     // Blocks of a splat's copies, as in `binary_piece`; two slices go through whole.
     let step = if matches!((a, b), (Operand::Slice(_), Operand::Slice(_))) { usize::MAX } else { BUFFER };
     let piece = |(start, bar): (usize, &mut [F])| {
-        let mut copies = [[F::ZERO; BUFFER]; 2];
-        for (copies, operand) in copies.iter_mut().zip([a, b]) {
-            if let Operand::Splat(value) = operand {
-                *copies = [value; BUFFER];
-            }
-        }
-        let mut start = start;
-        for bar in bar.chunks_mut(step) {
-            let part = start..start + bar.len();
-            let side = |operand, copies| match operand {
-                Operand::Slice(slice) => {
-                    let slice: &[F] = slice;
-                    &slice[part.clone()]
+        let copies = |operand, len| match operand {
+            Operand::Slice(_) => (0, F::ZERO),
+            Operand::Splat(value) => (len, value),
+        };
+        let ((a_len, a_value), (b_len, b_value)) = (copies(a, bar.len()), copies(b, bar.len()));
+        with_block(a_len, a_value, |a_copies| {
+            with_block(b_len, b_value, |b_copies| {
+                let mut start = start;
+                for bar in bar.chunks_mut(step) {
+                    let part = start..start + bar.len();
+                    let a = if let Operand::Slice(a) = a { &a[part.clone()] } else { &a_copies[..bar.len()] };
+                    let b = if let Operand::Slice(b) = b { &b[part.clone()] } else { &b_copies[..bar.len()] };
+                    work(a, b, &y[part.clone()], &y_bar[part], bar);
+                    start += bar.len();
                 }
-                Operand::Splat(_) => {
-                    let copies: &[F; BUFFER] = copies;
-                    &copies[..part.len()]
-                }
-            };
-            work(side(a, &copies[0]), side(b, &copies[1]), &y[part.clone()], &y_bar[part.clone()], bar);
-            start += bar.len();
-        }
+            });
+        });
     };
     if bar.len() < 2 * PIECE {
         return piece((0, bar));

@@ -61,7 +61,7 @@ fn n_ary_nodes_and_pullbacks_are_listed_with_their_operands() {
     assert_eq!(lines[3], "v4 = f(v1, v2, v3) partials 1, 1, 1");
     assert_eq!(lines[4], "v5..v6 = pullback(v1, v2)");
     assert_eq!(lines[5], "v7 = f(v5, v6) partials 3, 2");
-    let graph = tape.graphviz();
+    let graph = tape.to_graphviz();
     for edge in ["v2 -> f0", "f0 -> v5;", "f0 -> v6;", "v5 -> v7 [label=\"3\"];"] {
         assert!(graph.contains(edge), "{edge} is missing in\n{graph}");
     }
@@ -111,7 +111,7 @@ fn the_graph_is_well_formed_and_draws_every_node_once() {
     let tape = Tape::new();
     small(&tape);
     tape.tensor([1.0]).apply(Quoted, &[]);
-    let graph = tape.graphviz();
+    let graph = tape.to_graphviz();
     let (outside, strings) = outside_and_strings(&graph);
     assert_eq!((outside.matches('{').count(), outside.matches('}').count()), (1, 1));
     assert_eq!(outside.matches('[').count(), outside.matches(']').count());
