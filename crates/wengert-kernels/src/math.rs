@@ -73,13 +73,18 @@ const GELU_CUBIC: f64 = 0.044_715;
 /// `tanh(ln(1 + exp(x)))`; see the table.
 #[inline(always)]
 pub fn tanh_softplus<F: Float + Elementary>(x: F) -> F {
-    tanh_softplus_of(sigmoid(-x), sigmoid(x), |a, b, c| a * b + c)
+    tanh_softplus_of(x, (-x.abs()).exp(), |a, b, c| a * b + c)
 }
 
-/// `tanh(ln(1 + exp(x)))` from `q = s(-x)` and `r = s(x)`, with a multiply-add of the caller's.
+/// `tanh(ln(1 + exp(x)))` from `e = exp(-|x|)`, with a multiply-add of the caller's: `(1 + 2e)/(1 + 2e + 2e^2)` where `x > 0`, else
+/// `(2e + e^2)/(2 + 2e + e^2)`.
 #[inline(always)]
-pub fn tanh_softplus_of<F: Float>(q: F, r: F, mul_add: impl Fn(F, F, F) -> F) -> F {
-    mul_add(r, q, r) / mul_add(q, q, F::ONE)
+pub fn tanh_softplus_of<F: Float>(x: F, e: F, mul_add: impl Fn(F, F, F) -> F) -> F {
+    let twice = e + e;
+    let (above, below) = (twice + F::ONE, mul_add(e, e, twice));
+    let (numerator, denominator) =
+        if x > F::ZERO { (above, mul_add(twice, e, above)) } else { (below, below + (F::ONE + F::ONE)) };
+    numerator / denominator
 }
 
 /// The slope of `tanh(ln(1 + exp(x)))`; see the table.

@@ -155,7 +155,7 @@ macro_rules! body {
         Float::mul_zero($x, $m::sigmoid::<FMA>(crate::math::gelu_tanh_argument($x)))
     };
     ($m:ident, tanh_softplus, $x:expr) => {
-        crate::math::tanh_softplus_of($m::sigmoid::<FMA>(-$x), $m::sigmoid::<FMA>($x), $m::mul_add::<FMA>)
+        crate::math::tanh_softplus_of($x, $m::exp::<FMA>(-$x.abs()), $m::mul_add::<FMA>)
     };
     ($m:ident, mish, $x:expr) => {
         Float::mul_zero($x, body!($m, tanh_softplus, $x))

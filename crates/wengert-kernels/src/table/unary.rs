@@ -378,8 +378,8 @@ macro_rules! unary_table {
             d(x) x.tanh_softplus() + x.mul_zero(math::tanh_softplus_slope(x));
             on -0.5..3.0;
         }
-        /// `y = tanh(ln(1 + exp(x)))`, the gate of `mish`, as `r (1 + q)/(1 + q^2)` with `q = s(-x)`, `r = s(x)` and the sigmoid
-        /// `s`; `dy/dx = 4 q^2 r/(1 + q^2)^2`. Nothing cancels in either tail.
+        /// `y = tanh(ln(1 + exp(x)))`, the gate of `mish`, from `exp(-|x|)`; `dy/dx = 4 q^2 r/(1 + q^2)^2` with `q = s(-x)`,
+        /// `r = s(x)` and the sigmoid `s`. Nothing cancels in either tail.
         ///
         /// Within 1e-14.
         TanhSoftplus: tanh_softplus(x) {
