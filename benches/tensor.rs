@@ -4,7 +4,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 #[path = "workloads/tensor.rs"]
 mod workload;
-use workload::{Elementwise, MappedRosenbrock, MatMul, SoftmaxCrossEntropy, TensorChain};
+use workload::{Conv, Elementwise, MappedRosenbrock, MatMul, Pass, SoftmaxCrossEntropy, TensorChain};
 
 fn products(c: &mut Criterion) {
     let mut group = c.benchmark_group("matmul");
@@ -12,6 +12,13 @@ fn products(c: &mut Criterion) {
         let product = MatMul::new(m, k, n);
         group.throughput(Throughput::Elements((2 * m * k * n) as u64)); // floating-point operations
         group.bench_function(format!("{m}x{k}x{n}"), |b| b.iter(|| product.call()));
+    }
+}
+
+fn convolutions(c: &mut Criterion) {
+    for pass in [Pass::Forward, Pass::Backward] {
+        let mut conv = Conv::new(pass);
+        c.bench_function(pass.name(), |b| b.iter(|| conv.call()));
     }
 }
 
@@ -28,5 +35,5 @@ fn programs(c: &mut Criterion) {
     group.bench_function("one_element", |b| b.iter(|| chain.call()));
 }
 
-criterion_group!(benches, products, programs);
+criterion_group!(benches, products, convolutions, programs);
 criterion_main!(benches);
