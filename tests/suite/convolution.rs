@@ -81,7 +81,7 @@ fn values_and_gradients_to_second_order_are_those_of_pytorch() {
         let mut second = tape.tensor(Tensor::scalar(0.0)).sum();
         for (k, x_bar) in first.iter().enumerate() {
             close(&what(&format!("gradient for operand {k}")), &x_bar.value(), &row.values[1 + k]);
-            second = second + (*x_bar * tape.constant_tensor(operand(&x_bar.shape(), 4 + k))).sum();
+            second += (*x_bar * tape.constant_tensor(operand(&x_bar.shape(), 4 + k))).sum();
         }
         let gradient = second.gradient();
         for (k, x) in inputs.iter().enumerate() {
@@ -149,7 +149,7 @@ fn what_does_not_fit_is_named_with_the_callers_line() {
     let tape = Tape::<f64>::new();
     let (x, w) = (tape.tensor(Tensor::zeros([1, 3, 8, 8])), tape.tensor(Tensor::zeros([4, 2, 3, 3])));
     let line = line!() + 1;
-    let error = x.try_conv2d(w, &Convolution::new()).err().expect("channels differ").to_string();
+    let error = x.try_conv2d(w, &Convolution::new()).expect_err("channels differ").to_string();
     assert!(error.contains(&format!("convolution.rs:{line}")), "{error}");
     assert!(error.ends_with("conv2d: x [1, 3, 8, 8] has 3 channels, weight [4, 2, 3, 3] takes 2 in each of 1 groups; a weight is [out, in / groups, kh, kw]"), "{error}");
     assert_eq!(

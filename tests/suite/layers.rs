@@ -45,7 +45,7 @@ fn compare<M: Module<f64>>(
         if let EntryMut::Parameter(parameter) = entry {
             let k = names.iter().position(|name| *name == path).expect("a name");
             assert_eq!(parameter.value().shape(), reference[2 + k].1.shape(), "{case}, {path}");
-            *parameter.value_mut() = numbers(&parameter.value().shape().to_vec(), k + 1);
+            *parameter.value_mut() = numbers(parameter.value().shape(), k + 1);
         }
     });
     let close = |name: &str, got: &Tensor<f64>, expected: &Tensor<f64>| {
@@ -59,7 +59,7 @@ fn compare<M: Module<f64>>(
     let x = tape.tensor(numbers(&x, 0));
     let y = f(&model, x).expect("shapes that fit");
     close("y", &y.value(), &reference[0].1);
-    let gradients = y.vjp(&numbers(&y.shape().to_vec(), 9));
+    let gradients = y.vjp(&numbers(&y.shape(), 9));
     close("x", &gradients[x], &reference[1].1);
     for (name, parameter) in model.named_parameters() {
         let (_, expected) = reference.iter().find(|(known, _)| *known == name).expect("a name");
@@ -74,7 +74,7 @@ fn forward<'t>(layer: &impl Layer<f64>, x: Var<'t>) -> Result<Var<'t>, Error> {
 #[test]
 fn attention_is_that_of_pytorch() {
     let layer = || MultiHeadAttention::<f64>::new(4, 2, &mut rng(0));
-    compare("multi_head_attention", layer(), |m, x| forward(m, x), [2, 3, 4]);
+    compare("multi_head_attention", layer(), forward, [2, 3, 4]);
     let others = |m: &MultiHeadAttention<f64>, x: Var<'_>| -> Result<(), Error> {
         // A mask that hides nothing changes nothing.
         let open = m.clone().options(Attention::new().mask(Tensor::from([true, true])));
@@ -96,14 +96,14 @@ fn attention_is_that_of_pytorch() {
 #[test]
 fn transformer_blocks_are_those_of_pytorch() {
     let block = || TransformerBlock::<f64>::new(4, 2, 6, &mut rng(0));
-    compare("transformer_block", block(), |m, x| forward(m, x), [2, 3, 4]);
+    compare("transformer_block", block(), forward, [2, 3, 4]);
     let gelu = block().activation(Unary::Gelu).causal();
-    compare("transformer_block gelu causal", gelu, |m, x| forward(m, x), [2, 3, 4]);
+    compare("transformer_block gelu causal", gelu, forward, [2, 3, 4]);
 }
 
 #[test]
 fn normalisations_are_those_of_pytorch() {
-    compare("group_norm", GroupNorm::<f64>::new(2, 4), |m, x| forward(m, x), [2, 4, 3]);
-    compare("layer_norm", LayerNorm::<f64>::new([3, 2]), |m, x| forward(m, x), [2, 3, 2]);
-    compare("rms_norm", RmsNorm::<f64>::new([3, 2]), |m, x| forward(m, x), [2, 3, 2]);
+    compare("group_norm", GroupNorm::<f64>::new(2, 4), forward, [2, 4, 3]);
+    compare("layer_norm", LayerNorm::<f64>::new([3, 2]), forward, [2, 3, 2]);
+    compare("rms_norm", RmsNorm::<f64>::new([3, 2]), forward, [2, 3, 2]);
 }
