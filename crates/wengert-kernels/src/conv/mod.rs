@@ -17,7 +17,7 @@
 //! the image. The columns between the end of one row of pixels and the start of the next are computed too and thrown away:
 //! 4 % of a plane 56 wide, 22 % of one 7 wide.
 //!
-//! The adjoint for `x` is the same pass over `y_bar`, once for each remainder of the stride ([`pass`]); that for `w` has
+//! The adjoint for `x` is the same pass over `y_bar`, once for each remainder of the stride (`pass.rs`); that for `w` has
 //! pixels as the inner dimension (`weight`).
 
 pub(crate) mod pass;

@@ -178,12 +178,12 @@ fn extreme_axis<F: Float>(
     });
 }
 
-/// Largest elements along the middle axis; as [`sum_axis`], and for elements as [`max`].
+/// Largest elements along the middle axis; as [`sum_axis`](super::sum_axis), and for elements as [`max`].
 pub fn max_axis<F: Float>(x: &[F], dims: [usize; 3], y: &mut [F], par: Par) {
     extreme_axis(simd_level(), Extreme::Largest, x, dims, y, par);
 }
 
-/// Smallest elements along the middle axis; as [`sum_axis`], and for elements as [`min`].
+/// Smallest elements along the middle axis; as [`sum_axis`](super::sum_axis), and for elements as [`min`].
 pub fn min_axis<F: Float>(x: &[F], dims: [usize; 3], y: &mut [F], par: Par) {
     extreme_axis(simd_level(), Extreme::Smallest, x, dims, y, par);
 }
@@ -218,7 +218,7 @@ fn position_axis<F: Float>(
     });
 }
 
-/// Where the largest elements are along the middle axis, counted along it; as [`sum_axis`], and for elements as [`argmax`].
+/// Where the largest elements are along the middle axis, counted along it; as [`sum_axis`](super::sum_axis), and for elements as [`argmax`].
 ///
 /// # Panics
 /// When a slice has another length than the dimensions say, or the axis is empty and the result is not.
