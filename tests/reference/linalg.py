@@ -1,32 +1,20 @@
 #!/usr/bin/env python3
 """Writes the reference values of linear algebra: linalg.txt beside this file.
 
-Needs PyTorch (`pip install torch`). A case has operands x, the result y, the gradient g of `sum w y` and the gradient h of
-`sum v g`, in double precision, with the weights w and v given below; the test computes them again. Operands are distinct
-multiples of 1/16, so that the file stays small; the functions make them regular, symmetric or positive definite. Factors
-that are determined up to a sign have Wengert's. Where PyTorch has no second derivative or a wrong one (least squares, the
-determinant of a singular matrix) the function is written out.
+Needs PyTorch (`pip install torch`). `tensors.py` says what a case is; the functions make the operands regular, symmetric or
+positive definite, and a case says which operands are well enough conditioned. Factors that are determined up to a sign have
+Wengert's. Where PyTorch has no second derivative or a wrong one (least squares, the determinant of a singular matrix) the
+function is written out.
 """
 
-import pathlib
 import random
 
-import numpy
 import torch
 
+from tensors import write
+
 rng = random.Random(7)
-HERE = pathlib.Path(__file__).parent
 L = torch.linalg
-
-
-def draw(shape):
-    n = int(numpy.prod(shape))
-    values = rng.sample([k / 16 for k in range(-32, 33) if k != 0], n)
-    return torch.tensor(values, dtype=torch.float64).reshape(shape)
-
-
-def weights(n, step, modulus, divisor):
-    return torch.tensor([((step * k + 3) % modulus - modulus // 2) / divisor for k in range(n)], dtype=torch.float64)
 
 
 def regular(x):
@@ -122,31 +110,4 @@ CASES = [
 ]
 
 
-def operands(shapes, fits):
-    while True:
-        x = [draw(shape) for shape in shapes]
-        if fits(*x):
-            return [x.requires_grad_() for x in x]
-
-
-def show(letter, x):
-    x = x.detach() + torch.zeros(x.shape, dtype=torch.float64)  # autograd has zeros without storage
-    numbers = " ".join(repr(float(v) + 0.0).removesuffix(".0") for v in x.flatten().tolist())
-    return f"{letter} {','.join(map(str, x.shape))}: {numbers}".rstrip()
-
-
-lines = []
-for name, cases, f, fits in CASES:
-    for shapes in cases:
-        x = operands(shapes, fits)
-        y = f(*x)
-        loss = (y.reshape(-1) * weights(y.numel(), 7, 11, 4)).sum()
-        g = torch.autograd.grad(loss, x, create_graph=True)
-        s = sum((g.reshape(-1) * weights(g.numel(), 5, 13, 8)).sum() for g in g)
-        h = [None] * len(x)
-        if s.requires_grad:
-            h = torch.autograd.grad(s, x, allow_unused=True)
-        h = [torch.zeros_like(x) if h is None else h for x, h in zip(x, h)]
-        lines.append(f"= {name}")
-        lines += [show("x", v) for v in x] + [show("y", y)] + [show("g", v) for v in g] + [show("h", v) for v in h]
-(HERE / "linalg.txt").write_text("\n".join(lines) + "\n")
+write("linalg.txt", rng, CASES)

@@ -30,11 +30,14 @@ def show(letter, x):
 
 
 def write(file, rng, cases):
-    """Writes the cases: name, lists of operands' shapes, function."""
+    """Writes the cases: name, lists of operands' shapes, function, and perhaps which operands will do."""
     lines = []
-    for name, operands, f in cases:
+    for name, operands, f, *fits in cases:
         for shapes in operands:
-            x = [operand(rng, shape).requires_grad_() for shape in shapes]
+            x = [operand(rng, shape) for shape in shapes]
+            while not all(fit(*x) for fit in fits):
+                x = [operand(rng, shape) for shape in shapes]
+            x = [x.requires_grad_() for x in x]
             y = f(*x)
             loss = (y.reshape(-1) * weights(y.numel(), 7, 11, 4)).sum()
             g = torch.autograd.grad(loss, x, create_graph=True)

@@ -7,6 +7,7 @@ mod errors;
 mod examples;
 mod function;
 mod layers;
+mod linalg;
 mod maps;
 mod neural_ops;
 mod panics;

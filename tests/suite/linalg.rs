@@ -1,12 +1,12 @@
 //! Linear algebra on a tape against PyTorch: values and gradients to 1e-12, second order to 1e-11; against finite differences;
 //! then degenerate spectra, and the texts of mistakes.
 
-use wengert::check::{check_tensor, check_tensors};
+use crate::torch::{self, Op, Var, close};
+use wengert::Error;
 use wengert::prelude::*;
-use wengert::{Error, TensorVar};
+use wengert_check::check_tensor;
 
-type Var<'t> = TensorVar<'t, f64>;
-type Op = for<'t> fn(&[Var<'t>]) -> Var<'t>;
+const REFERENCE: &str = include_str!("../reference/linalg.txt");
 
 fn n(x: Var<'_>) -> usize {
     x.shape()[x.shape().rank() - 1]
@@ -67,118 +67,15 @@ fn op(name: &str) -> Op {
     }
 }
 
-/// Operands, and what PyTorch makes of them.
-#[derive(Default)]
-struct Case {
-    name: &'static str,
-    x: Vec<Tensor<f64>>,
-    y: Vec<Tensor<f64>>,
-    first: Vec<Tensor<f64>>,
-    second: Vec<Tensor<f64>>,
-}
-
-fn cases() -> Vec<Case> {
-    let mut cases: Vec<Case> = Vec::new();
-    for line in include_str!("../../../tests/reference/linalg.txt").lines() {
-        if let Some(name) = line.strip_prefix("= ") {
-            cases.push(Case { name, ..Case::default() });
-            continue;
-        }
-        let (head, numbers) = line.split_once(':').expect("a tensor");
-        let (letter, shape) = head.split_at(1);
-        let shape: Vec<usize> = shape.split(',').filter_map(|n| n.trim().parse().ok()).collect();
-        let numbers = numbers.split_whitespace().map(|x| x.parse().expect("a number")).collect();
-        let case = cases.last_mut().expect("a name first");
-        let list = match letter {
-            "x" => &mut case.x,
-            "y" => &mut case.y,
-            "g" => &mut case.first,
-            _ => &mut case.second,
-        };
-        list.push(Tensor::from_vec(shape, numbers));
-    }
-    cases
-}
-
-/// The weights the script uses.
-fn weights(shape: &[usize], step: usize, modulus: usize, divisor: f64) -> Tensor<f64> {
-    let weight = |k: usize| ((step * k + 3) % modulus) as f64 - (modulus / 2) as f64;
-    let n = shape.iter().product();
-    (0..n).map(|k| weight(k) / divisor).collect::<Tensor<f64>>().reshape(shape)
-}
-
-#[track_caller]
-fn close(what: &str, got: &Tensor<f64>, expected: &Tensor<f64>, tolerance: f64) {
-    assert_eq!(got.shape(), expected.shape(), "{what}");
-    let scale = expected.iter().fold(1.0_f64, |scale, x| scale.max(x.abs()));
-    for (got, expected) in got.iter().zip(expected) {
-        assert!((got - expected).abs() <= tolerance * scale, "{what}: got {got:e}, expected {expected:e}");
-    }
-}
-
-fn compare(what: &str, case: &Case, x: &[Tensor<f64>]) {
-    let tape = Tape::new();
-    let inputs: Vec<Var<'_>> = x.iter().map(|x| tape.tensor(x)).collect();
-    let y = op(case.name)(&inputs);
-    close(&format!("{what}, value"), &y.value(), &case.y[0], 1e-12);
-    let loss = (y * tape.constant_tensor(weights(&y.shape(), 7, 11, 4.0))).sum();
-    let gradient = loss.gradient();
-    let mut second: Option<Var<'_>> = None;
-    for (k, &x) in inputs.iter().enumerate() {
-        close(&format!("{what}, gradient of operand {k}"), &gradient[x], &case.first[k], 1e-12);
-        let [g] = loss.recorded_gradient([x]);
-        close(&format!("{what}, recorded gradient of operand {k}"), &g.value(), &case.first[k], 1e-12);
-        let term = (g * tape.constant_tensor(weights(&g.shape(), 5, 13, 8.0))).sum();
-        second = Some(second.map_or(term, |sum| sum + term));
-    }
-    let second = second.expect("an operand");
-    for (k, &x) in inputs.iter().enumerate() {
-        let h = if second.is_active() { second.gradient()[x].clone() } else { Tensor::zeros(x.shape()) };
-        close(&format!("{what}, second order, operand {k}"), &h, &case.second[k], 1e-11);
-    }
-}
-
-/// The same elements in another layout.
-fn relaid(x: &Tensor<f64>) -> Vec<(&'static str, Tensor<f64>)> {
-    let last = x.rank() as isize - 1;
-    let mut wide = x.shape().to_vec();
-    wide[last as usize] *= 2;
-    let stepped = Slice::from(..).step(2);
-    vec![
-        ("dense", x.clone()),
-        ("flipped", x.flip(-1).to_contiguous().flip(-1)),
-        ("transposed", x.transpose(0, last).to_contiguous().transpose(0, last)),
-        ("stepped", Tensor::try_embed(wide, last, stepped, x).expect("half of it").slice(last, stepped)),
-    ]
-}
-
 #[test]
 fn values_and_derivatives_are_those_of_pytorch_in_every_layout() {
-    for case in cases() {
-        let layouts: Vec<_> = case.x.iter().map(relaid).collect();
-        for k in 0..4 {
-            let chosen: Vec<_> = layouts.iter().map(|of_one| of_one[k].clone()).collect();
-            let x: Vec<Tensor<f64>> = chosen.iter().map(|(_, x)| x.clone()).collect();
-            let shapes: Vec<_> = x.iter().map(|x| x.shape().to_string()).collect();
-            compare(&format!("{} of {}, {}", case.name, shapes.join(" and "), chosen[0].0), &case, &x);
-        }
-    }
+    torch::compare_in_every_layout(REFERENCE, op);
 }
 
 #[test]
 fn finite_differences_agree_to_second_order() {
-    for case in cases() {
-        // Zero everywhere: differences see nothing but rounding.
-        if case.name.starts_with("det of rank") {
-            continue;
-        }
-        let f = op(case.name);
-        match &case.x[..] {
-            [x] => check_tensor(|x| f(&[x])).at(x).orders(2).assert(),
-            [a, b] => check_tensors(|[a, b]| f(&[a, b])).at([a.clone(), b.clone()]).orders(2).assert(),
-            _ => panic!("{}: write the call for so many operands", case.name),
-        }
-    }
+    // Zero everywhere: differences see nothing but rounding.
+    torch::check_differences(REFERENCE, op, |name| name.starts_with("det of rank"));
 }
 
 #[test]
