@@ -33,6 +33,8 @@ pub enum Arithmetic {
     Neg,
     /// One step: `y = a_1 + a_2 + ..` of all the operands given.
     Sum,
+    /// One step: `y = a_1 b_1 + a_2 b_2 + ..` of the operands given in pairs, every product and sum rounded.
+    Dot,
 }
 
 /// How many numbers a row has.
@@ -83,7 +85,8 @@ pub fn forward<F: Float>(op: Arithmetic, width: Width, values: &mut [F], first: 
 /// Adds to the adjoints of the operands of a run what flows back from its results, last step first, and sets the adjoints
 /// of the results to 0.
 ///
-/// Bit `k` of `active` says whether operand `k` of each step is wanted (of a sum: any of them). `careful` makes zero of zero
+/// Bit `k` of `active` says whether operand `k` of each step is wanted (of a sum: any of them; of a dot product: the first or
+/// the second of any pair). `careful` makes zero of zero
 /// times anything, at the cost of a select per product.
 ///
 /// # Panics
@@ -190,6 +193,19 @@ fn forward_rows<F: Float, const K: usize>(
                 }
             }
         }
+        Arithmetic::Dot => {
+            let (done, y) = at(rows, parts, first);
+            for (part, y) in y.iter_mut().enumerate() {
+                let mut sum = [F::ZERO; K];
+                for &[a, b] in operands.as_chunks().0 {
+                    let (a, b) = (&row(done, parts, a)[part], &row(done, parts, b)[part]);
+                    for ((sum, &a), &b) in sum.iter_mut().zip(a).zip(b) {
+                        *sum += a * b;
+                    }
+                }
+                *y = sum;
+            }
+        }
     }
 }
 
@@ -293,6 +309,23 @@ fn reverse_rows<F: Float, const K: usize, const CAREFUL: bool>(
             }
             own.fill([F::ZERO; K]);
         }
+        Arithmetic::Dot => {
+            let (below, own) = at(bars, parts, first);
+            for &[a, b] in operands.as_chunks().0 {
+                let (a_row, b_row) = (row(values, parts, a), row(values, parts, b));
+                for (part, y_bar) in own.iter().enumerate() {
+                    if left {
+                        let b = &b_row[part];
+                        add(&mut below[a as usize * parts + part], |l| times(y_bar[l], b[l]));
+                    }
+                    if right {
+                        let a = &a_row[part];
+                        add(&mut below[b as usize * parts + part], |l| times(y_bar[l], a[l]));
+                    }
+                }
+            }
+            own.fill([F::ZERO; K]);
+        }
     }
 }
 
@@ -348,7 +381,7 @@ mod tests {
             Arithmetic::SubMul => (c - a * b, [-b, -a, 1.0]),
             Arithmetic::Square => (a * a, [2.0 * a, 0.0, 0.0]),
             Arithmetic::Neg => (-a, [-1.0, 0.0, 0.0]),
-            Arithmetic::Sum => unreachable!("tested by itself"),
+            Arithmetic::Sum | Arithmetic::Dot => unreachable!("tested by themselves"),
         }
     }
 
@@ -404,6 +437,28 @@ mod tests {
             &[0, 1, 2, 1],
         );
         assert_eq!(bars, [[3.0; 8], [6.0; 8], [3.5; 8], [0.0; 8]]);
+    }
+
+    #[test]
+    fn a_dot_product_adds_in_order_and_gives_each_side_the_other() {
+        for width in [Width::Narrow, Width::Wide, Width::Broad] {
+            let k = width.lanes();
+            let fill = |rows: [f64; 5]| -> Vec<f64> { rows.iter().flat_map(|&x| vec![x; k]).collect() };
+            let mut values = fill([1e16, 1.0, -1.0, 3.0, 0.0]);
+            forward(Arithmetic::Dot, width, &mut values, 4, &[0, 1, 1, 3, 2, 0]);
+            assert_eq!(values, fill([1e16, 1.0, -1.0, 3.0, 1e16 + 3.0 - 1e16]));
+            for (active, bars) in [
+                (3, [2.0 - 2.0, 2e16 + 6.0, 2e16, 2.0, 0.0]),
+                (1, [2.0, 6.0, 2e16, 0.0, 0.0]),
+                (2, [-2.0, 2e16, 0.0, 2.0, 0.0]),
+            ] {
+                for careful in [false, true] {
+                    let mut got = fill([0.0, 0.0, 0.0, 0.0, 2.0]);
+                    reverse(Arithmetic::Dot, width, careful, active, &values, &mut got, 4, &[0, 1, 1, 3, 2, 0]);
+                    assert_eq!(got, fill(bars), "{active}");
+                }
+            }
+        }
     }
 
     #[test]
