@@ -98,7 +98,9 @@ mod layout;
 #[cfg(feature = "linalg")]
 mod linalg;
 mod map;
+mod masked;
 mod matmul;
+mod matrix_norm;
 #[cfg(feature = "ndarray")]
 mod ndarray;
 mod normalize;
@@ -111,6 +113,7 @@ mod reader;
 mod rearrange;
 mod reduce;
 mod scan;
+mod scatter_reduce;
 mod shape;
 mod slice;
 mod softmax;
@@ -131,11 +134,13 @@ pub use layout::Strides;
 #[cfg(feature = "linalg")]
 pub use linalg::{LinalgError, Triangle};
 pub use map::Cast;
+pub use matrix_norm::MatrixNorm;
 pub use pick::positions_along;
 pub use pool2d::{Places, Pooling};
 pub use random::rng;
 pub use reader::Reader;
 pub use rearrange::Padding;
+pub use scatter_reduce::Reduction;
 pub use shape::Shape;
 pub use slice::Slice;
 pub use tensor::Tensor;
@@ -148,6 +153,10 @@ pub use einsum::{Contract, contract};
 #[doc(hidden)]
 pub use linalg::{Factorize, Lu, check_right_side};
 #[doc(hidden)]
+pub use masked::masked_positions;
+#[doc(hidden)]
+pub use matrix_norm::check_matrix_norm;
+#[doc(hidden)]
 pub use normalize::{check_epsilon, check_groups};
 #[doc(hidden)]
 pub use order::quantile_place;
@@ -155,6 +164,8 @@ pub use order::quantile_place;
 pub use pick::check_entries;
 #[doc(hidden)]
 pub use rearrange::{chunk_sizes, first_padded, padded_entries, tiled_shapes};
+#[doc(hidden)]
+pub use scatter_reduce::{count_positions, reduced_positions};
 
 #[doc(hidden)]
 pub use wengert_kernels::normalize::Standard;

@@ -7,7 +7,7 @@ use crate::tensor::TensorVar;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use wengert_kernels::{Binary, BinaryFunctions, ParametricFunctions, Unary, UnaryFunctions};
-use wengert_tensor::{Attention, Convolution, Pooling, ShapeError, Tensor, keep};
+use wengert_tensor::{Attention, Convolution, MatrixNorm, Pooling, Reduction, ShapeError, Tensor, keep};
 
 type Var<'t> = TensorVar<'t, f64>;
 
@@ -234,6 +234,15 @@ fn the_fused_and_the_emitted_pullback_of_every_rule_agree() {
     walk.agree("place", [&[3, 2]], [wide], |[x]| x.gather(0, &index).square());
     walk.agree("place", [&[3, 2], &[4, 2]], [wide; 2], |[x, s]| x.scatter_add(0, &index, s).square());
     walk.agree("place, last writers", [&[3, 2], &[4, 2]], [wide; 2], |[x, s]| x.scatter(0, &index, s).square());
+    for reduction in [Reduction::Sum, Reduction::Prod, Reduction::Mean, Reduction::Max, Reduction::Min] {
+        for include_self in [true, false] {
+            walk.agree("scatter_reduce", [&[3, 2], &[4, 2]], [wide; 2], |[x, s]| {
+                x.scatter_reduce(0, &index, s, reduction, include_self).square()
+            });
+        }
+    }
+    walk.agree("masked_select", [&[2, 3]], [wide], |[x]| x.masked_select(&mask).square());
+    walk.agree("matrix_norm", [&[2, 3, 2]], [wide], |[x]| x.matrix_norm(MatrixNorm::One));
     for (x, n) in [(&[3, 4][..], 4), (&[2, 3, 1], 1), (&[2, 1, 5], 5), (&[0, 3], 3), (&[2, 0], 0)] {
         walk.agree("layer_norm", [x, &[n], &[n]], [wide; 3], |[x, w, b]| x.layer_norm([n], Some(w), Some(b), 0.1));
         walk.agree("layer_norm, no weight", [x, &[n]], [wide; 2], |[x, b]| x.layer_norm([n], None, Some(b), 0.1));

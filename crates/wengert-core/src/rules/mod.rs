@@ -23,8 +23,10 @@ mod gather;
 #[cfg(feature = "linalg")]
 mod linalg;
 mod map;
+mod masked;
 mod masked_softmax;
 mod matmul;
+mod matrix_norm;
 mod mse;
 mod norm;
 mod normalize;
@@ -38,6 +40,7 @@ mod rearrange;
 mod reshape;
 mod rows;
 mod scan;
+mod scatter_reduce;
 mod select;
 mod slice;
 mod softmax;
@@ -213,6 +216,7 @@ rules! {
     Qr in linalg,
     Recurrence in scan,
     Reshape in reshape,
+    ScatterExtreme in scatter_reduce,
     ScatterPlaces in pool,
     ScatterRows in gather,
     Select in select,
