@@ -7,6 +7,7 @@
 //!
 //! To add an op: write its file, add its line to [`rules!`] below.
 
+mod adaptive_pool;
 mod affine;
 #[cfg(test)]
 mod agreement;
@@ -15,11 +16,14 @@ mod compare;
 mod compiled;
 mod concat;
 mod conv;
+mod conv3d;
+mod conv_transpose;
 mod cross_entropy;
 mod custom;
 mod einsum;
 mod extreme;
 mod gather;
+mod interpolate;
 #[cfg(feature = "linalg")]
 mod linalg;
 mod map;
@@ -37,6 +41,7 @@ mod pick;
 mod pool;
 mod prod;
 mod rearrange;
+mod resample;
 mod reshape;
 mod rows;
 mod scan;
@@ -46,6 +51,7 @@ mod slice;
 mod softmax;
 mod standardize;
 mod sum;
+mod unfold;
 mod variance;
 mod zip;
 mod zip_map;
@@ -195,6 +201,7 @@ rules! {
     #[cfg(feature = "linalg")]
     Expm in linalg,
     Extreme in extreme,
+    Fold in unfold,
     GatherRows in gather,
     #[cfg(feature = "linalg")]
     Inverse in linalg,
@@ -215,6 +222,7 @@ rules! {
     #[cfg(feature = "linalg")]
     Qr in linalg,
     Recurrence in scan,
+    Resample in resample,
     Reshape in reshape,
     ScatterExtreme in scatter_reduce,
     ScatterPlaces in pool,
@@ -238,6 +246,7 @@ rules! {
     #[cfg(feature = "linalg")]
     Svdvals in linalg,
     TieShare in extreme,
+    Unfold in unfold,
     Zip in zip,
     ZipMap in zip_map,
     ZipMapSum in zip_map,
