@@ -193,7 +193,7 @@ fn what_meets_shares_the_gradient_as_promised() {
         let (x, s) = (tape.tensor(x), tape.tensor(s));
         let y = x.scatter_reduce(0, &Tensor::from([0, 0, 1]), s, reduction, include_self);
         let [x_bar, s_bar] = y.sum().gradient().wrt([x, s]);
-        let recorded = y.sum().recorded_gradient([x, s]).map(|g| g.value());
+        let recorded = y.sum().recorded_gradient([x, s]).map(TensorVar::value);
         for (recorded, fused) in recorded.iter().zip([&x_bar, &s_bar]) {
             assert!(recorded.iter().zip(fused).all(|(a, b)| a == b || a.is_nan() && b.is_nan()));
         }

@@ -24,6 +24,9 @@ pub enum Adaptive {
 
 impl Adaptive {
     /// The windows for images of this shape.
+    ///
+    /// # Errors
+    /// [`ShapeError::Rank`], [`ShapeError::Setting`], [`ShapeError::Empty`] or [`ShapeError::TooLarge`] naming `op`.
     pub fn plan(op: &'static str, x: &Shape, output: [usize; 2]) -> Result<Adaptive, ShapeError> {
         let [batch, channels, height, width] = **x else {
             return Err(ShapeError::Rank { op, shape: x.clone(), expected: "images, [n, c, h, w]" });

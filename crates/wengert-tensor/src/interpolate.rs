@@ -62,6 +62,9 @@ pub struct Shuffle {
 
 impl Shuffle {
     /// Channels in rows and columns.
+    ///
+    /// # Errors
+    /// As [`Tensor::try_pixel_shuffle`].
     pub fn of_channels(x: &Shape, factor: usize) -> Result<Shuffle, ShapeError> {
         let op = "pixel_shuffle";
         let [n, c, h, w] = images(op, x, factor)?;
@@ -76,11 +79,14 @@ impl Shuffle {
     }
 
     /// Rows and columns in channels.
+    ///
+    /// # Errors
+    /// As [`Tensor::try_pixel_unshuffle`].
     pub fn of_pixels(x: &Shape, factor: usize) -> Result<Shuffle, ShapeError> {
         let op = "pixel_unshuffle";
         let [n, c, h, w] = images(op, x, factor)?;
         for axis in [2, 3] {
-            if x[axis] % factor != 0 {
+            if !x[axis].is_multiple_of(factor) {
                 let total = x[axis] / factor * factor;
                 return Err(ShapeError::Parts { op, total, axis, shape: x.clone() });
             }

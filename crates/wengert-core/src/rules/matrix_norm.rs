@@ -37,6 +37,9 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// # Errors
     /// [`Error::Shape`] if these are not matrices, there is nothing to take the largest of, or singular values are asked for
     /// of what is not finite.
+    ///
+    /// # Panics
+    /// For norms of singular values where `wengert-tensor` has feature `linalg` and `wengert-core` has not.
     #[track_caller]
     pub fn try_matrix_norm(self, norm: MatrixNorm) -> Result<Self, Error> {
         self.fit(check_matrix_norm(&self.shape(), norm))?;
@@ -48,7 +51,6 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
             MatrixNorm::Spectral => self.try_svdvals()?.try_max_axes(-1),
             #[cfg(feature = "linalg")]
             MatrixNorm::Nuclear => self.try_svdvals()?.try_sum_axes(-1),
-            // Cargo can have switched the feature on for the tensors alone.
             norm => panic!("matrix_norm: {norm:?} on a tape needs feature `linalg` of wengert-core"),
         }
     }
