@@ -186,5 +186,11 @@ fn mistakes_name_op_shapes_axis_and_what_to_do() {
         assert_eq!(sentence, expected);
     }
     let other = Tape::<f64>::new();
-    assert!(x.try_conv_transpose2d(other.tensor(Tensor::zeros([6, 1, 3, 3])), &plain).is_err());
+    let elsewhere = |shape: &[usize]| other.tensor(Tensor::zeros(shape));
+    for (error, op) in [
+        (x.try_conv_transpose2d(elsewhere(&[6, 1, 3, 3]), &plain).expect_err("two tapes"), "conv_transpose2d"),
+        (volume.try_conv3d(elsewhere(&[3, 2, 1, 1, 1]), &Convolution3d::new()).expect_err("two tapes"), "conv3d"),
+    ] {
+        assert!(matches!(error, Error::MixedTapes { op: named, .. } if named == op), "{error}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
+use core::panic::Location;
 use wengert_tensor::{Convolution3d, Padding};
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
@@ -40,6 +41,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_conv3d(self, weight: Self, options: &Convolution3d) -> Result<Self, Error> {
         let flat = self.fit(options.flattened(&self.shape(), &weight.shape()))?;
+        self.same_tape(weight, "conv3d", Location::caller())?;
         let mut x = self;
         if flat.padding > 0 {
             let sides = (flat.padding, flat.padding);

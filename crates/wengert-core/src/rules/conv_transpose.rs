@@ -3,6 +3,7 @@
 use super::conv::to_images;
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
+use core::panic::Location;
 use wengert_tensor::{TransposedConvolution, one_high};
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
@@ -41,6 +42,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_conv_transpose2d(self, weight: Self, options: &TransposedConvolution) -> Result<Self, Error> {
         let shape = self.fit(options.output_shape(&self.shape(), &weight.shape()))?;
+        self.same_tape(weight, "conv_transpose2d", Location::caller())?;
         weight.try_record2(to_images(options.convolution(), shape), self)
     }
 

@@ -10,6 +10,7 @@ use super::zip::zip;
 use super::{Array, Cotangents, Op};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
+use core::panic::Location;
 use wengert_kernels::Binary;
 use wengert_tensor::{Axis, Reduction, ShapeError, Tensor, count_positions, reduced_positions};
 
@@ -175,6 +176,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ) -> Result<Self, Error> {
         let (axis, shape) = (axis.into(), self.shape());
         let positions = self.fit(reduced_positions(&shape, axis, index, &source.shape()))?;
+        self.same_tape(source, "scatter_reduce", Location::caller())?;
         match reduction {
             Reduction::Max | Reduction::Min => {
                 let meeting = Meeting { positions, reduction, include_self, shares: None };
