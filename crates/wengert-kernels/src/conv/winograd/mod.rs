@@ -345,10 +345,10 @@ unsafe fn convolve_piece<V: Weave<Element = f32>>(plan: &Plan, source: &[f32], p
     let mut scratch = Scratch::take::<f32>(planes_len + POINTS * (point + product_point));
     let start = scratch.start::<f32>();
     // SAFETY: the scratch is the planes, the transformed tiles, the products.
-    let (mut planes, points, products) = unsafe {
+    let (planes, points, products) = unsafe {
         let points = start.add(planes_len);
         (
-            Planes::new::<V, M>(&grid, block_rows, start),
+            Planes::new::<V>(&grid, block_rows, start),
             Points { start: points, point, channel },
             Points { start: points.add(POINTS * point), point: product_point, channel: product_channel },
         )
@@ -368,7 +368,7 @@ unsafe fn convolve_piece<V: Weave<Element = f32>>(plan: &Plan, source: &[f32], p
             let tiles = block.len() * grid.tiles[1];
             // SAFETY: the rooms were measured for so many rows.
             unsafe {
-                tiles::transform::<V, M, T>(&grid, (source, source_len), channels, block.clone(), &mut planes, points);
+                tiles::transform::<V, M, T>(&grid, (source, source_len), channels, block.clone(), &planes, points);
                 multiply::<V>(packed, &offsets, [wanted.len(), height], tiles, points, products);
                 tiles::untransform::<V, M, T>(&grid, products, wanted.len(), block, (target, piece_len));
             }
@@ -525,13 +525,13 @@ unsafe fn sum_tiles<V: Weave<Element = f32>, const ROWS: usize>(
         Scratch::take::<f32>(sums_len + POINTS * (point + turned_point) + turned_len + planes_len);
     let sums = scratch.start::<f32>();
     // SAFETY: the scratch is the sums, both operands' transforms, the turned pixels and the planes.
-    let (mut planes, points, turned, turned_points) = unsafe {
+    let (planes, points, turned, turned_points) = unsafe {
         let points = sums.add(sums_len);
         let turned_points = points.add(POINTS * point);
         let turned = turned_points.add(POINTS * turned_point);
         core::slice::from_raw_parts_mut(sums, sums_len).fill(0.0);
         (
-            Planes::new::<V, M>(&grid, block_rows, turned.add(turned_len)),
+            Planes::new::<V>(&grid, block_rows, turned.add(turned_len)),
             Points { start: points, point, channel },
             turned,
             Points { start: turned_points, point: turned_point, channel: across },
@@ -546,7 +546,7 @@ unsafe fn sum_tiles<V: Weave<Element = f32>, const ROWS: usize>(
         let tiles = block.len() * grid.tiles[1];
         // SAFETY: the rooms were measured for so many rows.
         unsafe {
-            tiles::transform::<V, M, T>(&grid, (x, x_len), channels, block.clone(), &mut planes, points);
+            tiles::transform::<V, M, T>(&grid, (x, x_len), channels, block.clone(), &planes, points);
             for out_block in 0..out_blocks {
                 let wanted = across.min(outs - out_block * across);
                 let y_bar = &y_bar[out_block * across * plane..];

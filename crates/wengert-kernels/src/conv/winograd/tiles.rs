@@ -63,89 +63,79 @@ impl Points {
 /// A channel of an image, sorted: rows of pixels by their remainders modulo `M`, and so the columns of each.
 pub(super) struct Planes {
     start: *mut f32,
-    /// From one row of a plane to the next; from one plane to the next.
+    /// From one row of a plane to the next.
     pitch: usize,
+    /// From one plane to the next.
     plane: usize,
-    /// A row of pixels with zeros around.
-    line: *mut f32,
-    line_len: usize,
 }
 
 impl Planes {
     /// Elements for blocks of `rows` rows of tiles.
     pub(super) fn len<V: Weave, const M: usize>(grid: &Grid, rows: usize) -> usize {
-        let (pitch, plane, line) = Self::sizes::<V, M>(grid, rows);
-        M * M * plane + pitch + 2 * V::LANES + line
+        let [pitch, plane] = Self::distances::<V>(grid, rows);
+        // What a vector may read beyond the last row.
+        M * M * plane + pitch + V::LANES
     }
 
-    fn sizes<V: Weave, const M: usize>(grid: &Grid, rows: usize) -> (usize, usize, usize) {
-        let pitch = grid.tiles[1] + 1;
-        let line = pitch.next_multiple_of(V::LANES) * M;
+    fn distances<V: Weave>(grid: &Grid, rows: usize) -> [usize; 2] {
+        let pitch = if two_rows::<V>(grid) { V::LANES / 2 } else { grid.tiles[1] + 1 };
         // A vector beyond the last row, which the store of its last columns may reach into.
-        (pitch, (rows.min(grid.tiles[0]) + 1) * pitch + V::LANES, line)
+        [pitch, (rows.min(grid.tiles[0]) + 1) * pitch + V::LANES]
     }
 
     /// Planes in a room of [`len`](Planes::len) elements.
-    ///
-    /// # Safety
-    /// The room must be writable.
-    #[inline(always)]
-    pub(super) unsafe fn new<V: Weave<Element = f32>, const M: usize>(
-        grid: &Grid,
-        rows: usize,
-        room: *mut f32,
-    ) -> Planes {
-        let (pitch, plane, line_len) = Self::sizes::<V, M>(grid, rows);
-        // SAFETY: the line is the end of the room.
-        unsafe {
-            let line = room.add(M * M * plane + pitch + 2 * V::LANES);
-            core::slice::from_raw_parts_mut(line, line_len).fill(0.0);
-            Planes { start: room, pitch, plane, line, line_len }
-        }
+    pub(super) fn new<V: Weave>(grid: &Grid, rows: usize, start: *mut f32) -> Planes {
+        let [pitch, plane] = Self::distances::<V>(grid, rows);
+        Planes { start, pitch, plane }
     }
 
     /// Sorts what rows of tiles read of a channel.
     ///
     /// # Safety
-    /// As for [`Vector`](crate::matmul::vector::Vector). No more rows than the planes were made for.
+    /// As for [`Vector`](crate::matmul::vector::Vector). The room must be writable, and made for so many rows.
     #[inline(always)]
     unsafe fn fill<V: Weave<Element = f32>, const M: usize, const T: usize>(
-        &mut self,
+        &self,
         grid: &Grid,
         channel: &[f32],
         rows: Range<usize>,
     ) {
         let width = grid.source[1];
-        // SAFETY: the line holds `M` whole vectors for each vector of a plane's row, and the source's row within them. Rows
-        // are written in order, so that what a store leaves behind the end of a row is overwritten by the next.
-        unsafe {
-            let line = core::slice::from_raw_parts_mut(self.line, self.line_len);
-            for row in 0..M * (rows.len() - 1) + T {
-                let to = self.start.add(row % M * M * self.plane + row / M * self.pitch);
-                let source = (rows.start * M + row).checked_sub(grid.padding[0]).filter(|&row| row < grid.source[0]);
-                match source {
-                    Some(row) => line[grid.padding[1]..][..width].copy_from_slice(&channel[row * width..][..width]),
-                    None => {
-                        for column in 0..M {
-                            core::slice::from_raw_parts_mut(to.add(column * self.plane), self.pitch).fill(0.0);
-                        }
-                        continue;
-                    }
-                }
-                for first in (0..self.pitch).step_by(V::LANES) {
-                    let pixels = self.line.add(first * M);
+        let [above, left] = grid.padding;
+        for row in 0..M * (rows.len() - 1) + T {
+            let source = (rows.start * M + row).checked_sub(above).filter(|&row| row < grid.source[0]);
+            let pixels = source.map_or(&[][..], |row| &channel[row * width..][..width]);
+            for first in (0..=grid.tiles[1]).step_by(V::LANES) {
+                // SAFETY: loads stay within the pixels. Rows are written in order, so that what a store leaves behind the
+                // end of a row is overwritten by the next, and there is room for a vector behind the last.
+                unsafe {
                     let mut sorted = [V::splat(0.0); M];
                     for (i, sorted) in sorted.iter_mut().enumerate() {
-                        *sorted = V::load(pixels.add(i * V::LANES));
+                        let start = first * M + i * V::LANES;
+                        let from = left.saturating_sub(start).min(V::LANES);
+                        let to = (pixels.len() + left).saturating_sub(start).min(V::LANES);
+                        let p = pixels.as_ptr().wrapping_add(start).wrapping_sub(left);
+                        // The same rows of the next channel are a few lines in another place, which no processor guesses.
+                        V::prefetch(p.wrapping_add(channel.len()));
+                        if to - from.min(to) == V::LANES {
+                            *sorted = V::load(p);
+                        } else if from < to {
+                            *sorted = V::load_lanes(p, from, to);
+                        }
                     }
-                    let sorted = unweave(sorted);
-                    for (column, sorted) in sorted.into_iter().enumerate() {
-                        sorted.store(to.add(column * self.plane + first));
+                    let to = self.start.add(row % M * M * self.plane + row / M * self.pitch + first);
+                    for (column, sorted) in unweave(sorted).into_iter().enumerate() {
+                        sorted.store(to.add(column * self.plane));
                     }
                 }
             }
         }
     }
+}
+
+/// Whether a vector takes two rows of tiles: each, and the pixels beside it, fill no more than half a vector.
+fn two_rows<V: Weave>(grid: &Grid) -> bool {
+    grid.tiles[1] < V::LANES / 2
 }
 
 /// `M` vectors of neighbours, to one vector for each remainder modulo `M`.
@@ -193,39 +183,65 @@ pub(super) unsafe fn transform<V: Weave<Element = f32>, const M: usize, const T:
     (source, of_image): (&[f32], usize),
     channels: usize,
     rows: Range<usize>,
-    planes: &mut Planes,
+    planes: &Planes,
     points: Points,
 ) where
     Image: Matrix<T, T>,
 {
     let size = grid.source[0] * grid.source[1];
-    let columns = grid.tiles[1];
     for channel in 0..channels {
-        let mut tile = 0;
+        let mut tile = channel * points.channel;
         for (image, rows) in grid.images(rows.clone()) {
             let pixels = &source[image * of_image + channel * size..][..size];
-            // SAFETY: tiles and one vector beyond lie within the points, reads of a plane within it and what follows it.
+            // SAFETY: passed on.
             unsafe {
                 planes.fill::<V, M, T>(grid, pixels, rows.clone());
-                for row in 0..rows.len() {
-                    for first in (0..columns).step_by(V::LANES) {
-                        let from = planes.start.add(row * planes.pitch + first);
-                        let mut d = [[V::splat(0.0); T]; T];
-                        for i in 0..T {
-                            for j in 0..T {
-                                let plane = i % M * M + j % M;
-                                d[i][j] = V::load(from.add(plane * planes.plane + i / M * planes.pitch + j / M));
-                            }
-                        }
-                        let v = both_axes::<Image, V, T, T>(d);
-                        let to = points.start.add(channel * points.channel + tile + first);
-                        for i in 0..T {
-                            for j in 0..T {
-                                v[i][j].store(to.add((i * T + j) * points.point));
-                            }
-                        }
+                let to = Points { start: points.start.add(tile), ..points };
+                if two_rows::<V>(grid) {
+                    transform_rows::<V, M, T, true>(grid, rows.len(), planes, to);
+                } else {
+                    transform_rows::<V, M, T, false>(grid, rows.len(), planes, to);
+                }
+            }
+            tile += rows.len() * grid.tiles[1];
+        }
+    }
+}
+
+/// Transforms rows of tiles of a channel, one at a time or `TWO`.
+///
+/// # Safety
+/// As for [`transform`].
+#[inline(always)]
+unsafe fn transform_rows<V: Weave<Element = f32>, const M: usize, const T: usize, const TWO: bool>(
+    grid: &Grid,
+    rows: usize,
+    planes: &Planes,
+    points: Points,
+) where
+    Image: Matrix<T, T>,
+{
+    let columns = grid.tiles[1];
+    for row in (0..rows).step_by(if TWO { 2 } else { 1 }) {
+        for first in (0..columns).step_by(V::LANES) {
+            // SAFETY: tiles and one vector beyond lie within the points, reads of a plane within it and what follows it. Tiles
+            // are written in order, so that what a store leaves behind the last is overwritten by the next.
+            unsafe {
+                let from = planes.start.add(row * planes.pitch + first);
+                let mut d = [[V::splat(0.0); T]; T];
+                for i in 0..T {
+                    for j in 0..T {
+                        let plane = i % M * M + j % M;
+                        d[i][j] = V::load(from.add(plane * planes.plane + i / M * planes.pitch + j / M));
                     }
-                    tile += columns;
+                }
+                let v = both_axes::<Image, V, T, T>(d);
+                let to = points.start.add(row * columns + first);
+                for i in 0..T {
+                    for j in 0..T {
+                        let to = to.add((i * T + j) * points.point);
+                        if TWO { v[i][j].store_halves(to, to.add(columns)) } else { v[i][j].store(to) }
+                    }
                 }
             }
         }
@@ -236,7 +252,7 @@ pub(super) unsafe fn transform<V: Weave<Element = f32>, const M: usize, const T:
 /// `of_image` elements.
 ///
 /// # Safety
-/// As for [`Vector`](crate::matmul::vector::Vector). The points must hold the channels and tiles.
+/// As for [`Vector`](crate::matmul::vector::Vector). The points must hold the channels and tiles, and a vector beyond.
 #[inline(always)]
 pub(super) unsafe fn untransform<V: Weave<Element = f32>, const M: usize, const T: usize>(
     grid: &Grid,
@@ -247,39 +263,67 @@ pub(super) unsafe fn untransform<V: Weave<Element = f32>, const M: usize, const 
 ) where
     Output: Matrix<T, M>,
 {
+    let size = grid.target[0] * grid.target[1];
+    for channel in 0..channels {
+        let mut tile = channel * points.channel;
+        for (image, rows) in grid.images(rows.clone()) {
+            let target = &mut target[image * of_image + channel * size..][..size];
+            // SAFETY: passed on.
+            unsafe {
+                let from = Points { start: points.start.add(tile), ..points };
+                if two_rows::<V>(grid) {
+                    untransform_rows::<V, M, T, true>(grid, from, rows.clone(), target);
+                } else {
+                    untransform_rows::<V, M, T, false>(grid, from, rows.clone(), target);
+                }
+            }
+            tile += rows.len() * grid.tiles[1];
+        }
+    }
+}
+
+/// Transforms products back to rows of tiles of a channel, one at a time or `TWO`.
+///
+/// # Safety
+/// As for [`untransform`].
+#[inline(always)]
+unsafe fn untransform_rows<V: Weave<Element = f32>, const M: usize, const T: usize, const TWO: bool>(
+    grid: &Grid,
+    points: Points,
+    rows: Range<usize>,
+    target: &mut [f32],
+) where
+    Output: Matrix<T, M>,
+{
     let [height, width] = grid.target;
     let columns = grid.tiles[1];
-    for channel in 0..channels {
-        let mut tile = 0;
-        for (image, rows) in grid.images(rows.clone()) {
-            let target = &mut target[image * of_image + channel * height * width..][..height * width];
-            for row in rows {
-                for first in (0..columns).step_by(V::LANES) {
-                    // SAFETY: tiles and one vector beyond lie within the points; stores stay within a row of the target.
-                    unsafe {
-                        let from = points.start.add(channel * points.channel + tile + first);
-                        let mut products = [[V::splat(0.0); T]; T];
-                        for i in 0..T {
-                            for j in 0..T {
-                                products[i][j] = V::load(from.add((i * T + j) * points.point));
-                            }
-                        }
-                        let results = both_axes::<Output, V, T, M>(products);
-                        for i in 0..M.min(height - row * M) {
-                            let start = (row * M + i) * width + first * M;
-                            let mut left = width - first * M;
-                            let to = target[start..start + left.min(M * V::LANES)].as_mut_ptr();
-                            for (part, pixels) in weave(results[i]).into_iter().enumerate() {
-                                let count = left.min(V::LANES);
-                                if count > 0 {
-                                    pixels.store_up_to(to.add(part * V::LANES), count);
-                                }
-                                left -= count;
-                            }
+    for row in rows.clone().step_by(if TWO { 2 } else { 1 }) {
+        for first in (0..columns).step_by(V::LANES) {
+            // SAFETY: tiles and one vector beyond lie within the points; stores stay within the slices they are made from.
+            unsafe {
+                let from = points.start.add((row - rows.start) * columns + first);
+                let mut products = [[V::splat(0.0); T]; T];
+                for i in 0..T {
+                    for j in 0..T {
+                        let from = from.add((i * T + j) * points.point);
+                        products[i][j] = if TWO { V::load_halves(from, from.add(columns)) } else { V::load(from) };
+                    }
+                }
+                let results = both_axes::<Output, V, T, M>(products);
+                for (i, results) in results.into_iter().enumerate() {
+                    for (part, pixels) in weave(results).into_iter().enumerate() {
+                        // Of two rows of tiles the second fills the second half of the parts.
+                        let (below, part) = if TWO { (part / (M / 2), part % (M / 2)) } else { (0, part) };
+                        let line = (row + below) * M + i;
+                        let column = first * M + part * V::LANES;
+                        if row + below < rows.end && line < height && column < width {
+                            let count = V::LANES.min(width - column);
+                            let to = target[line * width + column..][..count].as_mut_ptr();
+                            V::prefetch(to.wrapping_add(height * width));
+                            pixels.store_up_to(to, count);
                         }
                     }
                 }
-                tile += columns;
             }
         }
     }

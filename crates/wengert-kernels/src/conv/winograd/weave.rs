@@ -17,6 +17,21 @@ pub(crate) trait Weave: Vector {
     /// # Safety
     /// As for [`Vector`].
     unsafe fn sub(self, b: Self) -> Self;
+    /// The lanes in the range from memory, the others zero; `p` is where lane 0 would lie.
+    ///
+    /// # Safety
+    /// As for [`Vector`]; only the lanes in the range must be readable.
+    unsafe fn load_lanes(p: *const Self::Element, from: usize, to: usize) -> Self;
+    /// The lower half of the lanes from `p`, the upper half from `q`.
+    ///
+    /// # Safety
+    /// As for [`Vector`].
+    unsafe fn load_halves(p: *const Self::Element, q: *const Self::Element) -> Self;
+    /// The lower half of the lanes to `p`, then the upper half to `q`.
+    ///
+    /// # Safety
+    /// As for [`Vector`].
+    unsafe fn store_halves(self, p: *mut Self::Element, q: *mut Self::Element);
     /// Of the lanes of `self` followed by those of `b`, the ones at even places, then those at odd places.
     ///
     /// # Safety
@@ -45,6 +60,33 @@ impl<F: Float, const LANES: usize> Weave for Plain<F, LANES> {
             y.0[i] -= b.0[i];
         }
         y
+    }
+    #[inline(always)]
+    unsafe fn load_lanes(p: *const F, from: usize, to: usize) -> Self {
+        let mut lanes = [F::ZERO; LANES];
+        for (i, lane) in lanes.iter_mut().enumerate().take(to).skip(from) {
+            // SAFETY: the caller promises these elements.
+            *lane = unsafe { *p.wrapping_add(i) };
+        }
+        Plain(lanes)
+    }
+    #[inline(always)]
+    unsafe fn load_halves(p: *const F, q: *const F) -> Self {
+        let mut lanes = [F::ZERO; LANES];
+        for i in 0..LANES / 2 {
+            // SAFETY: the caller promises half a vector at each place.
+            (lanes[i], lanes[LANES / 2 + i]) = unsafe { (*p.add(i), *q.add(i)) };
+        }
+        Plain(lanes)
+    }
+    #[inline(always)]
+    unsafe fn store_halves(self, p: *mut F, q: *mut F) {
+        let (low, high) = self.0.split_at(LANES / 2);
+        // SAFETY: the caller promises half a vector at each place.
+        unsafe {
+            p.copy_from_nonoverlapping(low.as_ptr(), LANES / 2);
+            q.copy_from_nonoverlapping(high.as_ptr(), LANES / 2);
+        }
     }
     #[inline(always)]
     unsafe fn unweave(self, b: Self) -> [Self; 2] {
@@ -87,6 +129,24 @@ mod x86 {
             unsafe { _mm512_sub_ps(self, b) }
         }
         #[inline(always)]
+        unsafe fn load_lanes(p: *const f32, from: usize, to: usize) -> Self {
+            // SAFETY: as above; masked lanes are not touched.
+            unsafe { _mm512_maskz_loadu_ps(((1u32 << to) - (1u32 << from)) as u16, p) }
+        }
+        #[inline(always)]
+        unsafe fn load_halves(p: *const f32, q: *const f32) -> Self {
+            // SAFETY: as above.
+            unsafe { _mm512_insertf32x8::<1>(_mm512_castps256_ps512(_mm256_loadu_ps(p)), _mm256_loadu_ps(q)) }
+        }
+        #[inline(always)]
+        unsafe fn store_halves(self, p: *mut f32, q: *mut f32) {
+            // SAFETY: as above.
+            unsafe {
+                _mm256_storeu_ps(p, _mm512_castps512_ps256(self));
+                _mm256_storeu_ps(q, _mm512_extractf32x8_ps::<1>(self));
+            }
+        }
+        #[inline(always)]
         unsafe fn unweave(self, b: Self) -> [Self; 2] {
             // SAFETY: as above.
             unsafe {
@@ -116,6 +176,29 @@ mod x86 {
         unsafe fn sub(self, b: Self) -> Self {
             // SAFETY: as above.
             unsafe { _mm256_sub_ps(self, b) }
+        }
+        #[inline(always)]
+        unsafe fn load_lanes(p: *const f32, from: usize, to: usize) -> Self {
+            // SAFETY: as above; masked lanes are not touched.
+            unsafe {
+                let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+                let below = _mm256_cmpgt_epi32(_mm256_set1_epi32(to as i32), lanes);
+                let before = _mm256_cmpgt_epi32(_mm256_set1_epi32(from as i32), lanes);
+                _mm256_maskload_ps(p, _mm256_andnot_si256(before, below))
+            }
+        }
+        #[inline(always)]
+        unsafe fn load_halves(p: *const f32, q: *const f32) -> Self {
+            // SAFETY: as above.
+            unsafe { _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(q)) }
+        }
+        #[inline(always)]
+        unsafe fn store_halves(self, p: *mut f32, q: *mut f32) {
+            // SAFETY: as above.
+            unsafe {
+                _mm_storeu_ps(p, _mm256_castps256_ps128(self));
+                _mm_storeu_ps(q, _mm256_extractf128_ps::<1>(self));
+            }
         }
         #[inline(always)]
         unsafe fn unweave(self, b: Self) -> [Self; 2] {
