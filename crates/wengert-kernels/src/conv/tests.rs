@@ -94,7 +94,7 @@ const PLAIN: Conv2d = Conv2d {
     padding: [0, 0],
     dilation: [1, 1],
     groups: 1,
-    strict: false,
+    algorithm: Algorithm::Tiles2,
 };
 
 fn check_both(conv: Conv2d) {

@@ -14,7 +14,7 @@ const PLAIN: Conv2d = Conv2d {
     padding: [1, 1],
     dilation: [1, 1],
     groups: 1,
-    strict: false,
+    algorithm: Algorithm::Tiles2,
 };
 
 /// The errors of a result over the root mean square of what it should be: their root mean square, and the largest.
@@ -42,7 +42,7 @@ fn operands(conv: &Conv2d) -> [Vec<f32>; 3] {
 }
 
 fn check(conv: Conv2d) {
-    assert!(pays(&conv), "{conv:?} is summed directly");
+    assert!(tile(&conv).is_some(), "{conv:?} is summed directly");
     let operands = operands(&conv);
     let [x, w, y_bar] = &operands;
     let mut want = operands.each_ref().map(|operand| vec![0.0_f64; operand.len()]);
@@ -54,12 +54,13 @@ fn check(conv: Conv2d) {
     });
     let want = [&want[2], &want[0], &want[1]];
     let operands = [&x[..], w, y_bar];
-    for level in Level::available() {
+    for (level, algorithm) in Level::available().flat_map(|level| [(level, Algorithm::Tiles2), (level, Algorithm::Tiles4)]) {
+        let conv = Conv2d { algorithm, ..conv };
         let one = all(level, &conv, operands, 1);
-        let direct = all(level, &Conv2d { strict: true, ..conv }, operands, 1);
+        let direct = all(level, &Conv2d { algorithm: Algorithm::Direct, ..conv }, operands, 1);
         for (what, ((got, direct), want)) in ["y", "x_bar", "w_bar"].iter().zip(one.iter().zip(&direct).zip(want)) {
             let ((rms, most), (direct, _)) = (errors(got, want), errors(direct, want));
-            println!("{level:?} {what} {rms:.2e} {most:.2e}, direct {direct:.2e}");
+            println!("{level:?} {algorithm:?} {what} {rms:.2e} {most:.2e}, direct {direct:.2e}");
             assert!(rms < 1.5e-6 && most < 8e-6, "{level:?} {what} {conv:?}: {rms:e}, {most:e}, direct {direct:e}");
         }
         for threads in [2, 3, 8] {
@@ -173,8 +174,8 @@ fn few_channels_other_windows_and_strictness_are_summed_directly() {
         Conv2d { padding: [3, 1], ..PLAIN },
         Conv2d { size: [3, 3], batch: 100, ..PLAIN }, // four tiles for nine results
         Conv2d { batch: 1, ..PLAIN },                 // few tiles for many filters
-        Conv2d { strict: true, ..PLAIN },
+        Conv2d { algorithm: Algorithm::Direct, ..PLAIN },
     ] {
-        assert!(!pays(&conv), "{conv:?}");
+        assert!(tile(&conv).is_none(), "{conv:?}");
     }
 }

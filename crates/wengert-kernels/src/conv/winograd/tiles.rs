@@ -329,9 +329,9 @@ unsafe fn untransform_rows<V: Weave<Element = f32>, const M: usize, const T: usi
     }
 }
 
-/// Elements of the room for rows of pixels turned by [`transform_adjoint`].
-pub(super) fn turned_len<V: Weave, const M: usize>(grid: &Grid) -> usize {
-    M * M * grid.tiles[1] * 2 * V::LANES
+/// Elements of the room for the pixels of blocks of `rows` rows of tiles, turned by [`transform_adjoint`].
+pub(super) fn turned_len<V: Weave, const M: usize>(grid: &Grid, rows: usize) -> usize {
+    (rows.min(grid.tiles[0]) * M * grid.target[1] + 1) * 2 * V::LANES
 }
 
 /// Transforms rows of tiles of a cotangent, up to two vectors of its channels, which `source` begins with, holding an image
@@ -353,34 +353,29 @@ pub(super) unsafe fn transform_adjoint<V: Weave<Element = f32>, const M: usize, 
 {
     let across = 2 * V::LANES;
     let [height, width] = grid.target;
-    let columns = grid.tiles[1];
     let mut to = points.start;
     for (image, rows) in grid.images(rows) {
         let pixels = &source[image * of_image..][..channels * height * width];
-        for row in rows {
-            // SAFETY: a row of the cotangent is read for so many channels; tiles lie within their room, turned pixels within
-            // theirs.
-            unsafe {
-                for i in 0..M {
-                    let turned = turned.add(i * M * columns * across);
-                    let line = row * M + i;
-                    let inside = if line < height { width } else { 0 };
-                    if inside > 0 {
-                        let start = pixels[line * width..].as_ptr();
-                        let block = Block { start, across: height * width, inner: 1, width: channels, k: width };
-                        pack::<V>(block, across, turned);
-                    }
-                    // Tiles over the edge see zeros there.
-                    core::slice::from_raw_parts_mut(turned.add(inside * across), (M * columns - inside) * across)
-                        .fill(0.0);
-                }
-                for column in 0..columns {
+        let (first, end) = (rows.start * M, (rows.end * M).min(height));
+        let k = (end - first) * width;
+        // SAFETY: pixels are read for so many channels, and turned within their room, whose last one is zero; tiles lie within
+        // the room of the points.
+        unsafe {
+            let start = pixels[first * width..].as_ptr();
+            pack::<V>(Block { start, across: height * width, inner: 1, width: channels, k }, across, turned);
+            // What tiles over the edge see there.
+            let zeros = turned.add(k * across);
+            core::slice::from_raw_parts_mut(zeros, across).fill(0.0);
+            for row in rows.clone() {
+                for column in 0..grid.tiles[1] {
                     for half in 0..2 {
-                        let from = turned.add(column * M * across + half * V::LANES);
                         let mut y = [[V::splat(0.0); M]; M];
                         for i in 0..M {
                             for j in 0..M {
-                                y[i][j] = V::load(from.add((i * M * columns + j) * across));
+                                let (line, column) = (row * M + i, column * M + j);
+                                let inside = line < height && column < width;
+                                let from = turned.wrapping_add(((line - first) * width + column) * across);
+                                y[i][j] = V::load(if inside { from } else { zeros }.add(half * V::LANES));
                             }
                         }
                         let g = both_axes::<OutputAdjoint, V, M, T>(y);
