@@ -12,6 +12,7 @@ use crate::Float;
 use crate::dispatch::{Level, simd_level};
 use crate::float::Constants;
 use crate::matmul::blocked::{even, panel_rows};
+use crate::matmul::pack::copy;
 use crate::matmul::vector::Vector;
 use crate::scratch::Scratch;
 
@@ -167,7 +168,11 @@ unsafe fn run<V: Vector>(pass: &Pass, image: &[V::Element], packed: &[V::Element
                 let target = &mut target[start + row * row_step + (from - row * pitch) * column_step..];
                 let row = &results[from - first..to - first];
                 match column_step {
-                    1 => target[..row.len()].copy_from_slice(row),
+                    1 => {
+                        let target = &mut target[..row.len()];
+                        // SAFETY: slices of one length.
+                        unsafe { copy::<V>(row.as_ptr(), row.len(), target.as_mut_ptr()) }
+                    }
                     step => target.iter_mut().step_by(step).zip(row).for_each(|(y, &sum)| *y = sum),
                 }
             }
