@@ -123,7 +123,7 @@ mod zip;
 pub use attention::Attention;
 pub use axis::{Axes, Axis, keep};
 pub use buffer::pool;
-pub use conv::{Convolution, Pair};
+pub use conv::{Convolution, ConvolutionAlgorithm, Pair};
 pub use element::{Element, FloatElement, Numeric, Signed};
 pub use error::ShapeError;
 pub use iter::Iter;

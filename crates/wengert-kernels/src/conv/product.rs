@@ -18,7 +18,7 @@ use crate::scratch::Scratch;
 
 /// Length of an inner block: 28 channels of 3 x 3 taps, whose strips take 20 KiB of a 48 KiB cache. Sums of a block are
 /// added to the result one block after the other.
-pub(super) const INNER: usize = 256;
+const INNER: usize = 256;
 /// Results kept while the blocks of the inner dimension go by: 256 KiB of `f32`, a part of the second-level cache.
 const KEPT: usize = 1 << 16;
 

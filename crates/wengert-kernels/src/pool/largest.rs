@@ -72,14 +72,7 @@ fn blocks<F: Float, const STEP: usize>(
 
 /// Computes a row of results.
 #[inline(always)]
-fn row<F: Float>(
-    pool: &Pool2d,
-    spans: &[Span],
-    x: &[F],
-    [top, bottom]: [usize; 2],
-    y: &mut [F],
-    at: &mut [u32],
-) {
+fn row<F: Float>(pool: &Pool2d, spans: &[Span], x: &[F], [top, bottom]: [usize; 2], y: &mut [F], at: &mut [u32]) {
     for (q, (y, at)) in y.iter_mut().zip(at.iter_mut()).enumerate() {
         *y = -F::INFINITY;
         *at = (top * pool.size[1] + (q * pool.stride[1]).saturating_sub(pool.padding[1])) as u32;

@@ -6,25 +6,24 @@
 //! for Convolutional Neural Networks"). Since each point is a sum over channels of its own, the products of all tiles at a
 //! point are a matrix product: the direct convolution's micro-kernels with a single tap.
 //!
-//! The adjoint for the images is the same with filters turned around; that for the filters multiplies transformed images with
-//! transformed cotangents, tiles being the inner dimension, and transforms the sums back once.
+//! The adjoint for the images is the same with filters turned around (`convolve`); that for the filters multiplies transformed
+//! images with transformed cotangents, tiles being the inner dimension, and transforms the sums back once (`weight`).
 //!
-//! # When, and how exact
+//! # How exact
 //!
-//! For `f32`, filters of 3 x 3, stride and dilation 1, padding up to 2, and from [`CHANNELS`] channels in and out of a group,
-//! unless [`strict`](super::Conv2d::strict) is set. `f64` is summed directly.
+//! Errors over the root mean square of the result, in the root mean square and the largest, operands uniform in -1..1:
 //!
-//! For operands that are uniform in -1..1, errors over the root mean square of the result are (64 and 384 channels): forward 2.5e-7 and 6e-7 in the root mean square,
-//! 1.1e-6 and 3e-6 at most, which is below the direct sum's 4e-7 and 1e-6, 2.7e-6 and 5e-6; for the filters 7e-7 and 2.3e-6,
-//! twice the direct sum's.
+//! | | direct | [`Tiles2`](Algorithm::Tiles2) | [`Tiles4`](Algorithm::Tiles4) |
+//! |---|---|---|---|
+//! | `y`, 64 channels, 56 x 56 | 2.7e-7, 2.9e-6 | 2.6e-7, 2.0e-6 | 8.3e-7, 8.4e-6 |
+//! | `y`, 384 channels, 13 x 13 | 2.9e-7, 1.7e-6 | 2.7e-7, 1.4e-6 | - |
+//! | `w_bar`, 64 channels, 4 images of 56 x 56 | 2.8e-7, 1.3e-6 | 3.5e-7, 1.8e-6 | 8.8e-7, 4.6e-6 |
+//! | `w_bar`, 32 channels, 5 images of 7 x 7 | 1.3e-7 | 2.7e-7 | - |
 //!
-//! # What else may differ
-//!
-//! With the points of `F(2, 3)` a result takes in products of its own window's pixels only, so zeros give exact zeros, a NaN
-//! reaches the windows it lies in and no others, and errors are relative to a window's own numbers. (Larger tiles, `F(4, 3)`
-//! and so on, have none of this.) An infinity, however, may arrive as NaN: it is both added and subtracted. In the adjoint for
-//! the filters an entry takes in products it has no part in, which cancel. Tiles over an edge read zeros, never a
-//! neighbouring plane.
+//! With the points of `F(2, 3)` a result takes in products of its own window's pixels only: zeros give exact zeros, a NaN
+//! reaches the windows it lies in and no others, and errors are relative to a window's own numbers. Only an infinity may
+//! arrive as NaN, being both added and subtracted. With `F(4, 3)` all this holds for what a tile reads and no longer for a
+//! window. Tiles over an edge read zeros, never a neighbouring plane.
 
 #![expect(unsafe_code, reason = "vector loads and stores in rooms whose sizes are computed here")]
 
@@ -50,6 +49,10 @@ mod tests;
 
 /// Channels of a group, in and out, from which the transforms pay.
 const CHANNELS: usize = 32;
+/// Columns of tiles from which large tiles pay: narrower ones leave most lanes of the transforms empty.
+const LARGE_COLUMNS: usize = 7;
+/// Channels in times out up to which large tiles pay: beyond, their transformed filters no longer fit a cache.
+const LARGE_FILTERS: usize = 1 << 14;
 /// Tiles from which the transform of the filters pays.
 const TILES: usize = 64;
 /// Tiles of a block: four tile rows of images 56 wide, whose transforms, 64 channels in and out, take 1.2 MB of a 2 MB cache.
@@ -69,8 +72,8 @@ struct Plan {
 
 impl Plan {
     /// From `x` to `y`, if this way pays.
-    fn forward(conv: &Conv2d) -> Option<Plan> {
-        let m = tile(conv)?;
+    fn forward(level: Level, conv: &Conv2d) -> Option<Plan> {
+        let m = tile(level, conv)?;
         Some(Plan {
             m,
             grid: Grid::new(conv.size, conv.padding, conv.output_size(), m),
@@ -82,8 +85,8 @@ impl Plan {
     }
 
     /// From `y_bar` to `x_bar`, if this way pays.
-    fn backward(conv: &Conv2d) -> Option<Plan> {
-        let m = tile(conv)?;
+    fn backward(level: Level, conv: &Conv2d) -> Option<Plan> {
+        let m = tile(level, conv)?;
         Some(Plan {
             m,
             grid: Grid::new(conv.output_size(), conv.padding.map(|p| 2 - p), conv.size, m),
@@ -112,8 +115,8 @@ impl Plan {
     }
 }
 
-/// The results of a tile along an axis with which a convolution takes this way, if it does. Depends on the sizes only.
-fn tile(conv: &Conv2d) -> Option<usize> {
+/// The results of a tile along an axis with which a convolution takes this way, if it does. Never depends on the threads.
+fn tile(level: Level, conv: &Conv2d) -> Option<usize> {
     let fits = conv.kernel == [3, 3]
         && conv.stride == [1, 1]
         && conv.dilation == [1, 1]
@@ -129,7 +132,13 @@ fn tile(conv: &Conv2d) -> Option<usize> {
     let direct = sizes.map(|[height, width]| ENTRIES * height * width).iter().sum::<usize>();
     // Tiles over an edge compute what nobody wants: a quarter fewer products must be left to pay for the transforms.
     let pays = |m: usize| tiles(m).iter().all(|tiles| conv.batch * tiles >= TILES) && 4 * products(m) <= 3 * direct;
-    let large = conv.algorithm == Algorithm::Tiles4 && pays(4) && (!pays(2) || products(4) < products(2));
+    // Without vectors of eight the many sums of large tiles are not compiled: they cost a build more than they give.
+    let large = conv.algorithm == Algorithm::Tiles4
+        && level.min(simd_level()) > Level::Portable
+        && sizes.iter().all(|size| size[1].div_ceil(4) >= LARGE_COLUMNS)
+        && (conv.inputs / conv.groups) * (conv.outputs / conv.groups) <= LARGE_FILTERS
+        && pays(4)
+        && products(4) < products(2);
     if large { Some(4) } else { pays(2).then_some(2) }
 }
 
@@ -168,7 +177,7 @@ impl Minimal for f64 {}
 
 impl Minimal for f32 {
     fn minimal_forward(level: Level, conv: &Conv2d, x: &[f32], w: &[f32], y: &mut [f32], par: Par) -> bool {
-        let Some(plan) = Plan::forward(conv) else { return false };
+        let Some(plan) = Plan::forward(level, conv) else { return false };
         let filters = Filters { w, strides: [plan.channels * ENTRIES, ENTRIES], turned: false };
         convolve(level, &plan, x, filters, y, par);
         true
@@ -181,7 +190,7 @@ impl Minimal for f32 {
         x_bar: &mut [f32],
         par: Par,
     ) -> bool {
-        let Some(plan) = Plan::backward(conv) else { return false };
+        let Some(plan) = Plan::backward(level, conv) else { return false };
         let filters = Filters { w, strides: [ENTRIES, plan.outs * ENTRIES], turned: true };
         convolve(level, &plan, y_bar, filters, x_bar, par);
         true
@@ -194,7 +203,7 @@ impl Minimal for f32 {
         w_bar: &mut [f32],
         par: Par,
     ) -> bool {
-        let Some(plan) = Plan::forward(conv) else { return false };
+        let Some(plan) = Plan::forward(level, conv) else { return false };
         weight_adjoint(level, &plan, x, y_bar, w_bar, par);
         true
     }

@@ -42,7 +42,7 @@ fn operands(conv: &Conv2d) -> [Vec<f32>; 3] {
 }
 
 fn check(conv: Conv2d) {
-    assert!(tile(&conv).is_some(), "{conv:?} is summed directly");
+    assert!(tile(simd_level(), &conv).is_some(), "{conv:?} is summed directly");
     let operands = operands(&conv);
     let [x, w, y_bar] = &operands;
     let mut want = operands.each_ref().map(|operand| vec![0.0_f64; operand.len()]);
@@ -54,17 +54,28 @@ fn check(conv: Conv2d) {
     });
     let want = [&want[2], &want[0], &want[1]];
     let operands = [&x[..], w, y_bar];
-    for (level, algorithm) in Level::available().flat_map(|level| [(level, Algorithm::Tiles2), (level, Algorithm::Tiles4)]) {
-        let conv = Conv2d { algorithm, ..conv };
-        let one = all(level, &conv, operands, 1);
+    for level in Level::available() {
         let direct = all(level, &Conv2d { algorithm: Algorithm::Direct, ..conv }, operands, 1);
+        let one = all(level, &conv, operands, 1);
+        let large = tile(level, &conv) == Some(4);
         for (what, ((got, direct), want)) in ["y", "x_bar", "w_bar"].iter().zip(one.iter().zip(&direct).zip(want)) {
+            // Of the direct sum's error, measured here, and a tenth for chance. In `w_bar` fewer products are summed than tiles add.
+            let allowed = match (large, *what) {
+                (false, "w_bar") => 2.5,
+                (false, _) => 1.1,
+                (true, _) => 4.0,
+            };
             let ((rms, most), (direct, _)) = (errors(got, want), errors(direct, want));
-            println!("{level:?} {algorithm:?} {what} {rms:.2e} {most:.2e}, direct {direct:.2e}");
-            assert!(rms < 1.5e-6 && most < 8e-6, "{level:?} {what} {conv:?}: {rms:e}, {most:e}, direct {direct:e}");
+            assert!(
+                rms < allowed * direct && most < 12.0 * allowed * direct,
+                "{level:?} {what} {conv:?}: {rms:e}, {most:e}, direct {direct:e}"
+            );
         }
         for threads in [2, 3, 8] {
-            assert!(one == all(level, &conv, operands, threads), "{level:?} {conv:?}: {threads} threads change the bits");
+            assert!(
+                one == all(level, &conv, operands, threads),
+                "{level:?} {conv:?}: {threads} threads change the bits"
+            );
         }
     }
 }
@@ -79,6 +90,16 @@ fn errors_are_those_of_the_direct_sum_whatever_the_sizes() {
     // More than an inner block of channels, and a tile row wider than a block.
     check(Conv2d { batch: 1, inputs: 270, outputs: 34, size: [17, 16], ..PLAIN });
     check(Conv2d { batch: 1, size: [4, 230], ..PLAIN });
+}
+
+#[test]
+fn errors_of_large_tiles_are_a_few_times_the_direct_sums() {
+    let plain = Conv2d { algorithm: Algorithm::Tiles4, size: [28, 28], ..PLAIN };
+    assert_eq!(tile(simd_level(), &plain), Some(if simd_level() > Level::Portable { 4 } else { 2 }));
+    for (size, padding) in [([28, 28], [1, 1]), ([27, 30], [0, 2]), ([13, 66], [2, 1])] {
+        check(Conv2d { size, padding, ..plain });
+    }
+    check(Conv2d { batch: 2, groups: 2, inputs: 68, outputs: 94, ..plain });
 }
 
 #[test]
@@ -176,6 +197,6 @@ fn few_channels_other_windows_and_strictness_are_summed_directly() {
         Conv2d { batch: 1, ..PLAIN },                 // few tiles for many filters
         Conv2d { algorithm: Algorithm::Direct, ..PLAIN },
     ] {
-        assert!(tile(&conv).is_none(), "{conv:?}");
+        assert!(tile(simd_level(), &conv).is_none(), "{conv:?}");
     }
 }

@@ -86,8 +86,9 @@ pub(super) unsafe fn weight_piece<V: Weave<Element = f32>>(
         match (plan.m, V::TILE_ROWS >= 14) {
             (2, true) => run::<V, 2, 4, 8>(plan, x, y_bar, images, first, w_bar),
             (2, false) => run::<V, 2, 4, 4>(plan, x, y_bar, images, first, w_bar),
-            (_, true) => run::<V, 4, 6, 8>(plan, x, y_bar, images, first, w_bar),
-            (_, false) => run::<V, 4, 6, 4>(plan, x, y_bar, images, first, w_bar),
+            (4, true) => run::<V, 4, 6, 8>(plan, x, y_bar, images, first, w_bar),
+            (4, false) if V::LANES >= 8 => run::<V, 4, 6, 4>(plan, x, y_bar, images, first, w_bar),
+            (m, _) => unreachable!("a plan has no tiles of {m}"),
         }
     }
 }
@@ -126,15 +127,14 @@ unsafe fn run<V: Weave<Element = f32>, const M: usize, const T: usize, const ROW
     let (out_blocks, sums_point) = (outs.div_ceil(across), padded_channels * across);
     let planes_len = Planes::len::<V, M>(&grid, block_rows).next_multiple_of(16);
     let turned_len = tiles::turned_len::<V, M>(&grid, block_rows).next_multiple_of(16);
-    let sums_len = (T * T) * out_blocks * sums_point;
-    let mut scratch =
-        Scratch::take::<f32>(sums_len + (T * T) * (point + turned_point) + turned_len + planes_len);
+    let sums_len = T * T * out_blocks * sums_point;
+    let mut scratch = Scratch::take::<f32>(sums_len + T * T * (point + turned_point) + turned_len + planes_len);
     let sums = scratch.start::<f32>();
     // SAFETY: the scratch is the sums, both operands' transforms, the turned pixels and the planes.
     let (planes, points, turned, turned_points) = unsafe {
         let points = sums.add(sums_len);
-        let turned_points = points.add((T * T) * point);
-        let turned = turned_points.add((T * T) * turned_point);
+        let turned_points = points.add(T * T * point);
+        let turned = turned_points.add(T * T * turned_point);
         core::slice::from_raw_parts_mut(sums, sums_len).fill(0.0);
         (
             Planes::new::<V>(&grid, block_rows, turned.add(turned_len)),
@@ -158,10 +158,10 @@ unsafe fn run<V: Weave<Element = f32>, const M: usize, const T: usize, const ROW
                 let y_bar = &y_bar[out_block * across * plane..];
                 let operand = (y_bar, y_len);
                 tiles::transform_adjoint::<V, M, T>(&grid, operand, wanted, block.clone(), turned, turned_points);
-                for p in 0..(T * T) {
+                for p in 0..T * T {
                     let x = points.start.add(p * point);
                     let y_bar = turned_points.start.add(p * turned_point);
-                    let sums = sums.add((out_block * (T * T) + p) * sums_point);
+                    let sums = sums.add((out_block * T * T + p) * sums_point);
                     for (i, offsets) in offsets.iter().enumerate() {
                         tile::<V, ROWS>(x, offsets, 0, [1, tiles], y_bar, sums.add(i * ROWS * across));
                     }
@@ -171,6 +171,6 @@ unsafe fn run<V: Weave<Element = f32>, const M: usize, const T: usize, const ROW
     }
     for (out_block, w_bar) in w_bar.chunks_mut(across * channels * ENTRIES).enumerate() {
         // SAFETY: the sums of a block.
-        unsafe { filters::unpack::<V, T>(sums.add(out_block * (T * T) * sums_point), sums_point, channels, w_bar) }
+        unsafe { filters::unpack::<V, T>(sums.add(out_block * T * T * sums_point), sums_point, channels, w_bar) }
     }
 }
