@@ -362,6 +362,44 @@ fn sums_over_items_are_the_sums_of_each() {
     assert!(matches!(f.total(&x, &[[1.0]]), Err(FunctionError::Length { what: "data", got: 1, expected: 3, .. })));
 }
 
+/// `ln(1 + |x|^2)` hangs on no data: once for all items is enough, but its derivative counts for each.
+#[test]
+fn what_hangs_on_no_data_counts_for_every_item() {
+    let term = |x: &[f64], d: &[f64]| {
+        let norm = 1.0 + x[0] * x[0] + x[1] * x[1];
+        let residual = x[0] * d[0] + x[1] * d[1] - d[2];
+        let value = residual.powi(2) + norm.ln() * d[2];
+        let slope = |k: usize| 2.0 * residual * d[k] + 2.0 * x[k] / norm * d[2];
+        (value, [slope(0), slope(1)])
+    };
+    let f = Function::record_with_data(&[1.0, 1.0], &[0.0; 3], |x, d| {
+        if d[0] > 5.0 {
+            return x[0];
+        }
+        let norm = dot(x, x) + 1.0;
+        (dot(x, &d[..2]) - d[2]).square() + norm.ln() * d[2]
+    })
+    .unwrap();
+    let mut items = points(1500);
+    let x = [0.3, -1.5];
+    let check = |items: &[[f64; 3]]| {
+        let each = items.iter().map(|d| term(&x, d));
+        let (value, slopes) = each.fold((0.0, [0.0; 2]), |(sum, [a, b]), (y, [p, q])| (sum + y, [a + p, b + q]));
+        let (total, gradient) = f.total_and_gradient(&x, items).unwrap();
+        assert_close(&[total], &[value], 1e-12);
+        assert_close(&gradient, &slopes, 1e-12);
+    };
+    for count in [1, 63, 64, 65, 700, 1500] {
+        check(&items[..count]);
+    }
+    // A guard that fails after blocks that were swept leaves nothing behind.
+    let kept = core::mem::replace(&mut items[200], [9.0; 3]);
+    let error = f.total_and_gradient(&x, &items).unwrap_err();
+    assert!(matches!(error, FunctionError::Guard { point: Some(200), .. }), "{error}");
+    items[200] = kept;
+    check(&items);
+}
+
 #[test]
 fn a_guard_among_many_points_names_the_first_it_fails_at() {
     let f = Function::record(&[1.0], |x| if x[0] > 0.0 { x[0] * 2.0 } else { -x[0] }).unwrap();

@@ -51,18 +51,15 @@ compiled! {
     fn add_scaled_at(level: Level, y: &mut [Self], c: Self, x: &[Self]) = elementwise::loops::add_scaled_loop;
     fn scale_at(level: Level, y: &mut [Self], c: Self) = elementwise::loops::scale_loop;
 
-    fn narrow_rows_at(level: Level, op: Arithmetic, values: &mut [Self], first: usize, operands: &[u32])
-        = rows::narrow::forward;
-    fn narrow_rows_vjp_at(level: Level, op: Arithmetic, careful: bool, active: u8, values: &[Self], bars: &mut [Self], first: usize, operands: &[u32])
-        = rows::narrow::reverse;
-    fn wide_rows_at(level: Level, op: Arithmetic, values: &mut [Self], first: usize, operands: &[u32])
-        = rows::wide::forward;
-    fn wide_rows_vjp_at(level: Level, op: Arithmetic, careful: bool, active: u8, values: &[Self], bars: &mut [Self], first: usize, operands: &[u32])
-        = rows::wide::reverse;
-    fn broad_rows_at(level: Level, op: Arithmetic, values: &mut [Self], first: usize, operands: &[u32])
-        = rows::broad::forward;
-    fn broad_rows_vjp_at(level: Level, op: Arithmetic, careful: bool, active: u8, values: &[Self], bars: &mut [Self], first: usize, operands: &[u32])
-        = rows::broad::reverse;
+    fn narrow_rows_at(level: Level, op: Arithmetic, values: &mut [Self], first: usize, operands: &[u32]) = rows::narrow;
+    fn narrow_rows_vjp_at(level: Level, op: Arithmetic, active: u8, values: &[Self], bars: &mut [Self], first: usize, operands: &[u32])
+        = rows::narrow_vjp;
+    fn wide_rows_at(level: Level, op: Arithmetic, parts: usize, values: &mut [Self], first: usize, operands: &[u32])
+        = rows::wide;
+    fn wide_rows_vjp_at(level: Level, op: Arithmetic, parts: usize, active: u8, values: &[Self], bars: &mut [Self], first: usize, operands: &[u32])
+        = rows::wide_vjp;
+    fn careful_rows_vjp_at(level: Level, op: Arithmetic, parts: usize, active: u8, values: &[Self], bars: &mut [Self], first: usize, operands: &[u32])
+        = rows::careful_vjp;
 
     fn product_at(level: Level, product: Product<'_, Self>) = matmul::blocked::at;
     fn combine_rows_at(level: Level, x: &[Self], x_stride: usize, k: usize, rows: &[Self], stride: usize, y: &mut [Self])

@@ -80,20 +80,23 @@ impl Par {
         // microseconds of a piece; it keeps this free of unsafe code.
         let items = Mutex::new(items);
         let take = || items.lock().unwrap_or_else(PoisonError::into_inner).next();
-        let drain = || {
-            threads(1, || {
-                while let Some(item) = take() {
-                    work(item);
-                }
-            });
-        };
-        rayon::in_place_scope(|scope| {
-            for _ in 1..workers {
-                scope.spawn(|_| drain());
+        on_each(workers, &|| {
+            while let Some(item) = take() {
+                work(item);
             }
-            drain();
         });
     }
+}
+
+/// Calls `drain` on `workers` threads, this one among them. Not generic: every kernel has a closure of its own, and the
+/// machinery around it would be compiled for each.
+fn on_each(workers: usize, drain: &(dyn Fn() + Sync)) {
+    rayon::in_place_scope(|scope| {
+        for _ in 1..workers {
+            scope.spawn(|_| threads(1, drain));
+        }
+        threads(1, drain);
+    });
 }
 
 impl Default for Par {

@@ -1,9 +1,8 @@
 //! Arithmetic between rows of one array: the steps of a recorded program, evaluated at many points at once.
 //!
 //! The array holds a row of numbers, one for each point, for every value of the program; a step reads earlier rows and
-//! writes its own. A call does a run of steps of one operation. Rows are 8, 64 or 256 numbers long, known to the compiler, so that
-//! a step is a few vector instructions without a loop, or four times as many; which length serves depends on how many rows fit
-//! the cache.
+//! writes its own. A call does a run of steps of one operation. Rows are 8, 64 or 256 numbers long: a step is one vector
+//! instruction or a few, without a loop, or four times as many; which length serves depends on how many rows fit the cache.
 //!
 //! Products and sums are rounded one by one at every level of instructions: a step gives the bits that plain arithmetic
 //! gives at one point.
@@ -34,6 +33,8 @@ pub enum Arithmetic {
     Neg,
     /// One step: `y = a_1 + a_2 + ..` of all the operands given.
     Sum,
+    /// One step: `y = a_1 b_1 + a_2 b_2 + ..` of the operands given in pairs, every product and sum rounded.
+    Dot,
 }
 
 /// How many numbers a row has.
@@ -77,15 +78,15 @@ impl Width {
 pub fn forward<F: Float>(op: Arithmetic, width: Width, values: &mut [F], first: usize, operands: &[u32]) {
     match width {
         Width::Narrow => F::narrow_rows_at(simd_level(), op, values, first, operands),
-        Width::Wide => F::wide_rows_at(simd_level(), op, values, first, operands),
-        Width::Broad => F::broad_rows_at(simd_level(), op, values, first, operands),
+        _ => F::wide_rows_at(simd_level(), op, width.lanes() / 64, values, first, operands),
     }
 }
 
 /// Adds to the adjoints of the operands of a run what flows back from its results, last step first, and sets the adjoints
 /// of the results to 0.
 ///
-/// Bit `k` of `active` says whether operand `k` of each step is wanted (of a sum: any of them). `careful` makes zero of zero
+/// Bit `k` of `active` says whether operand `k` of each step is wanted (of a sum: any of them; of a dot product: the first or
+/// the second of any pair). `careful` makes zero of zero
 /// times anything, at the cost of a select per product.
 ///
 /// # Panics
@@ -101,10 +102,11 @@ pub fn reverse<F: Float>(
     first: usize,
     operands: &[u32],
 ) {
+    let level = simd_level();
     match width {
-        Width::Narrow => F::narrow_rows_vjp_at(simd_level(), op, careful, active, values, bars, first, operands),
-        Width::Wide => F::wide_rows_vjp_at(simd_level(), op, careful, active, values, bars, first, operands),
-        Width::Broad => F::broad_rows_vjp_at(simd_level(), op, careful, active, values, bars, first, operands),
+        _ if careful => F::careful_rows_vjp_at(level, op, width.lanes() / 8, active, values, bars, first, operands),
+        Width::Narrow => F::narrow_rows_vjp_at(level, op, active, values, bars, first, operands),
+        _ => F::wide_rows_vjp_at(level, op, width.lanes() / 64, active, values, bars, first, operands),
     }
 }
 
@@ -116,9 +118,14 @@ fn times<F: Float, const CAREFUL: bool>(y_bar: F, partial: F) -> F {
 
 /// The rows before a step's own, and its own.
 #[inline(always)]
-fn at<R>(rows: &mut [R], step: usize) -> (&[R], &mut R) {
-    let (done, rest) = rows.split_at_mut(step);
-    (done, &mut rest[0])
+fn at<F, const K: usize>(rows: &mut [[F; K]], parts: usize, step: usize) -> (&mut [[F; K]], &mut [[F; K]]) {
+    let (done, rest) = rows.split_at_mut(step * parts);
+    (done, &mut rest[..parts])
+}
+
+#[inline(always)]
+fn row<F, const K: usize>(rows: &[[F; K]], parts: usize, number: u32) -> &[[F; K]] {
+    &rows[number as usize * parts..][..parts]
 }
 
 // The result is complete before it is stored: then the compiler need not ask whether the rows overlap.
@@ -140,63 +147,60 @@ fn add<F: Float, const K: usize>(bar: &mut [F; K], f: impl Fn(usize) -> F) {
     *bar = sum;
 }
 
-// A row is `M` parts of `K` numbers: as many as fit the registers at a time.
+// A row is `parts` parts of `K` numbers: as many as fit the registers at a time.
 #[inline(always)]
-fn forward_rows<F: Float, const K: usize, const M: usize>(
+fn forward_rows<F: Float, const K: usize>(
     op: Arithmetic,
-    rows: &mut [[[F; K]; M]],
+    parts: usize,
+    rows: &mut [[F; K]],
     first: usize,
     operands: &[u32],
 ) {
-    macro_rules! one {
-        (|$a:ident, $l:ident| $y:expr) => {
-            for (step, &a) in (first..).zip(operands) {
-                let (done, y) = at(rows, step);
-                for (y, $a) in y.iter_mut().zip(&done[a as usize]) {
-                    store(y, |$l| $y);
-                }
-            }
-        };
-    }
-    macro_rules! two {
-        (|$a:ident, $b:ident, $l:ident| $y:expr) => {
-            for (step, &[a, b]) in (first..).zip(operands.as_chunks().0) {
-                let (done, y) = at(rows, step);
-                for ((y, $a), $b) in y.iter_mut().zip(&done[a as usize]).zip(&done[b as usize]) {
-                    store(y, |$l| $y);
-                }
-            }
-        };
-    }
-    macro_rules! three {
-        (|$a:ident, $b:ident, $c:ident, $l:ident| $y:expr) => {
-            for (step, &[a, b, c]) in (first..).zip(operands.as_chunks().0) {
-                let (done, y) = at(rows, step);
-                let [a, b, c] = [a, b, c].map(|x| &done[x as usize]);
-                for (((y, $a), $b), $c) in y.iter_mut().zip(a).zip(b).zip(c) {
+    // A step of the operands `$x`: in the expression they are a part of their rows each, and `$l` a lane.
+    macro_rules! steps {
+        (|$($x:ident),*; $l:ident| $y:expr) => {
+            for (step, &[$($x),*]) in (first..).zip(operands.as_chunks().0) {
+                let (done, y) = at(rows, parts, step);
+                $( let $x = row(done, parts, $x); )*
+                for (part, y) in y.iter_mut().enumerate() {
+                    $( let $x = &$x[part]; )*
                     store(y, |$l| $y);
                 }
             }
         };
     }
     match op {
-        Arithmetic::Add => two!(|a, b, l| a[l] + b[l]),
-        Arithmetic::Sub => two!(|a, b, l| a[l] - b[l]),
-        Arithmetic::Mul => two!(|a, b, l| a[l] * b[l]),
-        Arithmetic::Div => two!(|a, b, l| a[l] / b[l]),
-        Arithmetic::MulAdd => three!(|a, b, c, l| a[l] * b[l] + c[l]),
-        Arithmetic::MulSub => three!(|a, b, c, l| a[l] * b[l] - c[l]),
-        Arithmetic::SubMul => three!(|a, b, c, l| c[l] - a[l] * b[l]),
-        Arithmetic::Square => one!(|a, l| a[l] * a[l]),
-        Arithmetic::Neg => one!(|a, l| -a[l]),
+        Arithmetic::Add => steps!(|a, b; l| a[l] + b[l]),
+        Arithmetic::Sub => steps!(|a, b; l| a[l] - b[l]),
+        Arithmetic::Mul => steps!(|a, b; l| a[l] * b[l]),
+        Arithmetic::Div => steps!(|a, b; l| a[l] / b[l]),
+        Arithmetic::MulAdd => steps!(|a, b, c; l| a[l] * b[l] + c[l]),
+        Arithmetic::MulSub => steps!(|a, b, c; l| a[l] * b[l] - c[l]),
+        Arithmetic::SubMul => steps!(|a, b, c; l| c[l] - a[l] * b[l]),
+        Arithmetic::Square => steps!(|a; l| a[l] * a[l]),
+        Arithmetic::Neg => steps!(|a; l| -a[l]),
         Arithmetic::Sum => {
-            let (done, y) = at(rows, first);
-            if let Some((&a, rest)) = operands.split_first() {
-                let mut sum = done[a as usize];
-                for &a in rest {
-                    let a = &done[a as usize];
-                    for (sum, &a) in sum.as_flattened_mut().iter_mut().zip(a.as_flattened()) {
-                        *sum += a;
+            let (done, y) = at(rows, parts, first);
+            for (part, y) in y.iter_mut().enumerate() {
+                if let Some((&a, rest)) = operands.split_first() {
+                    let mut sum = row(done, parts, a)[part];
+                    for &a in rest {
+                        for (sum, &a) in sum.iter_mut().zip(&row(done, parts, a)[part]) {
+                            *sum += a;
+                        }
+                    }
+                    *y = sum;
+                }
+            }
+        }
+        Arithmetic::Dot => {
+            let (done, y) = at(rows, parts, first);
+            for (part, y) in y.iter_mut().enumerate() {
+                let mut sum = [F::ZERO; K];
+                for &[a, b] in operands.as_chunks().0 {
+                    let (a, b) = (&row(done, parts, a)[part], &row(done, parts, b)[part]);
+                    for ((sum, &a), &b) in sum.iter_mut().zip(a).zip(b) {
+                        *sum += a * b;
                     }
                 }
                 *y = sum;
@@ -206,25 +210,27 @@ fn forward_rows<F: Float, const K: usize, const M: usize>(
 }
 
 #[inline(always)]
-fn reverse_rows<F: Float, const K: usize, const M: usize, const CAREFUL: bool>(
+fn reverse_rows<F: Float, const K: usize, const CAREFUL: bool>(
     op: Arithmetic,
+    parts: usize,
     active: u8,
-    values: &[[[F; K]; M]],
-    bars: &mut [[[F; K]; M]],
+    values: &[[F; K]],
+    bars: &mut [[F; K]],
     first: usize,
     operands: &[u32],
 ) {
     let times = times::<F, CAREFUL>;
     let (left, right, third) = (active & 1 != 0, active & 2 != 0, active & 4 != 0);
-    let v = |a: u32| &values[a as usize];
     macro_rules! one {
         (|$a:ident, $y_bar:ident, $l:ident| $x_bar:expr) => {
             for (step, &a) in (first..first + operands.len()).zip(operands).rev() {
-                let (below, rest) = bars.split_at_mut(step);
-                for ((x_bar, $a), $y_bar) in below[a as usize].iter_mut().zip(v(a)).zip(&rest[0]) {
-                    add(x_bar, |$l| $x_bar);
+                let (below, own) = at(bars, parts, step);
+                let $a = row(values, parts, a);
+                for (part, $y_bar) in own.iter_mut().enumerate() {
+                    let $a = &$a[part];
+                    add(&mut below[a as usize * parts + part], |$l| $x_bar);
+                    *$y_bar = [F::ZERO; K];
                 }
-                rest[0] = [[F::ZERO; K]; M];
             }
         };
     }
@@ -232,18 +238,18 @@ fn reverse_rows<F: Float, const K: usize, const M: usize, const CAREFUL: bool>(
         (|$a:ident, $b:ident, $y:ident, $y_bar:ident, $l:ident| $a_bar:expr, $b_bar:expr) => {
             let pairs = operands.as_chunks().0;
             for (step, &[a, b]) in (first..first + pairs.len()).zip(pairs).rev() {
-                let (below, rest) = bars.split_at_mut(step);
-                for part in 0..M {
-                    let ($a, $b) = (&v(a)[part], &v(b)[part]);
-                    let ($y, $y_bar) = (&values[step][part], &rest[0][part]);
+                let (below, own) = at(bars, parts, step);
+                let ($a, $b, $y) = (row(values, parts, a), row(values, parts, b), row(values, parts, step as u32));
+                for (part, $y_bar) in own.iter_mut().enumerate() {
+                    let ($a, $b, $y) = (&$a[part], &$b[part], &$y[part]);
                     if left {
-                        add(&mut below[a as usize][part], |$l| $a_bar);
+                        add(&mut below[a as usize * parts + part], |$l| $a_bar);
                     }
                     if right {
-                        add(&mut below[b as usize][part], |$l| $b_bar);
+                        add(&mut below[b as usize * parts + part], |$l| $b_bar);
                     }
+                    *$y_bar = [F::ZERO; K];
                 }
-                rest[0] = [[F::ZERO; K]; M];
             }
         };
     }
@@ -251,22 +257,22 @@ fn reverse_rows<F: Float, const K: usize, const M: usize, const CAREFUL: bool>(
         (|$y_bar:ident, $l:ident| $product_bar:expr, $c_bar:expr) => {
             let triples = operands.as_chunks().0;
             for (step, &[a, b, c]) in (first..first + triples.len()).zip(triples).rev() {
-                let (below, rest) = bars.split_at_mut(step);
-                for part in 0..M {
-                    let $y_bar = &rest[0][part];
+                let (below, own) = at(bars, parts, step);
+                let (a_row, b_row) = (row(values, parts, a), row(values, parts, b));
+                for (part, $y_bar) in own.iter_mut().enumerate() {
                     if left {
-                        let b = &v(b)[part];
-                        add(&mut below[a as usize][part], |$l| times($product_bar, b[$l]));
+                        let b = &b_row[part];
+                        add(&mut below[a as usize * parts + part], |$l| times($product_bar, b[$l]));
                     }
                     if right {
-                        let a = &v(a)[part];
-                        add(&mut below[b as usize][part], |$l| times($product_bar, a[$l]));
+                        let a = &a_row[part];
+                        add(&mut below[b as usize * parts + part], |$l| times($product_bar, a[$l]));
                     }
                     if third {
-                        add(&mut below[c as usize][part], |$l| $c_bar);
+                        add(&mut below[c as usize * parts + part], |$l| $c_bar);
                     }
+                    *$y_bar = [F::ZERO; K];
                 }
-                rest[0] = [[F::ZERO; K]; M];
             }
         };
     }
@@ -295,42 +301,58 @@ fn reverse_rows<F: Float, const K: usize, const M: usize, const CAREFUL: bool>(
         Arithmetic::Square => one!(|a, y_bar, l| times(y_bar[l], a[l] + a[l])),
         Arithmetic::Neg => one!(|_a, y_bar, l| -y_bar[l]),
         Arithmetic::Sum => {
-            let (below, rest) = bars.split_at_mut(first);
-            let y_bar = &rest[0];
+            let (below, own) = at(bars, parts, first);
             for &a in operands {
-                for (x_bar, y_bar) in below[a as usize].iter_mut().zip(y_bar) {
-                    add(x_bar, |l| y_bar[l]);
+                for (part, y_bar) in own.iter().enumerate() {
+                    add(&mut below[a as usize * parts + part], |l| y_bar[l]);
                 }
             }
-            rest[0] = [[F::ZERO; K]; M];
+            own.fill([F::ZERO; K]);
+        }
+        Arithmetic::Dot => {
+            let (below, own) = at(bars, parts, first);
+            for &[a, b] in operands.as_chunks().0 {
+                let (a_row, b_row) = (row(values, parts, a), row(values, parts, b));
+                for (part, y_bar) in own.iter().enumerate() {
+                    if left {
+                        let b = &b_row[part];
+                        add(&mut below[a as usize * parts + part], |l| times(y_bar[l], b[l]));
+                    }
+                    if right {
+                        let a = &a_row[part];
+                        add(&mut below[b as usize * parts + part], |l| times(y_bar[l], a[l]));
+                    }
+                }
+            }
+            own.fill([F::ZERO; K]);
         }
     }
 }
 
-/// Each width a module with the loops of that width, compiled for every level.
-macro_rules! widths {
-    ($($name:ident $lanes:literal * $parts:literal)*) => { $(
-        pub(crate) mod $name {
-            use super::{Arithmetic, Float, forward_rows, kernel, reverse_rows};
+kernel! {
+    // Rows of one part, which the compiler knows.
+    pub(crate) fn narrow<F: Float>(op: Arithmetic, values: &'a mut [F], first: usize, operands: &'a [u32]) -> () {
+        forward_rows::<F, 8>(op, 1, values.as_chunks_mut().0, first, operands);
+    }
 
-            kernel! {
-                pub(crate) fn forward<F: Float>(op: Arithmetic, values: &'a mut [F], first: usize, operands: &'a [u32]) -> () {
-                    forward_rows::<F, $lanes, $parts>(op, values.as_chunks_mut().0.as_chunks_mut().0, first, operands);
-                }
+    pub(crate) fn narrow_vjp<F: Float>(op: Arithmetic, active: u8, values: &'a [F], bars: &'a mut [F], first: usize, operands: &'a [u32]) -> () {
+        reverse_rows::<F, 8, false>(op, 1, active, values.as_chunks().0, bars.as_chunks_mut().0, first, operands);
+    }
 
-                pub(crate) fn reverse<F: Float>(op: Arithmetic, careful: bool, active: u8, values: &'a [F], bars: &'a mut [F], first: usize, operands: &'a [u32]) -> () {
-                    let (values, bars) = (values.as_chunks().0.as_chunks().0, bars.as_chunks_mut().0.as_chunks_mut().0);
-                    if careful {
-                        reverse_rows::<F, $lanes, $parts, true>(op, active, values, bars, first, operands);
-                    } else {
-                        reverse_rows::<F, $lanes, $parts, false>(op, active, values, bars, first, operands);
-                    }
-                }
-            }
-        }
-    )* };
+    // Rows of any number of parts of 64.
+    pub(crate) fn wide<F: Float>(op: Arithmetic, parts: usize, values: &'a mut [F], first: usize, operands: &'a [u32]) -> () {
+        forward_rows::<F, 64>(op, parts, values.as_chunks_mut().0, first, operands);
+    }
+
+    pub(crate) fn wide_vjp<F: Float>(op: Arithmetic, parts: usize, active: u8, values: &'a [F], bars: &'a mut [F], first: usize, operands: &'a [u32]) -> () {
+        reverse_rows::<F, 64, false>(op, parts, active, values.as_chunks().0, bars.as_chunks_mut().0, first, operands);
+    }
+
+    // Rows of any number of parts of 8: with care counts more than speed.
+    pub(crate) fn careful_vjp<F: Float>(op: Arithmetic, parts: usize, active: u8, values: &'a [F], bars: &'a mut [F], first: usize, operands: &'a [u32]) -> () {
+        reverse_rows::<F, 8, true>(op, parts, active, values.as_chunks().0, bars.as_chunks_mut().0, first, operands);
+    }
 }
-widths!(narrow 8*1 wide 64*1 broad 64*4);
 
 #[cfg(test)]
 mod tests {
@@ -359,7 +381,7 @@ mod tests {
             Arithmetic::SubMul => (c - a * b, [-b, -a, 1.0]),
             Arithmetic::Square => (a * a, [2.0 * a, 0.0, 0.0]),
             Arithmetic::Neg => (-a, [-1.0, 0.0, 0.0]),
-            Arithmetic::Sum => unreachable!("tested by itself"),
+            Arithmetic::Sum | Arithmetic::Dot => unreachable!("tested by themselves"),
         }
     }
 
@@ -415,6 +437,28 @@ mod tests {
             &[0, 1, 2, 1],
         );
         assert_eq!(bars, [[3.0; 8], [6.0; 8], [3.5; 8], [0.0; 8]]);
+    }
+
+    #[test]
+    fn a_dot_product_adds_in_order_and_gives_each_side_the_other() {
+        for width in [Width::Narrow, Width::Wide, Width::Broad] {
+            let k = width.lanes();
+            let fill = |rows: [f64; 5]| -> Vec<f64> { rows.iter().flat_map(|&x| vec![x; k]).collect() };
+            let mut values = fill([1e16, 1.0, -1.0, 3.0, 0.0]);
+            forward(Arithmetic::Dot, width, &mut values, 4, &[0, 1, 1, 3, 2, 0]);
+            assert_eq!(values, fill([1e16, 1.0, -1.0, 3.0, 1e16 + 3.0 - 1e16]));
+            for (active, bars) in [
+                (3, [2.0 - 2.0, 2e16 + 6.0, 2e16, 2.0, 0.0]),
+                (1, [2.0, 6.0, 2e16, 0.0, 0.0]),
+                (2, [-2.0, 2e16, 0.0, 2.0, 0.0]),
+            ] {
+                for careful in [false, true] {
+                    let mut got = fill([0.0, 0.0, 0.0, 0.0, 2.0]);
+                    reverse(Arithmetic::Dot, width, careful, active, &values, &mut got, 4, &[0, 1, 1, 3, 2, 0]);
+                    assert_eq!(got, fill(bars), "{active}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -58,6 +58,17 @@ impl<F: TensorFloat> Rows<F> {
     pub(crate) fn values(&self) -> &[F] {
         self.values.numbers()
     }
+
+    /// The rows of adjoints.
+    pub(crate) fn bars(&self) -> &[F] {
+        self.bars.numbers()
+    }
+
+    /// Whether one of the first `len` adjoints is NaN, or, which only costs a second sweep, both infinities are among them.
+    pub(crate) fn has_nan(&self, len: usize) -> bool {
+        // A sum is NaN if one of them is, and a vector loop.
+        reduce::sum_unrounded(&self.bars()[..len], Par::SEQUENTIAL).is_nan()
+    }
 }
 
 /// The operation between rows that a step is, if there is one.
@@ -73,6 +84,7 @@ fn arithmetic(op: Op) -> Option<Arithmetic> {
         Op::Unary(Unary::Square) => Arithmetic::Square,
         Op::Unary(Unary::Neg) => Arithmetic::Neg,
         Op::Nary(Nary::Sum) => Arithmetic::Sum,
+        Op::Nary(Nary::Dot) => Arithmetic::Dot,
         _ => return None,
     })
 }
@@ -84,8 +96,14 @@ impl<F: TensorFloat> Program<F> {
     }
 
     /// Values of all slots at a block of points: `load` writes the rows of the inputs and, after those, of the data. It finds
-    /// there what the last call left.
-    pub(crate) fn forward_rows(&self, width: Width, rows: &mut Rows<F>, load: impl FnOnce(&mut [F])) {
+    /// there what the last call left; so do the runs that are not `wanted`.
+    pub(crate) fn forward_rows(
+        &self,
+        width: Width,
+        rows: &mut Rows<F>,
+        wanted: impl Fn(Run) -> bool,
+        load: impl FnOnce(&mut [F]),
+    ) {
         let lanes = width.lanes();
         let new = rows.width != Some(width) || rows.values.len != self.slots * lanes;
         if new {
@@ -102,7 +120,11 @@ impl<F: TensorFloat> Program<F> {
             }
         }
         load(&mut values[..self.first_constant() * lanes]);
-        self.each_run(|run, first, operands| self.forward_run(width, run, first, operands, values));
+        self.each_run(|run, first, operands| {
+            if wanted(run) {
+                self.forward_run(width, run, first, operands, values);
+            }
+        });
     }
 
     fn forward_run(&self, width: Width, run: Run, first: usize, operands: &[u32], values: &mut [F]) {
@@ -143,34 +165,47 @@ impl<F: TensorFloat> Program<F> {
         rows: &'a mut Rows<F>,
         seed: impl Fn(usize, &mut [F]),
     ) -> &'a [F] {
-        let inputs = self.inputs * width.lanes();
-        self.sweep_rows(width, false, rows, &seed);
-        // A sum is NaN if one of them is, and a vector loop; opposite infinities only cost a second sweep.
-        if reduce::sum_unrounded(&rows.bars.numbers()[..inputs], Par::SEQUENTIAL).is_nan() {
-            self.sweep_rows(width, true, rows, &seed);
+        let mut sweep = |careful| {
+            self.clear_bars(width, rows);
+            self.seed_rows(width, rows, &seed);
+            self.sweep_rows(width, careful, rows, |_| true);
+            rows.has_nan(self.inputs * width.lanes())
+        };
+        if sweep(false) {
+            sweep(true);
         }
-        &rows.bars.numbers()[..inputs]
+        &rows.bars.numbers()[..self.inputs * width.lanes()]
     }
 
-    fn sweep_rows(&self, width: Width, careful: bool, rows: &mut Rows<F>, seed: &impl Fn(usize, &mut [F])) {
+    /// Sets the adjoints of inputs, data and constants to 0; those of results are, between sweeps.
+    pub(crate) fn clear_bars(&self, width: Width, rows: &mut Rows<F>) {
+        rows.bars.numbers_mut()[..self.first_result() * width.lanes()].fill(F::ZERO);
+    }
+
+    /// Adds the seeds of the outputs, which `seed` writes over zeros.
+    pub(crate) fn seed_rows(&self, width: Width, rows: &mut Rows<F>, seed: impl Fn(usize, &mut [F])) {
         let lanes = width.lanes();
-        let Rows { values, bars, spare, .. } = rows;
-        let (values, bars) = (values.numbers(), bars.numbers_mut());
-        bars[..self.first_result() * lanes].fill(F::ZERO);
+        let Rows { bars, spare: [row, _], .. } = rows;
         for (number, &output) in self.outputs.iter().enumerate() {
             if self.output_is_active[number] {
-                let [row, _] = spare;
                 row.fill(F::ZERO);
                 seed(number, row);
-                elementwise::add_assign(&mut bars[output as usize * lanes..][..lanes], row, Par::SEQUENTIAL);
+                let bars = &mut bars.numbers_mut()[output as usize * lanes..][..lanes];
+                elementwise::add_assign(bars, row, Par::SEQUENTIAL);
             }
         }
+    }
+
+    /// Sweeps over the `wanted` runs, from the adjoints given. Those of other runs gather what flows to them.
+    pub(crate) fn sweep_rows(&self, width: Width, careful: bool, rows: &mut Rows<F>, wanted: impl Fn(Run) -> bool) {
+        let Rows { values, bars, spare, .. } = rows;
+        let (values, bars) = (values.numbers(), bars.numbers_mut());
         self.each_run_back(|run, first, operands| {
-            if run.active == 0 {
+            if run.active() == 0 || !wanted(run) {
                 return;
             }
             match arithmetic(run.op) {
-                Some(op) => rows::reverse(op, width, careful, run.active, values, bars, first, operands),
+                Some(op) => rows::reverse(op, width, careful, run.active(), values, bars, first, operands),
                 None => self.reverse_run_of_rows(width, run, first, operands, values, bars, spare),
             }
         });
@@ -212,11 +247,11 @@ impl<F: TensorFloat> Program<F> {
                 Op::Unary(op) => elementwise::unary_vjp(op, a, y, y_bar, left, Par::SEQUENTIAL),
                 Op::Binary(op) => {
                     let b = value(operands[1]);
-                    let a_bar = (run.active & 1 != 0).then_some(&mut left[..]);
-                    let b_bar = (run.active & 2 != 0).then_some(&mut right[..]);
+                    let a_bar = (run.active() & 1 != 0).then_some(&mut left[..]);
+                    let b_bar = (run.active() & 2 != 0).then_some(&mut right[..]);
                     let (a, b) = (Operand::Slice(a), Operand::Slice(b));
                     elementwise::binary_vjp(op, a, b, y, y_bar, a_bar, b_bar, Par::SEQUENTIAL);
-                    if run.active & 2 != 0 {
+                    if run.active() & 2 != 0 {
                         let b_bar = &mut below[operands[1] as usize * lanes..][..lanes];
                         elementwise::add_assign(b_bar, right, Par::SEQUENTIAL);
                     }
@@ -228,7 +263,7 @@ impl<F: TensorFloat> Program<F> {
                     }
                 }
             }
-            if run.active & 1 != 0 {
+            if run.active() & 1 != 0 {
                 let a_bar = &mut below[operands[0] as usize * lanes..][..lanes];
                 elementwise::add_assign(a_bar, left, Par::SEQUENTIAL);
             }
@@ -255,7 +290,7 @@ impl<F: TensorFloat> Program<F> {
         read: impl Fn(usize, &mut [F]),
         rows: &'a mut Rows<F>,
     ) -> &'a [F] {
-        self.forward_rows(width, rows, |rows| load(rows, width.lanes(), len, read));
+        self.forward_rows(width, rows, |_| true, |rows| load(rows, width.lanes(), len, read));
         &rows.values()[self.outputs[0] as usize * width.lanes()..][..len]
     }
 
@@ -269,7 +304,7 @@ impl<F: TensorFloat> Program<F> {
         seed: impl Fn(&mut [F]),
         rows: &'a mut Rows<F>,
     ) -> &'a [F] {
-        self.forward_rows(width, rows, |rows| load(rows, width.lanes(), len, read));
+        self.forward_rows(width, rows, |_| true, |rows| load(rows, width.lanes(), len, read));
         self.reverse_rows(width, rows, |output, row| {
             if output == 0 {
                 seed(&mut row[..len]);

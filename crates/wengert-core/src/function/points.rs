@@ -1,14 +1,15 @@
 //! A recorded function at many points: in lanes, and over threads.
 
 use super::lanes::Rows;
+use super::program::Run;
 use super::{Function, FunctionError};
 use crate::tensor::TensorFloat;
 use std::sync::Mutex;
 use wengert_kernels::Par;
 use wengert_tensor::Tensor;
 
-/// Points a thread takes at a time, at least: a multiple of every number of lanes.
-const PIECE: usize = 256;
+/// Steps times points that a thread takes at a time, about: 25 us.
+const PIECE: usize = 50_000;
 
 impl<F: TensorFloat> Function<F> {
     /// The values at many points, several at a time and on several threads.
@@ -32,9 +33,10 @@ impl<F: TensorFloat> Function<F> {
         self.expect_scalar("values")?;
         let mut values = vec![F::ZERO; points.len()];
         self.expect_points("values", points)?;
-        let pieces = points.chunks(PIECE).zip(values.chunks_mut(PIECE));
+        let piece = self.piece();
+        let pieces = points.chunks(piece).zip(values.chunks_mut(piece));
         self.over_pieces(points.len(), pieces, |first, (points, values)| {
-            self.blocks(first, points, (&[], &self.data), false, |start, y, _, _| {
+            self.blocks(first, points, false, |start, y, _, _| {
                 values[start..start + y.len()].copy_from_slice(y);
             })
         })?;
@@ -71,9 +73,10 @@ impl<F: TensorFloat> Function<F> {
         let mut gradients = vec![F::ZERO; points.len() * self.inputs()];
         self.expect_points("gradients", points)?;
         let inputs = self.inputs();
-        let pieces = points.chunks(PIECE).zip(values.chunks_mut(PIECE)).zip(gradients.chunks_mut(PIECE * inputs));
+        let piece = self.piece();
+        let pieces = points.chunks(piece).zip(values.chunks_mut(piece)).zip(gradients.chunks_mut(piece * inputs));
         self.over_pieces(points.len(), pieces, |first, ((points, values), gradients)| {
-            self.blocks(first, points, (&[], &self.data), true, |start, y, bars, lanes| {
+            self.blocks(first, points, true, |start, y, bars, lanes| {
                 values[start..start + y.len()].copy_from_slice(y);
                 for (k, bars) in bars.chunks_exact(lanes).enumerate() {
                     for (lane, &x_bar) in bars[..y.len()].iter().enumerate() {
@@ -132,23 +135,85 @@ impl<F: TensorFloat> Function<F> {
         for item in items {
             self.expect_length(op, "data", item.as_ref().len(), self.data.len())?;
         }
-        let inputs = if derivatives { self.inputs() } else { 0 };
+        let sums = if derivatives { self.inputs() + 1 } else { 1 };
         // One row of sums for each piece, added in the order of the pieces whoever computed them.
-        let mut partial = vec![F::ZERO; items.len().div_ceil(PIECE) * (inputs + 1)];
-        let pieces = items.chunks(PIECE).zip(partial.chunks_mut(inputs + 1));
+        let piece = self.piece();
+        let mut partial = vec![F::ZERO; items.len().div_ceil(piece) * sums];
+        let pieces = items.chunks(piece).zip(partial.chunks_mut(sums));
         self.over_pieces(items.len(), pieces, |first, (items, sums)| {
-            self.blocks(first, items, (x, &[]), derivatives, |_, values, bars, lanes| {
-                sums[0] += sum(values);
-                for (total, bars) in sums[1..].iter_mut().zip(bars.chunks_exact(lanes)) {
-                    *total += sum(&bars[..values.len()]);
+            self.with_workspace(|work| {
+                self.sum_over_piece(first, x, items, false, &mut work.rows, sums)?;
+                if sums[1..].iter().any(|x_bar| x_bar.is_nan()) {
+                    self.sum_over_piece(first, x, items, true, &mut work.rows, sums)?;
                 }
+                Ok(())
             })
         })?;
-        let mut sums = vec![F::ZERO; inputs + 1];
-        for partial in partial.chunks_exact(inputs + 1) {
-            sums.iter_mut().zip(partial).for_each(|(sum, &partial)| *sum += partial);
+        let mut total = vec![F::ZERO; sums];
+        for partial in partial.chunks_exact(sums) {
+            total.iter_mut().zip(partial).for_each(|(sum, &partial)| *sum += partial);
         }
-        Ok(sums)
+        Ok(total)
+    }
+
+    /// The sum over a piece of the items and, if there is room for them, those of the derivatives.
+    ///
+    /// What hangs on no data is computed for the first block of items alone, and its adjoints gather, lane by lane, until
+    /// the last block has been swept.
+    fn sum_over_piece<P: AsRef<[F]>>(
+        &self,
+        first: usize,
+        x: &[F],
+        items: &[P],
+        careful: bool,
+        rows: &mut Rows<F>,
+        sums: &mut [F],
+    ) -> Result<(), FunctionError> {
+        let program = &*self.program;
+        let width = program.width();
+        let lanes = width.lanes();
+        let output = program.outputs[0] as usize * lanes;
+        let derivatives = sums.len() > 1;
+        sums.fill(F::ZERO);
+        for (number, items) in items.chunks(lanes).enumerate() {
+            program.forward_rows(
+                width,
+                rows,
+                |run| number == 0 || run.is_of_data(),
+                |rows| {
+                    let (inputs, data) = rows.split_at_mut(self.inputs() * lanes);
+                    if number == 0 {
+                        inputs.chunks_exact_mut(lanes).zip(x).for_each(|(row, &x)| row.fill(x));
+                    }
+                    load_lanes(data, lanes, items);
+                },
+            );
+            if let Err(error) = self.check_lanes(rows, lanes, first + number * lanes, items.len()) {
+                // Adjoints that gathered would be met by the next sweep.
+                *rows = Rows::empty();
+                return Err(error);
+            }
+            sums[0] += sum(&rows.values()[output..][..items.len()]);
+            if derivatives {
+                if number == 0 {
+                    program.clear_bars(width, rows);
+                }
+                program.seed_rows(width, rows, |_, row| row[..items.len()].fill(F::ONE));
+                program.sweep_rows(width, careful, rows, Run::is_of_data);
+            }
+        }
+        if derivatives {
+            program.sweep_rows(width, careful, rows, |run| !run.is_of_data());
+            for (total, bars) in sums[1..].iter_mut().zip(rows.bars().chunks_exact(lanes)) {
+                *total = sum(bars);
+            }
+        }
+        Ok(())
+    }
+
+    /// How many points a thread takes at a time: a multiple of every number of lanes, whatever the number of threads.
+    fn piece(&self) -> usize {
+        (PIECE / self.list.steps.len().max(1)).clamp(1, 4096).next_multiple_of(64)
     }
 
     /// Runs `work` on pieces of the points, each with the number of its first point; the error is that of the first point that
@@ -164,7 +229,7 @@ impl<F: TensorFloat> Function<F> {
     {
         let first_error: Mutex<Option<(usize, FunctionError)>> = Mutex::new(None);
         let step = |(number, item)| {
-            if let Err(error) = work(number * PIECE, item)
+            if let Err(error) = work(number * self.piece(), item)
                 && let Ok(mut first) = first_error.lock()
                 && first.as_ref().is_none_or(|&(earlier, _)| number < earlier)
             {
@@ -180,14 +245,12 @@ impl<F: TensorFloat> Function<F> {
         }
     }
 
-    /// Points, or items of data, block by block: a block reads the inputs and data `before`, then a point's own numbers, then
-    /// those `after`. `take` is given where the block starts, its values, the adjoints of the inputs in rows, and the length
-    /// of a row.
+    /// Points block by block: `take` is given where the block starts, its values, the adjoints of the inputs in rows, and the
+    /// length of a row.
     fn blocks<P: AsRef<[F]>>(
         &self,
         first: usize,
         points: &[P],
-        (before, after): (&[F], &[F]),
         derivatives: bool,
         mut take: impl FnMut(usize, &[F], &[F], usize),
     ) -> Result<(), FunctionError> {
@@ -195,35 +258,23 @@ impl<F: TensorFloat> Function<F> {
         let width = program.width();
         let lanes = width.lanes();
         let output = program.outputs[0] as usize * lanes;
-        let own = before.len()..self.inputs() + self.data.len() - after.len();
         self.with_workspace(|work| {
             let rows: &mut Rows<F> = &mut work.rows;
             let mut values = [F::ZERO; 64];
             for (number, points) in points.chunks(lanes).enumerate() {
-                program.forward_rows(width, rows, |rows| {
-                    if number == 0 {
-                        let same = rows.chunks_exact_mut(lanes).zip(before);
-                        same.for_each(|(row, &x)| row.fill(x));
-                        let same = rows[own.end * lanes..].chunks_exact_mut(lanes).zip(after);
-                        same.for_each(|(row, &x)| row.fill(x));
-                    }
-                    let rows = &mut rows[own.start * lanes..own.end * lanes];
-                    // Lanes without a point repeat the last.
-                    for (lane, point) in
-                        (0..lanes).zip(points.iter().chain(core::iter::repeat(&points[points.len() - 1])))
-                    {
-                        for (row, &x) in rows.chunks_exact_mut(lanes).zip(point.as_ref()) {
-                            row[lane] = x;
+                program.forward_rows(
+                    width,
+                    rows,
+                    |_| true,
+                    |rows| {
+                        let (inputs, data) = rows.split_at_mut(self.inputs() * lanes);
+                        load_lanes(inputs, lanes, points);
+                        if number == 0 {
+                            data.chunks_exact_mut(lanes).zip(&self.data).for_each(|(row, &x)| row.fill(x));
                         }
-                    }
-                });
-                if program.has_checks() {
-                    for lane in 0..points.len() {
-                        let point = first + number * lanes + lane;
-                        let value = |slot: usize| rows.values()[slot * lanes + lane];
-                        program.check(Some(point), value, wengert_kernels::Float::to_f64)?;
-                    }
-                }
+                    },
+                );
+                self.check_lanes(rows, lanes, first + number * lanes, points.len())?;
                 let values = &mut values[..points.len()];
                 values.copy_from_slice(&rows.values()[output..][..points.len()]);
                 let bars = if derivatives { program.reverse_rows(width, rows, |_, row| row.fill(F::ONE)) } else { &[] };
@@ -231,6 +282,28 @@ impl<F: TensorFloat> Function<F> {
             }
             Ok(())
         })
+    }
+
+    /// Whether every comparison came out as recorded at `count` points, of which `first` is in the first lane.
+    fn check_lanes(&self, rows: &Rows<F>, lanes: usize, first: usize, count: usize) -> Result<(), FunctionError> {
+        if self.program.has_checks() {
+            for lane in 0..count {
+                let value = |slot: usize| rows.values()[slot * lanes + lane];
+                self.program.check(Some(first + lane), value, wengert_kernels::Float::to_f64)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes a point into each lane; lanes without one repeat the last.
+fn load_lanes<F: TensorFloat>(rows: &mut [F], lanes: usize, points: &[impl AsRef<[F]>]) {
+    let Some(last) = points.last() else { return };
+    for lane in 0..lanes {
+        let point = points.get(lane).unwrap_or(last);
+        for (row, &x) in rows.chunks_exact_mut(lanes).zip(point.as_ref()) {
+            row[lane] = x;
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 
 use super::error::{FunctionError, Place};
 use super::list::{Answer, Id, List, Op};
-use crate::tape::Comparison;
+use crate::tape::{Comparison, Nary};
 use crate::tensor::TensorFloat;
 use wengert_kernels::Parametric;
 
@@ -20,13 +20,29 @@ const WINDOW: usize = 1024;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Run {
     pub(crate) op: Op,
-    /// Which operands a derivative can flow to: bit 0 the first, and so on. Those that hang on no input are left out.
-    pub(crate) active: u8,
+    /// Three bits of activity, and [`OF_DATA`].
+    flags: u8,
     /// How many steps, less 1.
     more: u8,
 }
 
+/// The flag of steps that hang on data.
+const OF_DATA: u8 = 1 << 7;
+
 impl Run {
+    /// Which operands a derivative can flow to: bit 0 the first, bit 1 the second, bit 2 any other; of a dot product, whose
+    /// operands are pairs, the first and the second of any pair. Those that hang on no input are left out.
+    #[inline(always)]
+    pub(crate) fn active(self) -> u8 {
+        self.flags & !OF_DATA
+    }
+
+    /// Whether the steps hang on data.
+    #[inline(always)]
+    pub(crate) fn is_of_data(self) -> bool {
+        self.flags & OF_DATA != 0
+    }
+
     /// How many steps.
     #[inline(always)]
     pub(crate) fn len(self) -> usize {
@@ -88,6 +104,7 @@ impl<F: TensorFloat> Program<F> {
         // The slot of each step, with a bit that says whether it hangs on an input.
         const ACTIVE: u32 = 1 << 31;
         let mut places = vec![0_u32; list.steps.len()];
+        let mut of_data = vec![false; list.steps.len()];
         let place = |id: Id, places: &[u32]| match id.number() {
             k if id.is_constant() => (first + k) as u32,
             k if k < list.inputs => k as u32 | ACTIVE,
@@ -102,6 +119,7 @@ impl<F: TensorFloat> Program<F> {
             for (k, step) in window.iter().enumerate() {
                 let mut depth = 0;
                 let mut active = 0_u8;
+                let mut data = false;
                 for (side, &id) in list.operands(step).iter().enumerate() {
                     let within = if id.is_constant() { None } else { id.number().checked_sub(first + start) };
                     if let Some(within) = within {
@@ -109,17 +127,24 @@ impl<F: TensorFloat> Program<F> {
                     }
                     // Steps of this window have no slot yet, but their activity is known.
                     if place(id, &places) & ACTIVE != 0 {
-                        active |= 1 << side.min(2);
+                        active |= 1 << if step.op == Op::Nary(Nary::Dot) { side & 1 } else { side.min(2) };
                     }
+                    data |= match id.number() {
+                        _ if id.is_constant() => false,
+                        k if k < first => k >= list.inputs,
+                        k => of_data[k - first],
+                    };
                 }
                 depths[k] = depth;
                 if step.op == Op::Detach {
                     active = 0;
                 }
                 places[start + k] = if active == 0 { 0 } else { ACTIVE };
-                // Passive steps and those of another activity make runs of their own.
+                of_data[start + k] = data;
+                // Passive steps and those of another activity make runs of their own, and so do those of data.
+                let flags = active | if data { OF_DATA } else { 0 };
                 order.push(
-                    u64::from(depth) << 48 | super::optimise::code(step.op) << 24 | u64::from(active) << 16 | k as u64,
+                    u64::from(depth) << 48 | super::optimise::code(step.op) << 24 | u64::from(flags) << 16 | k as u64,
                 );
             }
             order.sort_unstable();
@@ -127,14 +152,14 @@ impl<F: TensorFloat> Program<F> {
                 let k = (key & 0xFFFF) as usize;
                 let slot = (base + start + position) as u32;
                 let step = &window[k];
-                let active = (key >> 16) as u8;
+                let flags = (key >> 16) as u8;
                 let nary = step.op.arity().is_none();
                 let operands = list.operands(step);
                 match program.runs.last_mut() {
-                    Some(run) if run.op == step.op && run.active == active && run.more < u8::MAX && !nary => {
+                    Some(run) if run.op == step.op && run.flags == flags && run.more < u8::MAX && !nary => {
                         run.more += 1;
                     }
-                    _ => program.runs.push(Run { op: step.op, active, more: 0 }),
+                    _ => program.runs.push(Run { op: step.op, flags, more: 0 }),
                 }
                 if nary {
                     program.args.push(operands.len() as u32);

@@ -45,7 +45,7 @@ impl<F: TensorFloat> Program<F> {
             }
         }
         self.each_run_back(|run, first, operands| {
-            if run.active == 0 {
+            if run.active() == 0 {
                 return;
             }
             if let Op::Nary(op) = run.op {
@@ -80,7 +80,7 @@ impl<F: TensorFloat> Program<F> {
         let v = |a: u32| values[a as usize];
         let times = times::<R, CAREFUL>;
         let places = first..first + run.len();
-        let (left, right, third) = (run.active & 1 != 0, run.active & 2 != 0, run.active & 4 != 0);
+        let (left, right, third) = (run.active() & 1 != 0, run.active() & 2 != 0, run.active() & 4 != 0);
         macro_rules! add {
             ($side:ident, $place:expr, $bar:expr) => {
                 if $side {

@@ -96,7 +96,7 @@ impl<F: TensorFloat> Program<F> {
         reached[self.outputs[0] as usize] = true;
         self.each_run_back(|run, first, operands| {
             let width = run.op.width();
-            for step in (0..run.len()).rev().filter(|_| run.active != 0) {
+            for step in (0..run.len()).rev().filter(|_| run.active() != 0) {
                 if reached[first + step] {
                     let operands = if width == 0 { operands } else { &operands[step * width..][..width] };
                     let slots = if run.op == Op::Parametric { &operands[..1] } else { operands };
@@ -126,7 +126,7 @@ impl<F: TensorFloat> Program<F> {
             for step in 0..run.len() {
                 let operands = if width == 0 { operands } else { &operands[step * width..][..width] };
                 sets[first + step] = match run.op {
-                    _ if run.active == 0 => 0,
+                    _ if run.active() == 0 => 0,
                     Op::Unary(op) if shape(op) == Shape::Constant => 0,
                     Op::Binary(Binary::Wins) => 0,
                     Op::Parametric => sets[operands[0] as usize],
@@ -141,7 +141,7 @@ impl<F: TensorFloat> Program<F> {
         let set = |a: u32| sets[a as usize];
         self.each_run_back(|run, first, operands| {
             let width = run.op.width();
-            for step in (0..run.len()).rev().filter(|step| run.active != 0 && reached[first + step]) {
+            for step in (0..run.len()).rev().filter(|step| run.active() != 0 && reached[first + step]) {
                 let y = bends[first + step];
                 let mut add = |a: u32, bend: u64| bends[a as usize] |= bend;
                 let operands = if width == 0 { operands } else { &operands[step * width..][..width] };

@@ -141,7 +141,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
             return Err(Error::MixedTapes { op: op.name(), left, right, caller });
         }
         let operands = core::iter::once(&self).chain(others).map(|x| x.number()).collect();
-        tape.record_tensor(Custom(Arc::new(op)).into(), operands, caller)
+        tape.record_tensor(Custom(Arc::new(op)), operands, caller)
     }
 }
 

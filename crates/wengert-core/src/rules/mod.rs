@@ -12,7 +12,6 @@ mod affine;
 mod agreement;
 mod attention;
 mod compare;
-mod compiled;
 mod concat;
 mod conv;
 mod cross_entropy;
@@ -47,7 +46,6 @@ mod variance;
 mod zip;
 mod zip_map;
 
-pub(crate) use compiled::Compiled;
 pub use cross_entropy::Labels;
 pub use custom::TensorOp;
 pub(crate) use sum::sum_to;
@@ -64,7 +62,7 @@ pub(crate) type Cotangents<A> = SmallVec<[Option<A>; 2]>;
 
 /// Something tensor ops can be applied to: plain values, which they evaluate, or variables, which they record.
 pub(crate) trait Array<F: TensorFloat>: Clone {
-    fn apply(op: Rule<F>, operands: &[&Self]) -> Result<Self, ShapeError>;
+    fn apply(op: impl Op<F>, operands: &[&Self]) -> Result<Self, ShapeError>;
     fn shape(&self) -> Shape;
     /// A constant beside this array.
     fn constant(&self, value: Tensor<F>) -> Self;
@@ -79,7 +77,7 @@ pub(crate) trait Array<F: TensorFloat>: Clone {
 }
 
 /// One tensor op.
-pub(crate) trait Op<F: TensorFloat>: Clone + Into<Rule<F>> {
+pub(crate) trait Op<F: TensorFloat>: Clone + Listed<F> {
     /// As error texts name it.
     const NAME: &'static str;
 
@@ -101,8 +99,30 @@ pub(crate) trait Op<F: TensorFloat>: Clone + Into<Rule<F>> {
 
     /// Applies the op inside a pullback, where shapes fit by construction.
     fn on<A: Array<F>>(self, operands: &[&A]) -> A {
-        fitting(A::apply(self.into(), operands))
+        fitting(A::apply(self, operands))
     }
+}
+
+/// An op as the list keeps it. [`rules!`] implements it.
+pub(crate) trait Listed<F: TensorFloat>: Sized {
+    fn into_rule(self) -> Rule<F>;
+
+    /// The op that was made this rule.
+    fn of(rule: &Rule<F>) -> &Self;
+}
+
+/// The pullback of a rule, on plain values. The list keeps it beside each rule, though the rule alone would tell it: a sweep
+/// that asked the rule could meet every op there is, and a program would contain them all, not those it records.
+pub(crate) type Pull<F> = fn(&Rule<F>, &[&Tensor<F>], &Tensor<F>, Tensor<F>, &[bool]) -> Cotangents<Tensor<F>>;
+
+pub(crate) fn pull<F: TensorFloat, O: Op<F>>(
+    rule: &Rule<F>,
+    x: &[&Tensor<F>],
+    y: &Tensor<F>,
+    y_bar: Tensor<F>,
+    wanted: &[bool],
+) -> Cotangents<Tensor<F>> {
+    O::of(rule).pull(x, y, y_bar, wanted)
 }
 
 /// The cotangent of an op's only operand.
@@ -126,10 +146,17 @@ macro_rules! rules {
 
         $(
             $(#[$only])?
-            impl<F: TensorFloat> From<$module::$Op<F>> for Rule<F> {
+            impl<F: TensorFloat> Listed<F> for $module::$Op<F> {
                 #[inline]
-                fn from(op: $module::$Op<F>) -> Self {
-                    Rule::$Op(op)
+                fn into_rule(self) -> Rule<F> {
+                    Rule::$Op(self)
+                }
+                #[inline]
+                fn of(rule: &Rule<F>) -> &Self {
+                    match rule {
+                        Rule::$Op(op) => op,
+                        rule => unreachable!("{} kept as {}", <Self as Op<F>>::NAME, rule.name()),
+                    }
                 }
             }
         )*
@@ -145,22 +172,8 @@ macro_rules! rules {
             pub(crate) fn label(&self) -> &'static str {
                 match self { $( $(#[$only])? Rule::$Op(op) => op.label(), )* }
             }
-            #[inline]
-            pub(crate) fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
-                match self { $( $(#[$only])? Rule::$Op(op) => op.forward(x), )* }
-            }
             pub(crate) fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
                 match self { $( $(#[$only])? Rule::$Op(op) => op.vjp(x, y, y_bar, wanted), )* }
-            }
-            #[inline]
-            pub(crate) fn pull(
-                &self,
-                x: &[&Tensor<F>],
-                y: &Tensor<F>,
-                y_bar: Tensor<F>,
-                wanted: &[bool],
-            ) -> Cotangents<Tensor<F>> {
-                match self { $( $(#[$only])? Rule::$Op(op) => op.pull(x, y, y_bar, wanted), )* }
             }
         }
     };
@@ -241,7 +254,7 @@ rules! {
 
 impl<F: TensorFloat> Array<F> for Tensor<F> {
     #[inline]
-    fn apply(mut op: Rule<F>, operands: &[&Self]) -> Result<Self, ShapeError> {
+    fn apply(mut op: impl Op<F>, operands: &[&Self]) -> Result<Self, ShapeError> {
         op.forward(operands)
     }
     fn shape(&self) -> Shape {

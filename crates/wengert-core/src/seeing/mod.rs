@@ -17,4 +17,5 @@ mod watch;
 pub(crate) use observer::Observer;
 pub use profile::{OpTimes, Profile};
 pub use text::Listing;
+pub(crate) use watch::Suspect;
 pub use watch::{NonFinite, Quantity};

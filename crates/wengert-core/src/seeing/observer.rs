@@ -3,13 +3,12 @@
 use super::profile::{Event, Log, Phase};
 use super::watch::{Quantity, Suspect, Watch};
 use crate::error::Caller;
-use crate::rules::Rule;
 use crate::tape::{Tape, Var};
 use crate::tensor::{Nodes, Origin, Slot, TensorAdjoints, TensorFloat, TensorVar};
 use core::cell::RefCell;
 use std::sync::{Mutex, Weak};
 use std::time::Instant;
-use wengert_tensor::{ShapeError, Tensor};
+use wengert_tensor::Tensor;
 
 /// The profile and the watch of a tape, if any.
 #[derive(Default)]
@@ -79,23 +78,10 @@ impl<F: TensorFloat> Nodes<F> {
         AskedAt(&self.observer)
     }
 
-    /// The forward computation of the op that will be tensor `number`.
+    /// The forward computation of an op, begun at `start`: its result is `y`.
     #[cold]
     #[inline(never)]
-    pub(crate) fn observe_forward(
-        &self,
-        rule: &mut Rule<F>,
-        x: &[&Tensor<F>],
-        number: usize,
-        caller: Caller,
-    ) -> Result<Tensor<F>, ShapeError> {
-        let start = Instant::now();
-        let y = rule.forward(x)?;
-        self.noted(Suspect { op: rule.label(), number, caller: Some(caller), operands: x }, &y, start);
-        Ok(y)
-    }
-
-    fn noted(&self, mut suspect: Suspect<'_, F>, y: &Tensor<F>, start: Instant) {
+    pub(crate) fn observe_forward(&self, mut suspect: Suspect<'_, F>, y: &Tensor<F>, start: Instant) {
         let time = start.elapsed();
         let (op, node, bytes, shape) = (suspect.op, suspect.number, bytes(y), y.shape().clone());
         let mut observer = self.observer.borrow_mut();
@@ -176,7 +162,7 @@ impl<F: TensorFloat> Tape<F> {
         let start = Instant::now();
         let y = self.pack_from(scalars, caller);
         let suspect = Suspect { op: "pack", number: y.number() as usize, caller: Some(caller), operands: &[] };
-        self.tensors.noted(suspect, &y.value(), start);
+        self.tensors.observe_forward(suspect, &y.value(), start);
         y
     }
 }

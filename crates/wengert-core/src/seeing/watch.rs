@@ -96,11 +96,11 @@ pub(super) struct Watch {
 }
 
 /// An op that is being looked at.
-pub(super) struct Suspect<'a, F: TensorFloat> {
-    pub(super) op: &'static str,
-    pub(super) number: usize,
-    pub(super) caller: Option<Caller>,
-    pub(super) operands: &'a [&'a Tensor<F>],
+pub(crate) struct Suspect<'a, F: TensorFloat> {
+    pub(crate) op: &'static str,
+    pub(crate) number: usize,
+    pub(crate) caller: Option<Caller>,
+    pub(crate) operands: &'a [&'a Tensor<F>],
 }
 
 impl Watch {

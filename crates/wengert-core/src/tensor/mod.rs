@@ -17,19 +17,19 @@ pub use variable::TensorVar;
 
 use crate::error::{Caller, Error};
 use crate::number::{Primal, TensorSide};
-use crate::rules::{Compiled, Rule};
-use crate::seeing::Observer;
+use crate::rules::{Op, Pull, Rule, pull};
+use crate::seeing::{Observer, Suspect};
 use crate::tape::Tape;
 use crate::tape::arena::Arena;
 use crate::tape::node::{Edge, Kind, Special};
 use adjoints::Spare;
 use core::cell::{Cell, RefCell};
 use smallvec::SmallVec;
+use std::time::Instant;
 use wengert_tensor::{FloatElement, Tensor};
 
 /// A float that tensors on a tape are made of: `f32` or `f64`.
-#[expect(private_bounds, reason = "seals the trait")]
-pub trait TensorFloat: FloatElement + Primal<Base = Self, Tensors = Nodes<Self>> + Compiled {}
+pub trait TensorFloat: FloatElement + Primal<Base = Self, Tensors = Nodes<Self>> {}
 impl TensorFloat for f32 {}
 impl TensorFloat for f64 {}
 
@@ -84,6 +84,7 @@ pub(crate) enum Origin<F: TensorFloat> {
     Constant,
     Op {
         rule: Rule<F>,
+        pull: Pull<F>,
         operands: Operands,
     },
     /// Made of scalars, whose edges are `start..` in the edge arena.
@@ -208,7 +209,7 @@ impl<F: TensorFloat> Nodes<F> {
         let (value, retained) = (&nodes.values[number as usize], nodes.flags[number as usize].retained);
         match &nodes.origins[number as usize] {
             Origin::Input | Origin::Constant => {}
-            Origin::Op { rule, operands } => {
+            Origin::Op { rule, pull, operands } => {
                 let Some(y_bar) = tensors.consume(number, retained) else { return };
                 let mut x: SmallVec<[&Tensor<F>; 4]> = SmallVec::new();
                 let mut wanted: SmallVec<[bool; 8]> = SmallVec::new();
@@ -216,7 +217,7 @@ impl<F: TensorFloat> Nodes<F> {
                     x.push(&nodes.values[operand as usize]);
                     wanted.push(nodes.flags[operand as usize].active);
                 }
-                let cotangents = F::pull(rule, &x, value, y_bar, &wanted);
+                let cotangents = pull(rule, &x, value, y_bar, &wanted);
                 for ((cotangent, &operand), wanted) in cotangents.into_iter().zip(operands).zip(wanted) {
                     if let (true, Some(x_bar)) = (wanted, cotangent) {
                         tensors.add(operand, x_bar);
@@ -299,11 +300,11 @@ impl<F: TensorFloat> Tape<F> {
         TensorVar::new(self, self.tensors.nodes.borrow_mut().push(value, origin, active))
     }
 
-    /// Evaluates `rule` and, if an input is among the ancestors of its operands, records it. A failed op leaves nothing.
+    /// Evaluates `op` and, if an input is among the ancestors of its operands, records it. A failed op leaves nothing.
     #[inline]
-    pub(crate) fn record_tensor(
+    pub(crate) fn record_tensor<O: Op<F>>(
         &self,
-        mut rule: Rule<F>,
+        mut op: O,
         operands: Operands,
         caller: Caller,
     ) -> Result<TensorVar<'_, F>, Error> {
@@ -315,17 +316,18 @@ impl<F: TensorFloat> Tape<F> {
                 x.push(&nodes.values[operand as usize]);
                 active |= nodes.flags[operand as usize].active;
             }
-            let value = if self.tensors.observed.get() {
-                self.tensors.observe_forward(&mut rule, &x, nodes.values.len(), caller)
-            } else {
-                rule.forward(&x)
-            };
-            (value.map_err(|source| Error::Shape { source: Box::new(source), caller })?, active)
+            let start = self.tensors.observed.get().then(Instant::now);
+            let value = op.forward(&x).map_err(|source| Error::Shape { source: Box::new(source), caller })?;
+            if let Some(start) = start {
+                let (op, number) = (op.label(), nodes.values.len());
+                self.tensors.observe_forward(Suspect { op, number, caller: Some(caller), operands: &x }, &value, start);
+            }
+            (value, active)
         };
         if !active {
             return Ok(self.push_tensor(value, Origin::Constant, false));
         }
-        let y = self.push_tensor(value, Origin::Op { rule, operands }, true);
+        let y = self.push_tensor(value, Origin::Op { rule: op.into_rule(), pull: pull::<F, O>, operands }, true);
         self.place_special(y.number());
         Ok(y)
     }

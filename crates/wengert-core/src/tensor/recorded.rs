@@ -2,7 +2,7 @@
 
 use super::{Origin, TensorFloat, TensorVar};
 use crate::error::Error;
-use crate::rules::{Array, Rule, TensorOp, sum_to, zip};
+use crate::rules::{Array, Op, Rule, TensorOp, sum_to, zip};
 use crate::tape::Tape;
 use core::panic::Location;
 use smallvec::SmallVec;
@@ -11,7 +11,7 @@ use wengert_tensor::{Shape, ShapeError, Tensor};
 
 impl<'t, F: TensorFloat> Array<F> for TensorVar<'t, F> {
     #[track_caller]
-    fn apply(op: Rule<F>, operands: &[&Self]) -> Result<Self, ShapeError> {
+    fn apply(op: impl Op<F>, operands: &[&Self]) -> Result<Self, ShapeError> {
         let numbers = operands.iter().map(|x| x.number()).collect();
         operands[0].tape().record_tensor(op, numbers, Location::caller()).map_err(|error| match error {
             Error::Shape { source, .. } => *source,
@@ -102,7 +102,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
             let x: SmallVec<[Self; 4]> = operands.iter().map(|&k| TensorVar::new(tape, k)).collect();
             let x: SmallVec<[&Self; 4]> = x.iter().collect();
             let wanted: SmallVec<[bool; 8]> = x.iter().map(|x| x.is_active()).collect();
-            let cotangents = F::recorded_vjp(&rule, &x, &TensorVar::new(tape, number), y_bar, &wanted);
+            let cotangents = rule.vjp(&x, &TensorVar::new(tape, number), y_bar, &wanted);
             for ((cotangent, x), wanted) in cotangents.into_iter().zip(&x).zip(wanted) {
                 if let (true, Some(x_bar)) = (wanted, cotangent) {
                     let sum = &mut adjoints[x.number() as usize];
@@ -122,7 +122,7 @@ impl<F: TensorFloat> Tape<F> {
     fn rule_of(&self, number: u32, caller: crate::error::Caller) -> Result<Option<(Rule<F>, super::Operands)>, Error> {
         match &self.tensors.nodes.borrow().origins[number as usize] {
             Origin::Input | Origin::Constant => Ok(None),
-            Origin::Op { rule, operands } => Ok(Some((rule.clone(), operands.clone()))),
+            Origin::Op { rule, operands, .. } => Ok(Some((rule.clone(), operands.clone()))),
             Origin::Packed { .. } | Origin::Read { .. } => Err(Error::ScalarsBetween { caller }),
         }
     }

@@ -3,7 +3,7 @@
 use super::{Operands, Parameter, Slot, TensorFloat};
 use crate::error::{Caller, Error};
 use crate::number::Primal;
-use crate::rules::{Op, Rule};
+use crate::rules::Op;
 use crate::tape::sweep::Seeds;
 use crate::tape::{Gradients, Tape, Wrt, mixed_tapes};
 use core::fmt;
@@ -168,26 +168,24 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[inline]
     #[track_caller]
     pub(crate) fn try_record1(self, op: impl Op<F>) -> Result<Self, Error> {
-        self.tape.record_tensor(op.into(), Operands::from_slice(&[self.number]), Location::caller())
+        self.tape.record_tensor(op, Operands::from_slice(&[self.number]), Location::caller())
     }
 
     #[inline]
     #[track_caller]
-    pub(crate) fn try_record2(self, op: impl Op<F>, other: Self) -> Result<Self, Error> {
-        let rule: Rule<F> = op.into();
-        self.same_tape(other, rule.name(), Location::caller())?;
-        self.tape.record_tensor(rule, Operands::from_slice(&[self.number, other.number]), Location::caller())
+    pub(crate) fn try_record2<O: Op<F>>(self, op: O, other: Self) -> Result<Self, Error> {
+        self.same_tape(other, O::NAME, Location::caller())?;
+        self.tape.record_tensor(op, Operands::from_slice(&[self.number, other.number]), Location::caller())
     }
 
     #[track_caller]
-    pub(crate) fn try_record_many(op: impl Op<F>, parts: &[Self]) -> Result<Self, Error> {
+    pub(crate) fn try_record_many<O: Op<F>>(op: O, parts: &[Self]) -> Result<Self, Error> {
         let caller = Location::caller();
-        let rule: Rule<F> = op.into();
-        let Some(first) = parts.first() else { return Err(Error::Empty { op: rule.name(), caller }) };
+        let Some(first) = parts.first() else { return Err(Error::Empty { op: O::NAME, caller }) };
         for part in parts {
-            first.same_tape(*part, rule.name(), caller)?;
+            first.same_tape(*part, O::NAME, caller)?;
         }
-        first.tape.record_tensor(rule, parts.iter().map(|part| part.number).collect(), caller)
+        first.tape.record_tensor(op, parts.iter().map(|part| part.number).collect(), caller)
     }
 
     #[inline]
