@@ -1,5 +1,6 @@
 //! Filters to the factors of the products, `G w GT`, and the adjoint back, `GT u G`.
 
+#![expect(clippy::needless_range_loop, reason = "entries of small matrices, by row and column")]
 #![expect(unsafe_code, reason = "vector loads and stores")]
 
 use super::transform::{Filter, FilterAdjoint, Matrix, both_axes};

@@ -5,6 +5,7 @@
 //! sorted by the remainders of its rows and columns modulo `m`, with the zeros of the padding around it; then it is a
 //! vector in memory.
 
+#![expect(clippy::needless_range_loop, reason = "entries of small matrices, by row and column")]
 #![expect(unsafe_code, reason = "vector loads and stores within rooms that the grid measures")]
 
 use super::transform::{Image, Matrix, Output, OutputAdjoint, both_axes};
