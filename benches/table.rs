@@ -92,10 +92,11 @@ impl Table {
     }
 
     /// A row against the peer, measured before and after ours; without a peer the row has only our time.
-    fn against_peer(&self, workload: &str, per: f64, mut work: impl FnMut()) {
+    fn against_peer<W: FnMut()>(&self, workload: &str, per: f64, prepare: impl FnOnce() -> W) {
         if !self.wants(workload) {
             return;
         }
+        let mut work = prepare();
         let before = peer(workload);
         let ours = alone(&mut work) / per;
         let after = peer(workload);
@@ -111,15 +112,16 @@ impl Table {
 
 impl Table {
     /// The gradient of a program beside the program itself, in plain operators and by a richer way that `how` names.
-    fn gradient<P: Program>(&self, program: &P, how: &str, richer: impl for<'t> Fn(&'t Tape, &[Var<'t>]) -> Var<'t>) {
+    fn gradient<P: Program + Default>(&self, how: &str, richer: impl for<'t> Fn(&P, &'t Tape, &[Var<'t>]) -> Var<'t>) {
         if !self.wants(P::NAME) {
             return;
         }
+        let program = P::default();
         let point = program.point();
         let mut gradient = Gradient::at(point.clone());
         let expected = gradient.of(|_, x| program.value(x)).to_vec();
         let size = expected.iter().fold(0.0_f64, |size, x| size.max(x.abs()));
-        for (&x, &y) in gradient.of(&richer).iter().zip(&expected) {
+        for (&x, &y) in gradient.of(|tape, x| richer(&program, tape, x)).iter().zip(&expected) {
             assert!((x - y).abs() <= 1e-10 * size, "{}, {how}: {x} instead of {y}", P::NAME);
         }
         let mut primal = || _ = black_box(program.value(black_box(&point[..])));
@@ -130,7 +132,7 @@ impl Table {
             self.row(&name, &ours_per_op, &format!("{} (its primal)", time(primal)), ours / primal);
         };
         row("plain", &mut || _ = black_box(gradient.of(|_, x| program.value(x))[0]));
-        row(how, &mut || _ = black_box(gradient.of(&richer)[0]));
+        row(how, &mut || _ = black_box(gradient.of(|tape, x| richer(&program, tape, x))[0]));
         let recorded = Function::record(&point, |x| program.value(x)).expect("every branch has an answer");
         let mut g = vec![0.0; point.len()];
         row("recorded and replayed", &mut || _ = black_box(recorded.gradient_into(&point, &mut g)));
@@ -141,10 +143,12 @@ impl Table {
 
 impl Table {
     /// The gradient of a sum over items, recorded for one item and replayed for all in vector lanes.
-    fn in_lanes<P: Program>(&self, program: &P, (term, items): (Function, Vec<Vec<f64>>)) {
+    fn in_lanes<P: Program + Default>(&self, recorded: impl Fn(&P) -> (Function, Vec<Vec<f64>>)) {
         if !self.wants(P::NAME) {
             return;
         }
+        let program = P::default();
+        let (term, items) = recorded(&program);
         let point = program.point();
         let mut gradient = Gradient::at(point.clone());
         let expected = gradient.of(|_, x| program.value(x));
@@ -236,10 +240,9 @@ fn main() {
             }
         }
     }
-    let (mixture, lstm, option, logistic) = (Gmm::default(), Lstm::default(), Asian::default(), Logistic::default());
-    table.gradient(&mixture, "accumulated by point", |tape, p| mixture.accumulated(tape, p));
-    table.gradient(&lstm, "units fused", |_, p| lstm.fused(p));
-    table.gradient(&Rosenbrock, "terms fused and summed", |_, x| Rosenbrock::fused(x));
+    table.gradient("accumulated by point", Gmm::accumulated);
+    table.gradient("units fused", |lstm: &Lstm, _, p| lstm.fused(p));
+    table.gradient("terms fused and summed", |_: &Rosenbrock, _, x| Rosenbrock::fused(x));
     if table.wants(Rosenbrock::NAME) {
         let point = Rosenbrock.point();
         let mut mapped = MappedRosenbrock::at(point.clone());
@@ -250,11 +253,11 @@ fn main() {
         let name = format!("{}, one zip_map_sum over slices", Rosenbrock::NAME);
         table.row(&name, &time(ours), &format!("{} (its primal)", time(primal)), ours / primal);
     }
-    table.gradient(&option, "accumulated by path", |tape, p| option.accumulated(tape, p));
-    table.gradient(&Lorenz, "steps fused", |_, p| Lorenz::fused(p));
-    table.gradient(&logistic, "through tensors", |tape, b| logistic.with_tensors(tape, b));
-    table.in_lanes(&option, option.recorded());
-    table.in_lanes(&logistic, logistic.recorded());
+    table.gradient("accumulated by path", Asian::accumulated);
+    table.gradient("steps fused", |_: &Lorenz, _, p| Lorenz::fused(p));
+    table.gradient("through tensors", Logistic::with_tensors);
+    table.in_lanes(Asian::recorded);
+    table.in_lanes(Logistic::recorded);
     for (m, k, n) in [(64, 64, 64), (256, 256, 256), (1024, 1024, 1024), (2048, 2048, 2048), (128, 784, 256)] {
         let workload = format!("matmul_{m}x{k}x{n}");
         if table.wants(&workload) {
@@ -276,29 +279,39 @@ fn main() {
         wengert::threads(threads, || {
             let name =
                 |workload: &str| if threads == 1 { workload.to_owned() } else { format!("{workload}, 2 threads") };
-            let mut elementwise = Elementwise::new();
-            table.against_peer(&name("elementwise"), 1.0, || _ = black_box(elementwise.call()));
-            let mut cross_entropy = SoftmaxCrossEntropy::new();
-            table.against_peer(&name("softmax_ce"), 1.0, || _ = black_box(cross_entropy.call()));
-            let mut mlp = Step::mlp();
-            table.against_peer(&name("mlp_step"), 1.0, || _ = black_box(mlp.call()));
+            table.against_peer(&name("elementwise"), 1.0, || {
+                let mut elementwise = Elementwise::new();
+                move || _ = black_box(elementwise.call())
+            });
+            table.against_peer(&name("softmax_ce"), 1.0, || {
+                let mut cross_entropy = SoftmaxCrossEntropy::new();
+                move || _ = black_box(cross_entropy.call())
+            });
             for kind in [Pass::Forward, Pass::Backward] {
-                let mut conv = Conv::new(kind);
-                table.against_peer(&name(kind.name()), 1.0, || conv.call());
+                table.against_peer(&name(kind.name()), 1.0, || {
+                    let mut conv = Conv::new(kind);
+                    move || conv.call()
+                });
             }
-            let mut cnn = Step::cnn();
-            table.against_peer(&name("cnn_step"), 1.0, || _ = black_box(cnn.call()));
-            let name = name("alexnet_step");
-            if table.wants(&name) {
-                let mut alexnet = Step::alexnet();
-                table.against_peer(&name, 1.0, || _ = black_box(alexnet.call()));
-            }
+            let step = |workload: &str, new: fn() -> Step| {
+                table.against_peer(&name(workload), 1.0, || {
+                    let mut step = new();
+                    move || _ = black_box(step.call())
+                });
+            };
+            step("mlp_step", Step::mlp);
+            step("cnn_step", Step::cnn);
+            step("alexnet_step", Step::alexnet);
         });
     }
     wengert::threads(1, || {
-        let mut tiny = Step::tiny();
-        table.against_peer("tiny_step", 1.0, || _ = black_box(tiny.call()));
-        let mut chain = TensorChain::new();
-        table.against_peer("tensor_chain, per op", TensorChain::OPS as f64, || _ = black_box(chain.call()));
+        table.against_peer("tiny_step", 1.0, || {
+            let mut tiny = Step::tiny();
+            move || _ = black_box(tiny.call())
+        });
+        table.against_peer("tensor_chain, per op", TensorChain::OPS as f64, || {
+            let mut chain = TensorChain::new();
+            move || _ = black_box(chain.call())
+        });
     });
 }

@@ -40,8 +40,7 @@ impl Elementwise {
     pub fn call(&mut self) -> (f32, [Tensor<f32>; 3]) {
         let result = {
             let (x, w, b) = (self.tape.tensor(&self.x), self.tape.tensor(&self.w), self.tape.tensor(&self.b));
-            let f = zip_map_sum([x, w, b], |[x, w, b]| (x * w + b).tanh() * x.sigmoid() + (-x * x).exp());
-            let y = f / self.x.len() as f32;
+            let y = zip_map_mean([x, w, b], |[x, w, b]| (x * w + b).tanh() * x.sigmoid() + (-x * x).exp());
             (y.item(), y.gradient().wrt([x, w, b]))
         };
         self.tape.clear();

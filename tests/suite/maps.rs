@@ -4,7 +4,7 @@
 use crate::panics::panic_text;
 use crate::ulp::ulps;
 use wengert::prelude::*;
-use wengert::{Error, FunctionError, TensorFloat, try_zip_map, try_zip_map_sum};
+use wengert::{Error, FunctionError, TensorFloat, try_zip_map, try_zip_map_mean, try_zip_map_sum};
 use wengert_check::{check_tensor, check_tensors};
 
 /// The expression as single ops and as a closure: one text for both.
@@ -97,7 +97,11 @@ fn finite_differences_agree_to_second_order() {
         .at(at.clone())
         .orders(2)
         .assert();
-    check_tensors(|x| zip_map_sum(x, |[x, w, b]| (x * w).sin() / (b * b + 1.0) + w.powi(3))).at(at).orders(2).assert();
+    check_tensors(|x| zip_map_sum(x, |[x, w, b]| (x * w).sin() / (b * b + 1.0) + w.powi(3)))
+        .at(at.clone())
+        .orders(2)
+        .assert();
+    check_tensors(|x| zip_map_mean(x, |[x, w, b]| (x * w).cos() * b.exp())).at(at).orders(2).assert();
     check_tensor(|x| x.t().map(|x| x.softplus() * x.erf())).at([[0.3, -1.0, 0.7], [2.0, 0.1, 0.2]]).orders(2).assert();
     check_tensor(|x| {
         zip_map_sum([x.slice(0, 0..4), x.slice(0, 1..5)], |[a, b]| (b - a * a).square() * 100.0 + (a - 1.0).square())
@@ -128,6 +132,37 @@ fn one_operand_used_twice_gets_both_cotangents() {
     let x = tape.tensor([2.0, 3.0]);
     let y = zip_map_sum([x, x], |[a, b]| a * a * b);
     assert_eq!(y.gradient()[x].to_vec(), [12.0, 27.0]);
+}
+
+#[test]
+fn a_mean_is_the_sum_over_the_number_of_elements() {
+    for at in operands::<f64>() {
+        let tape = Tape::new();
+        let x = at.each_ref().map(|x| tape.tensor(x));
+        let (mean, sum) = (zip_map_mean(x, |[x, w, b]| x * w.sin() + b), zip_map_sum(x, |[x, w, b]| x * w.sin() + b));
+        let n = (x[0] * x[1] * x[2]).value().len() as f64;
+        assert_eq!(mean.item(), sum.item() / n);
+        // A cotangent that is not 1, on both.
+        let (g, h) = ((mean * (3.0 * n)).gradient(), (sum * 3.0).gradient());
+        for x in x {
+            let scale = h[x].iter().fold(1.0_f64, |scale, x| scale.max(x.abs()));
+            assert!(g[x].iter().zip(h[x].iter()).all(|(g, h)| (g - h).abs() <= 1e-13 * scale));
+        }
+    }
+    let tape = Tape::new();
+    let nothing = tape.tensor(Tensor::zeros([0, 3]));
+    let error = try_zip_map_mean([nothing], |[x]| x.exp()).unwrap_err();
+    assert!(error.to_string().contains(": zip_map_mean: shape [0, 3] leaves no elements"), "{error}");
+}
+
+#[test]
+fn a_sum_without_weight_moves_nothing_however_steep_it_is() {
+    let tape = Tape::new();
+    let (x, none) = (tape.tensor([0.0, 4.0]), tape.tensor(0.0));
+    let sum = zip_map_sum([x], |[x]| x.ln());
+    assert_eq!(sum.gradient()[x].to_vec(), [f64::INFINITY, 0.25]);
+    let g = TensorVar::select(Tensor::scalar(false), sum, none * 2.0).gradient();
+    assert_eq!(g[x].to_vec(), [0.0; 2]);
 }
 
 #[test]

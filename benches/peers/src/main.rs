@@ -1,7 +1,7 @@
 //! How do the scalar tapes of Rust compare on six programs?
 //!
 //! Prints, for each program, the time of a gradient over the time of the program itself on plain numbers: ours in plain
-//! operators, ours in a richer way, echidna's tape, echidna's recorded bytecode replayed, and reverse's tape. Samples are
+//! operators, ours in a richer way, echidna's tape and reverse's tape. Samples are
 //! taken in turn, and the fastest of each counts: what disturbs a run only ever makes it slower.
 
 use echidna::{Reverse, Scalar};
@@ -11,7 +11,7 @@ use std::time::Instant;
 use wengert::prelude::*;
 
 #[path = "../../workloads/scalar/mod.rs"]
-#[allow(dead_code, reason = "the benches use all of it")]
+#[allow(dead_code, unused_imports, reason = "the benches use all of it")]
 mod workloads;
 use workloads::{Arithmetic, Asian, Gmm, Gradient, Logistic, Lorenz, Lstm, Program, Rosenbrock};
 
@@ -74,7 +74,7 @@ impl Arithmetic for reverse::Var<'_> {
     #[inline(always)]
     fn recip(self) -> Self {
         // Not `1.0 / self`, whose derivative this crate gets wrong.
-        self.powf(-1.0)
+        reverse::Powf::powf(&self, -1.0)
     }
 }
 

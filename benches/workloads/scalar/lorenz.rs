@@ -5,6 +5,7 @@ use wengert::prelude::*;
 
 /// The distance from the origin at the end (Lorenz 1963). The point holds the three coefficients and the three
 /// coordinates of the start.
+#[derive(Default)]
 pub struct Lorenz;
 
 const STEPS: usize = 10_000;

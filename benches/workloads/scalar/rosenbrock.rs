@@ -4,6 +4,7 @@ use super::{Arithmetic, Program};
 use wengert::prelude::*;
 
 /// `sum_i 100 (x_(i+1) - x_i^2)^2 + (1 - x_i)^2` (Rosenbrock 1960).
+#[derive(Default)]
 pub struct Rosenbrock;
 
 impl Program for Rosenbrock {

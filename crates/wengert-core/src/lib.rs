@@ -37,7 +37,7 @@ mod taylor;
 mod tensor;
 pub mod transform;
 
-pub use checkpoint::{CheckpointedLoop, StepFn, checkpoint};
+pub use checkpoint::{CheckpointedLoop, StepFn, checkpoint, checkpoint_tensors, try_checkpoint_tensors};
 pub use custom::{CustomFn, CustomVectorFn, custom, custom_vector};
 pub use dual::Dual;
 pub use error::{Caller, Error};
@@ -46,7 +46,7 @@ pub use implicit::{Equations, root, root_at, solve, try_root, try_root_at, try_s
 pub use number::{Number, Primal, TensorSide};
 pub use real::{OnThread, Real, RealTape, Threaded};
 pub use reductions::{affine, dot, log_sum_exp, mean, norm2, product, sum, variance};
-pub use rules::{Labels, TensorOp, try_zip_map, try_zip_map_sum, zip_map, zip_map_sum};
+pub use rules::{Labels, TensorOp, try_zip_map, try_zip_map_mean, try_zip_map_sum, zip_map, zip_map_mean, zip_map_sum};
 pub use seeing::{Listing, NonFinite, OpTimes, Profile, Quantity};
 pub use tape::{
     Comparison, Differentiable, Gradients, GradientsN, Handle, Mark, Nary, OnTape, Pullback, Scalar, Tape, TapeSize,
@@ -77,8 +77,9 @@ pub mod prelude {
     pub use crate::{
         BinaryFunctions, CheckpointedLoop, CustomFn, CustomVectorFn, Dual, Elementary, Equations, Function32,
         Gradients, Number, Parameter, ParametricFunctions, Real, StepFn, Symbol, Tape32, Taylor, TensorVar,
-        UnaryFunctions, Var, affine, checkpoint, custom, custom_vector, dot, function, fuse, fuse_n, log_sum_exp,
-        map_reduce, mean, norm2, product, root, root_at, solve, sum, variance, vector_function, zip_map, zip_map_sum,
+        UnaryFunctions, Var, affine, checkpoint, checkpoint_tensors, custom, custom_vector, dot, function, fuse,
+        fuse_n, log_sum_exp, map_reduce, mean, norm2, product, root, root_at, solve, sum, variance, vector_function,
+        zip_map, zip_map_mean, zip_map_sum,
     };
 
     /// A recorded function in double precision: [`Function`](crate::Function) with its number chosen.

@@ -15,7 +15,7 @@ use super::recorder::{Recorder, Symbol};
 use crate::tensor::TensorFloat;
 use smallvec::SmallVec;
 use std::slice::ChunksMut;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use wengert_kernels::{Par, reduce};
 use wengert_tensor::Reader;
 
@@ -94,6 +94,36 @@ impl<F: TensorFloat> Expression<F> {
 
     /// `y_bar dy/dx_k` at every element, written to the arrays that are there, all of length `len`.
     pub(crate) fn pull(&self, x: &[Reader<F>], y_bar: &Reader<F>, len: usize, x_bars: &mut [Option<&mut [F]>]) {
+        self.pull_blocks(x, len, x_bars, |start, row| y_bar.read(start, row), |_, _| ());
+    }
+
+    /// [`sum`](Self::sum) and, with `y_bar` for every element, [`pull`](Self::pull) in one pass.
+    pub(crate) fn sum_and_pull(&self, x: &[Reader<F>], y_bar: F, len: usize, x_bars: &mut [Option<&mut [F]>]) -> F {
+        let sums: SmallVec<[Mutex<f64>; 64]> = (0..len.div_ceil(PIECE)).map(|_| Mutex::new(0.0)).collect();
+        self.pull_blocks(
+            x,
+            len,
+            x_bars,
+            |_, row| row.fill(y_bar),
+            |piece, y| {
+                let sum = reduce::sum_unrounded(y, Par::SEQUENTIAL);
+                *sums[piece].lock().unwrap_or_else(PoisonError::into_inner) += sum;
+            },
+        );
+        let sums: SmallVec<[f64; 64]> =
+            sums.into_iter().map(|sum| sum.into_inner().unwrap_or_else(PoisonError::into_inner)).collect();
+        F::from_f64(reduce::sum_unrounded(&sums, Par::SEQUENTIAL))
+    }
+
+    /// Block by block: `seed` writes the cotangents from an element on, `take` is given the values and in which piece they are.
+    fn pull_blocks(
+        &self,
+        x: &[Reader<F>],
+        len: usize,
+        x_bars: &mut [Option<&mut [F]>],
+        seed: impl Fn(usize, &mut [F]) + Sync,
+        take: impl Fn(usize, &[F]) + Sync,
+    ) {
         let width = self.program.block_width(len);
         let lanes = width.lanes();
         let pieces = Pieces {
@@ -106,7 +136,8 @@ impl<F: TensorFloat> Expression<F> {
                 for start in (first..len.min(first + PIECE)).step_by(lanes) {
                     let len = lanes.min(len - start).min(first + PIECE - start);
                     let read = |k: usize, row: &mut [F]| x[k].read(start, row);
-                    let bars = self.program.pull_block(width, len, read, |row| y_bar.read(start, row), rows);
+                    let (y, bars) = self.program.pull_block(width, len, read, |row| seed(start, row), rows);
+                    take(piece, y);
                     for (x_bar, row) in x_bars.iter_mut().zip(bars.chunks_exact(lanes)) {
                         if let Some(x_bar) = x_bar {
                             x_bar[start - first..][..len].copy_from_slice(&row[..len]);

@@ -158,13 +158,8 @@ impl<F: TensorFloat> Program<F> {
     }
 
     /// Adjoints of the inputs at the block of points whose values `rows` holds, for seeds of the outputs: rows `0..inputs` of
-    /// what is returned.
-    pub(crate) fn reverse_rows<'a>(
-        &self,
-        width: Width,
-        rows: &'a mut Rows<F>,
-        seed: impl Fn(usize, &mut [F]),
-    ) -> &'a [F] {
+    /// the adjoints.
+    pub(crate) fn reverse_rows(&self, width: Width, rows: &mut Rows<F>, seed: impl Fn(usize, &mut [F])) {
         let mut sweep = |careful| {
             self.clear_bars(width, rows);
             self.seed_rows(width, rows, &seed);
@@ -174,7 +169,6 @@ impl<F: TensorFloat> Program<F> {
         if sweep(false) {
             sweep(true);
         }
-        &rows.bars.numbers()[..self.inputs * width.lanes()]
     }
 
     /// Sets the adjoints of inputs, data and constants to 0; those of results are, between sweeps.
@@ -294,8 +288,8 @@ impl<F: TensorFloat> Program<F> {
         &rows.values()[self.outputs[0] as usize * width.lanes()..][..len]
     }
 
-    /// The pullback of [`eval_block`](Self::eval_block), a row for each input: in row `k`, `y_bar[i] dy[i]/dx_k[i]` for the
-    /// cotangents that `seed` writes. Computes the values again on the way, so that each operand is read once.
+    /// The values and the pullback of [`eval_block`](Self::eval_block), this a row for each input: in row `k`,
+    /// `y_bar[i] dy[i]/dx_k[i]` for the cotangents that `seed` writes.
     pub(crate) fn pull_block<'a>(
         &self,
         width: Width,
@@ -303,13 +297,12 @@ impl<F: TensorFloat> Program<F> {
         read: impl Fn(usize, &mut [F]),
         seed: impl Fn(&mut [F]),
         rows: &'a mut Rows<F>,
-    ) -> &'a [F] {
+    ) -> (&'a [F], &'a [F]) {
         self.forward_rows(width, rows, |_| true, |rows| load(rows, width.lanes(), len, read));
-        self.reverse_rows(width, rows, |output, row| {
-            if output == 0 {
-                seed(&mut row[..len]);
-            }
-        })
+        self.reverse_rows(width, rows, |_, row| seed(&mut row[..len]));
+        let rows = &*rows;
+        let lanes = width.lanes();
+        (&rows.values()[self.outputs[0] as usize * lanes..][..len], &rows.bars()[..self.inputs * lanes])
     }
 }
 

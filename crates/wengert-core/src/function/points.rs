@@ -277,8 +277,10 @@ impl<F: TensorFloat> Function<F> {
                 self.check_lanes(rows, lanes, first + number * lanes, points.len())?;
                 let values = &mut values[..points.len()];
                 values.copy_from_slice(&rows.values()[output..][..points.len()]);
-                let bars = if derivatives { program.reverse_rows(width, rows, |_, row| row.fill(F::ONE)) } else { &[] };
-                take(number * lanes, values, bars, lanes);
+                if derivatives {
+                    program.reverse_rows(width, rows, |_, row| row.fill(F::ONE));
+                }
+                take(number * lanes, values, &rows.bars()[..self.inputs() * lanes], lanes);
             }
             Ok(())
         })

@@ -1,7 +1,7 @@
 //! Every rule has two ways: fused loops on values, and ops emitted to the tape. This compares them, on random tensors of
 //! many shapes, to first order and, through the emitted ops' own rules, to second; and no rule is left out.
 
-use super::{Rule, TensorOp, zip_map, zip_map_sum};
+use super::{Rule, TensorOp, zip_map, zip_map_mean, zip_map_sum};
 use crate::tape::Tape;
 use crate::tensor::TensorVar;
 use std::cell::RefCell;
@@ -146,6 +146,9 @@ fn the_fused_and_the_emitted_pullback_of_every_rule_agree() {
         walk.agree("zip_map_sum", shapes, [wide; 3], |x| {
             zip_map_sum(x, |[a, b, c]| (a * b).sin() * c - a / (b.square() + 1.0))
         });
+        if !shapes.concat().contains(&0) {
+            walk.agree("zip_map_mean", shapes, [wide; 3], |x| zip_map_mean(x, |[a, b, c]| (a - b).tanh() * c.exp()));
+        }
         walk.agree("zip_map, of constants", shapes, [wide; 3], |x| zip_map(x, |[a, _, _]| a * 0.0 + 3.0));
     }
     walk.agree("map", [&[3, 4]], [wide], |[x]| x.t().map(|x| x.relu() * x.softplus()));

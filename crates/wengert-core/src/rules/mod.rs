@@ -50,7 +50,7 @@ pub use cross_entropy::Labels;
 pub use custom::TensorOp;
 pub(crate) use sum::sum_to;
 pub(crate) use zip::zip;
-pub use zip_map::{try_zip_map, try_zip_map_sum, zip_map, zip_map_sum};
+pub use zip_map::{try_zip_map, try_zip_map_mean, try_zip_map_sum, zip_map, zip_map_mean, zip_map_sum};
 
 use crate::tensor::TensorFloat;
 use smallvec::SmallVec;
@@ -88,6 +88,12 @@ pub(crate) trait Op<F: TensorFloat>: Clone + Listed<F> {
 
     /// The result, or what does not fit. May keep residuals in `self`.
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError>;
+
+    /// The same on a tape, where a gradient will flow to the operands that are `wanted`: what is at hand may be kept for it.
+    #[inline]
+    fn forward_recorded(&mut self, x: &[&Tensor<F>], _wanted: &[bool]) -> Result<Tensor<F>, ShapeError> {
+        self.forward(x)
+    }
 
     /// The cotangents of the operands that are `wanted`, from that of the result.
     fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A>;

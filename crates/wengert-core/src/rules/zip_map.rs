@@ -1,25 +1,59 @@
-//! Expressions of the user's, element by element, in one pass over memory: `map`, `zip_map`, `zip_map_sum`.
+//! Expressions of the user's, element by element, in one pass over memory: `map`, `zip_map`, `zip_map_sum`, `zip_map_mean`.
 //!
 //! Shapes: the operands broadcast against each other (axes aligned at the end; a dimension of 1 repeats); `y` has the
 //! broadcast shape, or `[]` where it is the sum. Cotangents: `y_bar dy/dx_k` at every element, summed over what was repeated.
 //! Emitted they are expressions again, recorded from the derivative of the program.
+//!
+//! The cotangent of a sum is one number for all elements, so its derivatives are computed with its values, while those are in
+//! the registers, and kept: the sweep multiplies them by that number, which mostly is 1.
 
-use super::{Array, Cotangents, Op, fitting, sum_to};
+use super::{Array, Cotangents, Op, fitting, sum_to, zip};
 use crate::error::Error;
 use crate::function::{Expression, Symbol};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::panic::Location;
 use smallvec::SmallVec;
 use std::sync::Arc;
+use wengert_kernels::Binary;
 use wengert_tensor::{Reader, Shape, ShapeError, Tensor};
 
 /// An expression at every element.
 #[derive(Clone)]
 pub(crate) struct ZipMap<F: TensorFloat>(Arc<Expression<F>>);
 
-/// The sum of an expression over all elements.
+/// The sum of an expression over all elements, or their mean.
 #[derive(Clone)]
-pub(crate) struct ZipMapSum<F: TensorFloat>(Arc<Expression<F>>);
+pub(crate) struct ZipMapSum<F: TensorFloat> {
+    expression: Arc<Expression<F>>,
+    mean: bool,
+    /// By each operand that a gradient flows to.
+    derivatives: Cotangents<Tensor<F>>,
+}
+
+impl<F: TensorFloat> ZipMapSum<F> {
+    fn of(expression: Arc<Expression<F>>, mean: bool) -> Self {
+        ZipMapSum { expression, mean, derivatives: Cotangents::new() }
+    }
+
+    /// What every element counts in the result.
+    fn weight(&self, len: usize) -> F {
+        if self.mean { F::ONE / F::from_f64(len as f64) } else { F::ONE }
+    }
+
+    /// The operands, of which a mean needs one element.
+    fn operands(&self, x: &[&Tensor<F>]) -> Result<(Shape, Readers<F>), ShapeError> {
+        let (shape, readers) = broadcast(self.label(), x)?;
+        if self.mean && shape.size() == 0 {
+            return Err(ShapeError::Empty { op: self.label(), shape });
+        }
+        Ok((shape, readers))
+    }
+
+    /// The sum of all elements as the result.
+    fn finish(&self, sum: F, len: usize) -> Tensor<F> {
+        Tensor::scalar(if self.mean { sum / F::from_f64(len as f64) } else { sum })
+    }
+}
 
 type Readers<F> = SmallVec<[Reader<F>; 4]>;
 
@@ -35,23 +69,21 @@ fn broadcast<F: TensorFloat>(op: &'static str, x: &[&Tensor<F>]) -> Result<(Shap
     Ok((shape, readers))
 }
 
-/// The pullback of both: `y_bar` has the shape of the elements, or is one number for all of them.
-fn pull<F: TensorFloat>(
-    op: &'static str,
-    expression: &Expression<F>,
+/// Calls `work` with arrays for the cotangents of the operands that are `wanted`, of the shape all have in common, and sums
+/// each to the shape of its operand.
+fn pull<F: TensorFloat, T>(
+    shape: &Shape,
     x: &[&Tensor<F>],
-    y_bar: &Tensor<F>,
     wanted: &[bool],
-) -> Result<Cotangents<Tensor<F>>, ShapeError> {
-    let (shape, readers) = broadcast(op, x)?;
-    let y_bar = Reader::new(op, y_bar, &shape)?;
+    work: impl FnOnce(&mut [Option<&mut [F]>]) -> T,
+) -> Result<(T, Cotangents<Tensor<F>>), ShapeError> {
     let mut x_bars = Cotangents::new();
     for &wanted in wanted {
         x_bars.push(if wanted { Some(Tensor::try_scratch(shape.clone())?) } else { None });
     }
     let mut arrays: SmallVec<[Option<&mut [F]>; 4]> =
         x_bars.iter_mut().map(|x_bar| x_bar.as_mut().map(Tensor::make_mut)).collect();
-    expression.pull(&readers, &y_bar, shape.size(), &mut arrays);
+    let result = work(&mut arrays);
     drop(arrays);
     for (x_bar, x) in x_bars.iter_mut().zip(x) {
         if let Some(x_bar) = x_bar
@@ -60,7 +92,7 @@ fn pull<F: TensorFloat>(
             *x_bar = x_bar.try_sum_to(x.shape())?;
         }
     }
-    Ok(x_bars)
+    Ok((result, x_bars))
 }
 
 /// The pullback of both in emitting form: an expression for each operand.
@@ -90,24 +122,59 @@ impl<F: TensorFloat> Op<F> for ZipMap<F> {
     }
 
     fn pull(&self, x: &[&Tensor<F>], _y: &Tensor<F>, y_bar: Tensor<F>, wanted: &[bool]) -> Cotangents<Tensor<F>> {
-        fitting(pull(Self::NAME, &self.0, x, &y_bar, wanted))
+        let (shape, readers) = fitting(broadcast(Self::NAME, x));
+        let y_bar = fitting(Reader::new(Self::NAME, &y_bar, &shape));
+        let (_, x_bars) =
+            fitting(pull(&shape, x, wanted, |arrays| self.0.pull(&readers, &y_bar, shape.size(), arrays)));
+        x_bars
     }
 }
 
 impl<F: TensorFloat> Op<F> for ZipMapSum<F> {
     const NAME: &'static str = "zip_map_sum";
 
+    fn label(&self) -> &'static str {
+        if self.mean { "zip_map_mean" } else { Self::NAME }
+    }
+
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
-        let (shape, readers) = broadcast(Self::NAME, x)?;
-        Ok(Tensor::scalar(self.0.sum(&readers, shape.size())))
+        let (shape, readers) = self.operands(x)?;
+        Ok(self.finish(self.expression.sum(&readers, shape.size()), shape.size()))
+    }
+
+    fn forward_recorded(&mut self, x: &[&Tensor<F>], wanted: &[bool]) -> Result<Tensor<F>, ShapeError> {
+        if !wanted.contains(&true) {
+            return self.forward(x);
+        }
+        let (shape, readers) = self.operands(x)?;
+        let (weight, len) = (self.weight(shape.size()), shape.size());
+        let sum;
+        (sum, self.derivatives) =
+            pull(&shape, x, wanted, |arrays| self.expression.sum_and_pull(&readers, weight, len, arrays))?;
+        Ok(self.finish(sum, len))
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
-        emit(&self.0, x, &y_bar, wanted)
+        let y_bar = if self.mean {
+            let shape =
+                x.iter().skip(1).try_fold(x[0].shape(), |shape, x| Shape::broadcast(Self::NAME, &shape, &x.shape()));
+            let weight = y_bar.constant(Tensor::scalar(self.weight(fitting(shape).size())));
+            zip(Binary::Mul, &y_bar, &weight)
+        } else {
+            y_bar
+        };
+        emit(&self.expression, x, &y_bar, wanted)
     }
 
     fn pull(&self, x: &[&Tensor<F>], _y: &Tensor<F>, y_bar: Tensor<F>, wanted: &[bool]) -> Cotangents<Tensor<F>> {
-        fitting(pull(Self::NAME, &self.0, x, &y_bar, wanted))
+        debug_assert!(self.derivatives.iter().map(Option::is_some).eq(wanted.iter().copied()), "{x:?}");
+        let scaled = |derivative: &Tensor<F>| {
+            if y_bar.item() == F::ONE {
+                return derivative.clone();
+            }
+            fitting(derivative.try_zip_binary(Binary::MulZero, &y_bar))
+        };
+        self.derivatives.iter().map(|derivative| derivative.as_ref().map(scaled)).collect()
     }
 }
 
@@ -171,7 +238,7 @@ pub fn try_zip_map<'t, F: TensorFloat, const N: usize>(
 /// The sum over all elements of an expression of several tensors, a tensor of shape `[]`: `y = sum_i f(x_1i, x_2i, ..)`.
 ///
 /// As [`zip_map`] and then `sum`, but the elements are never written to memory, and in the reverse sweep one number takes the
-/// place of a tensor of cotangents. The sum runs in `f64` over blocks that depend on the shapes only: bit for bit the same
+/// place of a tensor of cotangents: the derivatives are computed with the values and kept. The sum runs in `f64` over blocks that depend on the shapes only: bit for bit the same
 /// on any number of threads. Of no elements it is 0.
 ///
 /// # Panics
@@ -207,7 +274,44 @@ pub fn try_zip_map_sum<'t, F: TensorFloat, const N: usize>(
     x: [TensorVar<'t, F>; N],
     f: impl for<'r> FnOnce([Symbol<'r, F>; N]) -> Symbol<'r, F>,
 ) -> Result<TensorVar<'t, F>, Error> {
-    TensorVar::try_record_many(ZipMapSum(record("zip_map_sum", f)?), &x)
+    TensorVar::try_record_many(ZipMapSum::of(record("zip_map_sum", f)?, false), &x)
+}
+
+/// The mean over all elements of an expression of several tensors, a tensor of shape `[]`: `y = 1/n sum_i f(x_1i, x_2i, ..)`.
+///
+/// As [`zip_map_sum`], and one pass over memory less than its quotient by `n`: the sweep finds the derivatives divided.
+///
+/// # Panics
+/// With the text of the error that [`try_zip_map_mean`] returns.
+///
+/// # Examples
+/// ```
+/// use wengert_core::prelude::*;
+///
+/// let tape = Tape::new();
+/// let (x, y) = (tape.tensor([1.0, 2.0, 4.0]), tape.constant_tensor([1.0, 0.0, 1.0]));
+/// let loss = zip_map_mean([x, y], |[x, y]| (x - y).square());
+/// assert_eq!(loss.item(), 13.0 / 3.0);
+/// assert_eq!(loss.gradient()[x].to_vec(), [0.0, 4.0 / 3.0, 2.0]);
+/// ```
+#[track_caller]
+pub fn zip_map_mean<'t, F: TensorFloat, const N: usize>(
+    x: [TensorVar<'t, F>; N],
+    f: impl for<'r> FnOnce([Symbol<'r, F>; N]) -> Symbol<'r, F>,
+) -> TensorVar<'t, F> {
+    try_zip_map_mean(x, f).unwrap_or_else(|error| error.raise())
+}
+
+/// [`zip_map_mean`], returning what is wrong.
+///
+/// # Errors
+/// As [`try_zip_map`], and [`Error::Shape`] if there are no elements.
+#[track_caller]
+pub fn try_zip_map_mean<'t, F: TensorFloat, const N: usize>(
+    x: [TensorVar<'t, F>; N],
+    f: impl for<'r> FnOnce([Symbol<'r, F>; N]) -> Symbol<'r, F>,
+) -> Result<TensorVar<'t, F>, Error> {
+    TensorVar::try_record_many(ZipMapSum::of(record("zip_map_mean", f)?, true), &x)
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {

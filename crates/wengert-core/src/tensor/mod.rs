@@ -311,13 +311,15 @@ impl<F: TensorFloat> Tape<F> {
         let (value, active) = {
             let nodes = self.tensors.nodes.borrow();
             let mut x: SmallVec<[&Tensor<F>; 4]> = SmallVec::new();
-            let mut active = false;
+            let mut wanted: SmallVec<[bool; 8]> = SmallVec::new();
             for &operand in &operands {
                 x.push(&nodes.values[operand as usize]);
-                active |= nodes.flags[operand as usize].active;
+                wanted.push(nodes.flags[operand as usize].active);
             }
+            let active = wanted.contains(&true);
             let start = self.tensors.observed.get().then(Instant::now);
-            let value = op.forward(&x).map_err(|source| Error::Shape { source: Box::new(source), caller })?;
+            let value = op.forward_recorded(&x, &wanted);
+            let value = value.map_err(|source| Error::Shape { source: Box::new(source), caller })?;
             if let Some(start) = start {
                 let (op, number) = (op.label(), nodes.values.len());
                 self.tensors.observe_forward(Suspect { op, number, caller: Some(caller), operands: &x }, &value, start);

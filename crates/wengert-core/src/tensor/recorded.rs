@@ -1,7 +1,7 @@
 //! Gradients that are on the tape themselves: every pullback emits ops, so the result can be differentiated again.
 
 use super::{Origin, TensorFloat, TensorVar};
-use crate::error::Error;
+use crate::error::{Caller, Error};
 use crate::rules::{Array, Op, Rule, TensorOp, sum_to, zip};
 use crate::tape::Tape;
 use core::panic::Location;
@@ -94,9 +94,28 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
             return Err(Error::MixedTapes { op: "recorded_gradient", left, right, caller });
         }
         let _asked_at = tape.tensors.asked_at(caller);
+        let one = tape.constant_tensor(Tensor::full(shape, F::ONE));
+        let adjoints = self.recorded_sweep(one, 0, caller)?;
+        Ok(wrt.map(|x| match adjoints.get(x.number() as usize) {
+            Some(Some(x_bar)) => *x_bar,
+            _ => tape.constant_tensor(Tensor::zeros(x.shape())),
+        }))
+    }
+
+    /// What flows from the cotangent `y_bar` of this tensor to `wrt`, over the nodes from `first` on alone; `None` where
+    /// nothing does.
+    pub(crate) fn recorded_pullback(self, y_bar: Self, first: u32, wrt: &[Self]) -> Vec<Option<Self>> {
+        let adjoints = self.recorded_sweep(y_bar, first, Location::caller());
+        let adjoints = adjoints.unwrap_or_else(|error| panic!("recording a pullback: {error}"));
+        wrt.iter().map(|x| adjoints.get(x.number() as usize).copied().flatten()).collect()
+    }
+
+    /// The adjoints of all nodes up to this one, recorded, from that of this one; nodes before `first` only gather.
+    fn recorded_sweep(self, y_bar: Self, first: u32, caller: Caller) -> Result<Vec<Option<Self>>, Error> {
+        let tape = self.tape();
         let mut adjoints: Vec<Option<Self>> = vec![None; self.number() as usize + 1];
-        adjoints[self.number() as usize] = Some(tape.constant_tensor(Tensor::full(shape, F::ONE)));
-        for number in (0..=self.number()).rev() {
+        adjoints[self.number() as usize] = Some(y_bar);
+        for number in (first..=self.number()).rev() {
             let Some(y_bar) = adjoints[number as usize] else { continue };
             let Some((rule, operands)) = tape.rule_of(number, caller)? else { continue };
             let x: SmallVec<[Self; 4]> = operands.iter().map(|&k| TensorVar::new(tape, k)).collect();
@@ -110,16 +129,13 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
                 }
             }
         }
-        Ok(wrt.map(|x| match adjoints.get(x.number() as usize) {
-            Some(Some(x_bar)) => *x_bar,
-            _ => tape.constant_tensor(Tensor::zeros(x.shape())),
-        }))
+        Ok(adjoints)
     }
 }
 
 impl<F: TensorFloat> Tape<F> {
     /// The rule and the operands of tensor `number`; none for inputs and constants.
-    fn rule_of(&self, number: u32, caller: crate::error::Caller) -> Result<Option<(Rule<F>, super::Operands)>, Error> {
+    fn rule_of(&self, number: u32, caller: Caller) -> Result<Option<(Rule<F>, super::Operands)>, Error> {
         match &self.tensors.nodes.borrow().origins[number as usize] {
             Origin::Input | Origin::Constant => Ok(None),
             Origin::Op { rule, operands, .. } => Ok(Some((rule.clone(), operands.clone()))),
