@@ -53,4 +53,19 @@ case("transformer_block gelu causal", block(activation="gelu"), (2, 3, 4), lambd
 case("group_norm", nn.GroupNorm(2, 4), (2, 4, 3), lambda m, x: m(x))
 case("layer_norm", nn.LayerNorm([3, 2]), (2, 3, 2), lambda m, x: m(x))
 case("rms_norm", nn.RMSNorm([3, 2], eps=1e-5), (2, 3, 2), lambda m, x: m(x))
+
+
+def states(m, x, *state):
+    y, state = m(x, state if len(state) > 1 else state[0])
+    return torch.cat([y.flatten() for y in (y, *(state if isinstance(state, tuple) else [state]))])
+
+
+case("conv_transpose2d", nn.ConvTranspose2d(2, 4, (3, 2), stride=2, padding=1, output_padding=(1, 0), groups=2), (2, 2, 3, 2), lambda m, x: m(x))
+case("conv3d", nn.Conv3d(2, 3, (2, 1, 2), stride=(1, 2, 1), padding=(1, 0, 1)), (1, 2, 3, 3, 2), lambda m, x: m(x))
+case("lstm", nn.LSTM(3, 2, batch_first=True), (2, 5, 3), lambda m, x: m(x)[0])
+case("lstm of 2 layers", nn.LSTM(3, 2, 2, batch_first=True), (2, 3, 3), lambda m, x: states(m, x, numbers((2, 2, 2), 3), numbers((2, 2, 2), 4)))
+case("lstm without bias", nn.LSTM(1, 3, bias=False, batch_first=True), (1, 1, 1), lambda m, x: m(x)[0])
+case("gru", nn.GRU(3, 2, batch_first=True), (2, 5, 3), lambda m, x: m(x)[0])
+case("gru of 2 layers", nn.GRU(3, 2, 2, batch_first=True), (2, 3, 3), lambda m, x: states(m, x, numbers((2, 2, 2), 3)))
+case("gru without bias", nn.GRU(1, 3, bias=False, batch_first=True), (1, 1, 1), lambda m, x: m(x)[0])
 (HERE / "layers.txt").write_text("\n".join(lines) + "\n")

@@ -25,6 +25,23 @@ FULL = [(2, 3), (3, 1), (3, 4), (2, 3, 4)]
 ALL = [(), (1,), (5,), (2, 3), (2, 3, 2)]
 einsum = lambda formula: lambda *x: torch.einsum(formula, *x)
 inf = float("inf")
+MASK = index([[True, False, True], [False, False, True]])
+LONG = index([[0, 3, 0, 1, 0, 0, 3], [4, 4, 4, 4, 4, 4, 4]])
+
+
+def scatter_reduce(how, include_self):
+    # Row 1 receives nothing, and column 0 everything at one place.
+    return lambda x, s: x.scatter_reduce(0, index([[0, 2], [0, 0], [0, 2]]), s, how, include_self=include_self)
+
+
+def untied(axis):
+    return lambda x: all(len(sums.unique()) == len(sums) for sums in x.abs().sum(axis).reshape(-1, x.shape[-3 - axis]))
+
+
+def distinct(*x):
+    values = torch.cat([x.flatten() for x in x])
+    return len(values.unique()) == len(values)
+
 
 CASES = [
     # name, operands' shapes, function
@@ -90,6 +107,19 @@ CASES = [
     ("ij,jk,kl->li", [[(2, 3), (3, 2), (2, 4)]], einsum("ij,jk,kl->li")),
     ("...ij,...jk->...ki", [[(2, 1, 2, 3), (2, 3, 2)]], einsum("...ij,...jk->...ki")),
     ("ij,k->", [[(2, 3), (2,)]], einsum("ij,k->")),
+    ("masked_select", [[(2, 3)], [(3,)], [(2, 1)]], lambda x: x.masked_select(MASK)),
+    ("masked_select none", [[(2, 3)]], lambda x: x.masked_select(MASK & ~MASK)),
+    *(
+        (f"scatter_reduce {how}{beside}", [[(3, 2), (3, 2)], [(4, 3), (3, 2)]], scatter_reduce(how, not beside), distinct)
+        for how in ["sum", "prod", "mean", "amax", "amin"]
+        for beside in ["", " without"]
+    ),
+    ("scatter_reduce prod 1", [[(2, 5), (2, 7)], [(1, 3), (1, 7)]], lambda x, s: x.scatter_reduce(1, LONG[: len(s)] % x.shape[1], s, "prod")),
+    ("matrix_norm fro", [[s] for s in FULL + [(0, 2, 3)]], lambda x: torch.linalg.matrix_norm(x)),
+    ("matrix_norm 1", [[s] for s in FULL + [(0, 2, 3)]], lambda x: torch.linalg.matrix_norm(x, 1), untied(-2)),
+    ("matrix_norm inf", [[s] for s in FULL + [(0, 2, 3)]], lambda x: torch.linalg.matrix_norm(x, inf), untied(-1)),
+    ("matrix_norm 2", [[s] for s in FULL + [(0, 2, 3)]], lambda x: torch.linalg.matrix_norm(x, 2)),
+    ("matrix_norm nuc", [[s] for s in FULL + [(0, 2, 3), (2, 0)]], lambda x: torch.linalg.matrix_norm(x, "nuc")),
 ]
 
 write("tensor_ops.txt", rng, CASES)

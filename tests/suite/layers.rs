@@ -2,8 +2,9 @@
 
 use wengert::nn::prelude::*;
 use wengert::nn::{EntryMut, Error, ModulePath};
-use wengert_core::{Tape, TensorVar, Unary};
-use wengert_tensor::{Attention, Tensor, rng};
+use wengert_check::check_tensor;
+use wengert_core::{Tape, TensorVar, Unary, UnaryFunctions};
+use wengert_tensor::{Attention, Tensor, TransposedConvolution, rng};
 
 type Var<'t> = TensorVar<'t, f64>;
 
@@ -33,7 +34,7 @@ fn compare<M: Module<f64>>(
     case: &str,
     mut model: M,
     f: impl for<'t> Fn(&M, Var<'t>) -> Result<Var<'t>, Error>,
-    x: [usize; 3],
+    x: impl AsRef<[usize]>,
 ) {
     let reference = reference(case);
     let mut names: Vec<String> = model.named_parameters().into_iter().map(|(name, _)| name).collect();
@@ -56,7 +57,7 @@ fn compare<M: Module<f64>>(
         }
     };
     let tape = Tape::<f64>::new();
-    let x = tape.tensor(numbers(&x, 0));
+    let x = tape.tensor(numbers(x.as_ref(), 0));
     let y = f(&model, x).expect("shapes that fit");
     close("y", &y.value(), &reference[0].1);
     let gradients = y.vjp(&numbers(&y.shape(), 9));
@@ -106,4 +107,65 @@ fn normalisations_are_those_of_pytorch() {
     compare("group_norm", GroupNorm::<f64>::new(2, 4), forward, [2, 4, 3]);
     compare("layer_norm", LayerNorm::<f64>::new([3, 2]), forward, [2, 3, 2]);
     compare("rms_norm", RmsNorm::<f64>::new([3, 2]), forward, [2, 3, 2]);
+}
+
+#[test]
+fn convolutions_are_those_of_pytorch() {
+    let options = TransposedConvolution::new().stride(2).padding(1).output_padding([1, 0]).groups(2);
+    let layer = ConvTranspose2d::<f64>::with_options(2, 4, [3, 2], options, &mut rng(0));
+    compare("conv_transpose2d", layer, forward, [2, 2, 3, 2]);
+    let layer = Conv3d::<f64>::new(2, 3, [2, 1, 2], &mut rng(0)).stride([1, 2, 1]).padding([1, 0, 1]);
+    compare("conv3d", layer, forward, [1, 2, 3, 3, 2]);
+}
+
+/// Outputs and states in a row.
+fn flat<'t>(parts: &[Var<'t>]) -> Result<Var<'t>, Error> {
+    let parts: Vec<Var<'t>> = parts.iter().map(|x| x.reshape([x.shape().size()])).collect();
+    Ok(TensorVar::try_concat(&parts, 0)?)
+}
+
+#[test]
+fn recurrent_layers_are_those_of_pytorch() {
+    compare("lstm", Lstm::<f64>::new(3, 2, 1, &mut rng(0)), forward, [2, 5, 3]);
+    compare("lstm without bias", Lstm::<f64>::new(1, 3, 1, &mut rng(0)).without_bias(), forward, [1, 1, 1]);
+    compare("gru", Gru::<f64>::new(3, 2, 1, &mut rng(0)), forward, [2, 5, 3]);
+    compare("gru without bias", Gru::<f64>::new(1, 3, 1, &mut rng(0)).without_bias(), forward, [1, 1, 1]);
+    fn state(x: Var<'_>, k: usize) -> Var<'_> {
+        x.tape().constant_tensor(numbers(&[2, 2, 2], k))
+    }
+    let lstm = Lstm::<f64>::new(3, 2, 2, &mut rng(0));
+    compare(
+        "lstm of 2 layers",
+        lstm,
+        |m, x| m.run(x, Some((state(x, 3), state(x, 4)))).and_then(|(y, (h, c))| flat(&[y, h, c])),
+        [2, 3, 3],
+    );
+    let gru = Gru::<f64>::new(3, 2, 2, &mut rng(0));
+    compare("gru of 2 layers", gru, |m, x| m.run(x, Some(state(x, 3))).and_then(|(y, h)| flat(&[y, h])), [2, 3, 3]);
+}
+
+#[test]
+fn recurrent_layers_have_the_differences_of_their_neighbours_to_second_order() {
+    let (lstm, gru) = (Lstm::<f64>::new(2, 3, 2, &mut rng(1)), Gru::<f64>::new(2, 3, 2, &mut rng(2)));
+    let x = numbers(&[2, 3, 2], 0);
+    check_tensor(|x| lstm.run(x, None).expect("shapes that fit").0.square().sum()).at(x.clone()).orders(2).assert();
+    check_tensor(|x| gru.run(x, None).expect("shapes that fit").0.square().sum()).at(x).orders(2).assert();
+}
+
+#[test]
+fn a_sequence_in_two_parts_is_the_sequence() {
+    let (lstm, gru) = (Lstm::<f64>::new(3, 4, 2, &mut rng(1)), Gru::<f64>::new(3, 4, 2, &mut rng(2)));
+    let tape = Tape::<f64>::new();
+    let x = tape.tensor(numbers(&[2, 7, 3], 0));
+    let (first, rest) = (x.slice(1, ..3), x.slice(1, 3..));
+    let joined = |a: Var<'_>, b: Var<'_>| Tensor::concat(&[&a.value(), &b.value()], 1);
+    let close = |a: &Tensor<f64>, b: &Tensor<f64>| assert!((a - b).abs().max() < 1e-15);
+    let run = |x| lstm.run(x, None).expect("shapes that fit");
+    let ((whole, (_, c)), (y, state)) = (run(x), run(first));
+    let (z, (_, again)) = lstm.run(rest, Some(state)).expect("shapes that fit");
+    close(&whole.value(), &joined(y, z));
+    close(&c.value(), &again.value());
+    let (y, state) = gru.run(first, None).expect("shapes that fit");
+    let (z, _) = gru.run(rest, Some(state)).expect("shapes that fit");
+    close(&gru.run(x, None).expect("shapes that fit").0.value(), &joined(y, z));
 }

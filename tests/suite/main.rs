@@ -17,3 +17,4 @@ mod tensor_ops;
 mod torch;
 mod traps;
 mod ulp;
+mod windows;

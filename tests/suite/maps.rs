@@ -138,6 +138,9 @@ fn one_operand_used_twice_gets_both_cotangents() {
 fn a_mean_is_the_sum_over_the_number_of_elements() {
     for at in operands::<f64>() {
         let tape = Tape::new();
+        if at.iter().any(Tensor::is_empty) {
+            continue;
+        }
         let x = at.each_ref().map(|x| tape.tensor(x));
         let (mean, sum) = (zip_map_mean(x, |[x, w, b]| x * w.sin() + b), zip_map_sum(x, |[x, w, b]| x * w.sin() + b));
         let n = (x[0] * x[1] * x[2]).value().len() as f64;

@@ -2,7 +2,7 @@
 
 use crate::torch::{self, Op, Var};
 use wengert_core::{Elementary, Tape, TensorVar, UnaryFunctions};
-use wengert_tensor::{Padding, Tensor, keep};
+use wengert_tensor::{MatrixNorm, Padding, Reduction, Tensor, keep};
 
 /// The op of a case, as `tests/reference/tensor_ops.py` names it.
 fn op(name: &str) -> Op {
@@ -12,6 +12,9 @@ fn op(name: &str) -> Op {
     }
     fn mask() -> Tensor<bool> {
         Tensor::from([[true, false, true], [false, false, true]])
+    }
+    fn meeting<'t>(x: &[Var<'t>], reduction: Reduction, include_self: bool) -> Var<'t> {
+        x[0].scatter_reduce(0, &Tensor::from([[0, 2], [0, 0], [0, 2]]), x[1], reduction, include_self)
     }
     match name {
         "prod" => |x| x[0].prod(),
@@ -78,6 +81,28 @@ fn op(name: &str) -> Op {
         "ij,jk,kl->li" => |x| TensorVar::einsum("ij,jk,kl->li", x),
         "...ij,...jk->...ki" => |x| TensorVar::einsum("...ij,...jk->...ki", x),
         "ij,k->" => |x| TensorVar::einsum("ij,k->", x),
+        "masked_select" => |x| x[0].masked_select(&mask()),
+        "masked_select none" => |x| x[0].masked_select(&Tensor::full([2, 3], false)),
+        "scatter_reduce sum" => |x| meeting(x, Reduction::Sum, true),
+        "scatter_reduce sum without" => |x| meeting(x, Reduction::Sum, false),
+        "scatter_reduce prod" => |x| meeting(x, Reduction::Prod, true),
+        "scatter_reduce prod without" => |x| meeting(x, Reduction::Prod, false),
+        "scatter_reduce mean" => |x| meeting(x, Reduction::Mean, true),
+        "scatter_reduce mean without" => |x| meeting(x, Reduction::Mean, false),
+        "scatter_reduce amax" => |x| meeting(x, Reduction::Max, true),
+        "scatter_reduce amax without" => |x| meeting(x, Reduction::Max, false),
+        "scatter_reduce amin" => |x| meeting(x, Reduction::Min, true),
+        "scatter_reduce amin without" => |x| meeting(x, Reduction::Min, false),
+        "scatter_reduce prod 1" => |x| {
+            let long = Tensor::from([[0_i64, 3, 0, 1, 0, 0, 3], [4; 7]]).slice(0, ..x[1].shape()[0]);
+            let n = x[0].shape()[1] as i64;
+            x[0].scatter_reduce(1, &long.map(|k| k % n), x[1], Reduction::Prod, true)
+        },
+        "matrix_norm fro" => |x| x[0].matrix_norm(MatrixNorm::Frobenius),
+        "matrix_norm 1" => |x| x[0].matrix_norm(MatrixNorm::One),
+        "matrix_norm inf" => |x| x[0].matrix_norm(MatrixNorm::Infinity),
+        "matrix_norm 2" => |x| x[0].matrix_norm(MatrixNorm::Spectral),
+        "matrix_norm nuc" => |x| x[0].matrix_norm(MatrixNorm::Nuclear),
         _ => panic!("no op for the reference values of `{name}`"),
     }
 }
@@ -162,6 +187,74 @@ fn the_last_of_several_writers_alone_has_a_gradient() {
 }
 
 #[test]
+fn what_meets_shares_the_gradient_as_promised() {
+    let tape = Tape::<f64>::new();
+    let bars = |x: &[f64], s: &[f64], reduction, include_self| {
+        let (x, s) = (tape.tensor(x), tape.tensor(s));
+        let y = x.scatter_reduce(0, &Tensor::from([0, 0, 1]), s, reduction, include_self);
+        let [x_bar, s_bar] = y.sum().gradient().wrt([x, s]);
+        let recorded = y.sum().recorded_gradient([x, s]).map(TensorVar::value);
+        for (recorded, fused) in recorded.iter().zip([&x_bar, &s_bar]) {
+            assert!(recorded.iter().zip(fused).all(|(a, b)| a == b || a.is_nan() && b.is_nan()));
+        }
+        (x_bar.to_vec(), s_bar.to_vec())
+    };
+    let third = 1.0 / 3.0;
+    // What was there is one of those tied only if it takes part; what nothing meets stays.
+    assert_eq!(
+        bars(&[2.0, 1.0, 5.0], &[2.0, 2.0, 0.0], Reduction::Max, true),
+        (vec![third, 1.0, 1.0], vec![third, third, 0.0])
+    );
+    assert_eq!(
+        bars(&[2.0, 1.0, 5.0], &[2.0, 2.0, 0.0], Reduction::Max, false),
+        (vec![0.0, 0.0, 1.0], vec![0.5, 0.5, 1.0])
+    );
+    // One zero takes the product of the others; of two each makes the other's gradient 0.
+    assert_eq!(
+        bars(&[2.0, 1.0, 5.0], &[0.0, 3.0, 0.0], Reduction::Prod, true),
+        (vec![0.0, 0.0, 1.0], vec![6.0, 0.0, 1.0])
+    );
+    assert_eq!(
+        bars(&[2.0, 0.0, 5.0], &[0.0, 0.0, 7.0], Reduction::Prod, true),
+        (vec![0.0, 7.0, 1.0], vec![0.0, 0.0, 0.0])
+    );
+    // An infinite product stays where it is.
+    let (_, s_bar) = bars(&[1e200, 2.0, 5.0], &[1e200, 1.0, 3.0], Reduction::Prod, true);
+    assert_eq!(s_bar[2], 2.0);
+    let (x_bar, s_bar) = bars(&[1.0, 2.0, 5.0], &[f64::NAN, 1.0, 3.0], Reduction::Min, true);
+    assert!(x_bar[0].is_nan() && s_bar[0].is_nan() && s_bar[1].is_nan());
+    assert_eq!((x_bar[1], s_bar[2]), (1.0, 0.0));
+}
+
+#[test]
+fn products_that_meet_are_exact_at_zeros_to_second_order() {
+    // d2 (a b c) / da db = c, where a and b are 0.
+    let tape = Tape::<f64>::new();
+    let (x, s) = (tape.tensor([3.0]), tape.tensor([0.0, 0.0]));
+    let y = x.scatter_reduce(0, &Tensor::from([0, 0]), s, Reduction::Prod, true).sum();
+    let [s_bar] = y.recorded_gradient([s]);
+    assert_eq!(s_bar.value().to_vec(), [0.0, 0.0]);
+    assert_eq!((s_bar * tape.constant_tensor([1.0, 0.0])).sum().gradient()[s].to_vec(), [0.0, 3.0]);
+}
+
+#[test]
+fn matrix_norms_at_their_kinks() {
+    let zero = Tensor::zeros([2, 2]);
+    assert_eq!(slope(|a| a.matrix_norm(MatrixNorm::Frobenius), &zero), [0.0; 4]);
+    assert_eq!(slope(|a| a.matrix_norm(MatrixNorm::One), &zero), [0.0; 4]);
+    // Two columns, and two singular values, as large as each other share the gradient.
+    let twice = Tensor::from([[1.0, 0.0], [0.0, -1.0]]);
+    assert_eq!(slope(|a| a.matrix_norm(MatrixNorm::One), &twice), [0.5, 0.0, 0.0, -0.5]);
+    let shared = slope(|a| a.matrix_norm(MatrixNorm::Spectral), &twice);
+    assert!(
+        shared.iter().zip([0.5, 0.0, 0.0, -0.5]).all(|(got, expected)| (got - expected).abs() < 1e-15),
+        "{shared:?}"
+    );
+    let nuclear = slope(|a| a.matrix_norm(MatrixNorm::Nuclear), &twice);
+    assert!(nuclear.iter().zip(&twice).all(|(got, expected)| (got - expected).abs() < 1e-15), "{nuclear:?}");
+}
+
+#[test]
 fn mistakes_name_op_shapes_axis_and_what_to_do() {
     let tape = Tape::<f64>::new();
     let (x, v) = (tape.tensor(Tensor::ones([2, 3])), tape.tensor(Tensor::ones([3])));
@@ -183,6 +276,30 @@ fn mistakes_name_op_shapes_axis_and_what_to_do() {
         (
             x.try_index_select(0, &Tensor::from([2])),
             "index_select: index 2 is out of range for axis 0 of shape [2, 3]; its entries are 0 to 1",
+        ),
+        (
+            x.try_masked_select(&Tensor::from([true, false])),
+            "masked_select: shapes [2, 3] and [2] do not broadcast: axis 1 has 3 against 2 entries and neither is 1; reshape one side",
+        ),
+        (
+            x.try_scatter_reduce(1, &index, x, Reduction::Prod, true),
+            "scatter_reduce: index 3 is out of range for axis 1 of shape [2, 3]; its entries are 0 to 2",
+        ),
+        (
+            x.try_scatter_reduce(0, &Tensor::from([[0]]), v, Reduction::Max, true),
+            "scatter_reduce: shapes [1, 1] and [3] differ; they must be equal",
+        ),
+        (
+            x.try_scatter_reduce(2, &index, v, Reduction::Mean, true),
+            "scatter_reduce: axis 2 is out of range for shape [2, 3]; use 0 to 1, or -2 to -1 from the end",
+        ),
+        (
+            v.try_matrix_norm(MatrixNorm::Frobenius),
+            "matrix_norm: operand of shape [3] has 1 axes; expected a matrix or a batch of matrices",
+        ),
+        (
+            x.slice(0, ..0).try_matrix_norm(MatrixNorm::Infinity),
+            "matrix_norm: shape [0, 3] leaves no elements to reduce, and the matrix_norm of nothing is not defined; check `is_empty()` first",
         ),
         (x.try_cumsum(2), "cumsum: axis 2 is out of range for shape [2, 3]; use 0 to 1, or -2 to -1 from the end"),
         (x.try_recurrence(v, 0), "recurrence: shapes [2, 3] and [3] differ; they must be equal"),
@@ -225,4 +342,8 @@ fn mistakes_name_op_shapes_axis_and_what_to_do() {
     }
     let other = Tape::<f64>::new();
     assert!(TensorVar::try_einsum("i,i->", &[v, other.tensor([1.0; 3])]).is_err());
+    for reduction in [Reduction::Sum, Reduction::Prod, Reduction::Max] {
+        let elsewhere = other.tensor([1.0; 3]);
+        assert!(v.try_scatter_reduce(0, &Tensor::zeros([3]), elsewhere, reduction, true).is_err());
+    }
 }

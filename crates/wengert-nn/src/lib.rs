@@ -20,9 +20,11 @@
 //!
 //! - [`Module`] is a tree of parameters with names, [`Layer`] a module with an input and an output. Both are for structs of
 //!   your own: `#[derive(Module)]` names the parameters, [`Layer::forward`] says what is computed.
-//! - [`Linear`], [`Conv2d`], [`MaxPool2d`], [`AvgPool2d`], [`Relu`] and its relatives, [`Flatten`], [`Dropout`],
+//! - [`Linear`], [`Conv2d`], [`Conv3d`], [`ConvTranspose2d`], [`MaxPool2d`], [`AvgPool2d`], [`AdaptiveAvgPool2d`],
+//!   [`AdaptiveMaxPool2d`], [`Upsample`], [`Relu`] and its relatives, [`Flatten`], [`Dropout`],
 //!   [`Sequential`]: the layers; [`LayerNorm`], [`RmsNorm`], [`GroupNorm`], [`BatchNorm1d`], [`BatchNorm2d`]: normalisations;
-//!   [`Embedding`], [`MultiHeadAttention`], [`TransformerBlock`]: what transformers are made of; [`init`]: what weights start from.
+//!   [`Embedding`], [`MultiHeadAttention`], [`TransformerBlock`]: what transformers are made of; [`Lstm`], [`Gru`]: layers with a
+//!   memory; [`init`]: what weights start from.
 //! - [`loss`]: of numbers (squared, absolute, Huber's), of classes (cross-entropy with all its options), of vectors.
 //! - [`Sgd`], [`Adam`], [`AdamW`]: how gradients change parameters; [`Optimizer`] for your own.
 //! - [`Batches`] cuts data, [`Trainer`] puts everything together: epochs, evaluation, events, checkpoints; it stops at the
@@ -51,9 +53,10 @@ pub use data::{Batch, Batches};
 pub use error::{Error, Place};
 pub use layer::{Layer, Mode, Predictor};
 pub use layers::{
-    AvgPool2d, BatchNorm1d, BatchNorm2d, Celu, Conv2d, Dropout, Elu, Embedding, Flatten, Gelu, GeluTanh, GroupNorm,
-    HardSigmoid, HardSwish, HardTanh, LayerNorm, LeakyRelu, Linear, MaxPool2d, Mish, MultiHeadAttention, Relu, Relu6,
-    RmsNorm, Selu, Sequential, Sigmoid, Silu, Softplus, Tanh, TransformerBlock,
+    AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, BatchNorm1d, BatchNorm2d, Celu, Conv2d, Conv3d, ConvTranspose2d,
+    Dropout, Elu, Embedding, Flatten, Gelu, GeluTanh, GroupNorm, Gru, HardSigmoid, HardSwish, HardTanh, LayerNorm,
+    LeakyRelu, Linear, Lstm, LstmState, MaxPool2d, Mish, MultiHeadAttention, RecurrentWeights, Relu, Relu6, RmsNorm,
+    Selu, Sequential, Sigmoid, Silu, Softplus, Tanh, TransformerBlock, Upsample,
 };
 pub use module::{Entry, EntryMut, Module, ModulePath};
 pub use optim::{Adam, AdamW, Optimizer, Sgd};
@@ -64,9 +67,10 @@ pub use wengert_derive::Module;
 /// What most programs use of this crate; part of the facade's prelude.
 pub mod prelude {
     pub use crate::{
-        Adam, AdamW, AvgPool2d, BatchNorm1d, BatchNorm2d, Batches, Celu, Conv2d, Dropout, Elu, Embedding, Flatten,
-        Gelu, GeluTanh, GroupNorm, HardSigmoid, HardSwish, HardTanh, Layer, LayerNorm, LeakyRelu, Linear, MaxPool2d,
-        Mish, Mode, Module, MultiHeadAttention, Optimizer, Relu, Relu6, RmsNorm, Selu, Sequential, Sgd, Sigmoid, Silu,
-        Softplus, StateDict, Tanh, Trainer, TransformerBlock, loss,
+        Adam, AdamW, AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, BatchNorm1d, BatchNorm2d, Batches, Celu, Conv2d,
+        Conv3d, ConvTranspose2d, Dropout, Elu, Embedding, Flatten, Gelu, GeluTanh, GroupNorm, Gru, HardSigmoid,
+        HardSwish, HardTanh, Layer, LayerNorm, LeakyRelu, Linear, Lstm, MaxPool2d, Mish, Mode, Module,
+        MultiHeadAttention, Optimizer, Relu, Relu6, RmsNorm, Selu, Sequential, Sgd, Sigmoid, Silu, Softplus, StateDict,
+        Tanh, Trainer, TransformerBlock, Upsample, loss,
     };
 }

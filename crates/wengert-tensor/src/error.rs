@@ -661,18 +661,43 @@ pub enum ShapeError {
     /// let y = x.conv2d(&w, &Convolution::new().groups(2));
     /// ```
     #[error(
-        "{op}: x {x} has {} channels, weight {weight} takes {} in each of {groups} groups; a weight is [out, in / groups, kh, kw]",
-        x[1], weight[1]
+        "{op}: x {x} has {} channels, weight {weight} takes {} in each of {groups} groups; a weight is [out, in / groups, {}kh, kw]",
+        x[1], weight[1], if weight.rank() == 5 { "kd, " } else { "" }
     )]
     Channels {
+        /// The operation.
+        op: &'static str,
+        /// The shape of the images, `[n, c, h, w]`, or volumes, `[n, c, d, h, w]`.
+        x: Shape,
+        /// The shape of the filters.
+        weight: Shape,
+        /// The number of groups.
+        groups: usize,
+    },
+    /// Channels of an image that are not those its filters put down.
+    ///
+    /// ```should_panic
+    /// # use wengert_tensor::{Tensor, TransposedConvolution};
+    /// let (x, w) = (Tensor::<f32>::ones([1, 4, 8, 8]), Tensor::ones([6, 4, 3, 3]));
+    /// let y = x.conv_transpose2d(&w, &TransposedConvolution::new());
+    /// ```
+    /// The filters of a transposed convolution are those of the convolution it undoes, whose outputs come first:
+    /// ```
+    /// # use wengert_tensor::{Tensor, TransposedConvolution};
+    /// let (x, w) = (Tensor::<f32>::ones([1, 4, 8, 8]), Tensor::ones([4, 6, 3, 3]));
+    /// let y = x.conv_transpose2d(&w, &TransposedConvolution::new());
+    /// ```
+    #[error(
+        "{op}: x {x} has {} channels, weight {weight} takes {}; a transposed weight is [in, out / groups, kh, kw]",
+        x[1], weight[0]
+    )]
+    TransposedChannels {
         /// The operation.
         op: &'static str,
         /// The shape of the images, `[n, c, h, w]`.
         x: Shape,
         /// The shape of the filters.
         weight: Shape,
-        /// The number of groups.
-        groups: usize,
     },
     /// Filters that cannot be dealt out evenly to groups.
     ///

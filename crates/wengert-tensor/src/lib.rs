@@ -78,12 +78,15 @@
 //! up two operands for the kernels, and the loops themselves are those of `wengert-kernels`. The other modules are
 //! operations by subject.
 
+mod adaptive_pool;
 mod arithmetic;
 mod attention;
 mod axis;
 mod buffer;
 mod construct;
 mod conv;
+mod conv3d;
+mod conv_transpose;
 mod copy;
 mod diagonal;
 mod einsum;
@@ -91,6 +94,7 @@ mod element;
 mod elementary;
 mod error;
 mod index;
+mod interpolate;
 mod iter;
 mod join;
 mod lanes;
@@ -98,7 +102,9 @@ mod layout;
 #[cfg(feature = "linalg")]
 mod linalg;
 mod map;
+mod masked;
 mod matmul;
+mod matrix_norm;
 #[cfg(feature = "ndarray")]
 mod ndarray;
 mod normalize;
@@ -110,12 +116,15 @@ mod random;
 mod reader;
 mod rearrange;
 mod reduce;
+mod resample;
 mod scan;
+mod scatter_reduce;
 mod shape;
 mod slice;
 mod softmax;
 mod statistics;
 mod tensor;
+mod unfold;
 mod view;
 mod walk;
 mod zip;
@@ -124,29 +133,47 @@ pub use attention::Attention;
 pub use axis::{Axes, Axis, keep};
 pub use buffer::pool;
 pub use conv::{Convolution, ConvolutionAlgorithm, Pair};
+pub use conv_transpose::TransposedConvolution;
+pub use conv3d::{Convolution3d, Triple};
 pub use element::{Element, FloatElement, Numeric, Signed};
 pub use error::ShapeError;
+pub use interpolate::Interpolation;
 pub use iter::Iter;
 pub use layout::Strides;
 #[cfg(feature = "linalg")]
 pub use linalg::{LinalgError, Triangle};
 pub use map::Cast;
+pub use matrix_norm::MatrixNorm;
 pub use pick::positions_along;
 pub use pool2d::{Places, Pooling};
 pub use random::rng;
 pub use reader::Reader;
 pub use rearrange::Padding;
+pub use scatter_reduce::Reduction;
 pub use shape::Shape;
 pub use slice::Slice;
 pub use tensor::Tensor;
+pub use unfold::Windows;
 
+#[doc(hidden)]
+pub use adaptive_pool::{Adaptive, largest_positions};
+#[doc(hidden)]
+pub use conv_transpose::one_high;
+#[doc(hidden)]
+pub use conv3d::Flattened;
 #[doc(hidden)]
 pub use diagonal::triangle_mask;
 #[doc(hidden)]
 pub use einsum::{Contract, contract};
+#[doc(hidden)]
+pub use interpolate::{Shuffle, interpolated_shape};
 #[cfg(feature = "linalg")]
 #[doc(hidden)]
 pub use linalg::{Factorize, Lu, check_right_side};
+#[doc(hidden)]
+pub use masked::masked_positions;
+#[doc(hidden)]
+pub use matrix_norm::check_matrix_norm;
 #[doc(hidden)]
 pub use normalize::{check_epsilon, check_groups};
 #[doc(hidden)]
@@ -155,6 +182,10 @@ pub use order::quantile_place;
 pub use pick::check_entries;
 #[doc(hidden)]
 pub use rearrange::{chunk_sizes, first_padded, padded_entries, tiled_shapes};
+#[doc(hidden)]
+pub use resample::Taps;
+#[doc(hidden)]
+pub use scatter_reduce::{count_positions, reduced_positions};
 
 #[doc(hidden)]
 pub use wengert_kernels::normalize::Standard;

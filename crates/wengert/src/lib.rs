@@ -31,7 +31,10 @@ pub mod prelude {
     pub use wengert_nn::prelude::*;
     #[cfg(feature = "linalg")]
     pub use wengert_tensor::Triangle;
-    pub use wengert_tensor::{Attention, Axis, Convolution, Pooling, Shape, Slice, Tensor, keep, rng};
+    pub use wengert_tensor::{
+        Attention, Axis, Convolution, Convolution3d, Interpolation, MatrixNorm, Pooling, Reduction, Shape, Slice,
+        Tensor, TransposedConvolution, Windows, keep, rng,
+    };
 }
 
 /// The README's programs, compiled and run.

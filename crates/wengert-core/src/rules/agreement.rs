@@ -7,7 +7,10 @@ use crate::tensor::TensorVar;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use wengert_kernels::{Binary, BinaryFunctions, ParametricFunctions, Unary, UnaryFunctions};
-use wengert_tensor::{Attention, Convolution, Pooling, ShapeError, Tensor, keep};
+use wengert_tensor::{
+    Attention, Convolution, Convolution3d, Interpolation, MatrixNorm, Pooling, Reduction, ShapeError, Tensor,
+    TransposedConvolution, Windows, keep,
+};
 
 type Var<'t> = TensorVar<'t, f64>;
 
@@ -213,6 +216,25 @@ fn the_fused_and_the_emitted_pullback_of_every_rule_agree() {
             walk.agree("avg_pool2d", [&shape], [wide], |[x]| x.avg_pool2d(&pooling).square());
         }
     }
+    for (x, w, options) in [
+        ([2, 4, 2, 3], [4, 2, 3, 2], TransposedConvolution::new().stride([2, 1]).padding(1).output_padding([1, 0])),
+        ([1, 4, 3, 1], [4, 1, 2, 2], TransposedConvolution::new().groups(2).dilation([1, 3])),
+    ] {
+        walk.agree("conv_transpose2d", [&x, &w], [wide; 2], |[x, w]| x.conv_transpose2d(w, &options));
+    }
+    walk.agree("conv3d", [&[1, 2, 3, 4, 3], &[4, 1, 2, 3, 2]], [wide; 2], |[x, w]| {
+        x.conv3d(w, &Convolution3d::new().groups(2).padding(1).stride([2, 1, 1]))
+    });
+    for shape in [&[2, 3, 5, 4][..], &[0, 1, 5, 4]] {
+        walk.agree("adaptive_avg_pool2d", [shape], [wide], |[x]| x.adaptive_avg_pool2d([2, 3]).square());
+        walk.agree("adaptive_max_pool2d", [shape], [wide], |[x]| x.adaptive_max_pool2d([2, 3]).square());
+        walk.agree("interpolate", [shape], [wide], |[x]| {
+            x.interpolate([3, 7], Interpolation::Bilinear { align_corners: false }).square()
+        });
+        let windows = Windows::new([2, 3]).padding(1).stride([2, 1]);
+        walk.agree("unfold", [shape], [wide], |[x]| x.unfold(&windows).square());
+        walk.agree("fold", [shape], [wide], |[x]| x.unfold(&windows).square().fold([5, 4], &windows).square());
+    }
     for shape in [&[5][..], &[2, 3], &[4, 1], &[2, 3, 2], &[2, 0, 3]] {
         for axis in [0, -1] {
             walk.agree("cumsum", [shape], [wide], |[x]| x.cumsum(axis));
@@ -237,6 +259,15 @@ fn the_fused_and_the_emitted_pullback_of_every_rule_agree() {
     walk.agree("place", [&[3, 2]], [wide], |[x]| x.gather(0, &index).square());
     walk.agree("place", [&[3, 2], &[4, 2]], [wide; 2], |[x, s]| x.scatter_add(0, &index, s).square());
     walk.agree("place, last writers", [&[3, 2], &[4, 2]], [wide; 2], |[x, s]| x.scatter(0, &index, s).square());
+    for reduction in [Reduction::Sum, Reduction::Prod, Reduction::Mean, Reduction::Max, Reduction::Min] {
+        for include_self in [true, false] {
+            walk.agree("scatter_reduce", [&[3, 2], &[4, 2]], [wide; 2], |[x, s]| {
+                x.scatter_reduce(0, &index, s, reduction, include_self).square()
+            });
+        }
+    }
+    walk.agree("masked_select", [&[2, 3]], [wide], |[x]| x.masked_select(&mask).square());
+    walk.agree("matrix_norm", [&[2, 3, 2]], [wide], |[x]| x.matrix_norm(MatrixNorm::One));
     for (x, n) in [(&[3, 4][..], 4), (&[2, 3, 1], 1), (&[2, 1, 5], 5), (&[0, 3], 3), (&[2, 0], 0)] {
         walk.agree("layer_norm", [x, &[n], &[n]], [wide; 3], |[x, w, b]| x.layer_norm([n], Some(w), Some(b), 0.1));
         walk.agree("layer_norm, no weight", [x, &[n]], [wide; 2], |[x, b]| x.layer_norm([n], None, Some(b), 0.1));

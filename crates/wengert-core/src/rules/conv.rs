@@ -72,12 +72,17 @@ impl<F: TensorFloat> Op<F> for ConvToWeight<F> {
     }
 }
 
+/// The op that brings a cotangent, or data, back to images of this shape; of filters and cotangent.
+pub(super) fn to_images<F: TensorFloat>(options: Convolution, images: Shape) -> ConvToInput<F> {
+    ConvToInput(Box::new((options, images)), PhantomData)
+}
+
 fn conv2d<F: TensorFloat, A: Array<F>>(options: &Convolution, x: &A, w: &A) -> A {
     Conv2d(Box::new(*options), PhantomData).on(&[x, w])
 }
 
 fn to_input<F: TensorFloat, A: Array<F>>(options: &Convolution, x: Shape, w: &A, y_bar: &A) -> A {
-    ConvToInput(Box::new((*options, x)), PhantomData).on(&[w, y_bar])
+    to_images(*options, x).on(&[w, y_bar])
 }
 
 fn to_weight<F: TensorFloat, A: Array<F>>(options: &Convolution, x: &A, w: Shape, y_bar: &A) -> A {

@@ -7,6 +7,7 @@
 //!
 //! To add an op: write its file, add its line to [`rules!`] below.
 
+mod adaptive_pool;
 mod affine;
 #[cfg(test)]
 mod agreement;
@@ -14,16 +15,21 @@ mod attention;
 mod compare;
 mod concat;
 mod conv;
+mod conv3d;
+mod conv_transpose;
 mod cross_entropy;
 mod custom;
 mod einsum;
 mod extreme;
 mod gather;
+mod interpolate;
 #[cfg(feature = "linalg")]
 mod linalg;
 mod map;
+mod masked;
 mod masked_softmax;
 mod matmul;
+mod matrix_norm;
 mod mse;
 mod norm;
 mod normalize;
@@ -34,14 +40,17 @@ mod pick;
 mod pool;
 mod prod;
 mod rearrange;
+mod resample;
 mod reshape;
 mod rows;
 mod scan;
+mod scatter_reduce;
 mod select;
 mod slice;
 mod softmax;
 mod standardize;
 mod sum;
+mod unfold;
 mod variance;
 mod zip;
 mod zip_map;
@@ -211,6 +220,7 @@ rules! {
     #[cfg(feature = "linalg")]
     Expm in linalg,
     Extreme in extreme,
+    Fold in unfold,
     GatherRows in gather,
     #[cfg(feature = "linalg")]
     Inverse in linalg,
@@ -231,7 +241,9 @@ rules! {
     #[cfg(feature = "linalg")]
     Qr in linalg,
     Recurrence in scan,
+    Resample in resample,
     Reshape in reshape,
+    ScatterExtreme in scatter_reduce,
     ScatterPlaces in pool,
     ScatterRows in gather,
     Select in select,
@@ -253,6 +265,7 @@ rules! {
     #[cfg(feature = "linalg")]
     Svdvals in linalg,
     TieShare in extreme,
+    Unfold in unfold,
     Zip in zip,
     ZipMap in zip_map,
     ZipMapSum in zip_map,

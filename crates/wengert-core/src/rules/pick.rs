@@ -24,6 +24,10 @@ impl<F: TensorFloat> Op<F> for Pick<F> {
     }
 }
 
+pub(crate) fn pick<F: TensorFloat, A: Array<F>>(x: &A, positions: &Tensor<i64>) -> A {
+    Pick(positions.clone(), PhantomData).on(&[x])
+}
+
 /// Zeros of a shape with the operand's elements added where the numbers say. Boxed: the largest op sets the size of all nodes.
 #[derive(Clone)]
 pub(crate) struct Place<F>(Box<(Tensor<i64>, Shape)>, PhantomData<F>);

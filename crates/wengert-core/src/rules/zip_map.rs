@@ -26,13 +26,13 @@ pub(crate) struct ZipMap<F: TensorFloat>(Arc<Expression<F>>);
 pub(crate) struct ZipMapSum<F: TensorFloat> {
     expression: Arc<Expression<F>>,
     mean: bool,
-    /// By each operand that a gradient flows to.
-    derivatives: Cotangents<Tensor<F>>,
+    /// By each operand that a gradient flows to. Out of line: every node has room for the largest rule.
+    derivatives: Vec<Option<Tensor<F>>>,
 }
 
 impl<F: TensorFloat> ZipMapSum<F> {
     fn of(expression: Arc<Expression<F>>, mean: bool) -> Self {
-        ZipMapSum { expression, mean, derivatives: Cotangents::new() }
+        ZipMapSum { expression, mean, derivatives: Vec::new() }
     }
 
     /// What every element counts in the result.
@@ -148,9 +148,9 @@ impl<F: TensorFloat> Op<F> for ZipMapSum<F> {
         }
         let (shape, readers) = self.operands(x)?;
         let (weight, len) = (self.weight(shape.size()), shape.size());
-        let sum;
-        (sum, self.derivatives) =
+        let (sum, derivatives) =
             pull(&shape, x, wanted, |arrays| self.expression.sum_and_pull(&readers, weight, len, arrays))?;
+        self.derivatives = derivatives.into_vec();
         Ok(self.finish(sum, len))
     }
 

@@ -189,7 +189,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     }
 
     #[inline]
-    fn same_tape(self, other: Self, op: &'static str, caller: Caller) -> Result<(), Error> {
+    pub(crate) fn same_tape(self, other: Self, op: &'static str, caller: Caller) -> Result<(), Error> {
         if core::ptr::eq(self.tape, other.tape) {
             return Ok(());
         }

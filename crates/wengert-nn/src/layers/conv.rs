@@ -5,7 +5,41 @@ use crate::error::Error;
 use crate::layer::{Layer, Mode};
 use rand::Rng;
 use wengert_core::{Parameter, TensorFloat, TensorVar};
-use wengert_tensor::{Convolution, Pair, Tensor};
+use wengert_tensor::{Convolution, Pair, Shape, Tensor};
+
+/// Checks the channels and the filters of a convolutional layer.
+pub(super) fn check_sizes(
+    of: &'static str,
+    inputs: usize,
+    outputs: usize,
+    kernel: &[usize],
+    groups: usize,
+) -> Result<(), Error> {
+    let channels = [("inputs", inputs), ("outputs", outputs)];
+    let filters = kernel.iter().map(|&size| ("kernel", size));
+    for (setting, value) in channels.into_iter().chain(filters).chain([("groups", groups)]) {
+        if value == 0 {
+            return Err(Error::Setting { of, setting, value: 0.0, expected: "at least 1" });
+        }
+    }
+    for (setting, value) in channels {
+        if value % groups != 0 {
+            let expected = "a multiple of the groups";
+            return Err(Error::Setting { of, setting, value: value as f64, expected });
+        }
+    }
+    Ok(())
+}
+
+/// `y: [n, channels, ..]` with a number for each channel added, if there are such.
+pub(super) fn with_bias<'t, F: TensorFloat>(
+    y: TensorVar<'t, F>,
+    bias: Option<&Parameter<F>>,
+) -> Result<TensorVar<'t, F>, Error> {
+    let Some(bias) = bias else { return Ok(y) };
+    let by_channel: Shape = y.shape()[1..].iter().enumerate().map(|(k, &n)| if k == 0 { n } else { 1 }).collect();
+    Ok(y.try_add(y.tape().parameter(bias).try_reshape(by_channel)?)?)
+}
 
 /// Convolution of images with learnt filters: `y[n, o] = b[o] + sum over c of w[o, c] * x[n, c]`, `*` sliding the filter.
 ///
@@ -82,19 +116,7 @@ impl<F: TensorFloat> Conv2d<F> {
         const OF: &str = "conv2d";
         let [height, width] = kernel.into().0;
         let groups = options.groups;
-        let settings =
-            [("inputs", inputs), ("outputs", outputs), ("kernel", height), ("kernel", width), ("groups", groups)];
-        for (setting, value) in settings {
-            if value == 0 {
-                return Err(Error::Setting { of: OF, setting, value: 0.0, expected: "at least 1" });
-            }
-        }
-        for (setting, value) in [("inputs", inputs), ("outputs", outputs)] {
-            if value % groups != 0 {
-                let expected = "a multiple of the groups";
-                return Err(Error::Setting { of: OF, setting, value: value as f64, expected });
-            }
-        }
+        check_sizes(OF, inputs, outputs, &[height, width], groups)?;
         let fan_in = (inputs / groups) as f64 * height as f64 * width as f64;
         let bound = F::from_f64(1.0 / fan_in.sqrt());
         Ok(Conv2d {
@@ -134,10 +156,7 @@ impl<F: TensorFloat> Conv2d<F> {
     }
 
     fn apply<'t>(&self, x: TensorVar<'t, F>) -> Result<TensorVar<'t, F>, Error> {
-        let y = x.try_conv2d(x.tape().parameter(&self.weight), &self.options)?;
-        let Some(bias) = &self.bias else { return Ok(y) };
-        let channels = bias.value().len();
-        Ok(y.try_add(x.tape().parameter(bias).try_reshape([channels, 1, 1])?)?)
+        with_bias(x.try_conv2d(x.tape().parameter(&self.weight), &self.options)?, self.bias.as_ref())
     }
 }
 

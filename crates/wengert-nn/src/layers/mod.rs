@@ -4,13 +4,17 @@ mod activation;
 mod attention;
 mod batch_norm;
 mod conv;
+mod conv3d;
+mod conv_transpose;
 mod dropout;
 mod embedding;
 mod flatten;
 mod linear;
 mod normalization;
 mod pool;
+mod recurrent;
 mod sequential;
+mod upsample;
 
 pub use activation::{
     Celu, Elu, Gelu, GeluTanh, HardSigmoid, HardSwish, HardTanh, LeakyRelu, Mish, Relu, Relu6, Selu, Sigmoid, Silu,
@@ -19,13 +23,17 @@ pub use activation::{
 pub use attention::{MultiHeadAttention, TransformerBlock};
 pub use batch_norm::{BatchNorm1d, BatchNorm2d};
 pub use conv::Conv2d;
+pub use conv_transpose::ConvTranspose2d;
+pub use conv3d::Conv3d;
 pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use flatten::Flatten;
 pub use linear::Linear;
 pub use normalization::{GroupNorm, LayerNorm, RmsNorm};
-pub use pool::{AvgPool2d, MaxPool2d};
+pub use pool::{AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d};
+pub use recurrent::{Gru, Lstm, LstmState, RecurrentWeights};
 pub use sequential::Sequential;
+pub use upsample::Upsample;
 
 /// Implements `Module` for a layer without parameters.
 macro_rules! no_parameters {

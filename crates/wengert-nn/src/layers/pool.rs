@@ -61,3 +61,48 @@ pooling_layers! {
     /// The mean of each window; places outside the images count, as zeros.
     AvgPool2d: try_avg_pool2d;
 }
+
+macro_rules! adaptive_layers {
+    ($( $(#[$doc:meta])* $Layer:ident: $method:ident; )*) => { $(
+        $(#[$doc])*
+        ///
+        /// Shapes: `x: [n, c, h, w]`, output `[n, c, oh, ow]` whatever `h` and `w`. No parameters.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub struct $Layer([usize; 2]);
+
+        no_parameters!($Layer);
+
+        impl $Layer {
+            /// So many windows, `[vertical, horizontal]`, that share the images out as evenly as possible.
+            #[must_use]
+            pub fn new(output: impl Into<Pair>) -> Self {
+                $Layer(output.into().0)
+            }
+        }
+
+        impl<F: TensorFloat> Layer<F> for $Layer {
+            fn forward<'t>(&self, x: TensorVar<'t, F>, _mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
+                Ok(x.$method(self.0)?)
+            }
+        }
+    )* };
+}
+
+adaptive_layers! {
+    /// The largest element of each of a given number of windows; the first of equals receives the gradient.
+    AdaptiveMaxPool2d: try_adaptive_max_pool2d;
+    /// The mean of each of a given number of windows. With one window it is the global mean.
+    ///
+    /// # Examples
+    /// ```
+    /// use wengert_nn::{AdaptiveAvgPool2d, Layer};
+    /// use wengert_tensor::Tensor;
+    ///
+    /// for size in [7, 13, 40] {
+    ///     let images = Tensor::<f32>::zeros([10, 3, size, size]);
+    ///     assert_eq!(*AdaptiveAvgPool2d::new(6).predict(&images)?.shape(), [10, 3, 6, 6]);
+    /// }
+    /// # Ok::<(), wengert_nn::Error>(())
+    /// ```
+    AdaptiveAvgPool2d: try_adaptive_avg_pool2d;
+}

@@ -2,11 +2,12 @@
 
 use wengert_core::{Tape, TensorVar};
 use wengert_nn::{
-    AvgPool2d, BatchNorm1d, BatchNorm2d, Celu, Conv2d, Dropout, Elu, Embedding, Error, Flatten, GroupNorm, HardSigmoid,
-    HardTanh, Layer, LayerNorm, LeakyRelu, Linear, MaxPool2d, Mode, Module, ModulePath, MultiHeadAttention, Predictor,
-    Relu, Relu6, Sequential, Sigmoid, Softplus, Tanh, TransformerBlock,
+    AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, BatchNorm1d, BatchNorm2d, Celu, Conv2d, Conv3d, ConvTranspose2d,
+    Dropout, Elu, Embedding, Error, Flatten, GroupNorm, Gru, HardSigmoid, HardTanh, Layer, LayerNorm, LeakyRelu,
+    Linear, Lstm, MaxPool2d, Mode, Module, ModulePath, MultiHeadAttention, Predictor, Relu, Relu6, Sequential, Sigmoid,
+    Softplus, Tanh, TransformerBlock, Upsample,
 };
-use wengert_tensor::{Convolution, Pooling, Tensor, rng};
+use wengert_tensor::{Convolution, Convolution3d, Interpolation, Pooling, Tensor, TransposedConvolution, rng};
 
 #[test]
 fn linear_multiplies_with_the_transposed_weight() {
@@ -373,4 +374,85 @@ fn activations_with_a_constant_are_their_functions() {
     assert_eq!(of(&HardTanh), [-1.0, 1.0]);
     assert_eq!(of(&HardSigmoid), [2.0 / 6.0, 5.0 / 6.0]);
     assert_eq!(of(&Relu6), [0.0, 2.0]);
+}
+
+#[test]
+fn adaptive_poolings_and_upsampling_are_those_of_the_tensors() {
+    let x = Tensor::<f32>::uniform([2, 3, 7, 5], -1.0, 1.0, &mut rng(0));
+    assert_eq!(AdaptiveAvgPool2d::new([2, 3]).predict(&x).unwrap(), x.adaptive_avg_pool2d([2, 3]));
+    assert_eq!(AdaptiveMaxPool2d::new(2).predict(&x).unwrap(), x.adaptive_max_pool2d(2));
+    let smooth = Interpolation::Bilinear { align_corners: true };
+    assert_eq!(Upsample::new(2).predict(&x).unwrap(), x.interpolate([14, 10], Interpolation::Nearest));
+    let layer = Upsample::to_size([3, 9]).interpolation(smooth);
+    assert_eq!(layer.predict(&x).unwrap(), x.interpolate([3, 9], smooth));
+    let text = |layer: &dyn Layer<f32>, shape: &[usize]| layer.predict(&Tensor::zeros(shape)).unwrap_err().to_string();
+    assert!(text(&Upsample::new(2), &[3, 7, 5]).contains("interpolate: operand of shape [3, 7, 5] has 3 axes"));
+    assert!(text(&Upsample::new(0), &[1, 3, 7, 5]).contains("interpolate: output size is 0, expected at least 1"));
+    assert!(text(&AdaptiveAvgPool2d::new([0, 1]), &[1, 3, 7, 5]).contains("adaptive_avg_pool2d: output size is 0"));
+}
+
+#[test]
+fn other_convolutions_that_do_not_fit_name_their_layer() {
+    let model = Sequential::<f32>::new().with(Relu).with(ConvTranspose2d::new(3, 8, 3, &mut rng(0)));
+    let error = model.predict(&Tensor::zeros([2, 4, 5, 5])).unwrap_err();
+    assert_eq!(error.layer(), Some("1"));
+    let expected = "conv_transpose2d: x [2, 4, 5, 5] has 4 channels, weight [3, 8, 3, 3] takes 3";
+    assert!(error.to_string().contains(expected), "{error}");
+    let error = Conv3d::<f32>::new(2, 4, 3, &mut rng(0)).predict(&Tensor::zeros([1, 2, 2, 4, 4])).unwrap_err();
+    assert!(error.to_string().contains("conv3d: the window spans 3 entries of axis 2"), "{error}");
+    let options = TransposedConvolution::new().groups(4);
+    let error = ConvTranspose2d::<f32>::try_with_options(4, 6, 3, options, &mut rng(0)).unwrap_err();
+    assert_eq!(error.to_string(), "conv_transpose2d: outputs is 6, expected a multiple of the groups");
+    let error = Conv3d::<f32>::try_with_options(4, 6, [3, 0, 3], Convolution3d::new(), &mut rng(0)).unwrap_err();
+    assert_eq!(error.to_string(), "conv3d: kernel is 0, expected at least 1");
+    let plain = ConvTranspose2d::<f64>::new(1, 2, 2, &mut rng(0)).stride(2).dilation(2).without_bias();
+    assert_eq!((plain.options().stride, plain.options().dilation), ([2, 2], [2, 2]));
+    assert_eq!(plain.parameter_count(), 8);
+}
+
+#[test]
+fn recurrent_layers_refuse_what_does_not_fit() {
+    let model = Sequential::<f32>::new().with(Relu).with(Lstm::new(3, 2, 1, &mut rng(0)));
+    let error = model.predict(&Tensor::zeros([4, 7, 5])).unwrap_err();
+    assert_eq!(error.layer(), Some("1"));
+    let expected = "1: lstm: expected 3 features along the last axis, got 5 (shape [4, 7, 5]); the layer is made at";
+    assert!(error.to_string().starts_with(expected), "{error}");
+    let gru = Gru::<f32>::new(3, 2, 2, &mut rng(0));
+    let text = |shape: &[usize]| gru.predict(&Tensor::zeros(shape)).unwrap_err().to_string();
+    assert_eq!(text(&[4, 3]), "gru: operand of shape [4, 3] has 2 axes; expected sequences, [n, l, inputs]");
+    assert_eq!(text(&[4, 0, 3]), "gru: length of the sequences is 0, expected at least 1");
+    let tape = Tape::<f32>::new();
+    let (x, state) = (tape.tensor(Tensor::zeros([4, 7, 3])), tape.tensor(Tensor::zeros([1, 4, 2])));
+    let error = gru.run(x, Some(state)).unwrap_err().to_string();
+    assert_eq!(error, "gru: shapes [1, 4, 2] and [2, 4, 2] differ; they must be equal");
+    for (sizes, setting) in [([0, 2, 1], "inputs"), ([3, 0, 1], "hidden"), ([3, 2, 0], "layers")] {
+        let error = Lstm::<f32>::try_new(sizes[0], sizes[1], sizes[2], &mut rng(0)).unwrap_err().to_string();
+        assert_eq!(error, format!("lstm: {setting} is 0, expected at least 1"));
+    }
+    assert_eq!(*gru.predict(&Tensor::zeros([0, 7, 3])).unwrap().shape(), [0, 7, 2]);
+}
+
+#[test]
+fn recurrent_layers_have_the_names_and_start_of_pytorch() {
+    let mut lstm = Lstm::<f64>::new(3, 4, 2, &mut rng(5));
+    let names: Vec<_> =
+        lstm.named_parameters().into_iter().map(|(name, p)| (name, p.value().shape().to_vec())).collect();
+    let expected = [
+        ("weight_ih_l0", vec![16, 3]),
+        ("weight_hh_l0", vec![16, 4]),
+        ("bias_ih_l0", vec![16]),
+        ("bias_hh_l0", vec![16]),
+        ("weight_ih_l1", vec![16, 4]),
+        ("weight_hh_l1", vec![16, 4]),
+        ("bias_ih_l1", vec![16]),
+        ("bias_hh_l1", vec![16]),
+    ];
+    assert_eq!(names, expected.map(|(name, shape)| (name.to_owned(), shape)));
+    // 1 / sqrt(4)
+    for parameter in lstm.parameters() {
+        assert!(parameter.value().abs().max() < 0.5 && parameter.value().abs().max() > 0.25);
+    }
+    let state = Lstm::new(3, 4, 2, &mut rng(6)).state_dict();
+    lstm.load_state_dict(&state).unwrap();
+    assert_eq!(lstm.weights()[1].weight_hh.value(), state.get("weight_hh_l1").unwrap());
 }

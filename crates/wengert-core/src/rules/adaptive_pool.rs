@@ -1,0 +1,114 @@
+//! Poolings whose result has a given size, composed of the other poolings and, where windows differ in size, of weighted sums
+//! along the axes and of picked elements.
+
+use crate::error::Error;
+use crate::tensor::{TensorFloat, TensorVar};
+use wengert_tensor::{Adaptive, Pair, Taps, keep, largest_positions, one_high};
+
+impl<'t, F: TensorFloat> TensorVar<'t, F> {
+    /// Means of `output` windows, `[vertical, horizontal]`, that share the images out as evenly as possible: window `k` of
+    /// `m` sees the entries from `k h / m`, rounded down, to `(k + 1) h / m`, rounded up. One window is the global mean.
+    ///
+    /// Shapes: `x: [n, c, h, w]`, result `[n, c, oh, ow]`, for any `h` and `w`.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_adaptive_avg_pool2d`](Self::try_adaptive_avg_pool2d) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[[[1.0, 2.0, 6.0]]]]);
+    /// let y = x.adaptive_avg_pool2d([1, 2]); // columns 0 to 1 and 1 to 2
+    /// assert_eq!(y.value().to_vec(), [1.5, 4.0]);
+    /// assert_eq!(y.sum().gradient()[x].to_vec(), [0.5, 1.0, 0.5]);
+    /// ```
+    #[track_caller]
+    pub fn adaptive_avg_pool2d(self, output: impl Into<Pair>) -> Self {
+        self.try_adaptive_avg_pool2d(output).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`adaptive_avg_pool2d`](Self::adaptive_avg_pool2d), returning what does not fit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there are not four axes, no windows are asked for or the images have no entries.
+    #[track_caller]
+    pub fn try_adaptive_avg_pool2d(self, output: impl Into<Pair>) -> Result<Self, Error> {
+        let shape = self.shape();
+        match self.fit(Adaptive::plan("adaptive_avg_pool2d", &shape, output.into().0))? {
+            Adaptive::Global => self.try_mean_axes(keep([2, 3])),
+            Adaptive::Even(pooling) => self.try_avg_pool2d(&pooling),
+            Adaptive::Uneven([rows, columns]) => {
+                self.try_resample(2, Taps::mean(shape[2], rows))?.try_resample(3, Taps::mean(shape[3], columns))
+            }
+        }
+    }
+
+    /// The largest elements of `output` windows; see [`adaptive_avg_pool2d`](Self::adaptive_avg_pool2d). Of equal elements the
+    /// first receives the gradient; NaN counts as largest.
+    ///
+    /// Shapes: `x: [n, c, h, w]`, result `[n, c, oh, ow]`.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_adaptive_max_pool2d`](Self::try_adaptive_max_pool2d) returns.
+    #[track_caller]
+    pub fn adaptive_max_pool2d(self, output: impl Into<Pair>) -> Self {
+        self.try_adaptive_max_pool2d(output).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`adaptive_max_pool2d`](Self::adaptive_max_pool2d), returning what does not fit.
+    ///
+    /// # Errors
+    /// As [`try_adaptive_avg_pool2d`](Self::try_adaptive_avg_pool2d).
+    #[track_caller]
+    pub fn try_adaptive_max_pool2d(self, output: impl Into<Pair>) -> Result<Self, Error> {
+        let output = output.into().0;
+        match self.fit(Adaptive::plan("adaptive_max_pool2d", &self.shape(), output))? {
+            Adaptive::Even(pooling) => self.try_max_pool2d(&pooling),
+            Adaptive::Global | Adaptive::Uneven(_) => {
+                let positions = self.fit(largest_positions(&self.value(), output))?;
+                self.try_pick(&positions)
+            }
+        }
+    }
+
+    /// [`adaptive_avg_pool2d`](Self::adaptive_avg_pool2d) of sequences: `[n, c, l] -> [n, c, output]`.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_adaptive_avg_pool1d`](Self::try_adaptive_avg_pool1d) returns.
+    #[track_caller]
+    pub fn adaptive_avg_pool1d(self, output: usize) -> Self {
+        self.try_adaptive_avg_pool1d(output).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`adaptive_avg_pool1d`](Self::adaptive_avg_pool1d), returning what does not fit.
+    ///
+    /// # Errors
+    /// As [`try_adaptive_avg_pool2d`](Self::try_adaptive_avg_pool2d); there must be three axes.
+    #[track_caller]
+    pub fn try_adaptive_avg_pool1d(self, output: usize) -> Result<Self, Error> {
+        let images = self.fit(one_high("adaptive_avg_pool1d", &self.shape(), "sequences, [n, c, l]"))?;
+        let kept = [images[0], images[1], output];
+        self.try_reshape(images)?.try_adaptive_avg_pool2d([1, output])?.try_reshape(kept)
+    }
+
+    /// [`adaptive_max_pool2d`](Self::adaptive_max_pool2d) of sequences: `[n, c, l] -> [n, c, output]`.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_adaptive_max_pool1d`](Self::try_adaptive_max_pool1d) returns.
+    #[track_caller]
+    pub fn adaptive_max_pool1d(self, output: usize) -> Self {
+        self.try_adaptive_max_pool1d(output).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`adaptive_max_pool1d`](Self::adaptive_max_pool1d), returning what does not fit.
+    ///
+    /// # Errors
+    /// As [`try_adaptive_avg_pool1d`](Self::try_adaptive_avg_pool1d).
+    #[track_caller]
+    pub fn try_adaptive_max_pool1d(self, output: usize) -> Result<Self, Error> {
+        let images = self.fit(one_high("adaptive_max_pool1d", &self.shape(), "sequences, [n, c, l]"))?;
+        let kept = [images[0], images[1], output];
+        self.try_reshape(images)?.try_adaptive_max_pool2d([1, output])?.try_reshape(kept)
+    }
+}

@@ -1,0 +1,57 @@
+//! Convolution in three dimensions, composed of slices along the depth, stacked among the channels, and a convolution of images.
+
+use crate::error::Error;
+use crate::tensor::{TensorFloat, TensorVar};
+use core::panic::Location;
+use wengert_tensor::{Convolution3d, Padding};
+
+impl<'t, F: TensorFloat> TensorVar<'t, F> {
+    /// Slides filters over volumes; see [`conv2d`](Self::conv2d).
+    ///
+    /// Shapes: `x: [n, in, d, h, w]`, `weight: [out, in / groups, kd, kh, kw]`, result `[n, out, od, oh, ow]` with
+    /// `od = (d + 2 p - dilation (kd - 1) - 1) / s + 1`. A bias is added with shape `[out, 1, 1, 1]`.
+    ///
+    /// Each depth of the result is a convolution of images whose channels are those of the `kd` depths it sees, so that all are
+    /// one convolution; for it the volumes are copied `kd` times over, and the tape keeps the copy.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_conv3d`](Self::try_conv3d) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # use wengert_tensor::{Convolution3d, Tensor};
+    /// let tape = Tape::new();
+    /// let x = tape.tensor(Tensor::arange(8).reshape([1, 1, 2, 2, 2]));
+    /// let w = tape.tensor(Tensor::from([-1.0, 1.0]).reshape([1, 1, 2, 1, 1]));
+    /// let y = x.conv3d(w, &Convolution3d::new());
+    /// assert_eq!(y.value().to_vec(), [4.0; 4]);
+    /// assert_eq!(y.sum().gradient()[w].to_vec(), [6.0, 22.0]);
+    /// ```
+    #[track_caller]
+    pub fn conv3d(self, weight: Self, options: &Convolution3d) -> Self {
+        self.try_conv3d(weight, options).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`conv3d`](Self::conv3d), returning what does not fit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if an operand has not five axes, channels and groups do not go together, a setting has no meaning or
+    /// the window does not fit; [`Error::MixedTapes`] if the operands are of two tapes.
+    #[track_caller]
+    pub fn try_conv3d(self, weight: Self, options: &Convolution3d) -> Result<Self, Error> {
+        let flat = self.fit(options.flattened(&self.shape(), &weight.shape()))?;
+        self.same_tape(weight, "conv3d", Location::caller())?;
+        let mut x = self;
+        if flat.padding > 0 {
+            let sides = (flat.padding, flat.padding);
+            x = x.try_pad(&[sides, (0, 0), (0, 0)], Padding::Constant(F::ZERO))?;
+        }
+        let x = x.try_transpose(1, 2)?; // [n, d, in, h, w]
+        let depths: Vec<_> = flat.depths.iter().map(|&depths| x.try_slice(1, depths)).collect::<Result<_, _>>()?;
+        let x = Self::try_stack(&depths, 3)?; // [n, od, in, kd, h, w]
+        let x = x.try_reshape(&flat.images)?;
+        let y = x.try_conv2d(weight.try_reshape(&flat.filters)?, &flat.convolution)?;
+        y.try_reshape(flat.apart())?.try_transpose(1, 2)
+    }
+}

@@ -1,0 +1,441 @@
+//! Layers with a memory that go through sequences step by step: long short-term memory and gated recurrent units.
+
+use crate::error::Error;
+use crate::layer::{Layer, Mode};
+use crate::module::{Entry, EntryMut, Module, ModulePath};
+use core::panic::Location;
+use rand::Rng;
+use wengert_core::{Caller, Parameter, TensorFloat, TensorVar, UnaryFunctions, try_zip_map};
+use wengert_tensor::{Shape, ShapeError, Tensor};
+
+/// The weights of one layer of a recurrent network: the gates' below one another.
+#[derive(Debug, Clone)]
+pub struct RecurrentWeights<F: TensorFloat> {
+    /// From the input to the gates: `[gates hidden, inputs]`.
+    pub weight_ih: Parameter<F>,
+    /// From the memory to the gates: `[gates hidden, hidden]`.
+    pub weight_hh: Parameter<F>,
+    /// `[gates hidden]`.
+    pub bias_ih: Option<Parameter<F>>,
+    /// `[gates hidden]`. Two biases, as PyTorch has them: one for the memory counts where a gate weighs it apart.
+    pub bias_hh: Option<Parameter<F>>,
+}
+
+/// What both networks have: layers of weights, and sizes.
+#[derive(Debug, Clone)]
+struct Stack<F: TensorFloat> {
+    of: &'static str,
+    layers: Vec<RecurrentWeights<F>>,
+    inputs: usize,
+    hidden: usize,
+    /// Where the network was made: what an error about its shape names.
+    made: Caller,
+}
+
+impl<F: TensorFloat> Stack<F> {
+    #[track_caller]
+    fn new(
+        of: &'static str,
+        gates: usize,
+        [inputs, hidden, layers]: [usize; 3],
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Result<Self, Error> {
+        for (setting, value) in [("inputs", inputs), ("hidden", hidden), ("layers", layers)] {
+            if value == 0 {
+                return Err(Error::Setting { of, setting, value: 0.0, expected: "at least 1" });
+            }
+        }
+        let bound = F::from_f64(1.0 / (hidden as f64).sqrt());
+        let rows = gates.saturating_mul(hidden);
+        let mut made = Vec::new();
+        for layer in 0..layers {
+            let mut uniform =
+                |shape: Shape| Ok::<_, ShapeError>(Parameter::new(Tensor::try_uniform(shape, -bound, bound, rng)?));
+            let columns = if layer == 0 { inputs } else { hidden };
+            made.push(RecurrentWeights {
+                weight_ih: uniform(Shape::from([rows, columns]))?,
+                weight_hh: uniform(Shape::from([rows, hidden]))?,
+                bias_ih: Some(uniform(Shape::from(rows))?),
+                bias_hh: Some(uniform(Shape::from(rows))?),
+            });
+        }
+        Ok(Stack { of, layers: made, inputs, hidden, made: Location::caller() })
+    }
+
+    fn without_bias(mut self) -> Self {
+        for layer in &mut self.layers {
+            (layer.bias_ih, layer.bias_hh) = (None, None);
+        }
+        self
+    }
+
+    /// Batch and steps of `x: [n, l, inputs]`.
+    fn sizes(&self, x: TensorVar<'_, F>) -> Result<[usize; 2], Error> {
+        let input = x.shape();
+        let &[batch, steps, features] = &*input else {
+            let expected = "sequences, [n, l, inputs]";
+            return Err(ShapeError::Rank { op: self.of, shape: input, expected }.into());
+        };
+        if features != self.inputs {
+            return Err(Error::Features { layer: self.of, expected: self.inputs, input, made: self.made });
+        }
+        if steps == 0 {
+            return Err(Error::Setting {
+                of: self.of,
+                setting: "length of the sequences",
+                value: 0.0,
+                expected: "at least 1",
+            });
+        }
+        Ok([batch, steps])
+    }
+
+    /// The memory of each layer, `[n, hidden]`, at the first step: nothing, or the entries of `state: [layers, n, hidden]`.
+    fn start<'t>(
+        &self,
+        x: TensorVar<'t, F>,
+        batch: usize,
+        state: Option<TensorVar<'t, F>>,
+    ) -> Result<Vec<TensorVar<'t, F>>, Error> {
+        let shape = Shape::from([self.layers.len(), batch, self.hidden]);
+        match state {
+            None => {
+                let nothing = x.tape().constant_tensor(Tensor::try_zeros([batch, self.hidden])?);
+                Ok(vec![nothing; self.layers.len()])
+            }
+            Some(state) if state.shape() == shape => Ok(state.try_unbind(0)?),
+            Some(state) => Err(ShapeError::Unequal { op: self.of, lhs: state.shape(), rhs: shape }.into()),
+        }
+    }
+
+    /// Runs `step` for every layer and every step. It is given the weights, what the gates get from the input, and the states
+    /// of the layer, whose first is its output; it returns them changed.
+    ///
+    /// Shapes: `x: [n, l, inputs]`, each of `start` one `[n, hidden]` a layer, outputs `[n, l, hidden]`, each of the last states
+    /// `[layers, n, hidden]`.
+    fn run<'t, const N: usize>(
+        &self,
+        x: TensorVar<'t, F>,
+        [batch, steps]: [usize; 2],
+        start: [Vec<TensorVar<'t, F>>; N],
+        step: impl Fn(&RecurrentWeights<F>, TensorVar<'t, F>, [TensorVar<'t, F>; N]) -> Result<[TensorVar<'t, F>; N], Error>,
+    ) -> Result<(TensorVar<'t, F>, [TensorVar<'t, F>; N]), Error> {
+        let tape = x.tape();
+        // Step by step, so that what belongs to one step lies together.
+        let mut input = x.try_transpose(0, 1)?.try_reshape([steps * batch, self.inputs])?;
+        let mut outputs = Vec::new();
+        let mut last: [Vec<TensorVar<'t, F>>; N] = core::array::from_fn(|_| Vec::new());
+        for (k, weights) in self.layers.iter().enumerate() {
+            if k > 0 {
+                input = TensorVar::try_concat(&outputs, 0)?;
+            }
+            // The products with the inputs of all steps are one product.
+            let mut projected = input.try_matmul_t(false, tape.parameter(&weights.weight_ih), true)?;
+            if let Some(bias) = &weights.bias_ih {
+                projected = projected.try_add(tape.parameter(bias))?;
+            }
+            let mut of_steps = Vec::with_capacity(steps);
+            cut(projected, steps, batch, &mut of_steps)?;
+            let mut state: [TensorVar<'t, F>; N] = core::array::from_fn(|s| start[s][k]);
+            outputs.clear();
+            for of_step in of_steps {
+                state = step(weights, of_step, state)?;
+                outputs.push(state[0]);
+            }
+            for (last, state) in last.iter_mut().zip(state) {
+                last.push(state);
+            }
+        }
+        let mut ends = Vec::with_capacity(N);
+        for last in &last {
+            ends.push(TensorVar::try_stack(last, 0)?);
+        }
+        Ok((TensorVar::try_stack(&outputs, 1)?, core::array::from_fn(|s| ends[s])))
+    }
+
+    fn anchored<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+        result.map_err(|error| match self.layers.first() {
+            Some(first) => error.anchored(first.weight_ih.id(), "weight_ih_l0"),
+            None => error,
+        })
+    }
+
+    fn visit<'a>(&'a self, path: ModulePath<'_>, visitor: &mut dyn FnMut(ModulePath<'_>, Entry<'a, F>)) {
+        for (k, layer) in self.layers.iter().enumerate() {
+            layer.weight_ih.visit(path.field(&format!("weight_ih_l{k}")), visitor);
+            layer.weight_hh.visit(path.field(&format!("weight_hh_l{k}")), visitor);
+            layer.bias_ih.visit(path.field(&format!("bias_ih_l{k}")), visitor);
+            layer.bias_hh.visit(path.field(&format!("bias_hh_l{k}")), visitor);
+        }
+    }
+
+    fn visit_mut<'a>(&'a mut self, path: ModulePath<'_>, visitor: &mut dyn FnMut(ModulePath<'_>, EntryMut<'a, F>)) {
+        for (k, layer) in self.layers.iter_mut().enumerate() {
+            layer.weight_ih.visit_mut(path.field(&format!("weight_ih_l{k}")), visitor);
+            layer.weight_hh.visit_mut(path.field(&format!("weight_hh_l{k}")), visitor);
+            layer.bias_ih.visit_mut(path.field(&format!("bias_ih_l{k}")), visitor);
+            layer.bias_hh.visit_mut(path.field(&format!("bias_hh_l{k}")), visitor);
+        }
+    }
+}
+
+/// Cuts `x: [steps n, ..]` into steps, by halves: the cotangent of a slice is as large as what it is cut from, so that cutting off
+/// one step after the other would cost the square of their number in the reverse sweep.
+fn cut<'t, F: TensorFloat>(
+    x: TensorVar<'t, F>,
+    steps: usize,
+    batch: usize,
+    parts: &mut Vec<TensorVar<'t, F>>,
+) -> Result<(), Error> {
+    if steps == 1 {
+        parts.push(x);
+        return Ok(());
+    }
+    let (half, rows) = (steps / 2, batch as isize);
+    let at = half as isize * rows;
+    cut(x.try_slice(0, ..at)?, half, batch, parts)?;
+    cut(x.try_slice(0, at..)?, steps - half, batch, parts)
+}
+
+/// What the gates get from the memory `h`, with its bias.
+fn remembered<'t, F: TensorFloat>(
+    weights: &RecurrentWeights<F>,
+    h: TensorVar<'t, F>,
+) -> Result<TensorVar<'t, F>, Error> {
+    let y = h.try_matmul_t(false, h.tape().parameter(&weights.weight_hh), true)?;
+    match &weights.bias_hh {
+        Some(bias) => Ok(y.try_add(h.tape().parameter(bias))?),
+        None => Ok(y),
+    }
+}
+
+/// The gates of `x: [n, gates hidden]`, `[n, hidden]` each.
+fn gates<'t, F: TensorFloat, const N: usize>(
+    x: TensorVar<'t, F>,
+    hidden: usize,
+) -> Result<[TensorVar<'t, F>; N], Error> {
+    let mut parts = [x; N];
+    for (k, part) in parts.iter_mut().enumerate() {
+        *part = x.try_slice(1, (k * hidden) as isize..((k + 1) * hidden) as isize)?;
+    }
+    Ok(parts)
+}
+
+/// Long short-term memory, one layer or several, each reading the outputs of the one before.
+///
+/// With `[i, f, g, o] = weight_ih x_t + bias_ih + weight_hh h + bias_hh`, at every step
+/// `c = sigmoid(f) c + sigmoid(i) tanh(g)`, `h = sigmoid(o) tanh(c)`; the output is `h`.
+///
+/// Shapes: `x: [n, l, inputs]`, output `[n, l, hidden]`; the states `h` and `c` `[layers, n, hidden]`. As a layer it starts from
+/// zeros and gives the outputs; [`run`](Self::run) takes and gives states too. Weights and biases start uniform within
+/// `1/sqrt(hidden)` of 0. That, the names (`weight_ih_l0`, ..), shapes and the order of the gates are those of PyTorch's
+/// `nn.LSTM` with `batch_first`.
+///
+/// Source: S. Hochreiter and J. Schmidhuber, "Long short-term memory", 1997; the forget gate `f` from F. Gers et al., "Learning
+/// to forget", 2000.
+///
+/// # Examples
+/// ```
+/// use wengert_core::Tape;
+/// use wengert_nn::{Layer, Lstm, Module};
+/// use wengert_tensor::{Tensor, rng};
+///
+/// let lstm = Lstm::<f32>::new(3, 5, 2, &mut rng(0));
+/// assert_eq!(lstm.named_parameters()[4].0, "weight_ih_l1");
+/// assert_eq!(*lstm.predict(&Tensor::zeros([4, 7, 3]))?.shape(), [4, 7, 5]);
+///
+/// // A long sequence in two parts:
+/// let tape = Tape::evaluating();
+/// let (first, rest) = (tape.constant_tensor(Tensor::ones([4, 7, 3])), tape.constant_tensor(Tensor::ones([4, 2, 3])));
+/// let (_, state) = lstm.run(first, None)?;
+/// let (y, (h, c)) = lstm.run(rest, Some(state))?;
+/// assert_eq!((y.shape(), h.shape(), c.shape()), ([4, 2, 5].into(), [2, 4, 5].into(), [2, 4, 5].into()));
+/// # Ok::<(), wengert_nn::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Lstm<F: TensorFloat = f32>(Stack<F>);
+
+/// The memory of an [`Lstm`]: `h` and `c`, `[layers, n, hidden]` each.
+pub type LstmState<'t, F> = (TensorVar<'t, F>, TensorVar<'t, F>);
+
+impl<F: TensorFloat> Lstm<F> {
+    /// So many layers, each with a memory of so many features.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_new`](Self::try_new) returns.
+    #[track_caller]
+    pub fn new(inputs: usize, hidden: usize, layers: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
+        match Self::try_new(inputs, hidden, layers, rng) {
+            Ok(layer) => layer,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// [`new`](Self::new), returning what is wrong.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for no inputs, no memory or no layers; [`Error::Shape`] if there is no memory for the weights.
+    #[track_caller]
+    pub fn try_new(inputs: usize, hidden: usize, layers: usize, rng: &mut (impl Rng + ?Sized)) -> Result<Self, Error> {
+        Ok(Lstm(Stack::new("lstm", 4, [inputs, hidden, layers], rng)?))
+    }
+
+    /// The same layer without biases.
+    #[must_use]
+    pub fn without_bias(self) -> Self {
+        Lstm(self.0.without_bias())
+    }
+
+    /// The weights, layer by layer.
+    pub fn weights(&self) -> &[RecurrentWeights<F>] {
+        &self.0.layers
+    }
+
+    /// The outputs for sequences and the state they leave, from the state before or from zeros.
+    ///
+    /// Shapes: `x: [n, l, inputs]`, outputs `[n, l, hidden]`, states `[layers, n, hidden]`.
+    ///
+    /// # Errors
+    /// [`Error::Features`] if the sequences have other features, [`Error::Shape`] if they or the state have not three axes or do
+    /// not go together, [`Error::Setting`] for sequences without steps.
+    pub fn run<'t>(
+        &self,
+        x: TensorVar<'t, F>,
+        state: Option<LstmState<'t, F>>,
+    ) -> Result<(TensorVar<'t, F>, LstmState<'t, F>), Error> {
+        self.0.anchored(self.steps(x, state))
+    }
+
+    fn steps<'t>(
+        &self,
+        x: TensorVar<'t, F>,
+        state: Option<LstmState<'t, F>>,
+    ) -> Result<(TensorVar<'t, F>, LstmState<'t, F>), Error> {
+        let [batch, steps] = self.0.sizes(x)?;
+        let (h, c) = state.unzip();
+        let start = [self.0.start(x, batch, h)?, self.0.start(x, batch, c)?];
+        let (y, [h, c]) = self.0.run(x, [batch, steps], start, |weights, of_step, [h, c]| {
+            let [i, f, g, o] = gates(of_step.try_add(remembered(weights, h)?)?, self.0.hidden)?;
+            let c = try_zip_map([i, f, g, c], |[i, f, g, c]| f.sigmoid() * c + i.sigmoid() * g.tanh())?;
+            let h = try_zip_map([o, c], |[o, c]| o.sigmoid() * c.tanh())?;
+            Ok([h, c])
+        })?;
+        Ok((y, (h, c)))
+    }
+}
+
+/// Gated recurrent units, one layer or several, each reading the outputs of the one before.
+///
+/// With `[r, z, n] = weight_ih x_t + bias_ih` and `[r', z', n'] = weight_hh h + bias_hh`, at every step
+/// `h = (1 - u) tanh(n + sigmoid(r + r') n') + u h`, `u = sigmoid(z + z')`; the output is `h`.
+///
+/// Shapes: `x: [n, l, inputs]`, output `[n, l, hidden]`; the state `h: [layers, n, hidden]`. As a layer it starts from zeros and
+/// gives the outputs; [`run`](Self::run) takes and gives the state too. Weights and biases start uniform within `1/sqrt(hidden)`
+/// of 0. That, the names (`weight_ih_l0`, ..), shapes and the order of the gates are those of PyTorch's `nn.GRU` with
+/// `batch_first`.
+///
+/// Source: K. Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical machine translation", 2014;
+/// the place of `r` is that of its first version, which PyTorch and cuDNN use.
+///
+/// # Examples
+/// ```
+/// use wengert_nn::{Gru, Layer};
+/// use wengert_tensor::{Tensor, rng};
+///
+/// let gru = Gru::<f32>::new(3, 5, 1, &mut rng(0));
+/// assert_eq!(*gru.predict(&Tensor::zeros([4, 7, 3]))?.shape(), [4, 7, 5]);
+/// # Ok::<(), wengert_nn::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Gru<F: TensorFloat = f32>(Stack<F>);
+
+impl<F: TensorFloat> Gru<F> {
+    /// So many layers, each with a memory of so many features.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_new`](Self::try_new) returns.
+    #[track_caller]
+    pub fn new(inputs: usize, hidden: usize, layers: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
+        match Self::try_new(inputs, hidden, layers, rng) {
+            Ok(layer) => layer,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// [`new`](Self::new), returning what is wrong.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for no inputs, no memory or no layers; [`Error::Shape`] if there is no memory for the weights.
+    #[track_caller]
+    pub fn try_new(inputs: usize, hidden: usize, layers: usize, rng: &mut (impl Rng + ?Sized)) -> Result<Self, Error> {
+        Ok(Gru(Stack::new("gru", 3, [inputs, hidden, layers], rng)?))
+    }
+
+    /// The same layer without biases.
+    #[must_use]
+    pub fn without_bias(self) -> Self {
+        Gru(self.0.without_bias())
+    }
+
+    /// The weights, layer by layer.
+    pub fn weights(&self) -> &[RecurrentWeights<F>] {
+        &self.0.layers
+    }
+
+    /// The outputs for sequences and the state they leave, from the state before or from zeros.
+    ///
+    /// Shapes: `x: [n, l, inputs]`, outputs `[n, l, hidden]`, state `[layers, n, hidden]`.
+    ///
+    /// # Errors
+    /// As [`Lstm::run`].
+    pub fn run<'t>(
+        &self,
+        x: TensorVar<'t, F>,
+        state: Option<TensorVar<'t, F>>,
+    ) -> Result<(TensorVar<'t, F>, TensorVar<'t, F>), Error> {
+        self.0.anchored(self.steps(x, state))
+    }
+
+    fn steps<'t>(
+        &self,
+        x: TensorVar<'t, F>,
+        state: Option<TensorVar<'t, F>>,
+    ) -> Result<(TensorVar<'t, F>, TensorVar<'t, F>), Error> {
+        let [batch, steps] = self.0.sizes(x)?;
+        let start = [self.0.start(x, batch, state)?];
+        let (y, [h]) = self.0.run(x, [batch, steps], start, |weights, of_step, [h]| {
+            let [r, z, n] = gates(of_step, self.0.hidden)?;
+            let [r_h, z_h, n_h] = gates(remembered(weights, h)?, self.0.hidden)?;
+            let h = try_zip_map([r, z, n, r_h, z_h, n_h, h], |[r, z, n, r_h, z_h, n_h, h]| {
+                let (keep, new) = ((z + z_h).sigmoid(), (n + (r + r_h).sigmoid() * n_h).tanh());
+                new + keep * (h - new)
+            })?;
+            Ok([h])
+        })?;
+        Ok((y, h))
+    }
+}
+
+macro_rules! recurrent_layers {
+    ($($Layer:ident)*) => { $(
+        impl<F: TensorFloat> Module<F> for $Layer<F> {
+            fn visit<'a>(&'a self, path: ModulePath<'_>, visitor: &mut dyn FnMut(ModulePath<'_>, Entry<'a, F>)) {
+                self.0.visit(path, visitor);
+            }
+            fn visit_mut<'a>(
+                &'a mut self,
+                path: ModulePath<'_>,
+                visitor: &mut dyn FnMut(ModulePath<'_>, EntryMut<'a, F>),
+            ) {
+                self.0.visit_mut(path, visitor);
+            }
+        }
+
+        impl<F: TensorFloat> Layer<F> for $Layer<F> {
+            fn forward<'t>(&self, x: TensorVar<'t, F>, _mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
+                Ok(self.run(x, None)?.0)
+            }
+        }
+    )* };
+}
+recurrent_layers!(Lstm Gru);
