@@ -264,6 +264,7 @@ mod tests {
                 padding: [padding[1], padding[2]],
                 dilation: [dilation[1], dilation[2]],
                 groups,
+                ..Convolution::new()
             };
             for od in 0..y.shape()[2] {
                 let mut sum = Tensor::zeros(y.index_axis(2, od as isize).shape());
