@@ -75,7 +75,8 @@ compiled! {
     fn conv_weight_at(level: Level, pass: &Pass, x: &[Self], y_bar: &[Self], images: conv::weight::Images, w_bar: &mut [Self])
         = conv::weight::at;
 
-    fn max_plane_at(level: Level, pool: &Pool2d, spans: &[Span], x: &[Self], y: &mut [Self], at: &mut [u32]) = pool::max_plane;
+    fn max_planes_at(level: Level, pool: &Pool2d, spans: &[Span], x: &[Self], y: &mut [Self], at: &mut [u32])
+        = pool::largest::max_planes;
     fn mean_plane_at(level: Level, pool: &Pool2d, spans: &[Span], x: &[Self], y: &mut [Self]) = pool::mean_plane;
     fn mean_plane_adjoint_at(level: Level, pool: &Pool2d, spans: &[Span], y_bar: &[Self], x_bar: &mut [Self]) = pool::mean_plane_adjoint;
 

@@ -1,6 +1,7 @@
 //! The two floating-point types everything is built over.
 
 use crate::compiled::Compiled;
+use crate::conv::winograd::Minimal;
 use crate::lane::LaneFloat;
 use crate::matmul::vector::VectorFloat;
 use core::fmt::{Debug, Display};
@@ -21,6 +22,7 @@ pub trait Constants: Sized {
 #[expect(private_bounds, reason = "seals the trait")]
 pub trait Float:
     Compiled
+    + Minimal
     + Constants
     + LaneFloat
     + VectorFloat

@@ -169,6 +169,7 @@ impl Convolution3d {
                 padding: [self.padding[1], self.padding[2]],
                 dilation: [self.dilation[1], self.dilation[2]],
                 groups: self.groups,
+                ..Convolution::new()
             },
             result,
         })
@@ -263,6 +264,7 @@ mod tests {
                 padding: [padding[1], padding[2]],
                 dilation: [dilation[1], dilation[2]],
                 groups,
+                ..Convolution::new()
             };
             for od in 0..y.shape()[2] {
                 let mut sum = Tensor::zeros(y.index_axis(2, od as isize).shape());

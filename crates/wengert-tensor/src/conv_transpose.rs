@@ -75,7 +75,7 @@ impl TransposedConvolution {
     #[must_use]
     pub fn convolution(&self) -> Convolution {
         let TransposedConvolution { stride, padding, dilation, groups, .. } = *self;
-        Convolution { stride, padding, dilation, groups }
+        Convolution { stride, padding, dilation, groups, ..Convolution::new() }
     }
 
     /// Its horizontal half, for images one entry high.

@@ -132,7 +132,7 @@ mod zip;
 pub use attention::Attention;
 pub use axis::{Axes, Axis, keep};
 pub use buffer::pool;
-pub use conv::{Convolution, Pair};
+pub use conv::{Convolution, ConvolutionAlgorithm, Pair};
 pub use conv_transpose::TransposedConvolution;
 pub use conv3d::{Convolution3d, Triple};
 pub use element::{Element, FloatElement, Numeric, Signed};

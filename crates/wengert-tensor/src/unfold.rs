@@ -255,7 +255,7 @@ mod tests {
         for windows in settings() {
             let Windows { kernel: [kh, kw], stride, padding, dilation } = windows;
             let w = random(&[4, 3, kh, kw], 2);
-            let options = Convolution { stride, padding, dilation, groups: 1 };
+            let options = Convolution { stride, padding, dilation, ..Convolution::new() };
             let expected = view.conv2d(&w, &options);
             let columns = view.unfold(&windows);
             assert_eq!(columns, view.to_contiguous().unfold(&windows));

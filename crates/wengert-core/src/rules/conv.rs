@@ -168,7 +168,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
             stride: [1, options.stride[1]],
             padding: [0, options.padding[1]],
             dilation: [1, options.dilation[1]],
-            groups: options.groups,
+            ..*options
         };
         let y = x.try_conv2d(w, &horizontal)?;
         let shape = y.shape();

@@ -12,6 +12,7 @@ use crate::Float;
 use crate::dispatch::{Level, simd_level};
 use crate::float::Constants;
 use crate::matmul::blocked::{even, panel_rows};
+use crate::matmul::pack::copy;
 use crate::matmul::vector::Vector;
 use crate::scratch::Scratch;
 
@@ -143,16 +144,7 @@ unsafe fn run<V: Vector>(pass: &Pass, image: &[V::Element], packed: &[V::Element
                             stride: group,
                             accumulate: block > 0,
                         };
-                        match rows {
-                            2 => tile.compute::<V, 2>(),
-                            4 => tile.compute::<V, 4>(),
-                            6 => tile.compute::<V, 6>(),
-                            // Not taken where `TILE_ROWS` is 6, and then not compiled.
-                            8 if V::TILE_ROWS >= 8 => tile.compute::<V, 8>(),
-                            12 if V::TILE_ROWS >= 12 => tile.compute::<V, 12>(),
-                            14 if V::TILE_ROWS >= 14 => tile.compute::<V, 14>(),
-                            _ => unreachable!("panels have no other height"),
-                        }
+                        tile.compute::<V, 2>(rows);
                     }
                     out += rows;
                 }
@@ -176,7 +168,11 @@ unsafe fn run<V: Vector>(pass: &Pass, image: &[V::Element], packed: &[V::Element
                 let target = &mut target[start + row * row_step + (from - row * pitch) * column_step..];
                 let row = &results[from - first..to - first];
                 match column_step {
-                    1 => target[..row.len()].copy_from_slice(row),
+                    1 => {
+                        let target = &mut target[..row.len()];
+                        // SAFETY: slices of one length.
+                        unsafe { copy::<V>(row.as_ptr(), row.len(), target.as_mut_ptr()) }
+                    }
                     step => target.iter_mut().step_by(step).zip(row).for_each(|(y, &sum)| *y = sum),
                 }
             }
@@ -185,30 +181,47 @@ unsafe fn run<V: Vector>(pass: &Pass, image: &[V::Element], packed: &[V::Element
 }
 
 /// The micro-kernel's operands: one strip, one panel, one inner block.
-struct Tile<'a, F> {
+pub(super) struct Tile<'a, F> {
     /// `[offsets, rows]`.
-    filters: *const F,
+    pub(super) filters: *const F,
     /// The first pixel of the strip in the first plane.
-    planes: *const F,
-    offsets: &'a [usize],
+    pub(super) planes: *const F,
+    pub(super) offsets: &'a [usize],
     /// `[rows, strip]`, rows `stride` apart.
-    results: *mut F,
-    stride: usize,
+    pub(super) results: *mut F,
+    pub(super) stride: usize,
     /// Whether the sums are added to the results or replace them.
-    accumulate: bool,
+    pub(super) accumulate: bool,
 }
 
 impl<F: Float> Tile<'_, F> {
-    /// Computes `ROWS` rows of two vectors.
+    /// Computes `rows` rows, a height that panels have, of one or two vectors.
     ///
     /// # Safety
-    /// As for [`Vector`]. `planes` must be readable for two vectors at each offset, `filters` for `ROWS` elements for each
-    /// offset, and `results` writable for `ROWS` rows of two vectors.
+    /// As for [`Vector`]. `planes` must be readable for so many vectors at each offset, `filters` for `rows` elements for
+    /// each offset, and `results` writable for `rows` rows of so many vectors.
     #[inline(always)]
-    unsafe fn compute<V: Vector<Element = F>, const ROWS: usize>(self) {
-        // SAFETY: by the contract above.
+    pub(super) unsafe fn compute<V: Vector<Element = F>, const VECTORS: usize>(self, rows: usize) {
+        // SAFETY: passed on.
         unsafe {
-            let mut sum = [[V::splat(F::ZERO); 2]; ROWS];
+            match rows {
+                2 => self.rows::<V, 2, VECTORS>(),
+                4 => self.rows::<V, 4, VECTORS>(),
+                6 => self.rows::<V, 6, VECTORS>(),
+                // Not taken where `TILE_ROWS` is 6, and then not compiled.
+                8 if V::TILE_ROWS >= 8 => self.rows::<V, 8, VECTORS>(),
+                12 if V::TILE_ROWS >= 12 => self.rows::<V, 12, VECTORS>(),
+                14 if V::TILE_ROWS >= 14 => self.rows::<V, 14, VECTORS>(),
+                _ => unreachable!("panels have no other height"),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn rows<V: Vector<Element = F>, const ROWS: usize, const VECTORS: usize>(self) {
+        // SAFETY: by the contract of `compute`.
+        unsafe {
+            let mut sum = [[V::splat(F::ZERO); VECTORS]; ROWS];
             let mut filters = self.filters;
             // Unrolled by hand, and without closures, for the reasons given at the tile of matrix products.
             macro_rules! multiply_rows {
@@ -216,13 +229,15 @@ impl<F: Float> Tile<'_, F> {
                     if $i < ROWS {
                         let w = V::splat(*filters.add($i));
                         sum[$i][0] = w.mul_add($x[0], sum[$i][0]);
-                        sum[$i][1] = w.mul_add($x[1], sum[$i][1]);
+                        if VECTORS == 2 {
+                            sum[$i][1] = w.mul_add($x[1], sum[$i][1]);
+                        }
                     }
                 )* };
             }
             for &offset in self.offsets {
                 let x = self.planes.add(offset);
-                let x = [V::load(x), V::load(x.add(V::LANES))];
+                let x = [V::load(x), V::load(x.add((VECTORS - 1) * V::LANES))];
                 multiply_rows!(x: 0 1 2 3 4 5 6 7 8 9 10 11 12 13);
                 filters = filters.add(ROWS);
             }
@@ -231,7 +246,7 @@ impl<F: Float> Tile<'_, F> {
                 ($($i:literal)*) => { $(
                     if $i < ROWS {
                         let y = self.results.add($i * self.stride);
-                        for v in 0..2 {
+                        for v in 0..VECTORS {
                             let y = y.add(v * V::LANES);
                             let sum = if self.accumulate { one.mul_add(sum[$i][v], V::load(y)) } else { sum[$i][v] };
                             sum.store(y);

@@ -4,7 +4,7 @@ use super::*;
 use crate::numbers::numbers;
 
 /// Calls `visit` with the indices into `x`, `w` and `y` of every product of the definition.
-fn products(conv: &Conv2d, mut visit: impl FnMut(usize, usize, usize)) {
+pub(super) fn products(conv: &Conv2d, mut visit: impl FnMut(usize, usize, usize)) {
     let ([height, width], [rows, columns], [kh, kw]) = (conv.size, conv.output_size(), conv.kernel);
     let (channels, outs) = (conv.inputs / conv.groups, conv.outputs / conv.groups);
     for n in 0..conv.batch {
@@ -94,6 +94,7 @@ const PLAIN: Conv2d = Conv2d {
     padding: [0, 0],
     dilation: [1, 1],
     groups: 1,
+    algorithm: Algorithm::Tiles2,
 };
 
 fn check_both(conv: Conv2d) {
@@ -132,7 +133,7 @@ fn convolutions_equal_their_definition_whatever_the_windows() {
                 stride,
                 padding,
                 dilation,
-                groups: 1,
+                ..PLAIN
             });
         }
     }

@@ -143,7 +143,7 @@ unsafe fn run<V: Vector, const ROWS: usize>(
 /// As for [`Vector`]. `x` must be readable at each offset for `rows` rows `pitch` apart of `columns` elements, `y_bar` for
 /// two vectors for each pixel, and `sums` writable.
 #[inline(always)]
-unsafe fn tile<V: Vector, const ROWS: usize>(
+pub(super) unsafe fn tile<V: Vector, const ROWS: usize>(
     x: *const V::Element,
     offsets: &[usize; ROWS],
     pitch: usize,

@@ -65,18 +65,28 @@ unsafe fn copy_rows<V: Vector>(
 ) {
     // SAFETY: `pack` passes a panel of its block; reads stay within `count`, writes within the panel.
     unsafe {
-        let whole = count - count % V::LANES;
-        let rest = count - whole;
         for p in 0..k {
-            let (source, target) = (source.add(p * inner), target.add(p * panel));
-            let mut i = 0;
-            while i < whole {
-                V::load(source.add(i)).store(target.add(i));
-                i += V::LANES;
-            }
-            if rest > 0 {
-                V::load_first(source.add(i), rest).store_first(target.add(i), rest);
-            }
+            copy::<V>(source.add(p * inner), count, target.add(p * panel));
+        }
+    }
+}
+
+/// `count` neighbours. Inline, unlike a copy of slices, whose call takes longer than a few vectors do.
+///
+/// # Safety
+/// As for [`Vector`].
+#[inline(always)]
+pub(crate) unsafe fn copy<V: Vector>(source: *const V::Element, count: usize, target: *mut V::Element) {
+    // SAFETY: passed on.
+    unsafe {
+        let whole = count - count % V::LANES;
+        let mut i = 0;
+        while i < whole {
+            V::load(source.add(i)).store(target.add(i));
+            i += V::LANES;
+        }
+        if i < count {
+            V::load_first(source.add(i), count - i).store_first(target.add(i), count - i);
         }
     }
 }

@@ -67,7 +67,7 @@ pub(crate) trait Vector: Copy {
 /// The vector without intrinsics: the compiler finds whatever 128-bit instructions the target has.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-pub(crate) struct Plain<F, const LANES: usize>([F; LANES]);
+pub(crate) struct Plain<F, const LANES: usize>(pub(crate) [F; LANES]);
 
 impl<F: Float, const LANES: usize> Vector for Plain<F, LANES> {
     type Element = F;

@@ -3,6 +3,8 @@
 //! The loop over windows is inside, the one over the entries of a window outside: neighbours in the result read neighbours
 //! of the plane, or every second. Planes are independent, and threads take whole planes.
 
+pub(crate) mod largest;
+
 use crate::dispatch::{Level, kernel, simd_level};
 use crate::{Float, Par};
 
@@ -77,37 +79,6 @@ pub(crate) struct Span {
 }
 
 kernel! {
-    /// The largest of each window of a plane, and where it is.
-    pub(crate) fn max_plane<F: Float>(pool: &'a Pool2d, spans: &'a [Span], x: &'a [F], y: &'a mut [F], at: &'a mut [u32]) -> () {
-        let [_, columns] = pool.output_size();
-        for (r, (y, at)) in y.chunks_exact_mut(columns).zip(at.chunks_exact_mut(columns)).enumerate() {
-            let top = (r * pool.stride[0]).saturating_sub(pool.padding[0]);
-            let bottom = (r * pool.stride[0] + pool.kernel[0] - pool.padding[0]).min(pool.size[0]);
-            // A window of nothing but minus infinity has its largest in the first place.
-            for (q, (y, at)) in y.iter_mut().zip(at.iter_mut()).enumerate() {
-                *y = -F::INFINITY;
-                *at = (top * pool.size[1] + (q * pool.stride[1]).saturating_sub(pool.padding[1])) as u32;
-            }
-            for row in top..bottom {
-                for &Span { from, to, start } in spans {
-                    let first = row * pool.size[1] + start;
-                    let (y, at) = (&mut y[from..to], &mut at[from..to]);
-                    let x = &x[first..];
-                    match pool.stride[1] {
-                        1 => keep_largest(x.iter().copied(), first, 1, y, at),
-                        2 => {
-                            let (pairs, last) = pairs(x, y.len());
-                            let next = first + 2 * pairs.len();
-                            keep_largest(pairs.iter().map(|pair| pair[0]), first, 2, y, at);
-                            keep_largest(last.iter().copied(), next, 2, &mut y[pairs.len()..], &mut at[pairs.len()..]);
-                        }
-                        step => keep_largest(x.iter().step_by(step).copied(), first, step, y, at),
-                    }
-                }
-            }
-        }
-    }
-
     /// The sum of each window of a plane, divided by the entries of a window.
     pub(crate) fn mean_plane<F: Float>(pool: &'a Pool2d, spans: &'a [Span], x: &'a [F], y: &'a mut [F]) -> () {
         let [_, columns] = pool.output_size();
@@ -157,17 +128,6 @@ kernel! {
     }
 }
 
-/// Replaces what is less than its entry of `x`, or not NaN where that is; entry 0 of `x` has number `first`.
-#[inline(always)]
-fn keep_largest<F: Float>(x: impl Iterator<Item = F>, first: usize, step: usize, y: &mut [F], at: &mut [u32]) {
-    for (i, ((y, at), x)) in y.iter_mut().zip(at).zip(x).enumerate() {
-        // The first NaN stays, and of equals the first.
-        let take = (x > *y) | (x.is_nan() & !y.is_nan());
-        *y = if take { x } else { *y };
-        *at = if take { (first as u32).wrapping_add((i as u32).wrapping_mul(step as u32)) } else { *at };
-    }
-}
-
 /// Pairs of neighbours in `x`, for at most `count` results, and what is left for one more: every second number, with the
 /// step known to the compiler.
 #[inline(always)]
@@ -207,10 +167,7 @@ fn max_pool2d_at<F: Float>(level: Level, pool: &Pool2d, x: &[F], y: &mut [F], at
     let ([x_plane, y_plane], planes) = (pool.planes(), pool.planes_of_piece());
     let pieces = x.chunks(planes * x_plane).zip(y.chunks_mut(planes * y_plane).zip(at.chunks_mut(planes * y_plane)));
     par.for_each(pieces, |(x, (y, at))| {
-        let results = y.chunks_exact_mut(y_plane).zip(at.chunks_exact_mut(y_plane));
-        for (x, (y, at)) in x.chunks_exact(x_plane).zip(results) {
-            F::max_plane_at(level, pool, &spans, x, y, at);
-        }
+        F::max_planes_at(level, pool, &spans, x, y, at);
     });
 }
 
@@ -328,12 +285,15 @@ mod tests {
 
     fn pools() -> impl Iterator<Item = Pool2d> {
         let sides = [(1, 1, 0), (2, 2, 0), (3, 2, 1), (2, 3, 1), (3, 1, 2), (5, 4, 2), (4, 4, 0)];
-        sides.into_iter().flat_map(move |(kh, sh, ph)| {
-            sides.into_iter().map(move |(kw, sw, pw)| Pool2d {
-                size: [6, 45],
-                kernel: [kh, kw],
-                stride: [sh, sw],
-                padding: [ph, pw],
+        // Results narrower and wider than a block of them.
+        [[6, 45], [7, 14], [6, 5]].into_iter().flat_map(move |size| {
+            sides.into_iter().flat_map(move |(kh, sh, ph)| {
+                sides.into_iter().map(move |(kw, sw, pw)| Pool2d {
+                    size,
+                    kernel: [kh, kw],
+                    stride: [sh, sw],
+                    padding: [ph, pw],
+                })
             })
         })
     }
