@@ -76,7 +76,7 @@ pub enum Algorithm {
     /// Every result is the sum of its products.
     Direct,
     /// Tiles of 2 x 2 results: 16 products for 36. As accurate as the direct sum; the filters' adjoint has 1.3 times its error
-    /// where thousands of products are summed, and twice where hundreds are. Results depend on their own windows only, but an
+    /// where thousands of products are summed, and up to 2.5 times it where hundreds are. Results depend on their own windows only, but an
     /// infinity may arrive as NaN.
     #[default]
     Tiles2,
