@@ -75,6 +75,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         optimizer.step(&mut model, &gradients)?;
         println!("step {step:2}: loss {last:.3}, {:.2?}", start.elapsed());
     }
+    println!("{} MB of memory held all tensors", wengert::tensor::pool::stats().peak / 1_000_000);
     assert!(last < 2.0, "eight pictures should be nearly known by now");
     Ok(())
 }

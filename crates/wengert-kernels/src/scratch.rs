@@ -7,8 +7,9 @@ use core::cell::RefCell;
 #[repr(C, align(64))]
 struct Line([u8; 64]);
 
-/// Bytes above which room is not kept: the planes of a large image are, those of a whole batch of them are not.
-const KEPT: usize = 16 << 20;
+/// Bytes above which room is not kept: the planes of a large image are, and transformed filters between 512 channels and 512,
+/// those of a whole batch of large images are not.
+const KEPT: usize = 32 << 20;
 
 thread_local! {
     /// What was given back, the last on top. A kernel takes in one order and gives back in the other, so each of its

@@ -47,9 +47,15 @@ pub fn interpolated_shape(x: &Shape, size: [usize; 2]) -> Result<Shape, ShapeErr
         return Err(ShapeError::Empty { op, shape: x.clone() });
     }
     let shape = Shape::from([batch, channels, size[0], size[1]]);
-    shape.try_size(op)?;
+    if shape.try_size(op)? > UNDOUBTED {
+        // Weights are listed before the result is made: refuse what there is no memory for here, not after hours of listing.
+        Tensor::<u8>::try_scratch_for(op, shape.clone())?;
+    }
     Ok(shape)
 }
+
+/// Elements there may be memory for.
+const UNDOUBTED: usize = 1 << 32;
 
 /// How [`Tensor::pixel_shuffle`] and its inverse rearrange images: the shape with the factors as axes, their new order, the shape
 /// of the result.
@@ -261,6 +267,8 @@ mod tests {
             "interpolate: operand of shape [6, 5, 4] has 3 axes; expected images, [n, c, h, w]"
         );
         assert_eq!(text(x.try_interpolate([0, 2], EDGES)), "interpolate: output size is 0, expected at least 1");
+        let refused = x.try_interpolate([1 << 50, 2], EDGES);
+        assert!(matches!(refused, Err(ShapeError::Memory { op: "interpolate", .. })), "{refused:?}");
         assert!(text(x.slice(2, ..0).try_interpolate(2, EDGES)).contains("shape [1, 6, 0, 4] leaves no elements"));
         assert_eq!(
             text(x.try_pixel_shuffle(2)),

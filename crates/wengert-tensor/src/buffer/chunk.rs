@@ -1,7 +1,7 @@
 //! One piece of memory: a header, then the data, in one allocation.
 
 use core::ptr::NonNull;
-use core::sync::atomic::AtomicUsize;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 
 /// Where data starts: a cache line, which is also the widest vector register.
@@ -28,6 +28,19 @@ pub(super) struct Header {
 }
 
 const _: () = assert!(size_of::<Header>() == ALIGN);
+
+/// Bytes of data that all threads hold, in use or idle, and the most there were.
+static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+/// Bytes of data that all threads hold, and the most there were since [`reset_peak`].
+pub(super) fn allocated() -> (usize, usize) {
+    (ALLOCATED.load(Ordering::Relaxed), PEAK.load(Ordering::Relaxed))
+}
+
+pub(super) fn reset_peak() {
+    PEAK.store(ALLOCATED.load(Ordering::Relaxed), Ordering::Relaxed);
+}
 
 /// Asks the allocator for a chunk of `size` zeroed bytes of data; `None` when it refuses.
 ///
@@ -62,6 +75,7 @@ pub(super) fn allocate(class: usize, size: usize) -> Option<NonNull<Header>> {
         });
     }
     advise_huge_pages(base, block);
+    PEAK.fetch_max(ALLOCATED.fetch_add(size, Ordering::Relaxed) + size, Ordering::Relaxed);
     NonNull::new(header)
 }
 
@@ -71,7 +85,8 @@ pub(super) fn allocate(class: usize, size: usize) -> Option<NonNull<Header>> {
 /// `chunk` came from [`allocate`] and nobody uses it, now or later.
 pub(super) unsafe fn release(chunk: NonNull<Header>) {
     // SAFETY: the chunk is ours alone, and its header was written by `allocate`.
-    let (base, block) = unsafe { ((*chunk.as_ptr()).base, (*chunk.as_ptr()).block) };
+    let Header { base, block, size, .. } = *unsafe { chunk.as_ref() };
+    ALLOCATED.fetch_sub(size, Ordering::Relaxed);
     if let Some(layout) = block_layout(block) {
         // SAFETY: `base` was allocated with this very layout.
         unsafe { dealloc(base, layout) };

@@ -33,6 +33,10 @@ pub struct Stats {
     pub hits: u64,
     /// Requests of this thread the allocator had to serve.
     pub misses: u64,
+    /// Bytes the tensors of all threads hold, in use or idle.
+    pub allocated: usize,
+    /// The most [`allocated`](Self::allocated) ever was, or was since [`reset_peak`].
+    pub peak: usize,
 }
 
 /// Counts of the calling thread's pool.
@@ -48,12 +52,31 @@ pub struct Stats {
 /// ```
 pub fn stats() -> Stats {
     let shared = shared().held;
+    let (allocated, peak) = chunk::allocated();
     LOCAL.with(|local| Stats {
         held: if local.closed.get() { 0 } else { local.held.get() },
         shared,
         hits: local.hits.get(),
         misses: local.misses.get(),
+        allocated,
+        peak,
     })
+}
+
+/// Lets [`Stats::peak`] start anew from what is allocated now.
+///
+/// What lies idle counts; [`trim`] before gives the peak of what comes after alone.
+///
+/// # Examples
+/// ```
+/// # use wengert_tensor::{pool, Tensor};
+/// pool::trim();
+/// pool::reset_peak();
+/// drop(Tensor::<f32>::zeros([1000, 1000]));
+/// assert!(pool::stats().peak >= 4_000_000);
+/// ```
+pub fn reset_peak() {
+    chunk::reset_peak();
 }
 
 /// Gives the idle memory of the calling thread and of the shared list back to the allocator.
