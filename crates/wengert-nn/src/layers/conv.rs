@@ -31,6 +31,20 @@ pub(super) fn check_sizes(
     Ok(())
 }
 
+/// Weight of `shape` and bias of a convolutional layer, uniform within `1/sqrt(n)` of 0 with the `n` entries that a filter, the
+/// first axis aside, has.
+pub(super) fn weight_and_bias<F: TensorFloat>(
+    shape: impl Into<Shape>,
+    outputs: usize,
+    rng: &mut (impl Rng + ?Sized),
+) -> Result<(Parameter<F>, Option<Parameter<F>>), Error> {
+    let shape = shape.into();
+    let entries: f64 = shape[1..].iter().map(|&n| n as f64).product();
+    let bound = F::from_f64(1.0 / entries.sqrt());
+    let weight = Parameter::new(Tensor::try_uniform(shape, -bound, bound, rng)?);
+    Ok((weight, Some(Parameter::new(Tensor::try_uniform([outputs], -bound, bound, rng)?))))
+}
+
 /// `y: [n, channels, ..]` with a number for each channel added, if there are such.
 pub(super) fn with_bias<'t, F: TensorFloat>(
     y: TensorVar<'t, F>,
@@ -113,17 +127,10 @@ impl<F: TensorFloat> Conv2d<F> {
         options: Convolution,
         rng: &mut (impl Rng + ?Sized),
     ) -> Result<Self, Error> {
-        const OF: &str = "conv2d";
         let [height, width] = kernel.into().0;
-        let groups = options.groups;
-        check_sizes(OF, inputs, outputs, &[height, width], groups)?;
-        let fan_in = (inputs / groups) as f64 * height as f64 * width as f64;
-        let bound = F::from_f64(1.0 / fan_in.sqrt());
-        Ok(Conv2d {
-            weight: Parameter::new(Tensor::try_uniform([outputs, inputs / groups, height, width], -bound, bound, rng)?),
-            bias: Some(Parameter::new(Tensor::try_uniform([outputs], -bound, bound, rng)?)),
-            options,
-        })
+        check_sizes("conv2d", inputs, outputs, &[height, width], options.groups)?;
+        let (weight, bias) = weight_and_bias([outputs, inputs / options.groups, height, width], outputs, rng)?;
+        Ok(Conv2d { weight, bias, options })
     }
 
     /// The same layer with filters this far apart.

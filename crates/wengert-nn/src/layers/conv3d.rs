@@ -1,12 +1,12 @@
 //! The convolutional layer of volumes.
 
-use super::conv::{check_sizes, with_bias};
+use super::conv::{check_sizes, weight_and_bias, with_bias};
 use crate::Module;
 use crate::error::Error;
 use crate::layer::{Layer, Mode};
 use rand::Rng;
 use wengert_core::{Parameter, TensorFloat, TensorVar};
-use wengert_tensor::{Convolution3d, Tensor, Triple};
+use wengert_tensor::{Convolution3d, Triple};
 
 /// Convolution of volumes, or of films, with learnt filters; see [`Conv2d`](crate::Conv2d).
 ///
@@ -74,17 +74,10 @@ impl<F: TensorFloat> Conv3d<F> {
         options: Convolution3d,
         rng: &mut (impl Rng + ?Sized),
     ) -> Result<Self, Error> {
-        let kernel = kernel.into().0;
-        check_sizes("conv3d", inputs, outputs, &kernel, options.groups)?;
-        let of_group = inputs / options.groups;
-        let fan_in = kernel.iter().fold(of_group as f64, |fan_in, &size| fan_in * size as f64);
-        let bound = F::from_f64(1.0 / fan_in.sqrt());
-        let [depth, height, width] = kernel;
-        Ok(Conv3d {
-            weight: Parameter::new(Tensor::try_uniform([outputs, of_group, depth, height, width], -bound, bound, rng)?),
-            bias: Some(Parameter::new(Tensor::try_uniform([outputs], -bound, bound, rng)?)),
-            options,
-        })
+        let [depth, height, width] = kernel.into().0;
+        check_sizes("conv3d", inputs, outputs, &[depth, height, width], options.groups)?;
+        let (weight, bias) = weight_and_bias([outputs, inputs / options.groups, depth, height, width], outputs, rng)?;
+        Ok(Conv3d { weight, bias, options })
     }
 
     /// The same layer with filters this far apart.

@@ -1,12 +1,12 @@
 //! The transposed convolutional layer.
 
-use super::conv::{check_sizes, with_bias};
+use super::conv::{check_sizes, weight_and_bias, with_bias};
 use crate::Module;
 use crate::error::Error;
 use crate::layer::{Layer, Mode};
 use rand::Rng;
 use wengert_core::{Parameter, TensorFloat, TensorVar};
-use wengert_tensor::{Pair, Tensor, TransposedConvolution};
+use wengert_tensor::{Pair, TransposedConvolution};
 
 /// Transposed convolution of images with learnt filters: every entry puts down a multiple of a filter, and what overlaps is
 /// added. With a stride it makes images larger.
@@ -76,15 +76,10 @@ impl<F: TensorFloat> ConvTranspose2d<F> {
         options: TransposedConvolution,
         rng: &mut (impl Rng + ?Sized),
     ) -> Result<Self, Error> {
-        let kernel = kernel.into().0;
-        check_sizes("conv_transpose2d", inputs, outputs, &kernel, options.groups)?;
-        let of_group = outputs / options.groups;
-        let bound = F::from_f64(1.0 / (of_group as f64 * kernel[0] as f64 * kernel[1] as f64).sqrt());
-        Ok(ConvTranspose2d {
-            weight: Parameter::new(Tensor::try_uniform([inputs, of_group, kernel[0], kernel[1]], -bound, bound, rng)?),
-            bias: Some(Parameter::new(Tensor::try_uniform([outputs], -bound, bound, rng)?)),
-            options,
-        })
+        let [height, width] = kernel.into().0;
+        check_sizes("conv_transpose2d", inputs, outputs, &[height, width], options.groups)?;
+        let (weight, bias) = weight_and_bias([inputs, outputs / options.groups, height, width], outputs, rng)?;
+        Ok(ConvTranspose2d { weight, bias, options })
     }
 
     /// The same layer with neighbours landing this far apart.
