@@ -137,8 +137,7 @@ impl HessianProduct {
             let y = self.model.forward(x, &mut Mode::Eval).expect("the shapes fit");
             let loss = loss::cross_entropy(y, &self.labels).expect("the labels fit");
             let w = parameters(&self.model).map(|w| self.tape.parameter(w));
-            let gradient = loss.recorded_gradient(w);
-            self.tape.vjp_tensors(gradient.into_iter().zip(&self.direction)).wrt(w)
+            loss.hvp(w, self.direction.each_ref())
         };
         self.tape.clear();
         product
