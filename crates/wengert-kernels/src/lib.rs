@@ -44,7 +44,7 @@
 //! assert_eq!(reduce::sum(&y, Par::current()), 0.0);
 //! ```
 //!
-//! Unsafe code stands in `matmul` and `conv` (pointers and vector intrinsics), and in the one macro that calls a function compiled
+//! Unsafe code stands in `matmul` and `conv` (pointers and vector intrinsics), in the room they pack into, and in the one macro that calls a function compiled
 //! for instructions which were found at run time.
 
 mod compiled;
