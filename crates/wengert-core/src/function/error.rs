@@ -180,6 +180,24 @@ pub enum FunctionError {
         /// The answer while recording.
         recorded: bool,
     },
+    /// Data or labels were handed to a recording that no op reads as they are: what was computed from them would be frozen.
+    ///
+    /// ```
+    /// # use wengert_core::{TensorFunction, prelude::*};
+    /// # use wengert_tensor::Tensor;
+    /// let (x, labels) = ([Tensor::from([[1.0, 2.0]])], [Tensor::from([1_i64])]);
+    /// assert!(TensorFunction::record_model(&x, &labels, |_, x, l| x[0] * l[0].at([0]) as f64).is_err());
+    /// assert!(TensorFunction::record_model(&x, &labels, |_, x, l| x[0].cross_entropy(&l[0])).is_ok());
+    /// ```
+    #[error(
+        "record: no op reads {what} {index} as they are, and what is computed from them beside the tape would be frozen; hand them to ops: labels to cross_entropy or gather_rows"
+    )]
+    Unread {
+        /// `"data"` or `"labels"`.
+        what: &'static str,
+        /// Which ones, counted from 0.
+        index: usize,
+    },
     /// Another number of tensors was given than recorded.
     #[error("{op}: {what}: {got} tensors for a program of {expected}")]
     Tensors {

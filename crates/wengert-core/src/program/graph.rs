@@ -14,7 +14,7 @@ use core::panic::Location;
 use smallvec::SmallVec;
 use wengert_kernels::Binary;
 use wengert_kernels::elementwise::chain::{Chain, Step};
-use wengert_tensor::{Shape, ShapeError, Tensor};
+use wengert_tensor::{Element, Shape, ShapeError, Tensor};
 
 /// The number of a value of a program.
 pub(super) type Value = usize;
@@ -69,6 +69,8 @@ pub(super) enum Act<F: TensorFloat> {
 /// A rule as it was recorded, and where.
 pub(super) struct Recorded<F: TensorFloat> {
     pub(super) rule: Rule<F>,
+    /// The labels it reads, and in which shape.
+    pub(super) labels: Option<(usize, Shape)>,
     pub(super) calls: &'static Calls<F>,
     pub(super) caller: Caller,
 }
@@ -90,14 +92,22 @@ pub(super) struct Graph<F: TensorFloat> {
     caller: Caller,
 }
 
-/// The nodes whose values are handed in.
-pub(super) struct Given {
+/// What is handed in: nodes, and the tensors that constants and rules may hold.
+pub(super) struct Given<'a, F: TensorFloat> {
     pub(super) inputs: Vec<u32>,
     pub(super) data: Vec<u32>,
     pub(super) parameters: Vec<u32>,
+    pub(super) held: &'a [Tensor<F>],
+    pub(super) labels: &'a [Tensor<i64>],
 }
 
-impl Given {
+/// The one of `given` that `held` is, with other dimensions perhaps.
+fn position<T: Element>(given: &[Tensor<T>], held: &Tensor<T>) -> Option<usize> {
+    let is = |given: &Tensor<T>| given.shares_storage(held) && given.len() == held.len() && held.is_dense();
+    given.iter().position(is)
+}
+
+impl<F: TensorFloat> Given<'_, F> {
     fn sources(&self) -> impl Iterator<Item = (u32, Source)> {
         let inputs = self.inputs.iter().enumerate().map(|(k, &node)| (node, Source::Input(k)));
         let data = self.data.iter().enumerate().map(|(k, &node)| (node, Source::Data(k)));
@@ -107,7 +117,7 @@ impl Given {
 
 impl<F: TensorFloat> Graph<F> {
     /// The program of what `tape` recorded up to node `root`.
-    pub(super) fn of(tape: &Tape<F>, given: &Given, root: u32) -> Result<Self, FunctionError> {
+    pub(super) fn of(tape: &Tape<F>, given: &Given<'_, F>, root: u32) -> Result<Self, FunctionError> {
         let columns = tape.tensors.nodes.borrow();
         let notes = &tape.tensors.notes;
         let mut graph = Graph {
@@ -124,6 +134,7 @@ impl<F: TensorFloat> Graph<F> {
         for (node, given) in given.sources() {
             source[node as usize] = given;
         }
+        let mut unread = [vec![true; given.data.len()], vec![true; given.labels.len()]];
         let (callers, asked) = (notes.callers.borrow(), notes.asked.borrow());
         let mut callers = callers.iter().peekable();
         let mut asked = asked.iter().peekable();
@@ -135,11 +146,32 @@ impl<F: TensorFloat> Graph<F> {
         let last = Some(root).max(last_asked).map_or(0, |last| last as usize);
         for number in 0..=last {
             let value = &columns.values[number];
+            if let (Origin::Constant, Source::Constant) = (&columns.origins[number], source[number])
+                && let Some(k) = position(given.held, value)
+                && given.held[k].shape() == value.shape()
+            {
+                source[number] = Source::Data(k);
+                unread[0][k] = false;
+            }
             moves[number] = source[number] != Source::Constant;
+            let labels = match &columns.origins[number] {
+                Origin::Op { rule, .. } => {
+                    rule.clone().labels().and_then(|held| Some((position(given.labels, held)?, held.shape().clone())))
+                }
+                _ => None,
+            };
             if let Origin::Op { rule, calls, operands } = &columns.origins[number]
-                && operands.iter().any(|&x| moves[x as usize])
+                && (labels.is_some() || operands.iter().any(|&x| moves[x as usize]))
             {
                 moves[number] = true;
+                if let Some((k, _)) = labels {
+                    unread[1][k] = false;
+                }
+                for &operand in operands {
+                    if let Source::Data(k) = source[operand as usize] {
+                        unread[0][k] = false;
+                    }
+                }
                 let x: Values = operands.iter().map(|&x| nodes[x as usize]).collect();
                 let wanted = operands.iter().map(|&x| columns.flags[x as usize].active).collect();
                 while callers.next_if(|(node, _)| (*node as usize) < number).is_some() {}
@@ -147,7 +179,7 @@ impl<F: TensorFloat> Graph<F> {
                     graph.caller = caller;
                 }
                 rule_of[number] = Some(graph.rules.len());
-                graph.rules.push(Recorded { rule: rule.clone(), calls, caller: graph.caller });
+                graph.rules.push(Recorded { rule: rule.clone(), labels, calls, caller: graph.caller });
                 nodes.push(graph.forward(x, wanted).map_err(|source| failed(graph.caller, source))?);
             } else {
                 nodes.push(graph.value(value.shape().clone(), false, source[number], value.clone()));
@@ -158,6 +190,11 @@ impl<F: TensorFloat> Graph<F> {
         }
         if let Some((_, caller)) = notes.reads.borrow().iter().find(|(node, _)| moves[*node as usize]) {
             return Err(FunctionError::Read { place: (*caller).into() });
+        }
+        for (what, unread) in ["data", "labels"].into_iter().zip(unread) {
+            if let Some(index) = unread.iter().position(|&unread| unread) {
+                return Err(FunctionError::Unread { what, index });
+            }
         }
         graph.y = nodes[root as usize];
         if graph.known[graph.y].shape.size() == 1 {

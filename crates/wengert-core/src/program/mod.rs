@@ -24,7 +24,7 @@ use core::fmt;
 use graph::{Given, Graph, Known, Recorded, Source, Value};
 use plan::Plan;
 use replay::Memory;
-use wengert_tensor::{Shape, Tensor};
+use wengert_tensor::{Element, Shape, Tensor};
 
 /// A function of tensors, recorded once and replayed at other values, with its gradient.
 ///
@@ -59,6 +59,7 @@ pub struct TensorFunction<F: TensorFloat = f64> {
     /// Shapes of inputs, of data, and of the parameters bound while recording.
     inputs: Vec<Shape>,
     data: Vec<Tensor<F>>,
+    labels: Vec<Tensor<i64>>,
     parameters: Vec<(ParameterId, Shape)>,
     value: Plan<F>,
     gradient: Option<Plan<F>>,
@@ -72,7 +73,8 @@ impl<F: TensorFloat> TensorFunction<F> {
     ///
     /// # Errors
     /// [`FunctionError::Read`] if the closure read a value that depends on an input, [`FunctionError::TwoRecordings`] if it
-    /// returned a variable of another tape, [`FunctionError::Tensor`] if there is no memory for the gradient.
+    /// returned a variable of another tape, [`FunctionError::Tensor`] if there is no memory for the gradient,
+    /// [`FunctionError::Unread`] if no op reads certain data or labels.
     ///
     /// # Panics
     /// Where the closure panics.
@@ -98,11 +100,15 @@ impl<F: TensorFloat> TensorFunction<F> {
         data: &[Tensor<F>],
         f: impl for<'t> FnOnce(&[TensorVar<'t, F>], &[TensorVar<'t, F>]) -> TensorVar<'t, F>,
     ) -> Result<Self, FunctionError> {
-        Self::record_on(x, data, |_, x, data| f(x, data))
+        Self::record_on(x, data, &[], |_, x, data, _| f(x, data))
     }
 
-    /// Records a function of the parameters that the closure binds with [`Tape::parameter`] and of data: the loss of a model.
-    /// Replay it with [`value_and_gradients_of`](Self::value_and_gradients_of).
+    /// Records a function of the parameters that the closure binds with [`Tape::parameter`], of data and of labels: the loss of
+    /// a model. Replay it with [`value_and_gradients_of`](Self::value_and_gradients_of).
+    ///
+    /// [`set_data`](Self::set_data) and [`set_labels`](Self::set_labels) exchange what ops read: labels that are handed to
+    /// [`cross_entropy`](TensorVar::cross_entropy) or [`gather_rows`](TensorVar::gather_rows) as they are, and data that are
+    /// used as variables or put on the tape as they are. What the closure computes from labels beside the tape is frozen.
     ///
     /// # Errors
     /// As [`record`](Self::record).
@@ -115,7 +121,8 @@ impl<F: TensorFloat> TensorFunction<F> {
     /// # use wengert_core::{Parameter, TensorFunction, prelude::*};
     /// # use wengert_tensor::Tensor;
     /// let w = Parameter::new([1.0, 2.0]);
-    /// let mut loss = TensorFunction::record_model(&[Tensor::from([3.0, 4.0])], |tape, d| (tape.parameter(&w) * d[0]).sum())?;
+    /// let x = [Tensor::from([3.0, 4.0])];
+    /// let mut loss = TensorFunction::record_model(&x, &[], |tape, d, _| (tape.parameter(&w) * d[0]).sum())?;
     /// let (loss, gradients) = loss.value_and_gradients_of([&w])?;
     /// assert_eq!((loss.item(), gradients[&w].to_vec()), (11.0, vec![3.0, 4.0]));
     /// # Ok::<(), wengert_core::FunctionError>(())
@@ -123,30 +130,33 @@ impl<F: TensorFloat> TensorFunction<F> {
     #[track_caller]
     pub fn record_model(
         data: &[Tensor<F>],
-        f: impl for<'t> FnOnce(&'t Tape<F>, &[TensorVar<'t, F>]) -> TensorVar<'t, F>,
+        labels: &[Tensor<i64>],
+        f: impl for<'t> FnOnce(&'t Tape<F>, &[TensorVar<'t, F>], &[Tensor<i64>]) -> TensorVar<'t, F>,
     ) -> Result<Self, FunctionError> {
-        Self::record_on(&[], data, |tape, _, data| f(tape, data))
+        Self::record_on(&[], data, labels, |tape, _, data, labels| f(tape, data, labels))
     }
 
     #[track_caller]
     fn record_on(
         x: &[Tensor<F>],
         data: &[Tensor<F>],
-        f: impl for<'t> FnOnce(&'t Tape<F>, &[TensorVar<'t, F>], &[TensorVar<'t, F>]) -> TensorVar<'t, F>,
+        labels: &[Tensor<i64>],
+        f: impl for<'t> FnOnce(&'t Tape<F>, &[TensorVar<'t, F>], &[TensorVar<'t, F>], &[Tensor<i64>]) -> TensorVar<'t, F>,
     ) -> Result<Self, FunctionError> {
+        let (data, labels) = (told_apart(data), told_apart(labels));
         let place = core::panic::Location::caller().into();
         let tape: Tape<F> = Tape::new();
         tape.tensors.notes.take();
         let x: Vec<TensorVar<'_, F>> = x.iter().map(|x| tape.tensor(x)).collect();
         let read: Vec<TensorVar<'_, F>> = data.iter().map(|data| tape.constant_tensor(data)).collect();
-        let y = f(&tape, &x, &read);
+        let y = f(&tape, &x, &read, &labels);
         if !core::ptr::eq(y.tape(), &raw const tape) {
             return Err(FunctionError::TwoRecordings { place });
         }
         let bound = tape.tensors.bound.borrow();
         let numbers = |vars: &[TensorVar<'_, F>]| vars.iter().map(|x| x.number()).collect();
         let parameters = bound.iter().map(|&(_, node)| node).collect();
-        let given = Given { inputs: numbers(&x), data: numbers(&read), parameters };
+        let given = Given { inputs: numbers(&x), data: numbers(&read), parameters, held: &data, labels: &labels };
         let graph = Graph::of(&tape, &given, y.number())?;
         let shape = |node: u32| TensorVar::new(&tape, node).shape();
         let with_gradient = |gradient: &Vec<_>| graph.plan([graph.y].iter().chain(gradient).copied().collect());
@@ -159,7 +169,8 @@ impl<F: TensorFloat> TensorFunction<F> {
         };
         Ok(TensorFunction {
             inputs: x.iter().map(|x| x.shape()).collect(),
-            data: data.to_vec(),
+            data,
+            labels,
             parameters: bound.iter().map(|&(id, node)| (id, shape(node))).collect(),
             value,
             gradient,
@@ -181,6 +192,16 @@ impl<F: TensorFloat> TensorFunction<F> {
     pub fn set_data(&mut self, data: &[Tensor<F>]) -> Result<(), FunctionError> {
         check("set_data", "data", data.iter().map(Tensor::shape), self.data.iter().map(Tensor::shape))?;
         self.data.clone_from_slice(data);
+        Ok(())
+    }
+
+    /// Exchanges the labels.
+    ///
+    /// # Errors
+    /// As [`set_data`](Self::set_data).
+    pub fn set_labels(&mut self, labels: &[Tensor<i64>]) -> Result<(), FunctionError> {
+        check("set_labels", "labels", labels.iter().map(Tensor::shape), self.labels.iter().map(Tensor::shape))?;
+        self.labels.clone_from_slice(labels);
         Ok(())
     }
 
@@ -225,9 +246,13 @@ impl<F: TensorFloat> TensorFunction<F> {
     ) -> Result<(Tensor<F>, Gradients<F>), FunctionError> {
         let op = "value_and_gradients_of";
         let mut given: Vec<Option<Tensor<F>>> = vec![None; self.parameters.len()];
+        let mut next = 0; // they mostly come in the order in which they were bound
         for parameter in parameters {
-            if let Some(k) = self.parameters.iter().position(|(id, _)| *id == parameter.id()) {
+            let is = |(id, _): &(ParameterId, Shape)| *id == parameter.id();
+            let here = self.parameters.get(next).is_some_and(is).then_some(next);
+            if let Some(k) = here.or_else(|| self.parameters.iter().position(is)) {
                 given[k] = Some(parameter.value().clone());
+                next = k + 1;
             }
         }
         let given: Vec<Tensor<F>> = given.into_iter().flatten().collect();
@@ -252,6 +277,20 @@ impl<F: TensorFloat> TensorFunction<F> {
     pub fn input_shapes(&self) -> &[Shape] {
         &self.inputs
     }
+}
+
+/// The same tensors, none sharing storage with another: by its storage a recording knows what it was given again.
+fn told_apart<T: Element>(given: &[Tensor<T>]) -> Vec<Tensor<T>> {
+    let mut apart: Vec<Tensor<T>> = Vec::with_capacity(given.len());
+    for tensor in given {
+        let shares = apart.iter().any(|other| other.shares_storage(tensor));
+        apart.push(if shares || !tensor.is_dense() {
+            tensor.iter().collect::<Tensor<T>>().reshape(tensor.shape().clone())
+        } else {
+            tensor.clone()
+        });
+    }
+    apart
 }
 
 /// Compares the shapes of what was given with those recorded.

@@ -20,6 +20,7 @@ pub(super) struct Memory<F: TensorFloat> {
 struct Replay<'a, F: TensorFloat> {
     known: &'a [Known],
     rules: &'a [Recorded<F>],
+    labels: &'a [Tensor<i64>],
     memory: &'a mut Memory<F>,
 }
 
@@ -43,7 +44,8 @@ impl<F: TensorFloat> TensorFunction<F> {
                 Source::Constant | Source::Act => None,
             };
         }
-        let mut replay = Replay { known: &self.known, rules: &self.rules, memory: &mut self.memory };
+        let memory = &mut self.memory;
+        let mut replay = Replay { known: &self.known, rules: &self.rules, labels: &self.labels, memory };
         let mut outcome = Ok(());
         for planned in &plan.acts {
             outcome = replay.act(planned, gradient);
@@ -104,8 +106,11 @@ impl<F: TensorFloat> Replay<'_, F> {
     fn act(&mut self, Planned { act, dropped }: &Planned<F>, gradient: bool) -> Result<(), FunctionError> {
         match act {
             Act::Forward { rule, operands, wanted, y } => {
-                let Recorded { rule: recorded, calls, caller } = &self.rules[*rule];
+                let Recorded { rule: recorded, labels, calls, caller } = &self.rules[*rule];
                 let mut evaluated = recorded.clone();
+                if let (Some((k, shape)), Some(held)) = (labels, evaluated.labels()) {
+                    *held = self.labels[*k].reshape(shape.clone());
+                }
                 // Without a gradient nothing is kept for it.
                 let wanted: SmallVec<[bool; 4]> = wanted.iter().map(|&wanted| wanted && gradient).collect();
                 let value = self.with(operands, |x| (calls.forward)(&mut evaluated, x, &wanted));

@@ -114,7 +114,8 @@ fn data_parameters_and_what_is_cut_off_follow() {
     let mut w = Parameter::new([1.0, 2.0]);
     let unused = Parameter::new([7.0]);
     let mut loss =
-        TensorFunction::record_model(&[e.slice(0, 1..)], |tape, d| (tape.parameter(&w).square() * d[0]).sum()).unwrap();
+        TensorFunction::record_model(&[e.slice(0, 1..)], &[], |tape, d, _| (tape.parameter(&w).square() * d[0]).sum())
+            .unwrap();
     *w.value_mut() = Tensor::from([3.0, 5.0]);
     let (_, gradients) = loss.value_and_gradients_of([&unused, &w]).unwrap();
     assert_eq!(gradients[&w].to_vec(), [6.0 * e.at([1]), 10.0 * e.at([2])]);
@@ -123,6 +124,40 @@ fn data_parameters_and_what_is_cut_off_follow() {
     assert!(w.value_mut().unique_mut().is_some());
     let error = loss.value_and_gradients_of([&unused]).unwrap_err();
     assert_eq!(error.to_string(), "value_and_gradients_of: parameter: 0 tensors for a program of 1");
+}
+
+#[test]
+fn labels_and_constants_that_are_data_follow() {
+    let (w, x) = (Parameter::new(tensors([&[3, 4]], 1)[0].clone()), tensors([&[5, 3], &[5, 4]], 2));
+    let labels = Tensor::from([0_i64, 1, 2, 3, 0]);
+    let rows = Tensor::from([[1_i64, 4], [0, 0]]);
+    let program = |tape: &Tape, d: [&Tensor<f64>; 2], labels: &Tensor<i64>, rows: &Tensor<i64>| {
+        let logits = tape.constant_tensor(d[0]).matmul(tape.parameter(&w));
+        let shift = logits.gather_rows(&rows.reshape([4])).sum();
+        let loss = (logits * tape.constant_tensor(d[1])).cross_entropy(labels) + shift;
+        (loss.item(), loss.gradient()[&w].clone())
+    };
+    // The constant is the tensor that was handed in as data.
+    let mut f = TensorFunction::record_model(&x, &[labels, rows], |tape, d, l| {
+        let logits = d[0].matmul(tape.parameter(&w));
+        let shift = logits.gather_rows(&l[1].reshape([4])).sum();
+        (logits * tape.constant_tensor(&x[1])).cross_entropy(&l[0]) + shift
+    })
+    .unwrap();
+    let (other, labels, rows) =
+        (tensors([&[5, 3], &[5, 4]], 7), Tensor::from([3_i64, 3, 1, 0, 2]), Tensor::from([[2_i64, 2], [3, 1]]));
+    f.set_data(&other).unwrap();
+    f.set_labels(&[labels.clone(), rows.clone()]).unwrap();
+    let (value, gradients) = f.value_and_gradients_of([&w]).unwrap();
+    let (expected, w_bar) = program(&Tape::new(), [&other[0], &other[1]], &labels, &rows);
+    assert_eq!(value.item(), expected);
+    same("gradient", &gradients[&w], &w_bar);
+    // A label out of range is an error of the replay, at the line of the op.
+    f.set_labels(&[Tensor::from([4_i64, 0, 0, 0, 0]), rows]).unwrap();
+    let error = f.value_and_gradients_of([&w]).unwrap_err().to_string();
+    assert!(error.contains("program/tests.rs") && error.contains("cross_entropy"), "{error}");
+    f.set_labels(&[labels, Tensor::from([[0_i64, 0], [0, 0]])]).unwrap();
+    assert!(f.value_and_gradients_of([&w]).is_ok());
 }
 
 #[test]

@@ -118,6 +118,11 @@ pub(crate) trait Op<F: TensorFloat>: Clone + Listed<F> {
         Fusible::No
     }
 
+    /// The labels it reads beside its operands, for a program that exchanges them.
+    fn labels(&mut self) -> Option<&mut Tensor<i64>> {
+        None
+    }
+
     /// Applies the op inside a pullback, where shapes fit by construction.
     fn on<A: Array<F>>(self, operands: &[&A]) -> A {
         fitting(A::apply(self, operands))
@@ -154,11 +159,16 @@ pub(crate) enum Fusible<F> {
     },
 }
 
+/// The value of a rule; the last argument says where a gradient will flow.
+type Forward<F> = fn(&mut Rule<F>, &[&Tensor<F>], &[bool]) -> Result<Tensor<F>, ShapeError>;
+/// The cotangents of a rule's operands, from those, the value and its cotangent.
+type Pull<F> = fn(&Rule<F>, &[&Tensor<F>], &Tensor<F>, Tensor<F>, &[bool]) -> Cotangents<Tensor<F>>;
+
 /// A rule's two ways on plain values. The list keeps them beside each rule, though the rule alone would tell them: a sweep
 /// that asked the rule could meet every op there is, and a program would contain them all, not those it records.
 pub(crate) struct Calls<F: TensorFloat> {
-    pub(crate) forward: fn(&mut Rule<F>, &[&Tensor<F>], &[bool]) -> Result<Tensor<F>, ShapeError>,
-    pub(crate) pull: fn(&Rule<F>, &[&Tensor<F>], &Tensor<F>, Tensor<F>, &[bool]) -> Cotangents<Tensor<F>>,
+    pub(crate) forward: Forward<F>,
+    pub(crate) pull: Pull<F>,
 }
 
 impl<F: TensorFloat> Calls<F> {
@@ -227,6 +237,9 @@ macro_rules! rules {
             }
             pub(crate) fn fusible(&self) -> Fusible<F> {
                 match self { $( $(#[$only])? Rule::$Op(op) => op.fusible(), )* }
+            }
+            pub(crate) fn labels(&mut self) -> Option<&mut Tensor<i64>> {
+                match self { $( $(#[$only])? Rule::$Op(op) => op.labels(), )* }
             }
             pub(crate) fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
                 match self { $( $(#[$only])? Rule::$Op(op) => op.vjp(x, y, y_bar, wanted), )* }
