@@ -96,14 +96,14 @@ fn elementwise_steps_are_one_pass_and_dead_work_is_not_done() {
 #[test]
 fn data_parameters_and_what_is_cut_off_follow() {
     let [x, d, e] = tensors([&[3], &[3], &[3]], 5);
-    let mut f = TensorFunction::record_with_data(&[x.clone()], &[d], |x, d| {
+    let mut f = TensorFunction::record_with_data(&[x], &[d], |x, d| {
         let scale = d[0].square().sum(); // made of data alone
         (x[0] * d[0] * scale + x[0].exp().detach() * x[0]).sum()
     })
     .unwrap();
-    f.set_data(&[e.clone()]).unwrap();
+    f.set_data(std::slice::from_ref(&e)).unwrap();
     let [x2] = tensors([&[3]], 6);
-    let (value, gradient) = f.value_and_gradient(&[x2.clone()]).unwrap();
+    let (value, gradient) = f.value_and_gradient(std::slice::from_ref(&x2)).unwrap();
     let scale = e.square().sum();
     let expected = x2.iter().zip(e.iter()).map(|(x, e)| x * e * scale + x.exp() * x).sum::<f64>();
     assert!((value.item() - expected).abs() < 1e-14 * expected.abs().max(1.0));
