@@ -47,15 +47,10 @@ pub fn interpolated_shape(x: &Shape, size: [usize; 2]) -> Result<Shape, ShapeErr
         return Err(ShapeError::Empty { op, shape: x.clone() });
     }
     let shape = Shape::from([batch, channels, size[0], size[1]]);
-    if shape.try_size(op)? > UNDOUBTED {
-        // Weights are listed before the result is made: refuse what there is no memory for here, not after hours of listing.
-        Tensor::<u8>::try_scratch_for(op, shape.clone())?;
-    }
+    // Weights are listed before the result is made: refuse what there is no memory for here, not after hours of listing.
+    Tensor::<u8>::check_room(op, shape.clone())?;
     Ok(shape)
 }
-
-/// Elements there may be memory for.
-const UNDOUBTED: usize = 1 << 32;
 
 /// How [`Tensor::pixel_shuffle`] and its inverse rearrange images: the shape with the factors as axes, their new order, the shape
 /// of the result.
