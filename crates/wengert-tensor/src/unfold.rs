@@ -1,5 +1,7 @@
 //! The windows of images as columns of a matrix, and their adjoint, columns added up to images.
 
+use wengert_kernels::Par;
+
 use crate::conv::{Pair, bounded, fits, positive};
 use crate::element::FloatElement;
 use crate::error::{OrPanic, ShapeError};
@@ -111,6 +113,26 @@ impl Windows {
     }
 }
 
+/// Elements that are worth a task of their own: some tens of microseconds.
+const TASK: usize = 1 << 15;
+
+/// How images that are not empty, and their columns, are cut into tasks.
+struct Planes {
+    /// Elements of a channel of an image.
+    plane: usize,
+    /// Elements of its columns.
+    columns: usize,
+    /// Channels of a task.
+    of_piece: usize,
+}
+
+impl Planes {
+    fn new(windows: &Windows, size: [usize; 2], count: [usize; 2]) -> Planes {
+        let columns = windows.kernel[0] * windows.kernel[1] * count[0] * count[1];
+        Planes { plane: size[0] * size[1], columns, of_piece: TASK.div_ceil(columns) }
+    }
+}
+
 /// The shape of the images that columns of this shape are added up to.
 fn folded_shape(columns: &Shape, size: [usize; 2], windows: &Windows) -> Result<Shape, ShapeError> {
     let op = "fold";
@@ -170,21 +192,24 @@ impl<F: FloatElement> Tensor<F> {
         }
         let shape = windows.columns(op, self.shape())?;
         let (size, count) = ([self.shape()[2], self.shape()[3]], windows.count(op, self.shape())?);
-        let (plane, columns) = (size[0] * size[1], windows.kernel[0] * windows.kernel[1] * count[0] * count[1]);
         let mut copy = None;
         let x = self.try_dense(op, &mut copy)?;
         let mut y = Tensor::try_zeros_for(op, shape)?;
         if !x.is_empty() {
-            for (y, x) in y.fresh_mut().chunks_exact_mut(columns).zip(x.chunks_exact(plane)) {
-                windows.runs(size, count, |to, from, len| match windows.stride[1] {
-                    1 => y[to..to + len].copy_from_slice(&x[from..from + len]),
-                    stride => {
-                        for (y, &x) in y[to..to + len].iter_mut().zip(x[from..].iter().step_by(stride)) {
-                            *y = x;
+            let planes = Planes::new(windows, size, count);
+            let pieces = y.fresh_mut().chunks_mut(planes.of_piece * planes.columns);
+            Par::current().for_each(pieces.zip(x.chunks(planes.of_piece * planes.plane)), |(y, x)| {
+                for (y, x) in y.chunks_exact_mut(planes.columns).zip(x.chunks_exact(planes.plane)) {
+                    windows.runs(size, count, |to, from, len| match windows.stride[1] {
+                        1 => y[to..to + len].copy_from_slice(&x[from..from + len]),
+                        stride => {
+                            for (y, &x) in y[to..to + len].iter_mut().zip(x[from..].iter().step_by(stride)) {
+                                *y = x;
+                            }
                         }
-                    }
-                });
-            }
+                    });
+                }
+            });
         }
         Ok(y)
     }
@@ -212,18 +237,21 @@ impl<F: FloatElement> Tensor<F> {
         let size = size.into().0;
         let images = folded_shape(self.shape(), size, windows)?;
         let count = windows.count(op, &images)?;
-        let (plane, columns) = (size[0] * size[1], windows.kernel[0] * windows.kernel[1] * count[0] * count[1]);
         let mut copy = None;
         let x = self.try_dense(op, &mut copy)?;
         let mut y = Tensor::try_zeros_for(op, images)?;
         if !y.is_empty() {
-            for (y, x) in y.fresh_mut().chunks_exact_mut(plane).zip(x.chunks_exact(columns)) {
-                windows.runs(size, count, |from, to, len| {
-                    for (y, &x) in y[to..].iter_mut().step_by(windows.stride[1]).zip(&x[from..from + len]) {
-                        *y += x;
-                    }
-                });
-            }
+            let planes = Planes::new(windows, size, count);
+            let pieces = y.fresh_mut().chunks_mut(planes.of_piece * planes.plane);
+            Par::current().for_each(pieces.zip(x.chunks(planes.of_piece * planes.columns)), |(y, x)| {
+                for (y, x) in y.chunks_exact_mut(planes.plane).zip(x.chunks_exact(planes.columns)) {
+                    windows.runs(size, count, |from, to, len| {
+                        for (y, &x) in y[to..].iter_mut().step_by(windows.stride[1]).zip(&x[from..from + len]) {
+                            *y += x;
+                        }
+                    });
+                }
+            });
         }
         Ok(y)
     }
@@ -276,6 +304,31 @@ mod tests {
         assert_eq!(*Tensor::<f32>::zeros([0, 2, 3, 3]).unfold(&Windows::new(2)).shape(), [0, 8, 4]);
         assert_eq!(*Tensor::<f32>::zeros([2, 0, 4]).fold(3, &Windows::new(2)).shape(), [2, 0, 3, 3]);
         assert_eq!(Tensor::<f32>::zeros([1, 1, 0, 2]).unfold(&Windows::new(1).padding(1)).to_vec(), [0.0; 8]);
+    }
+
+    #[test]
+    fn many_images_are_shared_out_without_a_change() {
+        let x = random(&[5, 7, 40, 50], 5);
+        let windows = Windows::new(3).padding(1).stride(2);
+        let both = || {
+            let columns = x.unfold(&windows);
+            (columns.fold([40, 50], &windows), columns)
+        };
+        let alone = wengert_kernels::par::threads(1, both);
+        for threads in [2, 3, 8] {
+            assert_eq!(wengert_kernels::par::threads(threads, both), alone);
+        }
+        let last = x.slice(0, 4..).slice(1, 6..);
+        assert_eq!(last.unfold(&windows), alone.1.slice(0, 4..).slice(1, 54..));
+        assert_eq!(last.unfold(&windows).fold([40, 50], &windows), alone.0.slice(0, 4..).slice(1, 6..));
+    }
+
+    #[test]
+    fn no_images_have_windows_of_any_size() {
+        let windows = Windows::new(i32::MAX as usize).padding(1 << 30);
+        let columns = Tensor::<f32>::zeros([0, 2, 3, 3]).unfold(&windows);
+        assert_eq!(*columns.shape(), [0, 2 * windows.kernel[0] * windows.kernel[1], 25]);
+        assert_eq!(*columns.fold(3, &windows).shape(), [0, 2, 3, 3]);
     }
 
     #[test]
