@@ -121,7 +121,7 @@ fn mistakes_name_op_shapes_axis_and_what_to_do() {
         ),
         (
             x.try_conv_transpose2d(zeros(&[6, 1, 3, 3]), &plain.output_padding(1)),
-            "conv_transpose2d: output padding is 1, expected less than the stride, which leaves that many sizes open",
+            "conv_transpose2d: output padding is 1, expected less than the stride or less than the dilation",
         ),
         (
             x.try_conv_transpose1d(w, &plain),
