@@ -1,6 +1,6 @@
 //! Transposed convolution, the adjoint of convolution as an operation of its own, in two dimensions and one.
 
-use crate::conv::{Convolution, Pair, bounded, positive};
+use crate::conv::{Convolution, ConvolutionAlgorithm, Pair, bounded, positive};
 use crate::element::FloatElement;
 use crate::error::{OrPanic, ShapeError};
 use crate::rearrange::Padding;
@@ -33,13 +33,22 @@ pub struct TransposedConvolution {
     pub dilation: [usize; 2],
     /// Parts the channels are cut into, each with filters of its own; 1 to begin with.
     pub groups: usize,
+    /// How the sums are computed; by tiles of 2 x 2 results to begin with, as in [`Convolution`].
+    pub algorithm: ConvolutionAlgorithm,
 }
 
 impl TransposedConvolution {
     /// Filters side by side.
     #[must_use]
     pub const fn new() -> Self {
-        TransposedConvolution { stride: [1; 2], padding: [0; 2], output_padding: [0; 2], dilation: [1; 2], groups: 1 }
+        TransposedConvolution {
+            stride: [1; 2],
+            padding: [0; 2],
+            output_padding: [0; 2],
+            dilation: [1; 2],
+            groups: 1,
+            algorithm: ConvolutionAlgorithm::Tiles2,
+        }
     }
 
     /// The same with neighbours landing this far apart.
@@ -72,11 +81,23 @@ impl TransposedConvolution {
         TransposedConvolution { groups, ..self }
     }
 
+    /// The same with every result the plain sum of its products; see [`Convolution::strict`].
+    #[must_use]
+    pub fn strict(self) -> Self {
+        TransposedConvolution { algorithm: ConvolutionAlgorithm::Direct, ..self }
+    }
+
+    /// The same with fewer products where that pays; see [`Convolution::fast`].
+    #[must_use]
+    pub fn fast(self) -> Self {
+        TransposedConvolution { algorithm: ConvolutionAlgorithm::Tiles4, ..self }
+    }
+
     /// The convolution this is the adjoint of.
     #[must_use]
     pub fn convolution(&self) -> Convolution {
-        let TransposedConvolution { stride, padding, dilation, groups, .. } = *self;
-        Convolution { stride, padding, dilation, groups, ..Convolution::new() }
+        let TransposedConvolution { stride, padding, dilation, groups, algorithm, .. } = *self;
+        Convolution { stride, padding, dilation, groups, algorithm }
     }
 
     /// The zeros behind each axis of the operand with which the result has its size: it has more entries than the convolution
@@ -96,7 +117,7 @@ impl TransposedConvolution {
             padding: [0, self.padding[1]],
             output_padding: [0, self.output_padding[1]],
             dilation: [1, self.dilation[1]],
-            groups: self.groups,
+            ..*self
         }
     }
 
