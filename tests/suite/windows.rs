@@ -151,11 +151,11 @@ fn mistakes_name_op_shapes_axis_and_what_to_do() {
         ),
         (
             x.try_pixel_shuffle(2),
-            "pixel_shuffle: axis 1 of shape [1, 6, 5, 4] has 6 channels, which 4 groups cannot share evenly; choose a divisor of 6",
+            "pixel_shuffle: axis 1 of shape [1, 6, 5, 4] has 6 entries, not a multiple of 4, the square of the factor",
         ),
         (
             x.try_pixel_unshuffle(2),
-            "pixel_unshuffle: the parts have 4 entries together, axis 2 of shape [1, 6, 5, 4] has 5",
+            "pixel_unshuffle: axis 2 of shape [1, 6, 5, 4] has 5 entries, not a multiple of 2, the factor",
         ),
         (
             x.try_unfold(&Windows::new(5)),

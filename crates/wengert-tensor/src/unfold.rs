@@ -145,7 +145,8 @@ fn folded_shape(columns: &Shape, size: [usize; 2], windows: &Windows) -> Result<
     // At most 2^62, since both were bounded.
     let window = windows.kernel[0] * windows.kernel[1];
     if entries % window != 0 {
-        return Err(ShapeError::ChannelGroups { op, shape: columns.clone(), groups: window });
+        let what = "the entries of a window";
+        return Err(ShapeError::Multiple { op, axis: 1, of: window, what, shape: columns.clone() });
     }
     let images = Shape::from([batch, entries / window, size[0], size[1]]);
     images.try_size(op)?;
@@ -230,7 +231,7 @@ impl<F: FloatElement> Tensor<F> {
     /// As [`fold`](Self::fold), with an error instead of a panic.
     ///
     /// # Errors
-    /// As [`try_unfold`](Self::try_unfold); [`ShapeError::ChannelGroups`] if the columns are not of whole windows,
+    /// As [`try_unfold`](Self::try_unfold); [`ShapeError::Multiple`] if the columns are not of whole windows,
     /// [`ShapeError::Unequal`] if there are not as many as images of this size have windows.
     pub fn try_fold(&self, size: impl Into<Pair>, windows: &Windows) -> Result<Tensor<F>, ShapeError> {
         let op = "fold";
@@ -348,7 +349,7 @@ mod tests {
         );
         assert_eq!(
             text(columns.try_fold([3, 3], &Windows::new(3))),
-            "fold: axis 1 of shape [1, 8, 6] has 8 channels, which 9 groups cannot share evenly; choose a divisor of 8"
+            "fold: axis 1 of shape [1, 8, 6] has 8 entries, not a multiple of 9, the entries of a window"
         );
         assert!(text(x.try_fold(3, &Windows::new(1))).ends_with("expected columns, [n, c kh kw, windows]"));
     }
