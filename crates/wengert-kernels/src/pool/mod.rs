@@ -251,7 +251,8 @@ fn avg_pool2d_at<F: Float>(level: Level, pool: &Pool2d, x: &[F], y: &mut [F], pa
         return y.fill(F::ZERO);
     }
     let spans = pool.spans();
-    let mean = if pool.kernel[0].saturating_mul(pool.kernel[1]) > FEW { F::mean_plane_of_many_at } else { F::mean_plane_at };
+    let mean =
+        if pool.kernel[0].saturating_mul(pool.kernel[1]) > FEW { F::mean_plane_of_many_at } else { F::mean_plane_at };
     let ([x_plane, y_plane], planes) = (pool.planes(), pool.planes_of_piece());
     par.for_each(x.chunks(planes * x_plane).zip(y.chunks_mut(planes * y_plane)), |(x, y)| {
         for (x, y) in x.chunks_exact(x_plane).zip(y.chunks_exact_mut(y_plane)) {
