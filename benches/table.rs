@@ -11,14 +11,17 @@ use std::time::{Duration, Instant};
 
 #[path = "workloads/scalar/mod.rs"]
 mod scalar;
+#[path = "workloads/sequences.rs"]
+mod sequences;
 #[path = "workloads/tensor.rs"]
 mod tensor;
 #[path = "workloads/training.rs"]
 mod training;
 
 use scalar::{Asian, Chain, Gmm, Gradient, Logistic, Lorenz, Lstm, Program, RealGradient, Rosenbrock};
-use tensor::{Conv, Elementwise, MappedRosenbrock, MatMul, Pass, SoftmaxCrossEntropy, TensorChain};
-use training::Step;
+use sequences::{LstmStep, TransformerStep};
+use tensor::{Conv, Elementwise, LayerNormalization, MappedRosenbrock, MatMul, Pass, SoftmaxCrossEntropy, TensorChain};
+use training::{HessianProduct, Step};
 use wengert::prelude::*;
 
 /// How long one sample runs at least: long enough for the clock, short enough for a quiet moment.
@@ -287,6 +290,10 @@ fn main() {
                 let mut cross_entropy = SoftmaxCrossEntropy::new();
                 move || _ = black_box(cross_entropy.call())
             });
+            table.against_peer(&name("layernorm"), 1.0, || {
+                let mut normalization = LayerNormalization::new();
+                move || _ = black_box(normalization.call())
+            });
             for kind in [Pass::Forward, Pass::Backward] {
                 table.against_peer(&name(kind.name()), 1.0, || {
                     let mut conv = Conv::new(kind);
@@ -302,6 +309,18 @@ fn main() {
             step("mlp_step", Step::mlp);
             step("cnn_step", Step::cnn);
             step("alexnet_step", Step::alexnet);
+            table.against_peer(&name("lstm_step"), 1.0, || {
+                let mut lstm = LstmStep::new();
+                move || _ = black_box(lstm.call())
+            });
+            table.against_peer(&name("transformer_step"), 1.0, || {
+                let mut transformer = TransformerStep::new();
+                move || _ = black_box(transformer.call())
+            });
+            table.against_peer(&name("hvp of mlp_step"), 1.0, || {
+                let mut product = HessianProduct::new();
+                move || _ = black_box(product.call())
+            });
         });
     }
     wengert::threads(1, || {

@@ -102,6 +102,7 @@ mod lanes;
 mod layout;
 #[cfg(feature = "linalg")]
 mod linalg;
+mod lstm;
 mod map;
 mod masked;
 mod matmul;

@@ -25,6 +25,7 @@ mod gather;
 mod interpolate;
 #[cfg(feature = "linalg")]
 mod linalg;
+mod lstm;
 mod map;
 mod masked;
 mod masked_softmax;
@@ -280,6 +281,7 @@ rules! {
     Inverse in linalg,
     LogSoftmax in softmax,
     LogSumExp in softmax,
+    Lstm in lstm,
     Map in map,
     MaskedSoftmax in masked_softmax,
     MatMul in matmul,
