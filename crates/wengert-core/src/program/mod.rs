@@ -6,11 +6,12 @@
 //! needs there.
 //!
 //! In this folder: `notes` is what the tape takes down while a program is recorded, `graph` turns the list into values and
-//! acts, `plan` orders and joins the acts, `replay` runs them.
+//! acts, `plan` orders and joins the acts, `replay` runs them, `print` writes them down.
 
 mod graph;
 mod notes;
 mod plan;
+mod print;
 mod replay;
 #[cfg(test)]
 mod tests;

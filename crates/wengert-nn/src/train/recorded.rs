@@ -6,6 +6,7 @@ use crate::layer::{Layer, Mode};
 use crate::module::{Entry, Module, ModulePath};
 use core::any::{Any, type_name};
 use core::convert::Infallible;
+use core::fmt;
 use core::marker::PhantomData;
 use rand::TryRng;
 use smallvec::SmallVec;
@@ -107,6 +108,13 @@ impl<F: TensorFloat, T: Target> RecordedLoss<F, T> {
         });
         let (loss, gradients) = self.program.value_and_gradients_of(parameters)?;
         Ok((loss.item(), gradients))
+    }
+}
+
+/// The plan of a replay, as [`TensorFunction`] prints it: `d0` are the inputs, `d1` targets that are numbers.
+impl<F: TensorFloat, T: Target> fmt::Display for RecordedLoss<F, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.program.fmt(f)
     }
 }
 
