@@ -304,6 +304,10 @@ fn the_fused_and_the_emitted_pullback_of_every_rule_agree() {
             walk.agree("attention", [q, k, v], [wide; 3], |[q, k, v]| q.scaled_dot_product_attention(k, v, &options));
         }
     }
+    for [l, n, h] in [[1, 1, 1], [3, 2, 2], [5, 1, 3], [0, 2, 2]] {
+        let shapes: [&[usize]; 4] = [&[l, n, 4 * h], &[4 * h, h], &[n, h], &[n, h]];
+        walk.agree("lstm", shapes, [wide; 4], |[x, w, h, c]| x.lstm(w, h, c));
+    }
     #[cfg(feature = "linalg")]
     linear_algebra(&walk);
     walk.agree("custom op", [&[2, 3], &[2, 3]], [wide; 2], |[a, b]| a.apply(Product, &[b]));
