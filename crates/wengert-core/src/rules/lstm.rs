@@ -8,8 +8,6 @@
 //! step after it, `t = tanh(c)` and `c'` the memory before: `c_bar += h_bar o (1 - t^2)`; of the sums `i_bar = c_bar g i (1 - i)`,
 //! `f_bar = c_bar c' f (1 - f)`, `g_bar = c_bar i (1 - g^2)`, `o_bar = h_bar t o (1 - o)`; on to the step before `c_bar f` and the
 //! sums' cotangents times `weight`. That of the weight is one product over all steps.
-//!
-//! As ops of a tape, three dozen a step, it was two thirds of the time of a training step to hand slices about.
 
 use super::affine::Affine;
 use super::concat::{concat, stack};
