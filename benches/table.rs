@@ -9,10 +9,18 @@ use std::hint::black_box;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+#[path = "rows/lanes.rs"]
+mod lanes;
 #[path = "workloads/scalar/mod.rs"]
 mod scalar;
+#[path = "rows/second_order.rs"]
+mod second_order;
+#[path = "rows/tape_size.rs"]
+mod tape_size;
 #[path = "workloads/tensor.rs"]
 mod tensor;
+#[path = "rows/threads.rs"]
+mod threads;
 #[path = "workloads/training.rs"]
 mod training;
 
@@ -141,31 +149,6 @@ impl Table {
     }
 }
 
-impl Table {
-    /// The gradient of a sum over items, recorded for one item and replayed for all in vector lanes.
-    fn in_lanes<P: Program + Default>(&self, recorded: impl Fn(&P) -> (Function, Vec<Vec<f64>>)) {
-        if !self.wants(P::NAME) {
-            return;
-        }
-        let program = P::default();
-        let (term, items) = recorded(&program);
-        let point = program.point();
-        let mut gradient = Gradient::at(point.clone());
-        let expected = gradient.of(|_, x| program.value(x));
-        let size = expected.iter().fold(0.0_f64, |size, x| size.max(x.abs()));
-        let (_, got) = term.total_and_gradient(&point, &items).expect("the recorded shapes");
-        for (x, y) in got.iter().zip(expected) {
-            assert!((x - y).abs() <= 1e-10 * size, "{}, in lanes: {x} instead of {y}", P::NAME);
-        }
-        let mut primal = || _ = black_box(program.value(black_box(&point[..])));
-        let mut ours = || _ = black_box(term.total_and_gradient(&point, &items));
-        let (ours, primal) = wengert::threads(1, || in_turn(&mut ours, &mut primal));
-        let ours_per_op = format!("{} = {} an op", time(ours), time(ours / P::OPS as f64));
-        let name = format!("{}, recorded by item, in lanes", P::NAME);
-        self.row(&name, &ours_per_op, &format!("{} (its primal)", time(primal)), ours / primal);
-    }
-}
-
 /// What one core can do in fused multiply-adds, in floating-point operations per second; none where it lacks AVX-512.
 fn peak_flops() -> Option<f64> {
     #[cfg(target_arch = "x86_64")]
@@ -256,8 +239,18 @@ fn main() {
     table.gradient("accumulated by path", Asian::accumulated);
     table.gradient("steps fused", |_: &Lorenz, _, p| Lorenz::fused(p));
     table.gradient("through tensors", Logistic::with_tensors);
-    table.in_lanes(Asian::recorded);
-    table.in_lanes(Logistic::recorded);
+    table.sum_in_lanes(Gmm::recorded);
+    table.sum_in_lanes(Asian::recorded);
+    table.sum_in_lanes(Logistic::recorded);
+    table.points_in_lanes::<Gmm>();
+    table.points_in_lanes::<Rosenbrock>();
+    table.points_in_lanes::<Lorenz>();
+    table.hessian_times_vector();
+    table.coloured_hessian();
+    table.tape_sizes();
+    table.tapes_side_by_side::<Rosenbrock>();
+    table.tapes_side_by_side::<Lorenz>();
+    table.items_over_threads();
     for (m, k, n) in [(64, 64, 64), (256, 256, 256), (1024, 1024, 1024), (2048, 2048, 2048), (128, 784, 256)] {
         let workload = format!("matmul_{m}x{k}x{n}");
         if table.wants(&workload) {
