@@ -4,6 +4,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 
 #[path = "workloads/scalar/mod.rs"]
+#[expect(dead_code, reason = "the table measures more")]
 mod workload;
 use wengert::prelude::*;
 use workload::{Asian, Chain, Gmm, Gradient, Logistic, Lorenz, Lstm, Program, RealGradient, Rosenbrock};
@@ -39,9 +40,11 @@ fn gradients(c: &mut Criterion) {
     program(c, &option, |tape, p| option.accumulated(tape, p));
     program(c, &Lorenz, |_, p| Lorenz::fused(p));
     program(c, &logistic, |tape, b| logistic.with_tensors(tape, b));
-    for (name, point, (term, items)) in
-        [(Asian::NAME, option.point(), option.recorded()), (Logistic::NAME, logistic.point(), logistic.recorded())]
-    {
+    for (name, point, (term, items)) in [
+        (Gmm::NAME, mixture.point(), mixture.recorded()),
+        (Asian::NAME, option.point(), option.recorded()),
+        (Logistic::NAME, logistic.point(), logistic.recorded()),
+    ] {
         c.bench_function(&format!("{name}/gradient, recorded, in lanes"), |b| {
             b.iter(|| black_box(term.total_and_gradient(&point, &items)));
         });

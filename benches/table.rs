@@ -9,15 +9,26 @@ use std::hint::black_box;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+#[path = "rows/lanes.rs"]
+mod lanes;
+#[path = "workloads/recorded.rs"]
+mod recorded;
 #[path = "workloads/scalar/mod.rs"]
 mod scalar;
+#[path = "rows/second_order.rs"]
+mod second_order;
 #[path = "workloads/sequences.rs"]
 mod sequences;
+#[path = "rows/tape_size.rs"]
+mod tape_size;
 #[path = "workloads/tensor.rs"]
 mod tensor;
+#[path = "rows/threads.rs"]
+mod threads;
 #[path = "workloads/training.rs"]
 mod training;
 
+use recorded::{RecordedStep, Replay};
 use scalar::{Asian, Chain, Gmm, Gradient, Logistic, Lorenz, Lstm, Program, RealGradient, Rosenbrock};
 use sequences::{LstmStep, TransformerStep};
 use tensor::{Conv, Elementwise, LayerNormalization, MappedRosenbrock, MatMul, Pass, SoftmaxCrossEntropy, TensorChain};
@@ -100,9 +111,11 @@ impl Table {
             return;
         }
         let mut work = prepare();
-        let before = peer(workload);
+        // However it is done here, the peer has one way.
+        let asked = workload.replace(", recorded", "");
+        let before = peer(&asked);
         let ours = alone(&mut work) / per;
-        let after = peer(workload);
+        let after = peer(&asked);
         match before.into_iter().chain(after).min_by(|a, b| a.1.total_cmp(&b.1)) {
             Some((name, seconds)) => {
                 let seconds = seconds / per;
@@ -141,31 +154,6 @@ impl Table {
         row("recorded and replayed", &mut || _ = black_box(recorded.gradient_into(&point, &mut g)));
         let mut real = RealGradient::at(point.clone());
         row("plain, with Real", &mut || _ = black_box(real.of(|x| program.value(x))[0]));
-    }
-}
-
-impl Table {
-    /// The gradient of a sum over items, recorded for one item and replayed for all in vector lanes.
-    fn in_lanes<P: Program + Default>(&self, recorded: impl Fn(&P) -> (Function, Vec<Vec<f64>>)) {
-        if !self.wants(P::NAME) {
-            return;
-        }
-        let program = P::default();
-        let (term, items) = recorded(&program);
-        let point = program.point();
-        let mut gradient = Gradient::at(point.clone());
-        let expected = gradient.of(|_, x| program.value(x));
-        let size = expected.iter().fold(0.0_f64, |size, x| size.max(x.abs()));
-        let (_, got) = term.total_and_gradient(&point, &items).expect("the recorded shapes");
-        for (x, y) in got.iter().zip(expected) {
-            assert!((x - y).abs() <= 1e-10 * size, "{}, in lanes: {x} instead of {y}", P::NAME);
-        }
-        let mut primal = || _ = black_box(program.value(black_box(&point[..])));
-        let mut ours = || _ = black_box(term.total_and_gradient(&point, &items));
-        let (ours, primal) = wengert::threads(1, || in_turn(&mut ours, &mut primal));
-        let ours_per_op = format!("{} = {} an op", time(ours), time(ours / P::OPS as f64));
-        let name = format!("{}, recorded by item, in lanes", P::NAME);
-        self.row(&name, &ours_per_op, &format!("{} (its primal)", time(primal)), ours / primal);
     }
 }
 
@@ -259,8 +247,18 @@ fn main() {
     table.gradient("accumulated by path", Asian::accumulated);
     table.gradient("steps fused", |_: &Lorenz, _, p| Lorenz::fused(p));
     table.gradient("through tensors", Logistic::with_tensors);
-    table.in_lanes(Asian::recorded);
-    table.in_lanes(Logistic::recorded);
+    table.sum_in_lanes(Gmm::recorded);
+    table.sum_in_lanes(Asian::recorded);
+    table.sum_in_lanes(Logistic::recorded);
+    table.points_in_lanes::<Gmm>();
+    table.points_in_lanes::<Rosenbrock>();
+    table.points_in_lanes::<Lorenz>();
+    table.hessian_times_vector();
+    table.coloured_hessian();
+    table.tape_sizes();
+    table.tapes_side_by_side::<Rosenbrock>();
+    table.tapes_side_by_side::<Lorenz>();
+    table.items_over_threads();
     for (m, k, n) in [(64, 64, 64), (256, 256, 256), (1024, 1024, 1024), (2048, 2048, 2048), (128, 784, 256)] {
         let workload = format!("matmul_{m}x{k}x{n}");
         if table.wants(&workload) {
@@ -286,6 +284,10 @@ fn main() {
                 let mut elementwise = Elementwise::new();
                 move || _ = black_box(elementwise.call())
             });
+            table.against_peer(&name("elementwise, recorded"), 1.0, || {
+                let mut elementwise = Replay::elementwise();
+                move || _ = black_box(elementwise.call())
+            });
             table.against_peer(&name("softmax_ce"), 1.0, || {
                 let mut cross_entropy = SoftmaxCrossEntropy::new();
                 move || _ = black_box(cross_entropy.call())
@@ -307,6 +309,10 @@ fn main() {
                 });
             };
             step("mlp_step", Step::mlp);
+            table.against_peer(&name("mlp_step, recorded"), 1.0, || {
+                let mut step = RecordedStep::mlp();
+                move || _ = black_box(step.call())
+            });
             step("cnn_step", Step::cnn);
             step("alexnet_step", Step::alexnet);
             table.against_peer(&name("lstm_step"), 1.0, || {
@@ -327,6 +333,14 @@ fn main() {
         table.against_peer("tiny_step", 1.0, || {
             let mut tiny = Step::tiny();
             move || _ = black_box(tiny.call())
+        });
+        table.against_peer("tiny_step, recorded", 1.0, || {
+            let mut tiny = RecordedStep::tiny();
+            move || _ = black_box(tiny.call())
+        });
+        table.against_peer("tensor_chain, recorded, per op", TensorChain::OPS as f64, || {
+            let mut chain = Replay::chain(TensorChain::OPS);
+            move || _ = black_box(chain.call())
         });
         table.against_peer("tensor_chain, per op", TensorChain::OPS as f64, || {
             let mut chain = TensorChain::new();

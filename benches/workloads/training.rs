@@ -1,6 +1,8 @@
 //! Whole training steps: forward, backward, update; and the curvature of a loss along a direction.
 
-use wengert::nn::{Adam, Conv2d, Flatten, Linear, MaxPool2d, Mode, Optimizer, Relu, Sequential, Sgd, Tanh, loss};
+use wengert::nn::{
+    Adam, Conv2d, Flatten, Linear, MaxPool2d, Mode, Optimizer, Relu, Sequential, Sgd, Tanh, Target, loss,
+};
 use wengert::prelude::*;
 use wengert::{Parameter, Tape32, rng};
 
@@ -19,6 +21,34 @@ fn digits() -> (Sequential<f32>, Tensor<f32>, Tensor<i64>) {
     (model, x, (0..128_i64).map(|i| i * 7919 % 10).collect())
 }
 
+/// What a training step works with.
+pub struct Parts<T: Target> {
+    pub model: Sequential<f32>,
+    pub optimizer: Box<dyn Optimizer<f32>>,
+    pub x: Tensor<f32>,
+    pub targets: Tensor<T>,
+}
+
+/// 784-512-256-10 with ReLU, batch 128, softmax cross-entropy, Adam.
+pub fn mlp() -> Parts<i64> {
+    let (model, x, targets) = digits();
+    Parts { model, optimizer: Box::new(Adam::new(1e-3)), x, targets }
+}
+
+/// XOR by 2-16-16-1 with tanh, batch 4, mean squared error, SGD.
+pub fn tiny() -> Parts<f32> {
+    let mut rng = rng(1);
+    let model = Sequential::new()
+        .with(Linear::new(2, 16, &mut rng))
+        .with(Tanh)
+        .with(Linear::new(16, 16, &mut rng))
+        .with(Tanh)
+        .with(Linear::new(16, 1, &mut rng));
+    let x = Tensor::from([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]);
+    let targets = Tensor::from([[0.0], [1.0], [1.0], [0.0]]);
+    Parts { model, optimizer: Box::new(Sgd::new(0.1)), x, targets }
+}
+
 /// One training step, as a user's loop without the trainer reads.
 pub struct Step {
     tape: Tape32,
@@ -29,26 +59,16 @@ pub struct Step {
 }
 
 impl Step {
-    /// 784-512-256-10 with ReLU, batch 128, softmax cross-entropy, Adam.
     pub fn mlp() -> Self {
-        let (model, x, labels) = digits();
-        let loss: Loss = Box::new(move |y| loss::cross_entropy(y, &labels));
-        Step { tape: Tape32::new(), model, optimizer: Box::new(Adam::new(1e-3)), x, loss }
+        let Parts { model, optimizer, x, targets } = mlp();
+        let loss: Loss = Box::new(move |y| loss::cross_entropy(y, &targets));
+        Step { tape: Tape32::new(), model, optimizer, x, loss }
     }
 
-    /// XOR by 2-16-16-1 with tanh, batch 4, mean squared error, SGD.
     pub fn tiny() -> Self {
-        let mut rng = rng(1);
-        let model = Sequential::new()
-            .with(Linear::new(2, 16, &mut rng))
-            .with(Tanh)
-            .with(Linear::new(16, 16, &mut rng))
-            .with(Tanh)
-            .with(Linear::new(16, 1, &mut rng));
-        let x = Tensor::from([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]);
-        let target = Tensor::from([[0.0], [1.0], [1.0], [0.0]]);
-        let loss: Loss = Box::new(move |y| loss::mse(y, &target));
-        Step { tape: Tape32::new(), model, optimizer: Box::new(Sgd::new(0.1)), x, loss }
+        let Parts { model, optimizer, x, targets } = tiny();
+        let loss: Loss = Box::new(move |y| loss::mse(y, &targets));
+        Step { tape: Tape32::new(), model, optimizer, x, loss }
     }
 
     /// Two convolutions and two full layers in the manner of LeNet: 64 pictures of 28 x 28, SGD with momentum.

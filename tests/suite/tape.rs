@@ -441,6 +441,24 @@ fn recording_again_after_clear_takes_no_more_memory() {
 }
 
 #[test]
+fn a_tape_tells_what_its_recording_fills_and_what_it_keeps() {
+    let mut tape = Tape::<f64>::new();
+    assert_eq!((tape.size().used, tape.size().bytes), (0, 0));
+    let x = tape.var(1.0);
+    let nothing = tape.size().used;
+    let mut y = x;
+    for _ in 0..1000 {
+        y = y + x;
+    }
+    // Two partials and two parents a node.
+    assert_eq!(tape.size().used - nothing, 1000 * 24);
+    assert!(tape.size().bytes >= tape.size().used && y.gradient()[x] == 1001.0);
+    let kept = tape.size().bytes;
+    tape.clear();
+    assert_eq!((tape.size().used, tape.size().bytes), (0, kept));
+}
+
+#[test]
 fn scalars_and_tensors_mix_in_one_gradient() {
     let tape = Tape::<f64>::new();
     let s = tape.vars(&[0.3, -0.2, 0.7]);

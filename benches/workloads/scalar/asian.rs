@@ -79,7 +79,49 @@ impl Asian {
         (term.expect("no branch to record"), paths)
     }
 
-    /// The same, each path recorded, swept and forgotten.
+    /// The price, the paths divided among threads.
+    pub fn value_over_threads(&self, p: &[f64], threads: usize) -> f64 {
+        let (drift, volatility) = rates(p);
+        let part = DAYS * PATHS.div_ceil(threads);
+        let total = std::thread::scope(|scope| {
+            let sum = |shocks: &[f64]| -> f64 {
+                shocks.chunks_exact(DAYS).map(|shocks| payoff(p[0], drift, volatility, p[3], shocks)).sum()
+            };
+            let parts: Vec<_> = self.shocks.chunks(part).map(|part| scope.spawn(move || sum(part))).collect();
+            parts.into_iter().map(|part| part.join().expect("arithmetic does not panic")).sum()
+        });
+        discounted(total, p)
+    }
+
+    /// The price, each path recorded, swept and forgotten, on as many threads as Wengert may use.
+    pub fn accumulated_over_threads<'t>(&self, tape: &'t Tape, p: &[Var<'t>]) -> Var<'t> {
+        let (drift, volatility) = rates(p);
+        let paths: Vec<&[f64]> = self.paths().collect();
+        let total = tape.accumulate_parallel(&[p[0], drift, volatility, p[3]], &paths, |x, shocks| {
+            payoff(x[0], x[1], x[2], x[3], shocks)
+        });
+        discounted(total, p)
+    }
+
+    /// The gradient of the price, each path recorded on the memory of the last, and the bytes of the tape in the end.
+    pub fn rewound(&self) -> ([f64; 4], usize) {
+        let mut tape = Tape::new();
+        let p: Vec<_> = self.point().iter().map(|&x| tape.var(x).unbind()).collect();
+        let mark = tape.mark();
+        let mut sums = [0.0; 4];
+        for shocks in self.paths() {
+            {
+                let p: Vec<Var> = p.iter().map(|&x| tape.bind(x)).collect();
+                let (drift, volatility) = rates(&p);
+                let gradient = discounted(payoff(p[0], drift, volatility, p[3], shocks), &p).gradient();
+                sums.iter_mut().zip(p).for_each(|(sum, x)| *sum += gradient[x]);
+            }
+            tape.rewind(mark);
+        }
+        (sums, tape.size().bytes)
+    }
+
+    /// The price, each path recorded, swept and forgotten.
     pub fn accumulated<'t>(&self, tape: &'t Tape, p: &[Var<'t>]) -> Var<'t> {
         let (drift, volatility) = rates(p);
         let total = tape.accumulate(&[p[0], drift, volatility, p[3]], self.paths(), |x, shocks| {

@@ -1,6 +1,7 @@
 //! S1: the log-likelihood of a Gaussian mixture, 1000 points in 10 dimensions, 25 components.
 
 use super::{Arithmetic, Program, normal};
+use core::ops::Add;
 use wengert::prelude::*;
 
 /// The objective of ADBench's GMM (Srajer, Kukelova and Fitzgibbon 2018): weights, means and the inverse Cholesky factors
@@ -76,8 +77,15 @@ impl Gmm {
         Shared { weights, means, factors, offsets, diagonals }
     }
 
-    /// The log-likelihood of one point, up to a constant. The buffers hold `dim`, `dim` and `components` numbers.
-    fn likelihood<T: Arithmetic>(&self, x: &Shared<'_, T>, point: &[f64], [centred, q, terms]: [&mut [T]; 3]) -> T {
+    /// What the components give one point to the log-likelihood, up to a constant, in `terms`. The buffers hold `dim`, `dim`
+    /// and `components` numbers.
+    #[inline(always)]
+    fn terms<D: Copy, T: Arithmetic + Add<D, Output = T>>(
+        &self,
+        x: &Shared<'_, T>,
+        point: &[D],
+        [centred, q, terms]: [&mut [T]; 3],
+    ) {
         let (dim, entries) = (self.dim, self.entries());
         for (k, term) in terms.iter_mut().enumerate() {
             for i in 0..dim {
@@ -93,6 +101,11 @@ impl Gmm {
             }
             *term = x.offsets[k] - sum_of_squares(q) * 0.5;
         }
+    }
+
+    /// The log-likelihood of one point, up to a constant.
+    fn likelihood<T: Arithmetic>(&self, x: &Shared<'_, T>, point: &[f64], [centred, q, terms]: [&mut [T]; 3]) -> T {
+        self.terms(x, point, [centred, q, terms]);
         log_sum_exp(terms)
     }
 
@@ -103,6 +116,20 @@ impl Gmm {
             sum = sum + (sum_of_squares(diagonal) + sum_of_squares(&factor[self.dim..])) * 0.5;
         }
         sum
+    }
+
+    /// What one point adds to the objective, recorded, and the points.
+    pub fn recorded(&self) -> (Function, Vec<Vec<f64>>) {
+        let points: Vec<Vec<f64>> = self.points().map(<[f64]>::to_vec).collect();
+        let term = Function::record_with_data(&self.point(), &points[0], |p, point| {
+            let (offsets, diagonals) = self.shared(p);
+            let x = self.view(p, &offsets, &diagonals);
+            let [mut centred, mut q, mut terms] = [self.dim, self.dim, self.components].map(|n| vec![p[0]; n]);
+            self.terms(&x, point, [&mut centred, &mut q, &mut terms]);
+            // Not the function above, which would fix the component that is the largest at this point. The prior in equal shares.
+            wengert::log_sum_exp(&terms) + self.prior(&x) * (1.0 / points.len() as f64)
+        });
+        (term.expect("no branch to record"), points)
     }
 
     /// The same, each point recorded, swept and forgotten.

@@ -83,6 +83,7 @@ macro_rules! arithmetic {
 arithmetic! {
     [] f64;
     ['t] Var<'t>;
+    ['t] Var<'t, Dual<f64, 1>>;
     [] Real;
     ['r] Symbol<'r>;
     [const N: usize] Dual<f64, N>;

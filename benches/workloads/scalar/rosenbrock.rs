@@ -26,6 +26,19 @@ impl Program for Rosenbrock {
     }
 }
 
+/// The same for transforms, which choose the numbers themselves.
+impl ScalarFn for Rosenbrock {
+    fn call<T: Number>(&self, x: &[T]) -> T {
+        let mut sum = T::from(0.0);
+        for i in 0..x.len() - 1 {
+            let a = x[i + 1] - x[i] * x[i];
+            let b = -x[i] + 1.0;
+            sum += a * 100.0 * a + b * b;
+        }
+        sum
+    }
+}
+
 impl Rosenbrock {
     /// Each term one node, and their sum one node.
     pub fn fused<'t>(x: &[Var<'t>]) -> Var<'t> {

@@ -80,6 +80,8 @@ compiled! {
     fn max_planes_at(level: Level, pool: &Pool2d, spans: &[Span], x: &[Self], y: &mut [Self], at: &mut [u32])
         = pool::largest::max_planes;
     fn mean_plane_at(level: Level, pool: &Pool2d, spans: &[Span], x: &[Self], y: &mut [Self]) = pool::mean_plane;
+    fn mean_plane_of_many_at(level: Level, pool: &Pool2d, spans: &[Span], x: &[Self], y: &mut [Self])
+        = pool::mean_plane_of_many;
     fn mean_plane_adjoint_at(level: Level, pool: &Pool2d, spans: &[Span], y_bar: &[Self], x_bar: &mut [Self]) = pool::mean_plane_adjoint;
 
     fn block_sum_at(level: Level, term: Term, a: &[Self], b: &[Self]) -> f64 = reduce::block_sum_at;

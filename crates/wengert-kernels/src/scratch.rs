@@ -27,11 +27,15 @@ pub(crate) struct Scratch(Vec<Line>);
 
 impl Scratch {
     /// Room for `len` elements, holding anything.
+    ///
+    /// # Panics
+    /// When memory cannot address so many: unsafe code counts on the room.
     pub(crate) fn take<F>(len: usize) -> Scratch {
         if len == 0 {
             return Scratch(Vec::new());
         }
-        let lines = (len * size_of::<F>()).div_ceil(size_of::<Line>());
+        let Some(bytes) = len.checked_mul(size_of::<F>()) else { panic!("{len} elements have no room in memory") };
+        let lines = bytes.div_ceil(size_of::<Line>());
         let mut scratch = SCRATCH.with_borrow_mut(Vec::pop).unwrap_or_default();
         if scratch.len() < lines {
             scratch.resize(lines, Line([0; 64]));

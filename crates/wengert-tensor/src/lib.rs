@@ -83,6 +83,7 @@ mod arithmetic;
 mod attention;
 mod axis;
 mod buffer;
+mod chain;
 mod construct;
 mod conv;
 mod conv3d;

@@ -300,11 +300,16 @@ impl<F: TensorFloat> Function<F> {
 
 /// Writes a point into each lane; lanes without one repeat the last.
 fn load_lanes<F: TensorFloat>(rows: &mut [F], lanes: usize, points: &[impl AsRef<[F]>]) {
+    // Eight lanes of all rows at a time: point by point each number would be a store to a cache line of its own, 512 bytes
+    // from the last, and came to half the time of a gradient over observations of 20 numbers.
+    const TOGETHER: usize = 8;
     let Some(last) = points.last() else { return };
-    for lane in 0..lanes {
-        let point = points.get(lane).unwrap_or(last);
-        for (row, &x) in rows.chunks_exact_mut(lanes).zip(point.as_ref()) {
-            row[lane] = x;
+    let count = rows.len() / lanes;
+    for first in (0..lanes).step_by(TOGETHER) {
+        let point = |lane: usize| &points.get(first + lane).unwrap_or(last).as_ref()[..count];
+        let points: [&[F]; TOGETHER] = core::array::from_fn(point);
+        for (k, row) in rows.chunks_exact_mut(lanes).enumerate() {
+            row[first..first + TOGETHER].copy_from_slice(&points.map(|point| point[k]));
         }
     }
 }

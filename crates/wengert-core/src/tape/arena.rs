@@ -38,9 +38,9 @@ impl<T: Copy> Arena<T> {
         self.len.get()
     }
 
-    /// Bytes held, in use or not.
-    pub(crate) fn bytes(&self) -> usize {
-        self.capacity.get() * size_of::<T>()
+    /// Bytes held, in use or not, and bytes in use.
+    pub(crate) fn bytes(&self) -> (usize, usize) {
+        (self.capacity.get() * size_of::<T>(), self.len.get() * size_of::<T>())
     }
 
     /// Whether a push found no room. Stays set until `truncate` makes room again.

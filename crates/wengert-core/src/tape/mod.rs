@@ -104,6 +104,9 @@ pub struct TapeSize {
     pub tensors: usize,
     /// Bytes kept for scalars, in use or not; tensors share the buffer pool and are not counted.
     pub bytes: usize,
+    /// Those of them that the recording fills. Memory grows by doubling, and what was never filled is rarely backed by the
+    /// system.
+    pub used: usize,
 }
 
 impl<F: Primal> Default for Tape<F> {
@@ -276,14 +279,13 @@ impl<F: Primal> Tape<F> {
     /// What the tape holds.
     #[must_use]
     pub fn size(&self) -> TapeSize {
+        let arenas =
+            [self.nodes.bytes(), self.edges.bytes(), self.scratch.bytes(), self.specials.bytes(), self.inputs.bytes()];
         TapeSize {
             nodes: self.nodes.len().saturating_sub(1),
             tensors: self.tensors.count(),
-            bytes: self.nodes.bytes()
-                + self.edges.bytes()
-                + self.scratch.bytes()
-                + self.specials.bytes()
-                + self.inputs.bytes(),
+            bytes: arenas.iter().map(|(kept, _)| kept).sum(),
+            used: arenas.iter().map(|(_, used)| used).sum(),
         }
     }
 
@@ -389,7 +391,7 @@ impl<F: Primal> Tape<F> {
 
 impl<F: Primal> core::fmt::Debug for Tape<F> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let TapeSize { nodes, tensors, bytes } = self.size();
+        let TapeSize { nodes, tensors, bytes, .. } = self.size();
         write!(f, "Tape #{} ({nodes} scalar nodes, {tensors} tensor nodes, {bytes} bytes)", self.number)
     }
 }

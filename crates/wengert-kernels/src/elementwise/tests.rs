@@ -131,25 +131,30 @@ fn binary_loops_follow_the_table() {
 }
 
 #[test]
-fn levels_agree_on_binary_functions() {
-    for &op in Binary::ALL {
-        let [of_a, of_b] = op.domain();
-        let (a, b) = (spread::<f64>(101, of_a, 0.5), spread::<f64>(101, of_b, 0.2));
-        let run = |level| {
-            let mut all = vec![vec![f64::NAN; 101]; 3];
-            binary_at(level, op, &a, &b, &mut all[0]);
-            let y = all[0].clone();
-            left_vjp_at(level, op, &a, &b, &y, &y, &mut all[1]);
-            right_vjp_at(level, op, &a, &b, &y, &y, &mut all[2]);
-            all.concat()
-        };
-        let portable = run(Level::Portable);
-        for level in Level::available() {
-            for (got, want) in run(level).into_iter().zip(&portable) {
-                assert!(close(got, *want, 0.0), "{level:?} {}: {got}, expected {want}", op.name());
+fn levels_give_the_same_bits_for_functions_of_two_arguments() {
+    // One rounding, or one loop for all levels.
+    fn check<F: Float>() {
+        for &op in Binary::ALL {
+            let [of_a, of_b] = op.domain();
+            let (a, b) = (spread::<F>(10_001, of_a, 0.5), spread::<F>(10_001, of_b, 0.2));
+            let run = |level| {
+                let mut all = vec![vec![F::NAN; a.len()]; 3];
+                binary_at(level, op, &a, &b, &mut all[0]);
+                let y = all[0].clone();
+                left_vjp_at(level, op, &a, &b, &y, &y, &mut all[1]);
+                right_vjp_at(level, op, &a, &b, &y, &y, &mut all[2]);
+                all.concat()
+            };
+            let portable = run(Level::Portable);
+            for level in Level::available() {
+                for (got, &want) in run(level).into_iter().zip(&portable) {
+                    assert!(ulps(got, want, 0.0) == 0.0, "{level:?} {} {}: {got}, portable {want}", F::NAME, op.name());
+                }
             }
         }
     }
+    check::<f32>();
+    check::<f64>();
 }
 
 #[test]
@@ -252,4 +257,75 @@ fn accumulation_is_what_it_says() {
 #[should_panic(expected = "must have one length")]
 fn slices_of_unequal_length_are_refused() {
     unary(Unary::Exp, &[0.0_f32; 3], &mut [0.0; 2], Par::SEQUENTIAL);
+}
+
+/// Distance in units of the last place of `want`, or of `unit` where that is larger.
+fn ulps<F: Float>(got: F, want: F, unit: f64) -> f64 {
+    let (got, want) = (got.to_f64(), want.to_f64());
+    if got == want || got.is_nan() && want.is_nan() {
+        return 0.0;
+    }
+    let size = want.abs().max(unit).max(F::MIN_POSITIVE.to_f64());
+    (got - want).abs() / (F::EPSILON.to_f64() * 2.0_f64.powi(size.log2().floor() as i32))
+}
+
+/// A row at every level over the arguments given, value and slope, against the portable level. Says whether a bit differs.
+fn compare_levels<F: Float>(op: Unary, x: &[F]) -> bool {
+    // A product of `x` and a gate: within 2 ulp the gate, and a product may be half as far from the next float as its factor.
+    // Where the gate is subnormal it has lost its digits. The slope passes through zero, a difference of terms near 1.
+    let product = matches!(op, Unary::Silu | Unary::GeluTanh | Unary::Mish);
+    let (of_value, of_slope) = if product { (4.0, 8.0) } else { (2.0, 4.0) };
+    let ones = vec![F::ONE; x.len()];
+    let mut y = vec![F::NAN; x.len()];
+    let mut slope = y.clone();
+    unary_at(Level::Portable, op, x, &mut y);
+    unary_vjp_at(Level::Portable, op, x, &y, &ones, &mut slope);
+    let mut differ = false;
+    for level in Level::available().skip(1) {
+        let (mut got, mut got_slope) = (vec![F::NAN; x.len()], vec![F::NAN; x.len()]);
+        unary_at(level, op, x, &mut got);
+        unary_vjp_at(level, op, x, &y, &ones, &mut got_slope);
+        for (i, &x) in x.iter().enumerate() {
+            let least = if product { x.to_f64().abs().min(1e4) * F::MIN_POSITIVE.to_f64() } else { 0.0 };
+            differ |= ulps(got[i], y[i], 0.0) + ulps(got_slope[i], slope[i], 0.0) > 0.0;
+            let apart = ulps(got[i], y[i], least);
+            let (name, got, y) = (op.name(), got[i], y[i]);
+            assert!(apart <= of_value, "{level:?} {} {name}({x}): {got}, portable {y}, {apart} ulp", F::NAME);
+            let apart = ulps(got_slope[i], slope[i], if product { 1.0 } else { 0.0 });
+            let (got, slope) = (got_slope[i], slope[i]);
+            assert!(
+                apart <= of_slope,
+                "{level:?} {} slope of {name} at {x}: {got}, portable {slope}, {apart} ulp",
+                F::NAME
+            );
+        }
+    }
+    differ
+}
+
+#[test]
+fn levels_agree_within_two_ulp_on_functions_of_one_argument() {
+    // Every magnitude and both signs, and more where functions bend.
+    const COUNT: u32 = 150_000;
+    fn wide<F: Float>(magnitudes: impl Iterator<Item = F>) -> Vec<F> {
+        let mut x: Vec<F> = magnitudes.flat_map(|x| [x, -x]).collect();
+        x.extend(spread::<F>(COUNT as usize, (-100.0, 100.0), 0.5));
+        x.extend(spread::<F>(COUNT as usize, (-2.0, 2.0), 0.2));
+        x.extend([F::INFINITY, -F::INFINITY, F::NAN]);
+        x
+    }
+    let single = wide((0..COUNT).map(|k| f32::from_bits(k * (f32::INFINITY.to_bits() / COUNT))));
+    let double = wide((0..COUNT).map(|k| f64::from_bits(u64::from(k) * (f64::INFINITY.to_bits() / u64::from(COUNT)))));
+    // Rows that share a loop for all levels, or are one instruction, agree to the bit, and need no more points to show it.
+    let few = |count: usize| (0..2_000).map(move |k| k * (count / 2_000));
+    for &op in Unary::ALL {
+        let short: Vec<f32> = few(single.len()).map(|k| single[k]).collect();
+        if compare_levels(op, &short) {
+            compare_levels(op, &single);
+        }
+        let short: Vec<f64> = few(double.len()).map(|k| double[k]).collect();
+        if compare_levels(op, &short) {
+            compare_levels(op, &double);
+        }
+    }
 }

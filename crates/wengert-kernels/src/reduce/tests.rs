@@ -56,23 +56,29 @@ fn sums_are_exact_to_the_last_rounding_at_every_length_and_level() {
 
 #[test]
 fn ten_million_f32_terms_keep_seven_digits_along_any_axis() {
-    let n = 10_000_000;
-    let tenth = vec![0.1_f32; n];
-    let mut late_ones = vec![1.0_f32; n];
+    const N: usize = 10_000_000;
+    let most = 3 * N;
+    let tenth = vec![0.1_f32; most];
+    let mut late_ones = vec![1.0_f32; most];
     late_ones[0] = 16_777_216.0; // 2^24, from which a running sum cannot count
-    for (name, x, want) in
-        [("0.1", &tenth, f64::from(0.1_f32) * n as f64), ("2^24 and ones", &late_ones, 16_777_216.0 + (n - 1) as f64)]
-    {
-        let all = f64::from(sum(x, Par::SEQUENTIAL));
-        assert!((all / want - 1.0).abs() < 1e-7, "{name}: {all}, expected {want}");
-        for dims in [[1, n, 1], [1, n / 10, 10], [10, n / 10, 1], [1, n / 1000, 1000], [n / 1000, 100, 10]] {
-            let mut y = vec![0.0; dims[0] * dims[2]];
+    // Of both signs and sizes over twelve decades, so that large terms cancel and small ones remain.
+    let sizes = numbers::<f32>(most, 1).into_iter().zip(numbers::<f32>(most, 2));
+    let cancelling: Vec<f32> = sizes.map(|(x, size)| x * 10_f32.powf(6.0 * size)).collect();
+    for (name, x) in [("0.1", &tenth), ("2^24 and ones", &late_ones), ("cancelling", &cancelling)] {
+        // In one row; columns of a matrix, neighbours and far apart; and along the middle.
+        for dims in [[1, N, 1], [3, N, 1], [1, N, 3], [1, N / 1000, 1000], [2, N / 10, 10]] {
+            let [outer, n, inner] = dims;
+            let x = &x[..outer * n * inner];
+            let mut y = vec![0.0; outer * inner];
             sum_axis(x, dims, &mut y, Par::SEQUENTIAL);
+            if dims == [1, N, 1] {
+                assert_eq!(sum(x, Par::SEQUENTIAL), y[0], "{name}");
+            }
             for (i, &y) in y.iter().enumerate() {
-                let (o, j) = (i / dims[2], i % dims[2]);
-                let column = (0..dims[1]).map(|r| f64::from(x[(o * dims[1] + r) * dims[2] + j]));
-                let want = exact(column);
-                assert!((f64::from(y) / want - 1.0).abs() < 1e-7, "{name} {dims:?} [{i}]: {y}, expected {want}");
+                let (o, j) = (i / inner, i % inner);
+                let terms = || (0..n).map(|r| f64::from(x[(o * n + r) * inner + j]));
+                let (want, size) = (exact(terms()), exact(terms().map(f64::abs)));
+                assert!((f64::from(y) - want).abs() <= 1e-7 * size, "{name} {dims:?} [{i}]: {y}, expected {want}");
             }
         }
     }

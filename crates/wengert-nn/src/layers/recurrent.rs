@@ -234,38 +234,6 @@ pub struct Lstm<F: TensorFloat = f32>(Stack<F>);
 pub type LstmState<'t, F> = (TensorVar<'t, F>, TensorVar<'t, F>);
 
 impl<F: TensorFloat> Lstm<F> {
-    /// So many layers, each with a memory of so many features.
-    ///
-    /// # Panics
-    /// With the text of the error that [`try_new`](Self::try_new) returns.
-    #[track_caller]
-    pub fn new(inputs: usize, hidden: usize, layers: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
-        match Self::try_new(inputs, hidden, layers, rng) {
-            Ok(layer) => layer,
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    /// [`new`](Self::new), returning what is wrong.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] for no inputs, no memory or no layers; [`Error::Shape`] if there is no memory for the weights.
-    #[track_caller]
-    pub fn try_new(inputs: usize, hidden: usize, layers: usize, rng: &mut (impl Rng + ?Sized)) -> Result<Self, Error> {
-        Ok(Lstm(Stack::new("lstm", 4, [inputs, hidden, layers], rng)?))
-    }
-
-    /// The same layer without biases.
-    #[must_use]
-    pub fn without_bias(self) -> Self {
-        Lstm(self.0.without_bias())
-    }
-
-    /// The weights, layer by layer.
-    pub fn weights(&self) -> &[RecurrentWeights<F>] {
-        &self.0.layers
-    }
-
     /// The outputs for sequences and the state they leave, from the state before or from zeros.
     ///
     /// Shapes: `x: [n, l, inputs]`, outputs `[n, l, hidden]`, states `[layers, n, hidden]`.
@@ -341,38 +309,6 @@ impl<F: TensorFloat> Lstm<F> {
 pub struct Gru<F: TensorFloat = f32>(Stack<F>);
 
 impl<F: TensorFloat> Gru<F> {
-    /// So many layers, each with a memory of so many features.
-    ///
-    /// # Panics
-    /// With the text of the error that [`try_new`](Self::try_new) returns.
-    #[track_caller]
-    pub fn new(inputs: usize, hidden: usize, layers: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
-        match Self::try_new(inputs, hidden, layers, rng) {
-            Ok(layer) => layer,
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    /// [`new`](Self::new), returning what is wrong.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] for no inputs, no memory or no layers; [`Error::Shape`] if there is no memory for the weights.
-    #[track_caller]
-    pub fn try_new(inputs: usize, hidden: usize, layers: usize, rng: &mut (impl Rng + ?Sized)) -> Result<Self, Error> {
-        Ok(Gru(Stack::new("gru", 3, [inputs, hidden, layers], rng)?))
-    }
-
-    /// The same layer without biases.
-    #[must_use]
-    pub fn without_bias(self) -> Self {
-        Gru(self.0.without_bias())
-    }
-
-    /// The weights, layer by layer.
-    pub fn weights(&self) -> &[RecurrentWeights<F>] {
-        &self.0.layers
-    }
-
     /// The outputs for sequences and the state they leave, from the state before or from zeros.
     ///
     /// Shapes: `x: [n, l, inputs]`, outputs `[n, l, hidden]`, state `[layers, n, hidden]`.
@@ -422,7 +358,46 @@ impl<F: TensorFloat> Gru<F> {
 }
 
 macro_rules! recurrent_layers {
-    ($($Layer:ident)*) => { $(
+    ($($Layer:ident: $of:literal, $gates:literal gates;)*) => { $(
+        impl<F: TensorFloat> $Layer<F> {
+            /// So many layers, each with a memory of so many features.
+            ///
+            /// # Panics
+            /// With the text of the error that [`try_new`](Self::try_new) returns.
+            #[track_caller]
+            pub fn new(inputs: usize, hidden: usize, layers: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
+                match Self::try_new(inputs, hidden, layers, rng) {
+                    Ok(layer) => layer,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+
+            /// [`new`](Self::new), returning what is wrong.
+            ///
+            /// # Errors
+            /// [`Error::Setting`] for no inputs, no memory or no layers; [`Error::Shape`] if there is no memory for the weights.
+            #[track_caller]
+            pub fn try_new(
+                inputs: usize,
+                hidden: usize,
+                layers: usize,
+                rng: &mut (impl Rng + ?Sized),
+            ) -> Result<Self, Error> {
+                Ok($Layer(Stack::new($of, $gates, [inputs, hidden, layers], rng)?))
+            }
+
+            /// The same layer without biases.
+            #[must_use]
+            pub fn without_bias(self) -> Self {
+                $Layer(self.0.without_bias())
+            }
+
+            /// The weights, layer by layer.
+            pub fn weights(&self) -> &[RecurrentWeights<F>] {
+                &self.0.layers
+            }
+        }
+
         impl<F: TensorFloat> Module<F> for $Layer<F> {
             fn visit<'a>(&'a self, path: ModulePath<'_>, visitor: &mut dyn FnMut(ModulePath<'_>, Entry<'a, F>)) {
                 self.0.visit(path, visitor);
@@ -443,4 +418,8 @@ macro_rules! recurrent_layers {
         }
     )* };
 }
-recurrent_layers!(Lstm Gru);
+
+recurrent_layers! {
+    Lstm: "lstm", 4 gates;
+    Gru: "gru", 3 gates;
+}
