@@ -9,7 +9,7 @@ import os, statistics, sys, time
 
 WORKLOAD = sys.argv[1]
 THREADS = 2 if WORKLOAD.endswith("2 threads") else 1
-WORKLOAD = WORKLOAD.split(",")[0]
+WORKLOAD = WORKLOAD.split(",")[0].split(" ")[0]
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[variable] = str(THREADS)
 os.environ["JAX_PLATFORMS"] = "cpu"
@@ -94,6 +94,65 @@ def torch_peer():
     elif WORKLOAD == "softmax_ce":
         x, y = torch.randn(4096, 1000, requires_grad=True), torch.randint(1000, (4096,))
         report("torch", lambda: torch.autograd.grad(F.cross_entropy(x, y), x))
+    elif WORKLOAD == "layernorm":
+        x, w, b = (torch.randn(*shape, requires_grad=True) for shape in ((4096, 768), (768,), (768,)))
+        y_bar = torch.randn(4096, 768)
+        report("torch", lambda: torch.autograd.grad(F.layer_norm(x, (768,), w, b), (x, w, b), y_bar))
+    elif WORKLOAD == "lstm_step":
+        class Last(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.lstm = nn.LSTM(64, 128)
+
+            def forward(self, x):
+                return self.lstm(x)[1][0][0]
+
+        for name, fused in (("torch", None), ("torch_fused", True)):
+            model = Last()
+            sgd = torch.optim.SGD(model.parameters(), lr=0.01, fused=fused)
+            report(name, step(model, sgd, F.mse_loss, torch.randn(32, 32, 64), 0.5 * torch.randn(32, 128)))
+    elif WORKLOAD == "transformer_step":
+        features, places, letters = 128, 64, 65
+
+        class Block(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.norm1, self.norm2 = nn.LayerNorm(features), nn.LayerNorm(features)
+                self.qkv, self.project = nn.Linear(features, 3 * features), nn.Linear(features, features)
+                self.linear1, self.linear2 = nn.Linear(features, 4 * features), nn.Linear(4 * features, features)
+
+            def forward(self, x):
+                n, l, _ = x.shape
+                heads = (part.view(n, l, 4, features // 4).transpose(1, 2) for part in self.qkv(self.norm1(x)).split(features, 2))
+                found = F.scaled_dot_product_attention(*heads, is_causal=True)
+                x = x + self.project(found.transpose(1, 2).reshape(n, l, features))
+                return x + self.linear2(F.gelu(self.linear1(self.norm2(x))))
+
+        class Decoder(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.letters, self.places = nn.Embedding(letters, features), nn.Embedding(places, features)
+                self.blocks = nn.Sequential(*(Block() for _ in range(4)))
+                self.norm, self.head = nn.LayerNorm(features), nn.Linear(features, letters, bias=False)
+                self.register_buffer("numbers", torch.arange(places))
+
+            def forward(self, x):
+                return self.head(self.norm(self.blocks(self.letters(x) + self.places(self.numbers))))
+
+        x, y = (torch.randint(letters, (16, places)) for _ in range(2))
+        loss = lambda scores, y: F.cross_entropy(scores.view(-1, letters), y.view(-1))
+        for name, fused in (("torch", None), ("torch_fused", True)):
+            model = Decoder()
+            adamw = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01, fused=fused)
+            report(name, step(model, adamw, loss, x, y))
+    elif WORKLOAD == "hvp":
+        model = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10))
+        x, y, p = torch.randn(128, 784), torch.randint(10, (128,)), list(model.parameters())
+        v = [torch.randn(*q.shape) for q in p]
+        def call():
+            g = torch.autograd.grad(F.cross_entropy(model(x), y), p, create_graph=True)
+            return torch.autograd.grad(g, p, grad_outputs=v)
+        report("torch", call)
     elif WORKLOAD == "tensor_chain":
         x = torch.tensor([0.5], requires_grad=True)
         def call():
@@ -121,18 +180,14 @@ def jax_peer():
     def cross_entropy(z, y):
         return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(z), y[:, None], 1))
 
-    if WORKLOAD == "mlp_step":
-        p = dense([784, 512, 256, 10])
-        x, y = normal(128, 784), jnp.arange(128) % 10
-        loss = lambda p: cross_entropy(network(p, x, jax.nn.relu), y)
-
+    def adam_step(loss, p, decay=0.0):
         def update(p, m, v, t):
             value, g = jax.value_and_grad(loss)(p)
             t = t + 1
             m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, g)
             v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
             a, b = 1 - 0.9**t, 1 - 0.999**t
-            p = jax.tree.map(lambda p, m, v: p - 1e-3 * (m / a) / (jnp.sqrt(v / b) + 1e-8), p, m, v)
+            p = jax.tree.map(lambda p, m, v: p * (1 - 1e-3 * decay) - 1e-3 * (m / a) / (jnp.sqrt(v / b) + 1e-8), p, m, v)
             return p, m, v, t, value
 
         update = jax.jit(update, donate_argnums=(0, 1, 2))
@@ -141,7 +196,38 @@ def jax_peer():
         def call():
             *state[:], value = update(*state)
             return float(value)
-        report("jax", call)
+        return call
+
+    def sgd_step(loss, p, rate):
+        def update(p):
+            value, g = jax.value_and_grad(loss)(p)
+            return jax.tree.map(lambda p, g: p - rate * g, p, g), value
+
+        update = jax.jit(update, donate_argnums=0)
+        state = [p]
+
+        def call():
+            state[0], value = update(state[0])
+            return float(value)
+        return call
+
+    def layer_norm(x, w, b):
+        deviation = x - x.mean(-1, keepdims=True)
+        return deviation * jax.lax.rsqrt((deviation**2).mean(-1, keepdims=True) + 1e-5) * w + b
+
+    if WORKLOAD in ("mlp_step", "hvp"):
+        p = dense([784, 512, 256, 10])
+        x, y = normal(128, 784), jnp.arange(128) % 10
+        if WORKLOAD == "mlp_step":
+            report("jax", adam_step(lambda p: cross_entropy(network(p, x, jax.nn.relu), y), p))
+        else:
+            # The data as an argument: of a constant XLA would compute in advance what depends on it alone.
+            g = jax.grad(lambda p, x: cross_entropy(network(p, x, jax.nn.relu), y))
+            v = jax.tree.map(lambda q: normal(*q.shape), p)
+            reverse = jax.jit(lambda p, v, x: jax.vjp(lambda p: g(p, x), p)[1](v)[0])
+            forward = jax.jit(lambda p, v, x: jax.jvp(lambda p: g(p, x), (p,), (v,))[1])
+            report("jax", lambda: ready(reverse(p, v, x)))
+            report("jax_forward_over_reverse", lambda: ready(forward(p, v, x)))
     elif WORKLOAD in ("cnn_step", "alexnet_step"):
         def conv(x, p, stride, padding):
             y = jax.lax.conv_general_dilated(x, p[0], (stride, stride), [(padding, padding)] * 2, dimension_numbers=("NCHW", "OIHW", "NCHW"))
@@ -190,18 +276,52 @@ def jax_peer():
     elif WORKLOAD == "tiny_step":
         x, y = jnp.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), jnp.array([[0.0], [1], [1], [0]])
         loss = lambda p: jnp.mean((network(p, x, jnp.tanh) - y) ** 2)
+        report("jax", sgd_step(loss, dense([2, 16, 16, 1]), 0.1))
+    elif WORKLOAD == "lstm_step":
+        x, target = normal(32, 32, 64), 0.5 * normal(32, 128)
+        p = [0.1 * normal(512, 64), 0.1 * normal(512, 128), 0.1 * normal(512), 0.1 * normal(512)]
 
-        def update(p):
-            value, g = jax.value_and_grad(loss)(p)
-            return jax.tree.map(lambda p, g: p - 0.1 * g, p, g), value
+        def cell(p, state, x):
+            (h, c), (w_x, w_h, b_x, b_h) = state, p
+            i, f, g, o = jnp.split(x @ w_x.T + b_x + h @ w_h.T + b_h, 4, axis=1)
+            c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+            return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
 
-        update = jax.jit(update, donate_argnums=0)
-        state = [dense([2, 16, 16, 1])]
+        def loss(p):
+            (h, _), _ = jax.lax.scan(lambda state, x: cell(p, state, x), (jnp.zeros((32, 128)),) * 2, x)
+            return jnp.mean((h - target) ** 2)
+        report("jax", sgd_step(loss, p, 0.01))
+    elif WORKLOAD == "transformer_step":
+        features, places, letters, n = 128, 64, 65, 16
+        small = lambda *shape: 0.02 * normal(*shape)
+        norm = lambda: (jnp.ones(features), jnp.zeros(features))
+        linear = lambda i, o: (small(i, o), jnp.zeros(o))
+        attention = lambda: (norm(), linear(features, 3 * features), linear(features, features))
+        block = lambda: (*attention(), norm(), linear(features, 4 * features), linear(4 * features, features))
+        p = small(letters, features), small(places, features), [block() for _ in range(4)], norm(), small(features, letters)
+        x, y = (((jnp.arange(n * places) + k) * 7919 % letters).reshape(n, places) for k in range(2))
+        seen = jnp.tril(jnp.ones((places, places), bool))
 
-        def call():
-            state[0], value = update(state[0])
-            return float(value)
-        report("jax", call)
+        def loss(p):
+            affine = lambda x, wb: x @ wb[0] + wb[1]
+            h = p[0][x] + p[1]
+            for norm1, qkv, project, norm2, linear1, linear2 in p[2]:
+                parts = jnp.split(affine(layer_norm(h, *norm1), qkv), 3, -1)
+                q, k, v = (part.reshape(n, places, 4, features // 4).transpose(0, 2, 1, 3) for part in parts)
+                products = jnp.where(seen, q @ k.swapaxes(-1, -2) / (features // 4) ** 0.5, -jnp.inf)
+                found = (jax.nn.softmax(products, -1) @ v).transpose(0, 2, 1, 3).reshape(n, places, features)
+                h = h + affine(found, project)
+                h = h + affine(jax.nn.gelu(affine(layer_norm(h, *norm2), linear1), approximate=False), linear2)
+            return cross_entropy((layer_norm(h, *p[3]) @ p[4]).reshape(-1, letters), y.reshape(-1))
+        report("jax", adam_step(loss, p, 0.01))
+    elif WORKLOAD == "layernorm":
+        x, w, b, y_bar = normal(4096, 768), normal(768), normal(768) + 1, normal(4096, 768) - 1
+
+        @jax.jit
+        def f(x, w, b, y_bar):
+            y, pullback = jax.vjp(layer_norm, x, w, b)
+            return y, pullback(y_bar)
+        report("jax", lambda: ready(f(x, w, b, y_bar)))
     elif WORKLOAD == "elementwise":
         f = jax.jit(jax.value_and_grad(lambda x, w, b: jnp.mean(jnp.tanh(x * w + b) * jax.nn.sigmoid(x) + jnp.exp(-x * x)), (0, 1, 2)))
         x, w, b = normal(1000, 1000), normal(1000, 1000) + 1, normal(1000, 1000) - 1

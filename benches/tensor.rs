@@ -4,7 +4,9 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 #[path = "workloads/tensor.rs"]
 mod workload;
-use workload::{Conv, Elementwise, MappedRosenbrock, MatMul, Pass, SoftmaxCrossEntropy, TensorChain};
+use workload::{
+    Conv, Elementwise, LayerNormalization, MappedRosenbrock, MatMul, Pass, SoftmaxCrossEntropy, TensorChain,
+};
 
 fn products(c: &mut Criterion) {
     let mut group = c.benchmark_group("matmul");
@@ -29,6 +31,8 @@ fn programs(c: &mut Criterion) {
     c.bench_function("rosenbrock_mapped", |b| b.iter(|| rosenbrock.call()));
     let mut cross_entropy = SoftmaxCrossEntropy::new();
     c.bench_function("softmax_ce", |b| b.iter(|| cross_entropy.call()));
+    let mut normalization = LayerNormalization::new();
+    c.bench_function("layernorm", |b| b.iter(|| normalization.call()));
     let mut chain = TensorChain::new();
     let mut group = c.benchmark_group("tensor_chain");
     group.throughput(Throughput::Elements(TensorChain::OPS as u64));

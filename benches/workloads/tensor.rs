@@ -1,4 +1,4 @@
-//! Tensor programs: products, an elementwise expression, softmax cross-entropy, a chain of small ops.
+//! Tensor programs: products, an elementwise expression, softmax cross-entropy, layer normalisation, a chain of small ops.
 
 use wengert::prelude::*;
 use wengert::{Tape32, rng};
@@ -96,6 +96,31 @@ impl SoftmaxCrossEntropy {
         };
         self.tape.clear();
         result
+    }
+}
+
+/// Layer normalisation of 4096 rows of 768 numbers with weight and bias: value and, from a given cotangent, all three gradients.
+pub struct LayerNormalization {
+    tape: Tape32,
+    x: Tensor<f32>,
+    weight: Tensor<f32>,
+    bias: Tensor<f32>,
+    y_bar: Tensor<f32>,
+}
+
+impl LayerNormalization {
+    pub fn new() -> Self {
+        let (x, y_bar) = (normal(&[4096, 768], 1), normal(&[4096, 768], 4));
+        LayerNormalization { tape: Tape32::new(), x, weight: normal(&[768], 2), bias: normal(&[768], 3), y_bar }
+    }
+
+    pub fn call(&mut self) -> [Tensor<f32>; 3] {
+        let gradients = {
+            let (x, w, b) = (self.tape.tensor(&self.x), self.tape.tensor(&self.weight), self.tape.tensor(&self.bias));
+            x.layer_norm([768], Some(w), Some(b), 1e-5).vjp(&self.y_bar).wrt([x, w, b])
+        };
+        self.tape.clear();
+        gradients
     }
 }
 

@@ -514,6 +514,7 @@ fn damaged_files_are_refused_by_line() {
     let after = |rest: &str| refusal(&format!("{start}{rest}"));
     assert_eq!(after(""), "load function: line 6: the file ends here, expected more");
     assert_eq!(after("end\n"), "load function: line 6: expected an output before the end");
+    assert_eq!(after("output x0\nend\nend\n"), "load function: line 8: expected nothing after the end");
     assert_eq!(after("step warp x0\n"), "load function: line 6: no such operation");
     assert_eq!(after("step sin v0\n"), "load function: line 6: expected an operand that exists, found `v0`");
     assert_eq!(after("step sin x0 x0\n"), "load function: line 6: sin takes 1 operands");

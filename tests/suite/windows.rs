@@ -121,7 +121,7 @@ fn mistakes_name_op_shapes_axis_and_what_to_do() {
         ),
         (
             x.try_conv_transpose2d(zeros(&[6, 1, 3, 3]), &plain.output_padding(1)),
-            "conv_transpose2d: output padding is 1, expected less than the stride, which leaves that many sizes open",
+            "conv_transpose2d: output padding is 1, expected less than the stride or less than the dilation",
         ),
         (
             x.try_conv_transpose1d(w, &plain),
@@ -151,11 +151,11 @@ fn mistakes_name_op_shapes_axis_and_what_to_do() {
         ),
         (
             x.try_pixel_shuffle(2),
-            "pixel_shuffle: axis 1 of shape [1, 6, 5, 4] has 6 channels, which 4 groups cannot share evenly; choose a divisor of 6",
+            "pixel_shuffle: axis 1 of shape [1, 6, 5, 4] has 6 entries, not a multiple of 4, the square of the factor",
         ),
         (
             x.try_pixel_unshuffle(2),
-            "pixel_unshuffle: the parts have 4 entries together, axis 2 of shape [1, 6, 5, 4] has 5",
+            "pixel_unshuffle: axis 2 of shape [1, 6, 5, 4] has 5 entries, not a multiple of 2, the factor",
         ),
         (
             x.try_unfold(&Windows::new(5)),

@@ -9,6 +9,7 @@
 //!   [`Primal`] what a tape may be built over. [`dot`], [`log_sum_exp`] and other [`reductions`] work on all of them.
 //! - [`transform`] holds functions of functions: [`grad`], [`value_and_grad`], [`jacobian`], [`hvp`], [`hessian`], [`jvp`],
 //!   [`vjp`], [`laplacian`], [`taylor`]; [`map_reduce`] sums over items on all cores.
+//! - [`Function`] is a scalar program recorded once and replayed at other points, [`TensorFunction`] a program of tensors.
 //! - [`mod@custom`] holds functions with a derivative of the user's own; [`solve`] and [`root`] differentiate solutions of
 //!   equations; [`mod@checkpoint`] trades evaluations for memory in long computations.
 //! - With feature `linalg`, tensors on a tape have `cholesky`, `solve`, `det`, `qr`, `eigh`, `svd`, `expm` and others.
@@ -28,6 +29,7 @@ mod implicit;
 pub mod interop;
 mod number;
 mod operators;
+mod program;
 pub mod real;
 pub mod reductions;
 mod rules;
@@ -44,6 +46,7 @@ pub use error::{Caller, Error};
 pub use function::{Answer, Csr, Function, FunctionError, OnRecorder, Place, Recorder, Symbol};
 pub use implicit::{Equations, root, root_at, solve, try_root, try_root_at, try_solve};
 pub use number::{Number, Primal, TensorSide};
+pub use program::TensorFunction;
 pub use real::{OnThread, Real, RealTape, Threaded};
 pub use reductions::{affine, dot, log_sum_exp, mean, norm2, product, sum, variance};
 pub use rules::{Labels, TensorOp, try_zip_map, try_zip_map_mean, try_zip_map_sum, zip_map, zip_map_mean, zip_map_sum};
@@ -68,6 +71,9 @@ pub type Tape32 = Tape<f32>;
 /// A recorded function in single precision.
 pub type Function32 = Function<f32>;
 
+/// A recorded function of tensors in single precision.
+pub type TensorFunction32 = TensorFunction<f32>;
+
 /// What most programs use: `use wengert::prelude::*`.
 pub mod prelude {
     pub use crate::transform::{
@@ -76,10 +82,10 @@ pub mod prelude {
     };
     pub use crate::{
         BinaryFunctions, CheckpointedLoop, CustomFn, CustomVectorFn, Dual, Elementary, Equations, Function32,
-        Gradients, Number, Parameter, ParametricFunctions, Real, StepFn, Symbol, Tape32, Taylor, TensorVar,
-        UnaryFunctions, Var, affine, checkpoint, checkpoint_tensors, custom, custom_vector, dot, function, fuse,
-        fuse_n, log_sum_exp, map_reduce, mean, norm2, product, root, root_at, solve, sum, variance, vector_function,
-        zip_map, zip_map_mean, zip_map_sum,
+        Gradients, Number, Parameter, ParametricFunctions, Real, StepFn, Symbol, Tape32, Taylor, TensorFunction,
+        TensorFunction32, TensorVar, UnaryFunctions, Var, affine, checkpoint, checkpoint_tensors, custom,
+        custom_vector, dot, function, fuse, fuse_n, log_sum_exp, map_reduce, mean, norm2, product, root, root_at,
+        solve, sum, variance, vector_function, zip_map, zip_map_mean, zip_map_sum,
     };
 
     /// A recorded function in double precision: [`Function`](crate::Function) with its number chosen.

@@ -7,7 +7,8 @@
 use crate::conv::{self, pass::Pass};
 use crate::dispatch::Level;
 use crate::elementwise::{self, Operand};
-use crate::matmul::{self, blocked::Product};
+use crate::lstm::{self, Cell, CellBars};
+use crate::matmul::{self, MatRef, blocked::Product};
 use crate::normalize::{self, Standard};
 use crate::optimizer::{self, Coefficients, Sgd};
 use crate::pool::{self, Pool2d, Span};
@@ -62,6 +63,7 @@ compiled! {
         = rows::careful_vjp;
 
     fn product_at(level: Level, product: Product<'_, Self>) = matmul::blocked::at;
+    fn pack_right_at(level: Level, b: MatRef<'_, Self>, sizes: [usize; 2], target: &mut [Self]) = matmul::blocked::pack_right;
     fn combine_rows_at(level: Level, x: &[Self], x_stride: usize, k: usize, rows: &[Self], stride: usize, y: &mut [Self])
         = matmul::gemv::combine_rows;
     fn dot_rows_at(level: Level, rows: &[Self], stride: usize, x: &[Self], alpha: Self, y: &mut [Self])
@@ -78,6 +80,8 @@ compiled! {
     fn max_planes_at(level: Level, pool: &Pool2d, spans: &[Span], x: &[Self], y: &mut [Self], at: &mut [u32])
         = pool::largest::max_planes;
     fn mean_plane_at(level: Level, pool: &Pool2d, spans: &[Span], x: &[Self], y: &mut [Self]) = pool::mean_plane;
+    fn mean_plane_of_many_at(level: Level, pool: &Pool2d, spans: &[Span], x: &[Self], y: &mut [Self])
+        = pool::mean_plane_of_many;
     fn mean_plane_adjoint_at(level: Level, pool: &Pool2d, spans: &[Span], y_bar: &[Self], x_bar: &mut [Self]) = pool::mean_plane_adjoint;
 
     fn block_sum_at(level: Level, term: Term, a: &[Self], b: &[Self]) -> f64 = reduce::block_sum_at;
@@ -115,6 +119,12 @@ compiled! {
         = softmax::rows::masked_softmax;
     fn masked_softmax_again_rows(level: Level, x: &mut [Self], n: usize, allowed: &[bool], stats: &[Self])
         = softmax::rows::masked_softmax_again;
+
+    fn lstm_cell_rows(level: Level, hidden: usize, before: Cell<'_, Self>, gates: &mut [Self], state: &mut [Self]) = lstm::cell_rows;
+    fn lstm_cell_vjp_rows(
+        level: Level, hidden: usize, before: Cell<'_, Self>, gates: &[Self], state: &[Self], bars: CellBars<'_, Self>, gates_bar: &mut [Self],
+        c_bar: &mut [Self],
+    ) = lstm::cell_vjp_rows;
 
     fn sgd_at(level: Level, s: Sgd<Self>, grad: &[Self], param: &mut [Self]) = optimizer::sgd_plain;
     fn sgd_momentum_at(

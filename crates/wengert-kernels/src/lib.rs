@@ -25,6 +25,7 @@
 //! | [`pool`] | the largest and the mean of windows, and their adjoints |
 //! | [`softmax`] | softmax, log-softmax, log-sum-exp, the cross-entropy of labels, and their pullbacks |
 //! | [`normalize`] | rows brought to mean 0 and variance 1, and the pullback |
+//! | [`lstm`] | long short-term memory: a step of its cell, and the pullback |
 //! | [`optimizer`] | SGD and Adam steps in one pass |
 //! | [`rows`] | arithmetic between rows of one array: recorded programs at many points at once |
 //! | [`par`] | how many threads a kernel may use |
@@ -52,6 +53,7 @@ mod dispatch;
 pub mod elementwise;
 mod float;
 mod lane;
+pub mod lstm;
 mod math;
 pub mod matmul;
 pub mod normalize;

@@ -1,5 +1,8 @@
 //! Room for packed operands, kept by each thread from one kernel to the next.
 
+#![expect(unsafe_code, reason = "room of bytes as numbers")]
+
+use crate::Float;
 use core::cell::RefCell;
 
 /// A cache line.
@@ -24,11 +27,15 @@ pub(crate) struct Scratch(Vec<Line>);
 
 impl Scratch {
     /// Room for `len` elements, holding anything.
+    ///
+    /// # Panics
+    /// When memory cannot address so many: unsafe code counts on the room.
     pub(crate) fn take<F>(len: usize) -> Scratch {
         if len == 0 {
             return Scratch(Vec::new());
         }
-        let lines = (len * size_of::<F>()).div_ceil(size_of::<Line>());
+        let Some(bytes) = len.checked_mul(size_of::<F>()) else { panic!("{len} elements have no room in memory") };
+        let lines = bytes.div_ceil(size_of::<Line>());
         let mut scratch = SCRATCH.with_borrow_mut(Vec::pop).unwrap_or_default();
         if scratch.len() < lines {
             scratch.resize(lines, Line([0; 64]));
@@ -39,6 +46,20 @@ impl Scratch {
     /// The first element, aligned to a cache line.
     pub(crate) fn start<F>(&mut self) -> *mut F {
         self.0.as_mut_ptr().cast()
+    }
+
+    /// The first `len` elements.
+    pub(crate) fn elements<F: Float>(&self, len: usize) -> &[F] {
+        assert!(len * size_of::<F>() <= self.0.len() * size_of::<Line>(), "room for fewer than {len} elements");
+        // SAFETY: the lines hold as many elements, were initialised, and any bits are a float.
+        unsafe { core::slice::from_raw_parts(self.0.as_ptr().cast(), len) }
+    }
+
+    /// The first `len` elements.
+    pub(crate) fn elements_mut<F: Float>(&mut self, len: usize) -> &mut [F] {
+        assert!(len * size_of::<F>() <= self.0.len() * size_of::<Line>(), "room for fewer than {len} elements");
+        // SAFETY: as above, and the room is borrowed mutably.
+        unsafe { core::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), len) }
     }
 }
 

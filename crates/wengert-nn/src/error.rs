@@ -19,6 +19,22 @@ pub enum Error {
     /// An operation on plain tensors failed.
     #[error(transparent)]
     Shape(Box<ShapeError>),
+    /// A recorded program could not be recorded or replayed.
+    #[error(transparent)]
+    Recorded(Box<wengert_core::FunctionError>),
+    /// Targets of a type that a recorded loss cannot exchange.
+    #[error("record: targets of {targets} for a model of {model}; give them as {model}, or class labels as i64")]
+    Targets {
+        /// The type of the targets.
+        targets: &'static str,
+        /// The type of the model's numbers.
+        model: &'static str,
+    },
+    /// A model that draws random numbers was recorded: every replay would see the same ones.
+    #[error(
+        "record: the model draws random numbers in training, which would be frozen; train it on a tape, or without dropout"
+    )]
+    Random,
     /// An error inside a layer, with the layer's path.
     #[error("{place}{source}")]
     InLayer {
@@ -135,6 +151,12 @@ pub enum Error {
 impl From<wengert_core::Error> for Error {
     fn from(error: wengert_core::Error) -> Self {
         Error::Tape(Box::new(error))
+    }
+}
+
+impl From<wengert_core::FunctionError> for Error {
+    fn from(error: wengert_core::FunctionError) -> Self {
+        Error::Recorded(Box::new(error))
     }
 }
 

@@ -29,6 +29,7 @@
 //! - [`Sgd`], [`Adam`], [`AdamW`]: how gradients change parameters; [`Optimizer`] for your own.
 //! - [`Batches`] cuts data, [`Trainer`] puts everything together: epochs, evaluation, events, checkpoints; it stops at the
 //!   first number that is not finite and says where.
+//! - [`RecordedLoss`]: a training step recorded once and replayed for every batch.
 //! - [`StateDict`]: parameters by name, in safetensors files that PyTorch reads and writes; saving replaces a file in one step.
 //! - [`Error`] is what can go wrong, with the path of the layer.
 //!
@@ -61,7 +62,7 @@ pub use layers::{
 pub use module::{Entry, EntryMut, Module, ModulePath};
 pub use optim::{Adam, AdamW, Optimizer, Sgd};
 pub use state::{Mismatch, StateDict};
-pub use train::{Cause, Epoch, Event, History, Score, Step, Target, Trainer};
+pub use train::{Cause, Epoch, Event, History, RecordedLoss, Score, Step, Target, Trainer};
 pub use wengert_derive::Module;
 
 /// What most programs use of this crate; part of the facade's prelude.
@@ -70,7 +71,7 @@ pub mod prelude {
         Adam, AdamW, AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, BatchNorm1d, BatchNorm2d, Batches, Celu, Conv2d,
         Conv3d, ConvTranspose2d, Dropout, Elu, Embedding, Flatten, Gelu, GeluTanh, GroupNorm, Gru, HardSigmoid,
         HardSwish, HardTanh, Layer, LayerNorm, LeakyRelu, Linear, Lstm, MaxPool2d, Mish, Mode, Module,
-        MultiHeadAttention, Optimizer, Relu, Relu6, RmsNorm, Selu, Sequential, Sgd, Sigmoid, Silu, Softplus, StateDict,
-        Tanh, Trainer, TransformerBlock, Upsample, loss,
+        MultiHeadAttention, Optimizer, RecordedLoss, Relu, Relu6, RmsNorm, Selu, Sequential, Sgd, Sigmoid, Silu,
+        Softplus, StateDict, Tanh, Trainer, TransformerBlock, Upsample, loss,
     };
 }

@@ -139,8 +139,9 @@ impl<F: FloatElement> Tensor<F> {
     pub fn try_adaptive_max_pool2d(&self, output: impl Into<Pair>) -> Result<Tensor<F>, ShapeError> {
         let output = output.into().0;
         match Adaptive::plan("adaptive_max_pool2d", self.shape(), output)? {
+            Adaptive::Global => self.try_max_pool2d(&Pooling::new([self.shape()[2], self.shape()[3]])),
             Adaptive::Even(pooling) => self.try_max_pool2d(&pooling),
-            Adaptive::Global | Adaptive::Uneven(_) => self.try_pick(&largest_positions(self, output)?),
+            Adaptive::Uneven(_) => self.try_pick(&largest_positions(self, output)?),
         }
     }
 

@@ -43,7 +43,8 @@ impl From<(usize, usize)> for Pair {
 ///
 /// Convolutions of `f32` with filters of 3 x 3, stride and dilation 1 and 32 or more channels in and out are computed by
 /// minimal filtering (Winograd 1980; Lavin & Gray 2016): fewer products and more additions, results as accurate as direct
-/// sums, gradients for the filters with 1.3 to 2 times the error. An infinity may arrive as NaN.
+/// sums, gradients for the filters with 1.3 to 2.5 times the error. An infinity may arrive as NaN, and so may numbers beyond a
+/// quarter of the largest float.
 /// [`strict`](Convolution::strict) asks for direct sums, [`fast`](Convolution::fast) for fewer products still; `f64` is always
 /// summed directly.
 ///
@@ -134,8 +135,8 @@ impl Convolution {
     /// `weight: [out, in / groups, kh, kw]`, with `oh = (h + 2 padding - dilation (kh - 1) - 1) / stride + 1`.
     ///
     /// # Errors
-    /// [`ShapeError::Rank`], [`ShapeError::Setting`], [`ShapeError::Groups`], [`ShapeError::Channels`] or
-    /// [`ShapeError::Window`].
+    /// [`ShapeError::Rank`], [`ShapeError::Setting`], [`ShapeError::Groups`], [`ShapeError::Channels`],
+    /// [`ShapeError::Window`] or [`ShapeError::TooLarge`].
     pub fn output_shape(&self, x: &Shape, weight: &Shape) -> Result<Shape, ShapeError> {
         Ok(self.plan("conv2d", x, weight)?.1)
     }
@@ -238,10 +239,11 @@ impl<F: FloatElement> Tensor<F> {
     /// As [`conv2d`](Self::conv2d), with an error instead of a panic.
     ///
     /// # Errors
-    /// As [`Convolution::output_shape`].
+    /// As [`Convolution::output_shape`]; [`ShapeError::Memory`] if there is none for the result or an image with its padding.
     pub fn try_conv2d(&self, weight: &Tensor<F>, options: &Convolution) -> Result<Tensor<F>, ShapeError> {
         const OP: &str = "conv2d";
         let (conv, shape) = options.plan(OP, self.shape(), weight.shape())?;
+        check_padded::<F>(OP, &conv)?;
         let (mut x_copy, mut w_copy) = (None, None);
         let (x, w) = (self.try_dense(OP, &mut x_copy)?, weight.try_dense(OP, &mut w_copy)?);
         Tensor::try_build(OP, &shape, |y| kernel::conv2d(&conv, x, w, y, Par::current()))
@@ -271,6 +273,7 @@ impl<F: FloatElement> Tensor<F> {
         const OP: &str = "conv2d_input_adjoint";
         let (conv, shape) = options.plan(OP, x, weight.shape())?;
         equal(OP, y_bar.shape(), shape)?;
+        check_padded::<F>(OP, &conv)?;
         let (mut w_copy, mut y_copy) = (None, None);
         let (w, y_bar) = (weight.try_dense(OP, &mut w_copy)?, y_bar.try_dense(OP, &mut y_copy)?);
         Tensor::try_build(OP, x, |x_bar| kernel::conv2d_input_adjoint(&conv, w, y_bar, x_bar, Par::current()))
@@ -290,10 +293,17 @@ impl<F: FloatElement> Tensor<F> {
         const OP: &str = "conv2d_weight_adjoint";
         let (conv, shape) = options.plan(OP, x.shape(), weight)?;
         equal(OP, y_bar.shape(), shape)?;
+        check_padded::<F>(OP, &conv)?;
         let (mut x_copy, mut y_copy) = (None, None);
         let (x, y_bar) = (x.try_dense(OP, &mut x_copy)?, y_bar.try_dense(OP, &mut y_copy)?);
         Tensor::try_build(OP, weight, |w_bar| kernel::conv2d_weight_adjoint(&conv, x, y_bar, w_bar, Par::current()))
     }
+}
+
+/// Refuses images whose zeros around them there is no memory for: the kernels copy them, one at a time.
+fn check_padded<F: FloatElement>(op: &'static str, conv: &kernel::Conv2d) -> Result<(), ShapeError> {
+    let [height, width] = [0, 1].map(|axis| conv.size[axis].saturating_add(2 * conv.padding[axis]));
+    Tensor::<F>::check_room(op, Shape::from([conv.inputs / conv.groups, height, width]))
 }
 
 fn equal(op: &'static str, lhs: &Shape, rhs: Shape) -> Result<(), ShapeError> {
@@ -350,6 +360,38 @@ mod tests {
                 assert!(got.iter().zip(direct.iter()).all(|(got, direct)| (got - direct).abs() < 5e-4));
             }
         }
+    }
+
+    #[test]
+    fn zeros_around_images_that_no_memory_holds_are_refused() {
+        // Two windows along each axis, each with one entry in the image; between their entries lie nothing but zeros.
+        let (x, w) = (Tensor::<f32>::ones([1, 1, 1, 1]), Tensor::ones([1, 1, 2, 2]));
+        let y_bar = Tensor::ones([1, 1, 2, 2]);
+        let refusals = |padding: usize| {
+            let options = Convolution::new().padding(padding).dilation(2 * padding - 1);
+            assert_eq!(options.output_shape(x.shape(), w.shape()).unwrap(), *y_bar.shape());
+            [
+                x.try_conv2d(&w, &options),
+                Tensor::conv2d_input_adjoint(x.shape(), &w, &y_bar, &options),
+                Tensor::conv2d_weight_adjoint(&x, w.shape(), &y_bar, &options),
+            ]
+        };
+        for refused in refusals(1 << 24) {
+            assert!(matches!(refused, Err(ShapeError::Memory { .. })), "{refused:?}");
+        }
+        for refused in refusals(1 << 30) {
+            assert!(matches!(refused, Err(ShapeError::TooLarge { .. })), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn windows_farther_apart_than_the_image_is_wide_leave_one() {
+        let options = Convolution::new().stride(i32::MAX as usize);
+        let (x, w) = (Tensor::from([[[[3.0, 1.0], [1.0, 1.0]]]]), Tensor::<f64>::full([1, 1, 1, 1], 2.0));
+        let y = x.conv2d(&w, &options);
+        assert_eq!(y.to_vec(), [6.0]);
+        let x_bar = Tensor::conv2d_input_adjoint(x.shape(), &w, &y, &options).unwrap();
+        assert_eq!(x_bar.to_vec(), [12.0, 0.0, 0.0, 0.0]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Convolution in three dimensions, as one of images with the filters' depth among the channels.
 
-use crate::conv::{Convolution, bounded, fits, positive};
+use crate::conv::{Convolution, ConvolutionAlgorithm, bounded, fits, positive};
 use crate::element::FloatElement;
 use crate::error::{OrPanic, ShapeError};
 use crate::rearrange::Padding;
@@ -56,6 +56,8 @@ pub struct Convolution3d {
     pub dilation: [usize; 3],
     /// Parts the channels are cut into, each with filters of its own; 1 to begin with.
     pub groups: usize,
+    /// How the sums are computed; by tiles of 2 x 2 results to begin with, as in [`Convolution`].
+    pub algorithm: ConvolutionAlgorithm,
 }
 
 /// How a convolution of volumes becomes one of images.
@@ -78,7 +80,8 @@ impl Convolution3d {
     /// Windows at every place inside the volumes.
     #[must_use]
     pub const fn new() -> Self {
-        Convolution3d { stride: [1; 3], padding: [0; 3], dilation: [1; 3], groups: 1 }
+        let algorithm = ConvolutionAlgorithm::Tiles2;
+        Convolution3d { stride: [1; 3], padding: [0; 3], dilation: [1; 3], groups: 1, algorithm }
     }
 
     /// The same with windows this far apart.
@@ -103,6 +106,18 @@ impl Convolution3d {
     #[must_use]
     pub fn groups(self, groups: usize) -> Self {
         Convolution3d { groups, ..self }
+    }
+
+    /// The same with every result the plain sum of its products; see [`Convolution::strict`].
+    #[must_use]
+    pub fn strict(self) -> Self {
+        Convolution3d { algorithm: ConvolutionAlgorithm::Direct, ..self }
+    }
+
+    /// The same with fewer products where that pays; see [`Convolution::fast`].
+    #[must_use]
+    pub fn fast(self) -> Self {
+        Convolution3d { algorithm: ConvolutionAlgorithm::Tiles4, ..self }
     }
 
     /// The shape `[n, out, od, oh, ow]` of the result for volumes `x: [n, in, d, h, w]` and filters
@@ -169,7 +184,7 @@ impl Convolution3d {
                 padding: [self.padding[1], self.padding[2]],
                 dilation: [self.dilation[1], self.dilation[2]],
                 groups: self.groups,
-                ..Convolution::new()
+                algorithm: self.algorithm,
             },
             result,
         })
@@ -239,7 +254,7 @@ impl<F: FloatElement> Tensor<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rng;
+    use crate::{TransposedConvolution, rng};
 
     fn random(shape: &[usize], seed: u64) -> Tensor<f64> {
         Tensor::uniform(shape, -1.0, 1.0, &mut rng(seed))
@@ -278,6 +293,17 @@ mod tests {
                 assert!((y.index_axis(2, od as isize) - sum).abs().max() < 1e-13, "depth {od}, {options:?}");
             }
         }
+    }
+
+    #[test]
+    fn strict_sums_keep_infinities() {
+        let mut x = Tensor::<f32>::ones([1, 32, 1, 16, 16]);
+        x.set([0, 3, 0, 5, 6], f32::INFINITY);
+        let y = x.conv3d(&Tensor::ones([32, 32, 1, 3, 3]), &Convolution3d::new().padding([0, 1, 1]).strict());
+        assert_eq!(y.iter().filter(|&y| y == f32::INFINITY).count(), 32 * 9);
+        let transposed = TransposedConvolution::new().padding(1).strict();
+        let y = x.squeeze(2).conv_transpose2d(&Tensor::ones([32, 32, 3, 3]), &transposed);
+        assert_eq!(y.iter().filter(|&y| y == f32::INFINITY).count(), 32 * 9);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Transposed convolution, the adjoint of convolution as an operation of its own, in two dimensions and one.
 
-use crate::conv::{Convolution, Pair, bounded, positive};
+use crate::conv::{Convolution, ConvolutionAlgorithm, Pair, bounded, positive};
 use crate::element::FloatElement;
 use crate::error::{OrPanic, ShapeError};
+use crate::rearrange::Padding;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -25,20 +26,29 @@ pub struct TransposedConvolution {
     pub stride: [usize; 2],
     /// Entries cut off on every side of the result; none to begin with.
     pub padding: [usize; 2],
-    /// Entries added to the result at the end of each axis, fewer than the stride; none to begin with. A convolution with a
-    /// stride makes the same of several sizes: this says which of them is meant.
+    /// Entries added to the result at the end of each axis, fewer than the stride or fewer than the dilation; none to begin with.
+    /// A convolution with a stride makes the same of several sizes: this says which of them is meant.
     pub output_padding: [usize; 2],
     /// Distance between the entries of a filter, at least 1; 1 to begin with.
     pub dilation: [usize; 2],
     /// Parts the channels are cut into, each with filters of its own; 1 to begin with.
     pub groups: usize,
+    /// How the sums are computed; by tiles of 2 x 2 results to begin with, as in [`Convolution`].
+    pub algorithm: ConvolutionAlgorithm,
 }
 
 impl TransposedConvolution {
     /// Filters side by side.
     #[must_use]
     pub const fn new() -> Self {
-        TransposedConvolution { stride: [1; 2], padding: [0; 2], output_padding: [0; 2], dilation: [1; 2], groups: 1 }
+        TransposedConvolution {
+            stride: [1; 2],
+            padding: [0; 2],
+            output_padding: [0; 2],
+            dilation: [1; 2],
+            groups: 1,
+            algorithm: ConvolutionAlgorithm::Tiles2,
+        }
     }
 
     /// The same with neighbours landing this far apart.
@@ -71,11 +81,31 @@ impl TransposedConvolution {
         TransposedConvolution { groups, ..self }
     }
 
+    /// The same with every result the plain sum of its products; see [`Convolution::strict`].
+    #[must_use]
+    pub fn strict(self) -> Self {
+        TransposedConvolution { algorithm: ConvolutionAlgorithm::Direct, ..self }
+    }
+
+    /// The same with fewer products where that pays; see [`Convolution::fast`].
+    #[must_use]
+    pub fn fast(self) -> Self {
+        TransposedConvolution { algorithm: ConvolutionAlgorithm::Tiles4, ..self }
+    }
+
     /// The convolution this is the adjoint of.
     #[must_use]
     pub fn convolution(&self) -> Convolution {
-        let TransposedConvolution { stride, padding, dilation, groups, .. } = *self;
-        Convolution { stride, padding, dilation, groups, ..Convolution::new() }
+        let TransposedConvolution { stride, padding, dilation, groups, algorithm, .. } = *self;
+        Convolution { stride, padding, dilation, groups, algorithm }
+    }
+
+    /// The zeros behind each axis of the operand with which the result has its size: it has more entries than the convolution
+    /// passes over where stride or more are added.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn zeros_behind(&self) -> [(usize, usize); 2] {
+        [0, 1].map(|axis| (0, self.output_padding[axis] / self.stride[axis]))
     }
 
     /// Its horizontal half, for images one entry high.
@@ -87,7 +117,7 @@ impl TransposedConvolution {
             padding: [0, self.padding[1]],
             output_padding: [0, self.output_padding[1]],
             dilation: [1, self.dilation[1]],
-            groups: self.groups,
+            ..*self
         }
     }
 
@@ -121,8 +151,8 @@ impl TransposedConvolution {
             positive(op, "kernel size", kernel[axis])?;
             bounded(op, "padding", self.padding[axis])?;
             let (output_padding, stride) = (self.output_padding[axis], self.stride[axis]);
-            if output_padding >= stride {
-                let expected = "less than the stride, which leaves that many sizes open";
+            if output_padding >= stride.max(self.dilation[axis]) {
+                let expected = "less than the stride or less than the dilation";
                 return Err(ShapeError::Setting { op, setting: "output padding", value: output_padding, expected });
             }
             if size[axis] == 0 {
@@ -193,7 +223,13 @@ impl<F: FloatElement> Tensor<F> {
         options: &TransposedConvolution,
     ) -> Result<Tensor<F>, ShapeError> {
         let shape = options.output_shape(self.shape(), weight.shape())?;
-        Tensor::conv2d_input_adjoint(&shape, weight, self, &options.convolution())
+        match options.zeros_behind() {
+            [(0, 0), (0, 0)] => Tensor::conv2d_input_adjoint(&shape, weight, self, &options.convolution()),
+            sides => {
+                let x = self.try_pad(&sides, Padding::Constant(F::ZERO))?;
+                Tensor::conv2d_input_adjoint(&shape, weight, &x, &options.convolution())
+            }
+        }
     }
 
     /// [`conv_transpose2d`](Self::conv_transpose2d) of sequences, images one entry high.
@@ -257,6 +293,36 @@ mod tests {
     }
 
     #[test]
+    fn entries_land_where_the_formula_says_and_those_added_may_outnumber_the_stride() {
+        let random = |shape: &[usize], seed| Tensor::<f64>::uniform(shape, -1.0, 1.0, &mut rng(seed));
+        let plain = TransposedConvolution::new();
+        for options in [
+            plain.stride([2, 3]).padding([1, 0]).output_padding([1, 2]),
+            plain.dilation([3, 2]).output_padding([2, 1]),
+            plain.dilation([5, 4]).stride([2, 3]).padding([0, 3]).output_padding([4, 3]),
+        ] {
+            let (x, w) = (random(&[2, 2, 3, 4], 1), random(&[2, 3, 2, 3], 2));
+            let y = x.conv_transpose2d(&w, &options);
+            let [rows, columns] = [y.shape()[2], y.shape()[3]];
+            let TransposedConvolution { stride: s, padding: p, output_padding: more, dilation: d, .. } = options;
+            assert_eq!(rows + 2 * p[0], 2 * s[0] + d[0] + more[0] + 1);
+            assert_eq!(columns + 2 * p[1], 3 * s[1] + 2 * d[1] + more[1] + 1);
+            let mut sums = Tensor::<f64>::zeros(y.shape());
+            for (n, c, o) in (0..12).map(|k| (k / 6, k / 3 % 2, k % 3)) {
+                for (r, q, i, j) in (0..72).map(|k| (k / 24, k / 6 % 4, k / 3 % 2, k % 3)) {
+                    let row = (r * s[0] + i * d[0]).wrapping_sub(p[0]);
+                    let column = (q * s[1] + j * d[1]).wrapping_sub(p[1]);
+                    if row < rows && column < columns {
+                        let sum = sums.at([n, o, row, column]) + w.at([c, o, i, j]) * x.at([n, c, r, q]);
+                        sums.set([n, o, row, column], sum);
+                    }
+                }
+            }
+            assert!((y - sums).abs().max() < 1e-14, "{options:?}");
+        }
+    }
+
+    #[test]
     fn mistakes_are_named() {
         let text = |x: &[usize], w: &[usize], options: TransposedConvolution| {
             Tensor::<f32>::zeros(x).try_conv_transpose2d(&Tensor::zeros(w), &options).unwrap_err().to_string()
@@ -276,7 +342,7 @@ mod tests {
         );
         assert_eq!(
             text(&[1, 3, 8, 8], &[3, 4, 3, 3], plain.stride(2).output_padding([0, 2])),
-            "conv_transpose2d: output padding is 2, expected less than the stride, which leaves that many sizes open"
+            "conv_transpose2d: output padding is 2, expected less than the stride or less than the dilation"
         );
         assert_eq!(
             text(&[1, 3, 2, 2], &[3, 4, 3, 3], plain.padding(2)),

@@ -446,6 +446,30 @@ pub enum ShapeError {
         /// The operand's shape.
         shape: Shape,
     },
+    /// An axis whose entries do not make whole groups.
+    ///
+    /// ```should_panic
+    /// # use wengert_tensor::Tensor;
+    /// let y = Tensor::<f32>::ones([1, 1, 5, 4]).pixel_unshuffle(2);
+    /// ```
+    /// Leave out what is over, or pad:
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let y = Tensor::<f32>::ones([1, 1, 5, 4]).slice(2, ..4).pixel_unshuffle(2);
+    /// ```
+    #[error("{op}: axis {axis} of shape {shape} has {} entries, not a multiple of {of}, {what}", shape[*axis])]
+    Multiple {
+        /// The operation.
+        op: &'static str,
+        /// The axis.
+        axis: usize,
+        /// What its entries must be a multiple of.
+        of: usize,
+        /// What that number is, in words.
+        what: &'static str,
+        /// The operand's shape.
+        shape: Shape,
+    },
     /// A reduction that has no value over no elements.
     ///
     /// ```should_panic

@@ -47,15 +47,10 @@ pub fn interpolated_shape(x: &Shape, size: [usize; 2]) -> Result<Shape, ShapeErr
         return Err(ShapeError::Empty { op, shape: x.clone() });
     }
     let shape = Shape::from([batch, channels, size[0], size[1]]);
-    if shape.try_size(op)? > UNDOUBTED {
-        // Weights are listed before the result is made: refuse what there is no memory for here, not after hours of listing.
-        Tensor::<u8>::try_scratch_for(op, shape.clone())?;
-    }
+    // Weights are listed before the result is made: refuse what there is no memory for here, not after hours of listing.
+    Tensor::<u8>::check_room(op, shape.clone())?;
     Ok(shape)
 }
-
-/// Elements there may be memory for.
-const UNDOUBTED: usize = 1 << 32;
 
 /// How [`Tensor::pixel_shuffle`] and its inverse rearrange images: the shape with the factors as axes, their new order, the shape
 /// of the result.
@@ -76,7 +71,8 @@ impl Shuffle {
         let [n, c, h, w] = images(op, x, factor)?;
         let square = factor * factor;
         if c % square != 0 {
-            return Err(ShapeError::ChannelGroups { op, shape: x.clone(), groups: square });
+            let what = "the square of the factor";
+            return Err(ShapeError::Multiple { op, axis: 1, of: square, what, shape: x.clone() });
         }
         let result = Shape::from([n, c / square, h.saturating_mul(factor), w.saturating_mul(factor)]);
         result.try_size(op)?;
@@ -93,8 +89,7 @@ impl Shuffle {
         let [n, c, h, w] = images(op, x, factor)?;
         for axis in [2, 3] {
             if !x[axis].is_multiple_of(factor) {
-                let total = x[axis] / factor * factor;
-                return Err(ShapeError::Parts { op, total, axis, shape: x.clone() });
+                return Err(ShapeError::Multiple { op, axis, of: factor, what: "the factor", shape: x.clone() });
             }
         }
         let result = Shape::from([n, c.saturating_mul(factor * factor), h / factor, w / factor]);
@@ -184,7 +179,7 @@ impl<T: Element> Tensor<T> {
     /// As [`pixel_shuffle`](Self::pixel_shuffle), with an error instead of a panic.
     ///
     /// # Errors
-    /// [`ShapeError::Rank`], [`ShapeError::Setting`] for a factor of 0, or [`ShapeError::ChannelGroups`].
+    /// [`ShapeError::Rank`], [`ShapeError::Setting`] for a factor of 0, or [`ShapeError::Multiple`].
     pub fn try_pixel_shuffle(&self, factor: usize) -> Result<Tensor<T>, ShapeError> {
         self.shuffled(Shuffle::of_channels(self.shape(), factor)?)
     }
@@ -204,7 +199,7 @@ impl<T: Element> Tensor<T> {
     /// As [`pixel_unshuffle`](Self::pixel_unshuffle), with an error instead of a panic.
     ///
     /// # Errors
-    /// [`ShapeError::Rank`], [`ShapeError::Setting`] for a factor of 0, or [`ShapeError::Parts`].
+    /// [`ShapeError::Rank`], [`ShapeError::Setting`] for a factor of 0, or [`ShapeError::Multiple`].
     pub fn try_pixel_unshuffle(&self, factor: usize) -> Result<Tensor<T>, ShapeError> {
         self.shuffled(Shuffle::of_pixels(self.shape(), factor)?)
     }
@@ -272,12 +267,12 @@ mod tests {
         assert!(text(x.slice(2, ..0).try_interpolate(2, EDGES)).contains("shape [1, 6, 0, 4] leaves no elements"));
         assert_eq!(
             text(x.try_pixel_shuffle(2)),
-            "pixel_shuffle: axis 1 of shape [1, 6, 5, 4] has 6 channels, which 4 groups cannot share evenly; choose a divisor of 6"
+            "pixel_shuffle: axis 1 of shape [1, 6, 5, 4] has 6 entries, not a multiple of 4, the square of the factor"
         );
         assert_eq!(text(x.try_pixel_shuffle(0)), "pixel_shuffle: factor is 0, expected at least 1");
         assert_eq!(
             text(x.try_pixel_unshuffle(2)),
-            "pixel_unshuffle: the parts have 4 entries together, axis 2 of shape [1, 6, 5, 4] has 5"
+            "pixel_unshuffle: axis 2 of shape [1, 6, 5, 4] has 5 entries, not a multiple of 2, the factor"
         );
         assert!(text(x.squeeze(0).try_pixel_unshuffle(2)).contains("expected images"));
     }

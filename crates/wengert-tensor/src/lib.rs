@@ -83,6 +83,7 @@ mod arithmetic;
 mod attention;
 mod axis;
 mod buffer;
+mod chain;
 mod construct;
 mod conv;
 mod conv3d;
@@ -101,6 +102,7 @@ mod lanes;
 mod layout;
 #[cfg(feature = "linalg")]
 mod linalg;
+mod lstm;
 mod map;
 mod masked;
 mod matmul;

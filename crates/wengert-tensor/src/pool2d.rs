@@ -72,7 +72,7 @@ impl Pooling {
             }
             fits(op, x, axis, kernel[axis], padding[axis])?;
         }
-        if u32::try_from(height.saturating_mul(width)).is_err() && batch * channels > 0 {
+        if u32::try_from(height.saturating_mul(width)).is_err() && batch > 0 && channels > 0 {
             return Err(ShapeError::TooLarge { op, shape: x.clone() });
         }
         let pool = kernel::Pool2d { size: [height, width], kernel, stride, padding };
@@ -163,7 +163,7 @@ impl<F: FloatElement> Tensor<F> {
     /// As [`max_pool2d`](Self::max_pool2d), with an error instead of a panic.
     ///
     /// # Errors
-    /// As [`Pooling::output_shape`].
+    /// As [`Pooling::output_shape`]; [`ShapeError::Empty`] for windows that see nothing but the padding of an empty image.
     pub fn try_max_pool2d(&self, pooling: &Pooling) -> Result<Tensor<F>, ShapeError> {
         Ok(self.try_max_pool2d_with_places(pooling)?.0)
     }
@@ -171,10 +171,13 @@ impl<F: FloatElement> Tensor<F> {
     /// As [`max_pool2d`](Self::max_pool2d), with the places of the largest elements, the first among equals.
     ///
     /// # Errors
-    /// As [`Pooling::output_shape`].
+    /// As [`try_max_pool2d`](Self::try_max_pool2d).
     pub fn try_max_pool2d_with_places(&self, pooling: &Pooling) -> Result<(Tensor<F>, Places), ShapeError> {
         const OP: &str = "max_pool2d";
         let (pool, shape) = pooling.plan(OP, self.shape())?;
+        if self.is_empty() && shape.size() > 0 {
+            return Err(ShapeError::Empty { op: OP, shape: self.shape().clone() });
+        }
         let mut copy = None;
         let x = self.try_dense(OP, &mut copy)?;
         let mut indices = Tensor::try_scratch_for(OP, shape.clone())?;
@@ -236,6 +239,19 @@ mod tests {
         assert_eq!(y, x.max_pool2d(&pooling));
         assert_eq!(view.avg_pool2d(&pooling), x.avg_pool2d(&pooling));
         assert_eq!(places.pick(&view).unwrap(), y);
+    }
+
+    #[test]
+    fn the_mean_over_nothing_but_padding_is_zero_and_the_largest_is_refused() {
+        let (x, pooling) = (Tensor::<f32>::zeros([1, 2, 0, 3]), Pooling::new(2).padding(1));
+        for _ in 0..4 {
+            drop(Tensor::<f32>::full([1, 2, 1, 2], 7.0)); // what a recycled buffer may hold
+            assert_eq!(x.avg_pool2d(&pooling).to_vec(), [0.0; 4]);
+        }
+        assert!(matches!(x.try_max_pool2d(&pooling), Err(ShapeError::Empty { op: "max_pool2d", .. })));
+        let none = Tensor::<f32>::zeros([1 << 40, 1 << 40, 0, 3]);
+        assert!(none.try_avg_pool2d(&pooling).is_err());
+        assert_eq!(none.slice(0, ..0).avg_pool2d(&pooling).len(), 0);
     }
 
     #[test]

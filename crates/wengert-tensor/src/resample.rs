@@ -51,16 +51,17 @@ impl Taps {
     pub fn linear(inputs: usize, outputs: usize, align_corners: bool) -> Taps {
         let last = inputs.saturating_sub(1);
         Taps::new(inputs, outputs, |k, list| {
-            let x = match align_corners {
-                true if outputs == 1 => 0.0,
-                true => k as f64 * (last as f64 / (outputs - 1) as f64),
-                false => ((k as f64 + 0.5) * (inputs as f64 / outputs as f64) - 0.5).max(0.0),
+            // `x = over / under`, no less than 0. In whole numbers: rounded, what falls on an entry could fall beside it.
+            let (k, outputs) = (k as u128, outputs as u128);
+            let (over, under) = match align_corners {
+                true => (k * last as u128, outputs.max(2) - 1),
+                false => (((2 * k + 1) * inputs as u128).saturating_sub(outputs), 2 * outputs),
             };
-            let before = (x as usize).min(last);
-            let share = if before == last { 0.0 } else { x - before as f64 };
+            let before = (over / under).min(last as u128) as usize;
+            let share = if before == last { 0 } else { over % under };
             // A weight of 0 would make NaN of an infinity that has no part in the result.
-            let both = [(before, 1.0 - share), (before + 1, share)];
-            list.extend(both.into_iter().filter(|&(_, weight)| weight != 0.0));
+            let both = [(before, under - share), (before + 1, share)].into_iter().filter(|&(_, share)| share > 0);
+            list.extend(both.map(|(i, share)| (i, share as f64 / under as f64)));
         })
     }
 
@@ -172,6 +173,22 @@ mod tests {
             for taps in [Taps::mean(n, m), Taps::linear(n, m, true), Taps::linear(n, m, false)] {
                 let y = Tensor::<f64>::ones([n]).try_resample(0, &taps).unwrap();
                 assert!(y.iter().all(|y| (y - 1.0).abs() < 1e-15));
+            }
+        }
+    }
+
+    #[test]
+    fn entries_that_fall_on_entries_of_the_operand_read_nothing_else() {
+        // Entry `k` of `n (2 j + 1)` lies on entry `(2 k + 1 - (2 j + 1)) / (2 (2 j + 1))` where that divides.
+        for (n, times) in (2..40).flat_map(|n| [3, 5, 7, 9, 49].map(|times| (n, times))) {
+            let taps = Taps::linear(n, n * times, false);
+            for i in 0..n {
+                assert_eq!(taps.of(i * times + times / 2), [(i, 1.0)], "{n} to {}", n * times);
+            }
+            // With corners on corners `n - 1` steps become `(n - 1) times`.
+            let taps = Taps::linear(n, (n - 1) * times + 1, true);
+            for i in 0..n {
+                assert_eq!(taps.of(i * times), [(i, 1.0)], "{n} to {}", (n - 1) * times + 1);
             }
         }
     }

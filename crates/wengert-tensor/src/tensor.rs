@@ -54,6 +54,16 @@ impl<T: Element> Tensor<T> {
         }
     }
 
+    /// Refuses elements that there is no memory for, where an operation takes room for so many beside its result.
+    pub(crate) fn check_room(op: &'static str, shape: Shape) -> Result<(), ShapeError> {
+        // So many there may be memory for: a request is not worth its time.
+        const UNDOUBTED: usize = 1 << 30;
+        if shape.try_size(op)? > UNDOUBTED {
+            Self::try_scratch_for(op, shape)?;
+        }
+        Ok(())
+    }
+
     /// A dense tensor of zeros.
     #[inline]
     pub(crate) fn try_zeros_for(op: &'static str, shape: Shape) -> Result<Self, ShapeError> {

@@ -1,5 +1,7 @@
 //! The windows of images as columns of a matrix, and their adjoint, columns added up to images.
 
+use wengert_kernels::Par;
+
 use crate::conv::{Pair, bounded, fits, positive};
 use crate::element::FloatElement;
 use crate::error::{OrPanic, ShapeError};
@@ -111,6 +113,26 @@ impl Windows {
     }
 }
 
+/// Elements that are worth a task of their own: some tens of microseconds.
+const TASK: usize = 1 << 15;
+
+/// How images that are not empty, and their columns, are cut into tasks.
+struct Planes {
+    /// Elements of a channel of an image.
+    plane: usize,
+    /// Elements of its columns.
+    columns: usize,
+    /// Channels of a task.
+    of_piece: usize,
+}
+
+impl Planes {
+    fn new(windows: &Windows, size: [usize; 2], count: [usize; 2]) -> Planes {
+        let columns = windows.kernel[0] * windows.kernel[1] * count[0] * count[1];
+        Planes { plane: size[0] * size[1], columns, of_piece: TASK.div_ceil(columns) }
+    }
+}
+
 /// The shape of the images that columns of this shape are added up to.
 fn folded_shape(columns: &Shape, size: [usize; 2], windows: &Windows) -> Result<Shape, ShapeError> {
     let op = "fold";
@@ -123,7 +145,8 @@ fn folded_shape(columns: &Shape, size: [usize; 2], windows: &Windows) -> Result<
     // At most 2^62, since both were bounded.
     let window = windows.kernel[0] * windows.kernel[1];
     if entries % window != 0 {
-        return Err(ShapeError::ChannelGroups { op, shape: columns.clone(), groups: window });
+        let what = "the entries of a window";
+        return Err(ShapeError::Multiple { op, axis: 1, of: window, what, shape: columns.clone() });
     }
     let images = Shape::from([batch, entries / window, size[0], size[1]]);
     images.try_size(op)?;
@@ -170,21 +193,24 @@ impl<F: FloatElement> Tensor<F> {
         }
         let shape = windows.columns(op, self.shape())?;
         let (size, count) = ([self.shape()[2], self.shape()[3]], windows.count(op, self.shape())?);
-        let (plane, columns) = (size[0] * size[1], windows.kernel[0] * windows.kernel[1] * count[0] * count[1]);
         let mut copy = None;
         let x = self.try_dense(op, &mut copy)?;
         let mut y = Tensor::try_zeros_for(op, shape)?;
         if !x.is_empty() {
-            for (y, x) in y.fresh_mut().chunks_exact_mut(columns).zip(x.chunks_exact(plane)) {
-                windows.runs(size, count, |to, from, len| match windows.stride[1] {
-                    1 => y[to..to + len].copy_from_slice(&x[from..from + len]),
-                    stride => {
-                        for (y, &x) in y[to..to + len].iter_mut().zip(x[from..].iter().step_by(stride)) {
-                            *y = x;
+            let planes = Planes::new(windows, size, count);
+            let pieces = y.fresh_mut().chunks_mut(planes.of_piece * planes.columns);
+            Par::current().for_each(pieces.zip(x.chunks(planes.of_piece * planes.plane)), |(y, x)| {
+                for (y, x) in y.chunks_exact_mut(planes.columns).zip(x.chunks_exact(planes.plane)) {
+                    windows.runs(size, count, |to, from, len| match windows.stride[1] {
+                        1 => y[to..to + len].copy_from_slice(&x[from..from + len]),
+                        stride => {
+                            for (y, &x) in y[to..to + len].iter_mut().zip(x[from..].iter().step_by(stride)) {
+                                *y = x;
+                            }
                         }
-                    }
-                });
-            }
+                    });
+                }
+            });
         }
         Ok(y)
     }
@@ -205,25 +231,28 @@ impl<F: FloatElement> Tensor<F> {
     /// As [`fold`](Self::fold), with an error instead of a panic.
     ///
     /// # Errors
-    /// As [`try_unfold`](Self::try_unfold); [`ShapeError::ChannelGroups`] if the columns are not of whole windows,
+    /// As [`try_unfold`](Self::try_unfold); [`ShapeError::Multiple`] if the columns are not of whole windows,
     /// [`ShapeError::Unequal`] if there are not as many as images of this size have windows.
     pub fn try_fold(&self, size: impl Into<Pair>, windows: &Windows) -> Result<Tensor<F>, ShapeError> {
         let op = "fold";
         let size = size.into().0;
         let images = folded_shape(self.shape(), size, windows)?;
         let count = windows.count(op, &images)?;
-        let (plane, columns) = (size[0] * size[1], windows.kernel[0] * windows.kernel[1] * count[0] * count[1]);
         let mut copy = None;
         let x = self.try_dense(op, &mut copy)?;
         let mut y = Tensor::try_zeros_for(op, images)?;
         if !y.is_empty() {
-            for (y, x) in y.fresh_mut().chunks_exact_mut(plane).zip(x.chunks_exact(columns)) {
-                windows.runs(size, count, |from, to, len| {
-                    for (y, &x) in y[to..].iter_mut().step_by(windows.stride[1]).zip(&x[from..from + len]) {
-                        *y += x;
-                    }
-                });
-            }
+            let planes = Planes::new(windows, size, count);
+            let pieces = y.fresh_mut().chunks_mut(planes.of_piece * planes.plane);
+            Par::current().for_each(pieces.zip(x.chunks(planes.of_piece * planes.columns)), |(y, x)| {
+                for (y, x) in y.chunks_exact_mut(planes.plane).zip(x.chunks_exact(planes.columns)) {
+                    windows.runs(size, count, |from, to, len| {
+                        for (y, &x) in y[to..].iter_mut().step_by(windows.stride[1]).zip(&x[from..from + len]) {
+                            *y += x;
+                        }
+                    });
+                }
+            });
         }
         Ok(y)
     }
@@ -279,6 +308,31 @@ mod tests {
     }
 
     #[test]
+    fn many_images_are_shared_out_without_a_change() {
+        let x = random(&[5, 7, 40, 50], 5);
+        let windows = Windows::new(3).padding(1).stride(2);
+        let both = || {
+            let columns = x.unfold(&windows);
+            (columns.fold([40, 50], &windows), columns)
+        };
+        let alone = wengert_kernels::par::threads(1, both);
+        for threads in [2, 3, 8] {
+            assert_eq!(wengert_kernels::par::threads(threads, both), alone);
+        }
+        let last = x.slice(0, 4..).slice(1, 6..);
+        assert_eq!(last.unfold(&windows), alone.1.slice(0, 4..).slice(1, 54..));
+        assert_eq!(last.unfold(&windows).fold([40, 50], &windows), alone.0.slice(0, 4..).slice(1, 6..));
+    }
+
+    #[test]
+    fn no_images_have_windows_of_any_size() {
+        let windows = Windows::new(i32::MAX as usize).padding(1 << 30);
+        let columns = Tensor::<f32>::zeros([0, 2, 3, 3]).unfold(&windows);
+        assert_eq!(*columns.shape(), [0, 2 * windows.kernel[0] * windows.kernel[1], 25]);
+        assert_eq!(*columns.fold(3, &windows).shape(), [0, 2, 3, 3]);
+    }
+
+    #[test]
     fn mistakes_are_named() {
         let x = Tensor::<f32>::zeros([1, 2, 5, 4]);
         let text = |result: Result<Tensor<f32>, ShapeError>| result.unwrap_err().to_string();
@@ -295,7 +349,7 @@ mod tests {
         );
         assert_eq!(
             text(columns.try_fold([3, 3], &Windows::new(3))),
-            "fold: axis 1 of shape [1, 8, 6] has 8 channels, which 9 groups cannot share evenly; choose a divisor of 8"
+            "fold: axis 1 of shape [1, 8, 6] has 8 entries, not a multiple of 9, the entries of a window"
         );
         assert!(text(x.try_fold(3, &Windows::new(1))).ends_with("expected columns, [n, c kh kw, windows]"));
     }

@@ -3,6 +3,7 @@
 use super::list::Answer;
 use crate::tape::Comparison;
 use std::borrow::Cow;
+use wengert_tensor::{Shape, ShapeError};
 
 /// A line of the user's program, kept in a recording.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -18,7 +19,12 @@ pub struct Place {
 impl Place {
     #[track_caller]
     pub(crate) fn caller() -> Self {
-        let here = core::panic::Location::caller();
+        core::panic::Location::caller().into()
+    }
+}
+
+impl From<&core::panic::Location<'static>> for Place {
+    fn from(here: &core::panic::Location<'static>) -> Self {
         Place { file: Cow::Borrowed(here.file()), line: here.line(), column: here.column() }
     }
 }
@@ -149,6 +155,90 @@ pub enum FunctionError {
         place: Place,
         /// What was asked.
         question: Comparison,
+    },
+    /// The value of a tensor was read while a program was recorded: whatever came of it would be frozen as it was.
+    ///
+    /// ```
+    /// # use wengert_core::{TensorFunction, prelude::*};
+    /// # use wengert_tensor::Tensor;
+    /// let x = [Tensor::from([1.0, -2.0])];
+    /// assert!(TensorFunction::record(&x, |x| x[0] * x[0].value().max()).is_err());
+    /// assert!(TensorFunction::record(&x, |x| x[0] * x[0].max()).is_ok()); // an op is replayed
+    /// ```
+    #[error(
+        "{place}: the value of a tensor is read while a program is recorded, and would be frozen in it; use ops instead, hand it in as data, or ask with x.holds(..)"
+    )]
+    Read {
+        /// Where it is read.
+        place: Place,
+    },
+    /// A question put by [`holds`](crate::TensorVar::holds) while recording is answered otherwise now.
+    #[error("{place}: the recorded branch does not hold: the answer was {recorded}, now it is {}; record again at this point", !.recorded)]
+    Holds {
+        /// Where the question stands.
+        place: Place,
+        /// The answer while recording.
+        recorded: bool,
+    },
+    /// Data or labels were handed to a recording that no op reads as they are: what was computed from them would be frozen.
+    ///
+    /// ```
+    /// # use wengert_core::{TensorFunction, prelude::*};
+    /// # use wengert_tensor::Tensor;
+    /// let (x, labels) = ([Tensor::from([[1.0, 2.0]])], [Tensor::from([1_i64])]);
+    /// assert!(TensorFunction::record_model(&x, &labels, |_, x, l| x[0] * l[0].at([0]) as f64).is_err());
+    /// assert!(TensorFunction::record_model(&x, &labels, |_, x, l| x[0].cross_entropy(&l[0])).is_ok());
+    /// ```
+    #[error(
+        "record: no op reads {what} {index} as they are, and what is computed from them beside the tape would be frozen; hand them to ops: labels to cross_entropy or gather_rows"
+    )]
+    Unread {
+        /// `"data"` or `"labels"`.
+        what: &'static str,
+        /// Which ones, counted from 0.
+        index: usize,
+    },
+    /// Another number of tensors was given than recorded.
+    #[error("{op}: {what}: {got} tensors for a program of {expected}")]
+    Tensors {
+        /// The call.
+        op: &'static str,
+        /// `"input"`, `"data"` or `"parameter"`.
+        what: &'static str,
+        /// How many were given.
+        got: usize,
+        /// How many were recorded.
+        expected: usize,
+    },
+    /// A tensor has another shape than while recording.
+    #[error("{op}: {what} {index} has shape {got}, recorded with {expected}; record a program for each shape")]
+    Shape {
+        /// The call.
+        op: &'static str,
+        /// `"input"`, `"data"` or `"parameter"`.
+        what: &'static str,
+        /// Which one, counted from 0.
+        index: usize,
+        /// The shape it has.
+        got: Shape,
+        /// The shape it must have.
+        expected: Shape,
+    },
+    /// A gradient was asked of an output that is not one number.
+    #[error("{op}: of an output of shape {shape}; a gradient is that of one number: reduce it with sum or mean")]
+    NotOneNumber {
+        /// The call.
+        op: &'static str,
+        /// The shape of the output.
+        shape: Shape,
+    },
+    /// A tensor operation failed in a replay.
+    #[error("{place}: {source}")]
+    Tensor {
+        /// Where the operation was recorded.
+        place: Place,
+        /// What is wrong. Boxed: errors are rare.
+        source: Box<ShapeError>,
     },
     /// More operations than a recording can number.
     #[error("record: more than {limit} operations; record a part of the program and call it repeatedly")]

@@ -223,6 +223,11 @@ impl<'a> Reader<'a> {
                     list.outputs.push(output);
                 }
                 "end" if list.outputs.is_empty() => return self.refuse("expected an output before the end"),
+                // The rest of an older, longer file that this one was written over.
+                "end" if self.lines.next().is_some() => {
+                    self.line += 1;
+                    return self.refuse("expected nothing after the end");
+                }
                 "end" => return Ok(Function::of_list(list, recorded, data)),
                 _ => return self.refuse("expected `constant`, `step`, `guard`, `output` or `end`"),
             }

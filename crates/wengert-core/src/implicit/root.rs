@@ -90,14 +90,15 @@ pub fn root_at<T: Number>(g: &impl Equations, x: &[f64], p: &[T]) -> Vec<T> {
 /// [`root_at`], returning what is wrong.
 ///
 /// # Errors
-/// [`Error::NotConverged`] if `x` is no root: Newton's method would move it by more than `sqrt(eps)` of its size.
+/// [`Error::NotConverged`] if `x` is no root: Newton's method would move it by more than `sqrt(eps)` of its size, and the
+/// residuals are more than rounding the parameters leaves.
 /// Otherwise as [`try_root`].
 #[track_caller]
 pub fn try_root_at<T: Number>(g: &impl Equations, x: &[f64], p: &[T]) -> Result<Vec<T>, Error> {
     let newton = Newton { g, p: &values(p), op: "root_at", caller: Location::caller() };
     let state = newton.state(x.to_vec())?;
     let (step, lu) = newton.step(&state)?;
-    if !(state.is_rounding() || small(&step, &state.x)) {
+    if !(state.is_rounding() || small(&step, &state.x) || newton.is_rounding_of_parameters(&state)) {
         return Err(newton.not_converged(&state, 0));
     }
     Ok(Root { g: g.clone(), x: x.into(), lu: Arc::new(lu) }.call(p))
@@ -145,13 +146,16 @@ impl<G: Equations> Newton<'_, G> {
             let mut length = 1.0;
             state = loop {
                 let next = self.state(moved(&state.x, &step, length))?;
-                // A linear function would shrink by 1 - length.
-                if next.size() <= (1.0 - 0.01 * length) * state.size() {
+                // A linear function would shrink by 1 - length; of short steps that rounds to nothing.
+                if next.size() < state.size() && next.size() <= (1.0 - 0.01 * length) * state.size() {
                     break next;
                 }
                 length *= 0.5;
                 if length < f64::EPSILON {
-                    return Err(self.not_converged(&state, iterations));
+                    return match self.is_rounding_of_parameters(&state) {
+                        true => Ok((state.x, lu)),
+                        false => Err(self.not_converged(&state, iterations)),
+                    };
                 }
             };
         }
@@ -178,6 +182,22 @@ impl<G: Equations> Newton<'_, G> {
         let mut step = state.residuals.clone();
         lu.solve(false, &mut step);
         Ok((step, lu))
+    }
+
+    /// Whether every residual is what rounding the parameters leaves. Of a root beside 0 rounding the unknowns leaves next to
+    /// nothing, and yet no float may come closer: `(x + 1)^2 = p`. Costs more than [`State::is_rounding`], so asked last.
+    fn is_rounding_of_parameters(&self, state: &State) -> bool {
+        let x: Vec<Dual<f64, 1>> = state.x.iter().map(|&x| Dual::constant(x)).collect();
+        let mut p: Vec<Dual<f64, 1>> = self.p.iter().map(|&p| Dual::constant(p)).collect();
+        let mut terms = vec![0.0; state.residuals.len()];
+        for k in 0..p.len() {
+            p[k].tangents = [self.p[k]];
+            for (term, residual) in terms.iter_mut().zip(self.g.residuals(&x, &p)) {
+                *term += residual.tangents[0].abs();
+            }
+            p[k].tangents = [0.0];
+        }
+        state.residuals.iter().zip(terms).all(|(r, term)| r.abs() <= f64::EPSILON * term)
     }
 
     fn not_converged(&self, state: &State, iterations: usize) -> Error {
@@ -395,6 +415,29 @@ mod tests {
         let error = try_root_at(&Cube, &[2.1], &[8.0]).expect_err("2.1^3 is not 8");
         assert!(matches!(error, Error::NotConverged { op: "root_at", iterations: 0, .. }), "{error}");
         assert!(try_root_at(&Cube, &[2.0 + 1e-12], &[8.0]).is_ok());
+    }
+
+    #[test]
+    fn a_root_beside_zero_is_as_good_as_its_parameters() {
+        /// `(x + 1)^2 = p`: beside `x = 0` the residual is rounded in units of `p`, whatever the size of `x`.
+        #[derive(Clone)]
+        struct Shifted;
+        impl Equations for Shifted {
+            fn residuals<T: Number>(&self, x: &[T], p: &[T]) -> Vec<T> {
+                vec![(x[0] + T::from(1.0)) * (x[0] + T::from(1.0)) - p[0]]
+            }
+        }
+        let p = [1.0 + f64::EPSILON];
+        for start in [0.5, 0.0, 1e-12] {
+            let x = root(&Shifted, &[start], &p);
+            assert!((x[0] - 0.5 * f64::EPSILON).abs() <= f64::EPSILON, "from {start}: {x:?}");
+        }
+        let tape = Tape::new();
+        let p = tape.vars(&p);
+        let slope = root_at(&Shifted, &[0.0], &p)[0].gradient()[p[0]];
+        assert!((slope - 0.5).abs() < 1e-15, "{slope}");
+        // A parameter that does not matter excuses nothing.
+        assert!(try_root_at(&Shifted, &[1e-6], &[1.0, 1e30]).is_err());
     }
 
     #[test]

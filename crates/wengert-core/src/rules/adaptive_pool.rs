@@ -3,7 +3,7 @@
 
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
-use wengert_tensor::{Adaptive, Pair, Taps, keep, largest_positions, one_high};
+use wengert_tensor::{Adaptive, Pair, Pooling, Taps, keep, largest_positions, one_high};
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Means of `output` windows, `[vertical, horizontal]`, that share the images out as evenly as possible: window `k` of
@@ -63,9 +63,11 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_adaptive_max_pool2d(self, output: impl Into<Pair>) -> Result<Self, Error> {
         let output = output.into().0;
-        match self.fit(Adaptive::plan("adaptive_max_pool2d", &self.shape(), output))? {
+        let shape = self.shape();
+        match self.fit(Adaptive::plan("adaptive_max_pool2d", &shape, output))? {
+            Adaptive::Global => self.try_max_pool2d(&Pooling::new([shape[2], shape[3]])),
             Adaptive::Even(pooling) => self.try_max_pool2d(&pooling),
-            Adaptive::Global | Adaptive::Uneven(_) => {
+            Adaptive::Uneven(_) => {
                 let positions = self.fit(largest_positions(&self.value(), output))?;
                 self.try_pick(&positions)
             }

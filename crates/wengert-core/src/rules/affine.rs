@@ -2,7 +2,7 @@
 //!
 //! Shapes: `x: [..]`, `y: [..]`. Cotangent: `x_bar = scale y_bar`.
 
-use super::{Array, Cotangents, Op, one};
+use super::{Array, Cotangents, Fusible, Op, one};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::ops::{Add, Div, Mul, Neg, Sub};
 use wengert_kernels::{Binary, Elementary};
@@ -26,6 +26,10 @@ impl<F: TensorFloat> Op<F> for Affine<F> {
             (_, true) => with(Binary::Mul, x[0], scale),
             _ => with(Binary::Add, &with(Binary::Mul, x[0], scale)?, shift),
         }
+    }
+
+    fn fusible(&self) -> Fusible<F> {
+        Fusible::Affine { scale: self.scale, shift: self.shift }
     }
 
     fn vjp<A: Array<F>>(&self, _x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {

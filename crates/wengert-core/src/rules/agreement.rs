@@ -50,15 +50,18 @@ impl Walk {
             close(&format!("{what}, operand {k} of shapes {shapes:?}"), &fused[x[k]], &x_bar.value());
         }
         // Second order: the pullbacks of the ops just emitted, in the same two ways.
-        let weighted = emitted.map(|x_bar| {
-            let weights = self.tensor(&x_bar.shape(), -1.0, 1.0);
-            (x_bar * tape.constant_tensor(weights)).sum()
-        });
+        let v = emitted.map(|x_bar| self.tensor(&x_bar.shape(), -1.0, 1.0));
+        let weighted: Vec<_> =
+            emitted.iter().zip(&v).map(|(&x_bar, v)| (x_bar * tape.constant_tensor(v)).sum()).collect();
         let second = weighted.into_iter().reduce(|sum, term| sum + term).expect("there are operands");
         let fused = second.gradient();
+        // And the gradient left out, as far as nobody reads it.
+        let product = loss.hvp(x, v.each_ref());
         for (k, x_bar) in second.recorded_gradient(x).iter().enumerate() {
             let expected = if second.is_active() { fused[x[k]].clone() } else { Tensor::zeros(x[k].shape()) };
-            close(&format!("{what}, operand {k} of shapes {shapes:?}, second order"), &expected, &x_bar.value());
+            let of = format!("{what}, operand {k} of shapes {shapes:?}");
+            close(&format!("{of}, second order"), &expected, &x_bar.value());
+            close(&format!("{of}, Hessian product"), &product[k], &x_bar.value());
         }
         self.met.borrow_mut().extend(tape.rule_names());
     }
@@ -191,6 +194,8 @@ fn the_fused_and_the_emitted_pullback_of_every_rule_agree() {
     {
         walk.agree("matmul", [a, b], [wide; 2], |[a, b]| a.matmul(b));
     }
+    walk.agree("matmul, one factor twice", [&[3, 3]], [wide], |[a]| a.matmul_t(true, a.matmul(a), false));
+    walk.agree("matmul, rows of a batch", [&[5, 2, 3], &[4, 3]], [wide; 2], |[a, b]| a.matmul_t(false, b, true));
     for (ta, tb) in [(false, true), (true, false), (true, true)] {
         let turned = |t: bool, m: usize, n: usize| if t { [n, m] } else { [m, n] };
         let (a, b) = (turned(ta, 2, 3), turned(tb, 3, 4));
@@ -303,6 +308,10 @@ fn the_fused_and_the_emitted_pullback_of_every_rule_agree() {
         for options in [Attention::new(), Attention::new().causal(), Attention::new().scale(0.7).mask(mask)] {
             walk.agree("attention", [q, k, v], [wide; 3], |[q, k, v]| q.scaled_dot_product_attention(k, v, &options));
         }
+    }
+    for [l, n, h] in [[1, 1, 1], [3, 2, 2], [5, 1, 3], [0, 2, 2]] {
+        let shapes: [&[usize]; 4] = [&[l, n, 4 * h], &[4 * h, h], &[n, h], &[n, h]];
+        walk.agree("lstm", shapes, [wide; 4], |[x, w, h, c]| x.lstm(w, h, c));
     }
     #[cfg(feature = "linalg")]
     linear_algebra(&walk);

@@ -54,9 +54,12 @@ impl<F: TensorFloat> Op<F> for Stack<F> {
     }
 }
 
-#[cfg(feature = "linalg")]
 pub(crate) fn concat<F: TensorFloat, A: Array<F>>(parts: &[&A], axis: usize) -> A {
     Concat(axis.into(), PhantomData).on(parts)
+}
+
+pub(crate) fn stack<F: TensorFloat, A: Array<F>>(parts: &[&A], axis: usize) -> A {
+    Stack(axis.into(), PhantomData).on(parts)
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {

@@ -34,18 +34,30 @@ impl<F: TensorFloat> Op<F> for Conv2d<F> {
 
 /// `x_bar` from `w`, `y_bar`; keeps the shape of `x`.
 #[derive(Clone)]
-pub(crate) struct ConvToInput<F>(Box<(Convolution, Shape)>, PhantomData<F>);
+pub(crate) struct ConvToInput<F>(Box<ToInput>, PhantomData<F>);
+
+#[derive(Clone)]
+struct ToInput {
+    options: Convolution,
+    x: Shape,
+    /// What listings call it: a gradient, or what a user asked for.
+    label: &'static str,
+}
 
 impl<F: TensorFloat> Op<F> for ConvToInput<F> {
     const NAME: &'static str = "conv2d_input_adjoint";
 
+    fn label(&self) -> &'static str {
+        self.0.label
+    }
+
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
-        Tensor::conv2d_input_adjoint(&self.0.1, x[0], x[1], &self.0.0)
+        Tensor::conv2d_input_adjoint(&self.0.x, x[0], x[1], &self.0.options)
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, x_bar_bar: A, wanted: &[bool]) -> Cotangents<A> {
         let (w, y_bar) = (x[0], x[1]);
-        let options = &self.0.0;
+        let options = &self.0.options;
         let to_w = wanted[0].then(|| to_weight(options, &x_bar_bar, w.shape(), y_bar));
         let to_y_bar = wanted[1].then(|| conv2d(options, &x_bar_bar, w));
         Cotangents::from([to_w, to_y_bar])
@@ -72,9 +84,9 @@ impl<F: TensorFloat> Op<F> for ConvToWeight<F> {
     }
 }
 
-/// The op that brings a cotangent, or data, back to images of this shape; of filters and cotangent.
-pub(super) fn to_images<F: TensorFloat>(options: Convolution, images: Shape) -> ConvToInput<F> {
-    ConvToInput(Box::new((options, images)), PhantomData)
+/// The transposed convolution, of filters and data, to images of this shape.
+pub(super) fn transposed<F: TensorFloat>(options: Convolution, x: Shape) -> ConvToInput<F> {
+    ConvToInput(Box::new(ToInput { options, x, label: "conv_transpose2d" }), PhantomData)
 }
 
 fn conv2d<F: TensorFloat, A: Array<F>>(options: &Convolution, x: &A, w: &A) -> A {
@@ -82,7 +94,8 @@ fn conv2d<F: TensorFloat, A: Array<F>>(options: &Convolution, x: &A, w: &A) -> A
 }
 
 fn to_input<F: TensorFloat, A: Array<F>>(options: &Convolution, x: Shape, w: &A, y_bar: &A) -> A {
-    to_images(*options, x).on(&[w, y_bar])
+    let label = ConvToInput::<F>::NAME;
+    ConvToInput(Box::new(ToInput { options: *options, x, label }), PhantomData).on(&[w, y_bar])
 }
 
 fn to_weight<F: TensorFloat, A: Array<F>>(options: &Convolution, x: &A, w: Shape, y_bar: &A) -> A {

@@ -1,10 +1,10 @@
 //! Transposed convolution: the rule for a convolution's cotangent to its images, applied to data.
 
-use super::conv::to_images;
+use super::conv::transposed;
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::panic::Location;
-use wengert_tensor::{TransposedConvolution, one_high};
+use wengert_tensor::{Padding, TransposedConvolution, one_high};
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Puts down each entry of images as a multiple of a filter and adds what overlaps:
@@ -43,7 +43,11 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     pub fn try_conv_transpose2d(self, weight: Self, options: &TransposedConvolution) -> Result<Self, Error> {
         let shape = self.fit(options.output_shape(&self.shape(), &weight.shape()))?;
         self.same_tape(weight, "conv_transpose2d", Location::caller())?;
-        weight.try_record2(to_images(options.convolution(), shape), self)
+        let x = match options.zeros_behind() {
+            [(0, 0), (0, 0)] => self,
+            sides => self.try_pad(&sides, Padding::Constant(F::ZERO))?,
+        };
+        weight.try_record2(transposed(options.convolution(), shape), x)
     }
 
     /// [`conv_transpose2d`](Self::conv_transpose2d) of sequences, images one entry high.
@@ -70,5 +74,36 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         let y = self.try_reshape(x)?.try_conv_transpose2d(weight.try_reshape(w)?, &options.horizontal())?;
         let shape = y.shape();
         y.try_reshape([shape[0], shape[1], shape[3]])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::prelude::*;
+    use wengert_tensor::{Convolution, Tensor, TransposedConvolution};
+
+    #[test]
+    fn what_is_added_behind_may_outnumber_the_stride() {
+        let tape = Tape::new();
+        let (x, w) = (tape.tensor([[[[1.0, 2.0]]]]), tape.tensor([[[[1.0, 10.0]]]]));
+        // The last two entries lie beyond all filters, but for the one that the padding cut off.
+        let options = TransposedConvolution::new().dilation([1, 3]).padding([0, 1]).output_padding([0, 2]);
+        let y = x.conv_transpose2d(w, &options);
+        assert_eq!(y.value().to_vec(), [2.0, 0.0, 10.0, 20.0, 0.0]);
+        let weighed = y * tape.constant_tensor(Tensor::from([1.0, 2.0, 3.0, 4.0, 5.0]));
+        let g = weighed.sum().gradient();
+        assert_eq!((g[x].to_vec(), g[w].to_vec()), (vec![30.0, 41.0], vec![2.0, 11.0]));
+    }
+
+    #[test]
+    fn profiles_tell_it_from_the_gradient_of_a_convolution() {
+        let tape = Tape::new();
+        let profile = tape.profile();
+        let (x, w) = (tape.tensor([[[[1.0, 2.0]]]]), tape.tensor([[[[1.0, 10.0]]]]));
+        x.conv_transpose2d(w, &TransposedConvolution::new()).sum().gradient();
+        let [y] = x.conv2d(w, &Convolution::new()).sum().recorded_gradient([x]);
+        assert_eq!(y.value().to_vec(), [1.0, 10.0]);
+        let calls = |name: &str| profile.ops().iter().find(|op| op.op == name).map_or(0, |op| op.calls);
+        assert_eq!((calls("conv_transpose2d"), calls("conv2d_input_adjoint")), (1, 1));
     }
 }

@@ -32,6 +32,10 @@ impl<F: TensorFloat> Op<F> for CrossEntropy<F> {
         losses.try_mean_axes(())
     }
 
+    fn labels(&mut self) -> Option<&mut Tensor<i64>> {
+        Some(&mut self.0.labels)
+    }
+
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
         let labels = &self.0.labels;
         let share = 1.0 / labels.len() as f64;

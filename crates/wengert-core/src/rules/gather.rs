@@ -19,6 +19,10 @@ impl<F: TensorFloat> Op<F> for GatherRows<F> {
         x[0].try_gather_rows(&self.0)
     }
 
+    fn labels(&mut self) -> Option<&mut Tensor<i64>> {
+        Some(&mut self.0)
+    }
+
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
         one(ScatterRows(Box::new((self.0.clone(), x[0].shape())), PhantomData).on(&[&y_bar]))
     }

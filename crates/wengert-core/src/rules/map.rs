@@ -2,7 +2,7 @@
 //!
 //! Shapes: `x: [..]`, `y: [..]`. Cotangent: `x_bar = y_bar dy/dx`, zero wherever `y_bar` is.
 
-use super::{Array, Cotangents, Op, one};
+use super::{Array, Cotangents, Fusible, Op, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -22,6 +22,10 @@ impl<F: TensorFloat> Op<F> for Map<F> {
     #[inline]
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         x[0].try_map_unary(self.0)
+    }
+
+    fn fusible(&self) -> Fusible<F> {
+        Fusible::Unary(self.0)
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {

@@ -6,18 +6,21 @@
 //! (Giles 2008, "Collected matrix derivative results for forward and reverse mode algorithmic differentiation"),
 //! summed over broadcast batches.
 
+use super::reshape::reshape;
 use super::sum::sum_to;
 use super::{Array, Cotangents, Op};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use smallvec::SmallVec;
-use wengert_tensor::{ShapeError, Tensor};
+use wengert_tensor::{Shape, ShapeError, Tensor};
 
 #[derive(Clone)]
 pub(crate) struct MatMul<F> {
     /// Whether each operand is taken transposed.
     transposed: [bool; 2],
+    /// Whether anybody reads the value. Of a product nobody reads there is the shape and the derivative.
+    read: bool,
     number: PhantomData<F>,
 }
 
@@ -26,19 +29,54 @@ impl<F: TensorFloat> Op<F> for MatMul<F> {
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         let [ta, tb] = self.transposed;
+        if !self.read
+            && let (&[p, q], &[r, s]) = (&**x[0].shape(), &**x[1].shape())
+        {
+            let shape = [if ta { q } else { p }, if tb { r } else { s }];
+            return Tensor::scalar(F::ZERO).try_broadcast_to(shape);
+        }
         Tensor::try_matmul_t(x[0], ta, x[1], tb)
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
+        self.cotangents(x, &y_bar, wanted, [true; 2])
+    }
+}
+
+impl<F: TensorFloat> MatMul<F> {
+    fn new(ta: bool, tb: bool) -> Self {
+        MatMul { transposed: [ta, tb], read: true, number: PhantomData }
+    }
+
+    /// The cotangents; of those that nobody will `read`, only what a second derivative needs.
+    pub(crate) fn cotangents<A: Array<F>>(
+        &self,
+        x: &[&A],
+        y_bar: &A,
+        wanted: &[bool],
+        read: [bool; 2],
+    ) -> Cotangents<A> {
         let (a, b) = (x[0], x[1]);
         let [ta, tb] = self.transposed;
+        if a.shape().rank() > 2 && b.shape().rank() == 2 && !ta {
+            // One product with all rows of the batch, instead of one for each entry and a sum over them.
+            let rows = |x: &A| {
+                let shape = x.shape();
+                let (lead, width) = shape.split_at(shape.rank() - 1);
+                reshape(x, &Shape::from([lead.iter().product(), width[0]]))
+            };
+            let mut cotangents = self.cotangents(&[&rows(a), b], &rows(y_bar), wanted, read);
+            cotangents[0] = cotangents[0].take().map(|a_bar| reshape(&a_bar, &a.shape()));
+            return cotangents;
+        }
+        let matmul = |a: &A, ta, b: &A, tb, read| MatMul { read, ..MatMul::new(ta, tb) }.on(&[a, b]);
         // Each factor's cotangent in the factor's own orientation, so that no product is transposed afterwards.
         let a_bar = wanted[0].then(|| {
-            let a_bar = if ta { matmul(b, tb, &y_bar, true) } else { matmul(&y_bar, false, b, !tb) };
+            let a_bar = if ta { matmul(b, tb, y_bar, true, read[0]) } else { matmul(y_bar, false, b, !tb, read[0]) };
             sum_to(&a_bar, &a.shape())
         });
         let b_bar = wanted[1].then(|| {
-            let b_bar = if tb { matmul(&y_bar, true, a, ta) } else { matmul(a, !ta, &y_bar, false) };
+            let b_bar = if tb { matmul(y_bar, true, a, ta, read[1]) } else { matmul(a, !ta, y_bar, false, read[1]) };
             sum_to(&b_bar, &b.shape())
         });
         Cotangents::from([a_bar, b_bar])
@@ -46,7 +84,7 @@ impl<F: TensorFloat> Op<F> for MatMul<F> {
 }
 
 pub(crate) fn matmul<F: TensorFloat, A: Array<F>>(a: &A, ta: bool, b: &A, tb: bool) -> A {
-    MatMul { transposed: [ta, tb], number: PhantomData }.on(&[a, b])
+    MatMul::new(ta, tb).on(&[a, b])
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
@@ -102,7 +140,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// As [`matmul`](Self::matmul).
     #[track_caller]
     pub fn matmul_t(self, transposed: bool, other: Self, other_transposed: bool) -> Self {
-        self.record2(MatMul { transposed: [transposed, other_transposed], number: PhantomData }, other)
+        self.record2(MatMul::new(transposed, other_transposed), other)
     }
 
     /// [`matmul_t`](Self::matmul_t), returning what does not fit.
@@ -111,6 +149,6 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// As [`try_matmul`](Self::try_matmul).
     #[track_caller]
     pub fn try_matmul_t(self, transposed: bool, other: Self, other_transposed: bool) -> Result<Self, Error> {
-        self.try_record2(MatMul { transposed: [transposed, other_transposed], number: PhantomData }, other)
+        self.try_record2(MatMul::new(transposed, other_transposed), other)
     }
 }

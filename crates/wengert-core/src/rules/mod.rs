@@ -25,6 +25,7 @@ mod gather;
 mod interpolate;
 #[cfg(feature = "linalg")]
 mod linalg;
+mod lstm;
 mod map;
 mod masked;
 mod masked_softmax;
@@ -57,6 +58,7 @@ mod zip_map;
 
 pub use cross_entropy::Labels;
 pub use custom::TensorOp;
+pub(crate) use reshape::Reshape;
 pub(crate) use sum::sum_to;
 pub(crate) use zip::zip;
 pub use zip_map::{try_zip_map, try_zip_map_mean, try_zip_map_sum, zip_map, zip_map_mean, zip_map_sum};
@@ -112,6 +114,16 @@ pub(crate) trait Op<F: TensorFloat>: Clone + Listed<F> {
         self.vjp(x, y, y_bar, wanted)
     }
 
+    /// What it is to a program that fuses elementwise ops.
+    fn fusible(&self) -> Fusible<F> {
+        Fusible::No
+    }
+
+    /// The labels it reads beside its operands, for a program that exchanges them.
+    fn labels(&mut self) -> Option<&mut Tensor<i64>> {
+        None
+    }
+
     /// Applies the op inside a pullback, where shapes fit by construction.
     fn on<A: Array<F>>(self, operands: &[&A]) -> A {
         fitting(A::apply(self, operands))
@@ -124,20 +136,51 @@ pub(crate) trait Listed<F: TensorFloat>: Sized {
 
     /// The op that was made this rule.
     fn of(rule: &Rule<F>) -> &Self;
+
+    /// The same, to be evaluated.
+    fn of_mut(rule: &mut Rule<F>) -> &mut Self;
 }
 
-/// The pullback of a rule, on plain values. The list keeps it beside each rule, though the rule alone would tell it: a sweep
-/// that asked the rule could meet every op there is, and a program would contain them all, not those it records.
-pub(crate) type Pull<F> = fn(&Rule<F>, &[&Tensor<F>], &Tensor<F>, Tensor<F>, &[bool]) -> Cotangents<Tensor<F>>;
+/// What an op is to a program that fuses elementwise ops into one pass over memory.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Fusible<F> {
+    /// Nothing it knows: evaluated by itself.
+    No,
+    Unary(Unary),
+    Parametric(Parametric),
+    Binary(Binary),
+    /// `y = scale x + shift`.
+    Affine {
+        scale: F,
+        shift: F,
+    },
+    /// A sum over axes, or the mean: if over all of them, its cotangent is one number.
+    Sum {
+        mean: bool,
+    },
+}
 
-pub(crate) fn pull<F: TensorFloat, O: Op<F>>(
-    rule: &Rule<F>,
-    x: &[&Tensor<F>],
-    y: &Tensor<F>,
-    y_bar: Tensor<F>,
-    wanted: &[bool],
-) -> Cotangents<Tensor<F>> {
-    O::of(rule).pull(x, y, y_bar, wanted)
+/// The value of a rule; the last argument says where a gradient will flow.
+type Forward<F> = fn(&mut Rule<F>, &[&Tensor<F>], &[bool]) -> Result<Tensor<F>, ShapeError>;
+/// The cotangents of a rule's operands, from those, the value and its cotangent.
+type Pull<F> = fn(&Rule<F>, &[&Tensor<F>], &Tensor<F>, Tensor<F>, &[bool]) -> Cotangents<Tensor<F>>;
+
+/// A rule's two ways on plain values. The list keeps them beside each rule, though the rule alone would tell them: a sweep
+/// that asked the rule could meet every op there is, and a program would contain them all, not those it records.
+pub(crate) struct Calls<F: TensorFloat> {
+    pub(crate) forward: Forward<F>,
+    pub(crate) pull: Pull<F>,
+}
+
+impl<F: TensorFloat> Calls<F> {
+    pub(crate) const fn of<O: Op<F>>() -> &'static Self {
+        const {
+            &Calls {
+                forward: |rule, x, wanted| O::of_mut(rule).forward_recorded(x, wanted),
+                pull: |rule, x, y, y_bar, wanted| O::of(rule).pull(x, y, y_bar, wanted),
+            }
+        }
+    }
 }
 
 /// The cotangent of an op's only operand.
@@ -173,6 +216,12 @@ macro_rules! rules {
                         rule => unreachable!("{} kept as {}", <Self as Op<F>>::NAME, rule.name()),
                     }
                 }
+                fn of_mut(rule: &mut Rule<F>) -> &mut Self {
+                    match rule {
+                        Rule::$Op(op) => op,
+                        rule => unreachable!("{} kept as {}", <Self as Op<F>>::NAME, rule.name()),
+                    }
+                }
             }
         )*
 
@@ -186,6 +235,12 @@ macro_rules! rules {
             }
             pub(crate) fn label(&self) -> &'static str {
                 match self { $( $(#[$only])? Rule::$Op(op) => op.label(), )* }
+            }
+            pub(crate) fn fusible(&self) -> Fusible<F> {
+                match self { $( $(#[$only])? Rule::$Op(op) => op.fusible(), )* }
+            }
+            pub(crate) fn labels(&mut self) -> Option<&mut Tensor<i64>> {
+                match self { $( $(#[$only])? Rule::$Op(op) => op.labels(), )* }
             }
             pub(crate) fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
                 match self { $( $(#[$only])? Rule::$Op(op) => op.vjp(x, y, y_bar, wanted), )* }
@@ -226,6 +281,7 @@ rules! {
     Inverse in linalg,
     LogSoftmax in softmax,
     LogSumExp in softmax,
+    Lstm in lstm,
     Map in map,
     MaskedSoftmax in masked_softmax,
     MatMul in matmul,

@@ -2,7 +2,7 @@
 //!
 //! Shapes: `x: [..]`, `y: [..]`. Cotangent: `x_bar = y_bar dy/dx`, zero wherever `y_bar` is; the constants get none.
 
-use super::{Array, Cotangents, Op, one};
+use super::{Array, Cotangents, Fusible, Op, one};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use wengert_kernels::{Elementary, Parametric, ParametricFunctions, parametric_table};
@@ -20,6 +20,10 @@ impl<F: TensorFloat> Op<F> for Parameterized<F> {
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         x[0].try_map_parametric(self.0)
+    }
+
+    fn fusible(&self) -> Fusible<F> {
+        Fusible::Parametric(self.0)
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {

@@ -130,7 +130,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     pub fn try_split(self, axis: impl Into<Axis>, sizes: &[usize]) -> Result<Vec<Self>, Error> {
         let axis = axis.into();
         // Views cost nothing, and say what does not fit.
-        self.fit(self.value().try_split(axis, sizes))?;
+        self.fit(self.peek().try_split(axis, sizes))?;
         let (mut parts, mut start) = (Vec::with_capacity(sizes.len()), 0);
         for size in sizes {
             parts.push(self.try_slice(axis, start..start + size)?);
@@ -313,7 +313,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_meshgrid(vectors: &[Self]) -> Result<Vec<Self>, Error> {
         let Some(first) = vectors.first() else { return Ok(Vec::new()) };
-        let values: Vec<Tensor<F>> = vectors.iter().map(|x| x.value()).collect();
+        let values: Vec<Tensor<F>> = vectors.iter().map(|x| x.peek()).collect();
         // Views cost nothing, and say what does not fit.
         let grids = first.fit(Tensor::try_meshgrid(&values.iter().collect::<Vec<_>>()))?;
         let mut grid = Vec::with_capacity(vectors.len());

@@ -23,6 +23,12 @@ impl<F: TensorFloat> Op<F> for Reshape<F> {
     }
 }
 
+impl<F> Reshape<F> {
+    pub(crate) fn to(shape: Shape) -> Self {
+        Reshape(shape, PhantomData)
+    }
+}
+
 pub(crate) fn reshape<F: TensorFloat, A: Array<F>>(x: &A, shape: &Shape) -> A {
     if x.shape() == *shape { x.clone() } else { Reshape(shape.clone(), PhantomData).on(&[x]) }
 }
@@ -73,7 +79,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// If there is no such position.
     #[track_caller]
     pub fn unsqueeze(self, axis: impl Into<Axis>) -> Self {
-        let shape = self.value().try_unsqueeze(axis).map(|value| value.shape().clone());
+        let shape = self.peek().try_unsqueeze(axis).map(|value| value.shape().clone());
         match self.fit(shape) {
             Ok(shape) => self.reshape(shape),
             Err(error) => error.raise(),
@@ -86,7 +92,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// If the axis does not exist or has another number of entries.
     #[track_caller]
     pub fn squeeze(self, axis: impl Into<Axis>) -> Self {
-        let shape = self.value().try_squeeze(axis).map(|value| value.shape().clone());
+        let shape = self.peek().try_squeeze(axis).map(|value| value.shape().clone());
         match self.fit(shape) {
             Ok(shape) => self.reshape(shape),
             Err(error) => error.raise(),

@@ -34,14 +34,19 @@ impl<F: TensorFloat> Meeting<F> {
             (_, true) => F::NAN,
             (equal, _) => F::from_f64(f64::from(u8::from(equal))),
         };
-        let mut own = x.try_zip_map(y, mark)?;
-        if !self.include_self {
-            let alone = count_positions(x.shape(), &self.positions)?.try_equal(0)?;
-            own = alone.try_select(own, Tensor::scalar(F::ZERO))?;
-        }
+        let alone = match self.include_self {
+            true => None,
+            false => Some(count_positions(x.shape(), &self.positions)?.try_equal(0)?),
+        };
+        // Zero where the element takes no part: of its mark, and of its share, since of NaN no part is zero.
+        let taking_part = |own: Tensor<F>| match &alone {
+            Some(alone) => alone.try_select(own, Tensor::scalar(F::ZERO)),
+            None => Ok(own),
+        };
+        let own = taking_part(x.try_zip_map(y, mark)?)?;
         let others = source.try_zip_map(&y.try_pick(&self.positions)?, mark)?;
         let ties = own.try_add(&Tensor::try_place(x.shape(), &self.positions, &others)?)?;
-        Ok([own.try_div(&ties)?, others.try_div(&ties.try_pick(&self.positions)?)?])
+        Ok([taking_part(own.try_div(&ties)?)?, others.try_div(&ties.try_pick(&self.positions)?)?])
     }
 }
 
@@ -215,5 +220,23 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     fn try_flatten(self) -> Result<Self, Error> {
         self.try_reshape([self.shape().size()])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::prelude::*;
+    use wengert_tensor::{Reduction, Tensor};
+
+    #[test]
+    fn what_takes_no_part_has_no_gradient_where_nan_arrives_either() {
+        for reduction in [Reduction::Max, Reduction::Min] {
+            let tape = Tape::new();
+            let (x, s) = (tape.tensor([1.0, 2.0]), tape.tensor([f64::NAN]));
+            let y = x.scatter_reduce(0, &Tensor::from([0]), s, reduction, false);
+            let [x_bar, s_bar] = y.sum().gradient().wrt([x, s]);
+            assert_eq!(x_bar.to_vec(), [0.0, 1.0]);
+            assert!(s_bar.item().is_nan());
+        }
     }
 }

@@ -5,7 +5,7 @@
 
 use super::affine::scaled;
 use super::reshape::reshape;
-use super::{Array, Cotangents, Op, one};
+use super::{Array, Cotangents, Fusible, Op, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -24,6 +24,10 @@ impl<F: TensorFloat> Op<F> for SumAxes<F> {
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         if self.mean { x[0].try_mean_axes(self.axes.clone()) } else { x[0].try_sum_axes(self.axes.clone()) }
+    }
+
+    fn fusible(&self) -> Fusible<F> {
+        Fusible::Sum { mean: self.mean }
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {

@@ -48,7 +48,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_variance_axes(self, axes: impl Into<Axes>, correction: f64) -> Result<Self, Error> {
         let axes = axes.into();
-        let terms = self.fit(self.value().try_degrees("variance", &axes, correction))?;
+        let terms = self.fit(self.peek().try_degrees("variance", &axes, correction))?;
         let deviations = self.try_sub(self.try_mean_axes(keep(axes.clone()))?)?;
         let squares = deviations.try_mul(deviations)?.try_sum_axes(axes)?;
         squares.try_div(self.tape().constant_tensor(Tensor::scalar(F::from_f64(terms))))
@@ -79,7 +79,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_std_axes(self, axes: impl Into<Axes>, correction: f64) -> Result<Self, Error> {
         let axes = axes.into();
-        let terms = self.fit(self.value().try_degrees("std", &axes, correction))?;
+        let terms = self.fit(self.peek().try_degrees("std", &axes, correction))?;
         // The length of the deviations: unlike the root of the variance it has derivatives where all are equal.
         let deviations = self.try_sub(self.try_mean_axes(keep(axes.clone()))?)?;
         let scale = F::from_f64(1.0 / terms.sqrt());

@@ -3,7 +3,7 @@
 //! Shapes: `a` and `b` broadcast against each other (axes aligned at the end; a dimension of 1 repeats), `y` has the
 //! broadcast shape. Cotangents: `y_bar dy/da` and `y_bar dy/db`, summed over what was repeated.
 
-use super::{Array, Cotangents, Op};
+use super::{Array, Cotangents, Fusible, Op};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -30,6 +30,10 @@ impl<F: TensorFloat> Op<F> for Zip<F> {
     #[inline]
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         x[0].try_zip_binary(self.0, x[1])
+    }
+
+    fn fusible(&self) -> Fusible<F> {
+        Fusible::Binary(self.0)
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {

@@ -36,6 +36,13 @@ impl<F: TensorFloat> Default for TensorAdjoints<F> {
 }
 
 impl<F: TensorFloat> TensorAdjoints<F> {
+    /// The adjoints of parameters that were not on a tape.
+    pub(crate) fn of_parameters(adjoints: impl Iterator<Item = (ParameterId, Tensor<F>)>) -> Self {
+        let (bound, slots): (Vec<_>, Vec<_>) =
+            adjoints.enumerate().map(|(k, (id, x_bar))| ((id, k as u32), Slot::Flowed(x_bar))).unzip();
+        TensorAdjoints { slots, bound, spare: None }
+    }
+
     pub(super) fn start(&mut self, spare: &Spare<F>, count: usize, bound: &[(ParameterId, u32)]) {
         if self.spare.is_none() {
             let memory = spare.lock().ok().and_then(|mut spare| spare.pop());

@@ -17,7 +17,8 @@ pub use variable::TensorVar;
 
 use crate::error::{Caller, Error};
 use crate::number::{Primal, TensorSide};
-use crate::rules::{Op, Pull, Rule, pull};
+use crate::program::Notes;
+use crate::rules::{Calls, Listed, Op, Reshape, Rule};
 use crate::seeing::{Observer, Suspect};
 use crate::tape::Tape;
 use crate::tape::arena::Arena;
@@ -42,13 +43,15 @@ pub struct Nodes<F: TensorFloat> {
     /// Edges of tensors packed from scalars.
     pub(crate) edges: Arena<Edge<F>>,
     /// Parameters bound in this recording: a parameter is one node however often it is used.
-    bound: RefCell<Vec<(ParameterId, u32)>>,
+    pub(crate) bound: RefCell<Vec<(ParameterId, u32)>>,
     /// Inputs and retained tensors: whose adjoints may be asked for.
     pub(crate) asked_for: RefCell<Vec<u32>>,
     /// Whether scalars were made of tensors or tensors of scalars.
     bridged: Cell<bool>,
     /// Whether parameters are bound as constants.
     evaluating: Cell<bool>,
+    /// What a recording for replays takes down.
+    pub(crate) notes: Notes<F>,
     spare: Spare<F>,
 }
 
@@ -84,7 +87,7 @@ pub(crate) enum Origin<F: TensorFloat> {
     Constant,
     Op {
         rule: Rule<F>,
-        pull: Pull<F>,
+        calls: &'static Calls<F>,
         operands: Operands,
     },
     /// Made of scalars, whose edges are `start..` in the edge arena.
@@ -113,6 +116,7 @@ impl<F: TensorFloat> Default for Nodes<F> {
             asked_for: RefCell::default(),
             bridged: Cell::new(false),
             evaluating: Cell::new(false),
+            notes: Notes::default(),
             spare: Spare::default(),
         }
     }
@@ -209,7 +213,7 @@ impl<F: TensorFloat> Nodes<F> {
         let (value, retained) = (&nodes.values[number as usize], nodes.flags[number as usize].retained);
         match &nodes.origins[number as usize] {
             Origin::Input | Origin::Constant => {}
-            Origin::Op { rule, pull, operands } => {
+            Origin::Op { rule, calls, operands } => {
                 let Some(y_bar) = tensors.consume(number, retained) else { return };
                 let mut x: SmallVec<[&Tensor<F>; 4]> = SmallVec::new();
                 let mut wanted: SmallVec<[bool; 8]> = SmallVec::new();
@@ -217,7 +221,7 @@ impl<F: TensorFloat> Nodes<F> {
                     x.push(&nodes.values[operand as usize]);
                     wanted.push(nodes.flags[operand as usize].active);
                 }
-                let cotangents = pull(rule, &x, value, y_bar, &wanted);
+                let cotangents = (calls.pull)(rule, &x, value, y_bar, &wanted);
                 for ((cotangent, &operand), wanted) in cotangents.into_iter().zip(operands).zip(wanted) {
                     if let (true, Some(x_bar)) = (wanted, cotangent) {
                         tensors.add(operand, x_bar);
@@ -308,6 +312,8 @@ impl<F: TensorFloat> Tape<F> {
         operands: Operands,
         caller: Caller,
     ) -> Result<TensorVar<'_, F>, Error> {
+        // A program that is replayed evaluates the op as it was before.
+        let unused = self.tensors.notes.taken().then(|| op.clone());
         let (value, active) = {
             let nodes = self.tensors.nodes.borrow();
             let mut x: SmallVec<[&Tensor<F>; 4]> = SmallVec::new();
@@ -326,12 +332,24 @@ impl<F: TensorFloat> Tape<F> {
             }
             (value, active)
         };
-        if !active {
-            return Ok(self.push_tensor(value, Origin::Constant, false));
-        }
-        let y = self.push_tensor(value, Origin::Op { rule: op.into_rule(), pull: pull::<F, O>, operands }, true);
+        let op = match unused {
+            Some(unused) => {
+                self.tensors.notes.op(self.tensors.count() as u32, caller);
+                unused
+            }
+            None if !active => return Ok(self.push_tensor(value, Origin::Constant, false)),
+            None => op,
+        };
+        let y = self.push_tensor(value, Origin::Op { rule: op.into_rule(), calls: Calls::of::<O>(), operands }, active);
         self.place_special(y.number());
         Ok(y)
+    }
+
+    /// The value of `x` as one that no gradient flows through, where the tape is recorded for replays.
+    pub(crate) fn cut_off(&self, x: TensorVar<'_, F>, caller: Caller) -> TensorVar<'_, F> {
+        self.tensors.notes.op(self.tensors.count() as u32, caller);
+        let (rule, calls) = (Reshape::to(x.shape()).into_rule(), Calls::of::<Reshape<F>>());
+        self.push_tensor(x.peek(), Origin::Op { rule, calls, operands: Operands::from_slice(&[x.number()]) }, false)
     }
 
     /// Places tensor op `number` in the recording order of scalars.

@@ -25,6 +25,10 @@ impl<'t, F: TensorFloat> Array<F> for TensorVar<'t, F> {
         self.tape().constant_tensor(value)
     }
     fn unary_pullback(op: Unary, x: &Self, y: &Self, y_bar: Self) -> Self {
+        if matches!(op, Unary::Neg | Unary::Abs | Unary::Relu | Unary::Step | Unary::Sign) {
+            // A slope that is constant but for kinks: recorded, it would be dead ops in every second derivative.
+            return zip(Binary::MulZero, &op.derivative(x.detach(), y.detach()), &y_bar);
+        }
         zip(Binary::MulZero, &op.derivative(*x, *y), &y_bar)
     }
     fn parametric_pullback(op: Parametric, x: &Self, y: &Self, y_bar: Self) -> Self {
@@ -83,7 +87,11 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// duals.
     #[track_caller]
     pub fn try_recorded_gradient<const N: usize>(self, wrt: [Self; N]) -> Result<[Self; N], Error> {
-        let caller = Location::caller();
+        self.gradient_to(wrt, true, Location::caller())
+    }
+
+    /// The gradient as variables; if it is not `read`, perhaps without its value.
+    fn gradient_to<const N: usize>(self, wrt: [Self; N], read: bool, caller: Caller) -> Result<[Self; N], Error> {
         let tape = self.tape();
         let shape = self.shape();
         if shape.iter().product::<usize>() != 1 {
@@ -95,23 +103,58 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         }
         let _asked_at = tape.tensors.asked_at(caller);
         let one = tape.constant_tensor(Tensor::full(shape, F::ONE));
-        let adjoints = self.recorded_sweep(one, 0, caller)?;
+        let adjoints = self.recorded_sweep(one, 0, read, caller)?;
         Ok(wrt.map(|x| match adjoints.get(x.number() as usize) {
             Some(Some(x_bar)) => *x_bar,
             _ => tape.constant_tensor(Tensor::zeros(x.shape())),
         }))
     }
 
+    /// The Hessian of this one number in `wrt` times `v`, `H v = d/dx <df/dx, v>`, by reverse over reverse mode. The gradient itself is not
+    /// computed: of the products that would be, only what their derivatives need.
+    ///
+    /// Shapes: each of `v` and of the results like its variable. Source: B. A. Pearlmutter, "Fast exact multiplication by the Hessian",
+    /// 1994.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_hvp`](Self::try_hvp) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([2.0, 3.0]);
+    /// let [hv] = (x * x * x).sum().hvp([x], [&[1.0, 10.0].into()]);
+    /// assert_eq!(hv.to_vec(), [12.0, 180.0]); // 6x v
+    /// ```
+    #[track_caller]
+    pub fn hvp<const N: usize>(self, wrt: [Self; N], v: [&Tensor<F>; N]) -> [Tensor<F>; N] {
+        self.try_hvp(wrt, v).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`hvp`](Self::hvp), returning what is wrong.
+    ///
+    /// # Errors
+    /// As [`try_recorded_gradient`](Self::try_recorded_gradient), and [`Error::SeedShape`] if a direction has another shape than its
+    /// variable.
+    #[track_caller]
+    pub fn try_hvp<const N: usize>(self, wrt: [Self; N], v: [&Tensor<F>; N]) -> Result<[Tensor<F>; N], Error> {
+        let gradient = self.gradient_to(wrt, false, Location::caller())?;
+        let second = self.tape().try_vjp_tensors(gradient.into_iter().zip(v))?;
+        Ok(second.wrt(wrt))
+    }
+
     /// What flows from the cotangent `y_bar` of this tensor to `wrt`, over the nodes from `first` on alone; `None` where
     /// nothing does.
     pub(crate) fn recorded_pullback(self, y_bar: Self, first: u32, wrt: &[Self]) -> Vec<Option<Self>> {
-        let adjoints = self.recorded_sweep(y_bar, first, Location::caller());
+        let adjoints = self.recorded_sweep(y_bar, first, true, Location::caller());
         let adjoints = adjoints.unwrap_or_else(|error| panic!("recording a pullback: {error}"));
         wrt.iter().map(|x| adjoints.get(x.number() as usize).copied().flatten()).collect()
     }
 
-    /// The adjoints of all nodes up to this one, recorded, from that of this one; nodes before `first` only gather.
-    fn recorded_sweep(self, y_bar: Self, first: u32, caller: Caller) -> Result<Vec<Option<Self>>, Error> {
+    /// The adjoints of all nodes up to this one, recorded, from that of this one; nodes before `first` only gather. Whether those of
+    /// inputs are `read` says whether they must have values: some have a derivative and no value if not.
+    fn recorded_sweep(self, y_bar: Self, first: u32, read: bool, caller: Caller) -> Result<Vec<Option<Self>>, Error> {
         let tape = self.tape();
         let mut adjoints: Vec<Option<Self>> = vec![None; self.number() as usize + 1];
         adjoints[self.number() as usize] = Some(y_bar);
@@ -121,7 +164,12 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
             let x: SmallVec<[Self; 4]> = operands.iter().map(|&k| TensorVar::new(tape, k)).collect();
             let x: SmallVec<[&Self; 4]> = x.iter().collect();
             let wanted: SmallVec<[bool; 8]> = x.iter().map(|x| x.is_active()).collect();
-            let cotangents = rule.vjp(&x, &TensorVar::new(tape, number), y_bar, &wanted);
+            let cotangents = match &rule {
+                Rule::MatMul(op) if !read => {
+                    op.cotangents(&x, &y_bar, &wanted, [0, 1].map(|k| !tape.is_input(x[k].number())))
+                }
+                rule => rule.vjp(&x, &TensorVar::new(tape, number), y_bar, &wanted),
+            };
             for ((cotangent, x), wanted) in cotangents.into_iter().zip(&x).zip(wanted) {
                 if let (true, Some(x_bar)) = (wanted, cotangent) {
                     let sum = &mut adjoints[x.number() as usize];
@@ -141,6 +189,10 @@ impl<F: TensorFloat> Tape<F> {
             Origin::Op { rule, operands, .. } => Ok(Some((rule.clone(), operands.clone()))),
             Origin::Packed { .. } | Origin::Read { .. } => Err(Error::ScalarsBetween { caller }),
         }
+    }
+
+    fn is_input(&self, number: u32) -> bool {
+        matches!(self.tensors.nodes.borrow().origins[number as usize], Origin::Input)
     }
 
     /// The names of the rules recorded.

@@ -56,7 +56,14 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     }
 
     /// The value of the computation so far; shares memory with the tape.
+    #[track_caller]
     pub fn value(self) -> Tensor<F> {
+        self.tape.tensors.notes.read(self.number, Location::caller());
+        self.peek()
+    }
+
+    /// The value where a recording for replays need not know that it is looked at.
+    pub(crate) fn peek(self) -> Tensor<F> {
         self.tape.tensors.nodes.borrow().values[self.number as usize].clone()
     }
 
@@ -81,8 +88,12 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// The same value as a constant: nothing flows back through it.
     #[must_use]
+    #[track_caller]
     pub fn detach(self) -> Self {
-        self.tape.constant_tensor(self.value())
+        match self.tape.tensors.notes.taken() {
+            true => self.tape.cut_off(self, Location::caller()),
+            false => self.tape.constant_tensor(self.value()),
+        }
     }
 
     /// Keeps the adjoint of this intermediate result, so that a gradient can be asked for it.
@@ -308,11 +319,11 @@ impl<F: TensorFloat, const N: usize> Wrt<F> for [TensorVar<'_, F>; N] {
 
 impl<F: TensorFloat> fmt::Debug for TensorVar<'_, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} (tensor {})", self.value(), self.number)
+        write!(f, "{:?} (tensor {})", self.peek(), self.number)
     }
 }
 impl<F: TensorFloat> fmt::Display for TensorVar<'_, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.value(), f)
+        fmt::Display::fmt(&self.peek(), f)
     }
 }

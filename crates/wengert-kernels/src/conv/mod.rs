@@ -75,13 +75,17 @@ pub struct Conv2d {
 pub enum Algorithm {
     /// Every result is the sum of its products.
     Direct,
-    /// Tiles of 2 x 2 results: 16 products for 36. As accurate as the direct sum; the filters' adjoint has 1.3 times its error
-    /// where thousands of products are summed, and up to 2.5 times it where hundreds are. Results depend on their own windows only, but an
-    /// infinity may arrive as NaN.
+    /// Tiles of 2 x 2 results: 16 products for 36.
+    ///
+    /// As accurate as the direct sum; the filters' adjoint has 1.3 times its error where thousands of products are summed, and up
+    /// to 2.5 times it where hundreds are. Results depend on their own windows only. An infinity may arrive as NaN, and so may
+    /// numbers beyond a quarter of the largest float: they are added up before they are multiplied.
     #[default]
     Tiles2,
-    /// Tiles of 4 x 4 results: 36 products for 144, for wide images and up to 128 channels. Three times the error of the direct
-    /// sum, relative to the largest numbers a tile reads; a NaN there reaches all its results. Elsewhere as `Tiles2`.
+    /// Tiles of 4 x 4 results: 36 products for 144, for wide images and up to 128 channels.
+    ///
+    /// Three times the error of the direct sum, relative to the largest numbers a tile reads; a NaN there reaches all its
+    /// results. Elsewhere as `Tiles2`.
     Tiles4,
 }
 
@@ -108,11 +112,13 @@ impl Conv2d {
 
     /// Elements of `x`, `w` and `y`.
     fn lengths(&self) -> [usize; 3] {
-        let [height, width] = self.output_size();
+        // Of nothing the other sizes may be any, and their product need not fit.
+        let product = |sizes: [usize; 4]| if sizes.contains(&0) { 0 } else { sizes.iter().product() };
+        let ([height, width], [rows, columns]) = (self.size, self.output_size());
         [
-            self.batch * self.inputs * self.size[0] * self.size[1],
-            self.outputs * self.filter(),
-            self.batch * self.outputs * height * width,
+            product([self.batch, self.inputs, height, width]),
+            product([self.outputs, self.inputs / self.groups, self.kernel[0], self.kernel[1]]),
+            product([self.batch, self.outputs, rows, columns]),
         ]
     }
 
@@ -121,10 +127,24 @@ impl Conv2d {
         self.inputs / self.groups * self.kernel[0] * self.kernel[1]
     }
 
+    /// Whether an image with the zeros around it can be addressed. The kernels' unsafe code relies on it: none of the room it
+    /// takes has more than 48 elements for each of these, however windows lie.
+    fn is_addressable(&self) -> bool {
+        let span = |axis: usize| self.dilation[axis].checked_mul(self.kernel[axis].checked_sub(1)?)?.checked_add(1);
+        let padded = |axis: usize| self.padding[axis].checked_mul(2)?.checked_add(self.size[axis]);
+        let channels = self.inputs.max(self.outputs) / self.groups;
+        let elements = || padded(0)?.checked_mul(padded(1)?)?.checked_mul(channels)?.checked_mul(48 * size_of::<f64>());
+        span(0).is_some() && span(1).is_some() && elements().is_some_and(|bytes| bytes <= isize::MAX as usize)
+    }
+
     fn assert_holds<F>(&self, x: &[F], w: &[F], y: &[F]) {
         assert!(
             self.inputs.is_multiple_of(self.groups) && self.outputs.is_multiple_of(self.groups),
             "{self:?} cuts channels unevenly"
+        );
+        assert!(
+            x.is_empty() || w.is_empty() || y.is_empty() || self.is_addressable(),
+            "{self:?}: images with their padding have more elements than memory can address"
         );
         assert_eq!([x.len(), w.len(), y.len()], self.lengths(), "the operands of {self:?} have other lengths");
     }
@@ -151,8 +171,10 @@ impl Conv2d {
             let (size, stride) = (self.size[a], self.stride[a]);
             Axis::backward(size, output[a], self.kernel[a], stride, self.padding[a], self.dilation[a], phase)
         };
-        (0..self.stride[0]).flat_map(move |row| {
-            (0..self.stride[1]).map(move |column| {
+        // A stride larger than the image leaves remainders that no pixel has.
+        let phases = [0, 1].map(|axis| self.stride[axis].min(self.size[axis]));
+        (0..phases[0]).flat_map(move |row| {
+            (0..phases[1]).map(move |column| {
                 let axes = [axis(0, row), axis(1, column)];
                 Pass::new(axes, self.kernel, self.outputs / self.groups, self.inputs / self.groups)
             })
@@ -163,7 +185,8 @@ impl Conv2d {
 /// Convolves `x` with the filters `w`.
 ///
 /// # Panics
-/// When a slice does not have the length `conv` says, or `groups` does not divide the channels.
+/// When a slice does not have the length `conv` says, `groups` does not divide the channels, or an image with its padding has
+/// more elements than memory can address.
 ///
 /// # Examples
 /// ```

@@ -191,3 +191,22 @@ fn an_infinity_reaches_its_own_windows_only() {
 fn operands_of_other_lengths_are_refused() {
     conv2d(&PLAIN, &[0.0; 29], &[0.0; 9], &mut [0.0; 12], Par::SEQUENTIAL);
 }
+
+#[test]
+#[should_panic(expected = "more elements than memory can address")]
+fn zeros_around_an_image_beyond_all_memory_are_refused() {
+    // Their bytes, 2^64 and some, would wrap around to a size that there is room for.
+    let conv = Conv2d {
+        batch: 1,
+        inputs: 1,
+        outputs: 1,
+        size: [1, 1],
+        kernel: [2, 2],
+        stride: [1, 1],
+        padding: [1 << 30; 2],
+        dilation: [(1 << 31) - 1; 2],
+        groups: 1,
+        algorithm: Algorithm::Direct,
+    };
+    conv2d(&conv, &[1.0_f32], &[1.0; 4], &mut [0.0; 4], Par::SEQUENTIAL);
+}

@@ -183,7 +183,8 @@ macro_rules! own_loops {
 /// As many elements from the start as the row's loop takes; says how many.
 fn unary_start<F: Float>(level: Level, op: Unary, x: &[F], y: &mut [F]) -> usize {
     own_loops! { Unary, op, level, (x, y);
-        cheap_loop: Neg Recip Sqrt Square Abs Relu Sign Step;
+        // The last three are calls in `f64`, of which a padded block would be sixteen.
+        cheap_loop: Neg Recip Sqrt Square Abs Relu Sign Step Gelu NormCdf NormPdf;
         unary_loop: Exp ExpM1 Ln Ln1p Sin Cos Tanh Sigmoid Softplus LogSigmoid Silu GeluTanh Mish;
         _: rare_loop
     }
@@ -191,7 +192,7 @@ fn unary_start<F: Float>(level: Level, op: Unary, x: &[F], y: &mut [F]) -> usize
 
 fn unary_vjp_start<F: Float>(level: Level, op: Unary, x: &[F], y: &[F], y_bar: &[F], x_bar: &mut [F]) -> usize {
     own_loops! { Unary, op, level, (x, y, y_bar, x_bar);
-        cheap_vjp_loop: Neg Recip Sqrt Square Exp Ln Ln1p Abs Relu;
+        cheap_vjp_loop: Neg Recip Sqrt Square Exp Ln Ln1p Abs Relu Gelu NormCdf NormPdf;
         unary_vjp_loop: ExpM1 Sin Cos Tanh Sigmoid Softplus LogSigmoid Silu GeluTanh Mish;
         _: rare_vjp_loop
     }

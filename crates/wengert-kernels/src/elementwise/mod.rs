@@ -4,6 +4,7 @@
 //! opcode is looked at once per call; the rest, which are calls anyway, share a loop that looks at it for every element. A pullback multiplies by the partial the table states, under the rule that zero
 //! times anything is zero: a cotangent of 0 does not see an infinite slope.
 
+pub mod chain;
 pub(crate) mod loops;
 
 use crate::dispatch::simd_level;

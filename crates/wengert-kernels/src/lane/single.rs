@@ -5,6 +5,7 @@
 
 #![expect(clippy::excessive_precision, reason = "constants with the digits their sources print")]
 
+pub(super) use super::normal::{norm_cdf, norm_pdf};
 use super::shared::shared_bodies;
 use core::f32::consts::{LOG2_E, SQRT_2};
 

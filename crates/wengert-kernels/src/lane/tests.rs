@@ -3,9 +3,10 @@
 #[path = "known.rs"]
 mod known;
 
-use super::rows::{Cos, Exp, ExpM1, Ln, Ln1p, Sigmoid, Sin, Softplus, Tanh};
+use super::rows::{Cos, Exp, ExpM1, Gelu, Ln, Ln1p, NormCdf, NormPdf, Sigmoid, Sin, Softplus, Tanh};
 use super::{Lane, LaneFloat, UnaryRow};
 use crate::dispatch::{Level, kernel};
+use crate::special::erf;
 use crate::{Float, Unary, UnaryFunctions};
 
 kernel! {
@@ -66,6 +67,10 @@ fn f32_bodies_are_within_their_ulp_over_the_whole_range() {
             ("tanh", 2.0, worst(level, || Tanh, f64::tanh, inf)),
             ("sigmoid", 2.0, worst(level, || Sigmoid, sigmoid, inf)),
             ("softplus", 2.0, worst(level, || Softplus, |x| x.max(0.0) + (-x.abs()).exp().ln_1p(), inf)),
+            ("norm_pdf", 2.5, worst(level, || NormPdf, erf::norm_pdf, inf)),
+            ("norm_cdf", 5.0, worst(level, || NormCdf, erf::norm_cdf, inf)),
+            // 5 but for the tail, where the distribution function is subnormal.
+            ("gelu", 8.0, worst(level, || Gelu, erf::gelu, inf)),
         ] {
             println!("{level:?} {name}: {ulp:.3} ulp at {x:e}");
             assert!(ulp <= bound, "{level:?} {name}: {ulp} ulp at {x:e}, bound {bound}");
@@ -147,6 +152,6 @@ fn special_values_are_those_of_the_standard_library() {
         };
     }
     all!(Exp exp false ExpM1 exp_m1 false Ln ln false Ln1p ln_1p false Tanh tanh false Sigmoid sigmoid false
-         Softplus softplus false Sin sin true Cos cos true);
+         Softplus softplus false Sin sin true Cos cos true NormPdf norm_pdf false NormCdf norm_cdf false Gelu gelu false);
     assert_eq!(Unary::Exp.eval(Lane::<f32, false>(0.0)).0, 1.0);
 }

@@ -12,7 +12,7 @@
 use super::pack::{Block, pack, packed_len};
 use super::tile::{Tile, tile};
 use super::vector::Vector;
-use super::{Beta, MatMul};
+use super::{Beta, MatMul, MatRef};
 use crate::dispatch::{Level, simd_level};
 use crate::scratch::Scratch;
 use crate::{Float, Par};
@@ -44,6 +44,8 @@ pub(crate) struct Product<'a, F> {
     c_row: usize,
     alpha: F,
     accumulate: bool,
+    /// Whether `b` is packed already: its blocks one after the other, in the order of the loops.
+    packed: bool,
     borrows: PhantomData<(&'a [F], &'a mut [F])>,
 }
 
@@ -71,8 +73,17 @@ impl<'a, F: Float> Product<'a, F> {
             c_row: n,
             alpha,
             accumulate: beta == Beta::Accumulate,
+            packed: false,
             borrows: PhantomData,
         }
+    }
+
+    /// A product into `c` with a right operand that was packed by [`pack_right`] for the level it will run at.
+    pub(super) fn with_packed(a: MatRef<'a, F>, [m, k, n]: [usize; 3], b: &'a [F], beta: Beta, c: &'a mut [F]) -> Self {
+        // The strides of `b` are not looked at.
+        let right = MatRef { slice: b, row_stride: 0, col_stride: 0 };
+        let product = Product::new(MatMul { m, k, n, a, b: right, alpha: F::ONE, beta }, c);
+        Product { packed: true, ..product }
     }
 
     /// The part with rows `from..to` of the result.
@@ -111,6 +122,73 @@ pub(super) fn run<F: Float>(level: Level, product: Product<'_, F>, par: Par) {
     });
 }
 
+/// Elements of a packed right operand, for vectors of any level.
+pub(super) fn packed_right_len(k: usize, n: usize) -> usize {
+    // A last panel may be whole where the operand is not; the widest are two vectors of 16.
+    n.next_multiple_of(32) * k
+}
+
+/// Packs a right operand `[k, n]` for products at a level. `target` has [`packed_right_len`] elements.
+pub(crate) fn pack_right<F: Float>(level: Level, b: MatRef<'_, F>, [k, n]: [usize; 2], target: &mut [F]) {
+    b.assert_holds(k, n);
+    assert!(target.len() >= packed_right_len(k, n), "a packed operand [{k}, {n}] does not fit {}", target.len());
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx2,fma")]
+        fn avx2<F: Float>(b: MatRef<'_, F>, sizes: [usize; 2], target: &mut [F]) {
+            // SAFETY: this function has the instructions, and its caller checked the sizes.
+            unsafe { pack_blocks::<F::Avx2>(b, sizes, target) }
+        }
+        #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+        fn avx512<F: Float>(b: MatRef<'_, F>, sizes: [usize; 2], target: &mut [F]) {
+            // SAFETY: as above.
+            unsafe { pack_blocks::<F::Avx512>(b, sizes, target) }
+        }
+        match level.min(simd_level()) {
+            // SAFETY: `simd_level` found these instructions.
+            Level::Avx512 => return unsafe { avx512(b, [k, n], target) },
+            // SAFETY: as above.
+            Level::Avx2 => return unsafe { avx2(b, [k, n], target) },
+            Level::Portable => {}
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = level;
+    // SAFETY: plain arrays need no instructions; the sizes were checked.
+    unsafe { pack_blocks::<F::Portable>(b, [k, n], target) }
+}
+
+/// The blocks of a right operand in the order [`blocked`] reads them.
+///
+/// # Safety
+/// As for [`Vector`]. `b` holds `[k, n]`, `target` [`packed_right_len`] elements.
+#[inline(always)]
+unsafe fn pack_blocks<V: Vector>(b: MatRef<'_, V::Element>, [k, n]: [usize; 2], target: &mut [V::Element]) {
+    if k == 0 || n == 0 {
+        return;
+    }
+    let (across, inner_block) = (2 * V::LANES, inner_block(k));
+    let mut target = target.as_mut_ptr();
+    // SAFETY: indices stay below `k` and `n`, and the blocks' lengths add up to no more than the target's.
+    unsafe {
+        for j0 in (0..n).step_by(COLUMNS) {
+            let width = COLUMNS.min(n - j0);
+            for p0 in (0..k).step_by(inner_block) {
+                let inner = inner_block.min(k - p0);
+                let start = b.slice.as_ptr().add(p0 * b.row_stride + j0 * b.col_stride);
+                let block = Block { start, across: b.col_stride, inner: b.row_stride, width, k: inner };
+                pack::<V>(block, across, target);
+                target = target.add(packed_len(width, inner, across));
+            }
+        }
+    }
+}
+
+/// The length of inner blocks: as long as [`INNER`] allows, and all alike.
+fn inner_block(k: usize) -> usize {
+    k.div_ceil(k.div_ceil(INNER))
+}
+
 /// Computes a product with the vectors of a level.
 pub(crate) fn at<F: Float>(level: Level, product: Product<'_, F>) {
     #[cfg(target_arch = "x86_64")]
@@ -145,13 +223,13 @@ pub(crate) fn at<F: Float>(level: Level, product: Product<'_, F>) {
 /// As for [`Vector`].
 #[inline(always)]
 unsafe fn blocked<V: Vector>(product: Product<'_, V::Element>) {
-    let Product { m, k, n, a_row, a_col, b_row, b_col, .. } = product;
+    let Product { m, k, n, a_row, a_col, b_row, b_col, packed, .. } = product;
     let across = 2 * V::LANES;
     // A panel that is used once or twice is not worth a copy, unless it cannot be read in place, in whole vectors.
     let pack_a = n > 2 * across;
-    let pack_b = b_col != 1 || m > V::TILE_ROWS || n % V::LANES != 0;
+    let pack_b = !packed && (b_col != 1 || m > V::TILE_ROWS || n % V::LANES != 0);
     let panel_rows = panel_rows(m, V::TILE_ROWS);
-    let inner_block = k.div_ceil(k.div_ceil(INNER));
+    let inner_block = inner_block(k);
 
     let a_len = if pack_a { packed_len(m.min(ROWS), inner_block, 2) + 2 * inner_block } else { 0 };
     let b_len = if pack_b { packed_len(n.min(COLUMNS), inner_block, across) } else { 0 };
@@ -160,11 +238,15 @@ unsafe fn blocked<V: Vector>(product: Product<'_, V::Element>) {
     // SAFETY: a product borrows all its elements, and indices stay below m, k, n; packed panels lie within the scratch computed above, `b`'s first.
     unsafe {
         let packed_a = packed_b.add(b_len);
+        let mut given = product.b;
         for j0 in (0..n).step_by(COLUMNS) {
             let columns = COLUMNS.min(n - j0);
             for p0 in (0..k).step_by(inner_block) {
                 let inner = inner_block.min(k - p0);
-                let b = product.b.add(p0 * b_row + j0 * b_col);
+                let b = if packed { given } else { product.b.add(p0 * b_row + j0 * b_col) };
+                if packed {
+                    given = given.add(packed_len(columns, inner, across));
+                }
                 if pack_b {
                     pack::<V>(
                         Block { start: b, across: b_col, inner: b_row, width: columns, k: inner },
@@ -197,8 +279,12 @@ unsafe fn blocked<V: Vector>(product: Product<'_, V::Element>) {
                                 a: if pack_a { packed_a.add(i * inner) } else { a.add(i * a_row) },
                                 a_row,
                                 a_inner: a_col,
-                                b: if pack_b { packed_b.add(j * inner) } else { b.add(j) },
-                                b_inner: if pack_b { across } else { b_row },
+                                b: match (pack_b, packed) {
+                                    (true, _) => packed_b.add(j * inner),
+                                    (_, true) => b.add(j * inner),
+                                    _ => b.add(j),
+                                },
+                                b_inner: if pack_b || packed { across } else { b_row },
                                 c: product.c.add((i0 + i) * product.c_row + j0 + j),
                                 c_row: product.c_row,
                                 rows: height.min(left),

@@ -22,8 +22,10 @@ pub(crate) mod vector;
 mod tests;
 
 use crate::dispatch::{Level, simd_level};
+use crate::scratch::Scratch;
 use crate::{Float, Par};
 use blocked::Product;
+use core::marker::PhantomData;
 
 /// A matrix in a slice: element `(i, j)` is `slice[i * row_stride + j * col_stride]`.
 #[derive(Debug, Clone, Copy)]
@@ -171,6 +173,61 @@ pub fn matmul_batched<F: Float>(
     par.for_each(c.chunks_mut(group * size).enumerate(), |(i, c)| {
         c.chunks_mut(size).enumerate().for_each(|(j, c)| one((i * group + j, c), Par::SEQUENTIAL));
     });
+}
+
+/// A right operand packed once, for many products with few rows each: those of the steps of a recurrent network. Packed
+/// anew for each, `[128, 512]` costs half as much as its product with 32 rows.
+///
+/// # Examples
+/// ```
+/// use wengert_kernels::matmul::{Beta, MatRef, PackedRight};
+///
+/// let b = PackedRight::new(MatRef::row_major(&[5.0, 6.0, 7.0, 8.0], 2), [2, 2]);
+/// let mut c = [0.0; 4];
+/// b.multiply(MatRef::row_major(&[1.0, 2.0, 3.0, 4.0], 2), 2, Beta::Overwrite, &mut c);
+/// assert_eq!(c, [19.0, 22.0, 43.0, 50.0]);
+/// ```
+pub struct PackedRight<F> {
+    room: Scratch,
+    k: usize,
+    n: usize,
+    level: Level,
+    number: PhantomData<F>,
+}
+
+impl<F: Float> PackedRight<F> {
+    /// Packs `b: [k, n]`.
+    ///
+    /// # Panics
+    /// When it reaches beyond its slice.
+    #[must_use]
+    pub fn new(b: MatRef<'_, F>, [k, n]: [usize; 2]) -> Self {
+        Self::at(simd_level(), b, [k, n])
+    }
+
+    fn at(level: Level, b: MatRef<'_, F>, [k, n]: [usize; 2]) -> Self {
+        let len = blocked::packed_right_len(k, n);
+        let mut room = Scratch::take::<F>(len);
+        F::pack_right_at(level, b, [k, n], room.elements_mut(len));
+        PackedRight { room, k, n, level, number: PhantomData }
+    }
+
+    /// `c = a b` or `c += a b` with `a: [m, k]`, on this thread: rows are independent of one another, whatever `m`.
+    ///
+    /// # Panics
+    /// When `a` reaches beyond its slice, or `c` has another length than `m n`.
+    pub fn multiply(&self, a: MatRef<'_, F>, m: usize, beta: Beta, c: &mut [F]) {
+        let (k, n) = (self.k, self.n);
+        assert_eq!(c.len(), m * n, "the result of [{m}, {k}] x [{k}, {n}] must hold m * n elements");
+        a.assert_holds(m, k);
+        if k == 0 && beta == Beta::Overwrite {
+            c.fill(F::ZERO);
+        }
+        if m > 0 && k > 0 && n > 0 {
+            let b = self.room.elements(blocked::packed_right_len(k, n));
+            F::product_at(self.level, Product::with_packed(a, [m, k, n], b, beta, c));
+        }
+    }
 }
 
 fn flops<F>(product: &MatMul<'_, F>) -> usize {

@@ -135,3 +135,41 @@ fn a_batch_is_its_products_one_by_one() {
 fn an_operand_that_is_too_short_is_refused() {
     matmul(MatMul::row_major([2, 2, 2], &[0.0; 3], &[0.0; 4]), &mut [0.0; 4], Par::SEQUENTIAL);
 }
+
+#[test]
+fn a_right_operand_packed_before_gives_the_same_bits() {
+    fn check<F: Float>() {
+        // More than a block of columns and of the inner dimension; rows of every height of a tile.
+        for [m, k, n] in [[1, 3, 5], [2, 1, 2], [5, 70, 33], [13, 257, 64], [32, 128, 512], [17, 300, 1030], [3, 0, 4]]
+        {
+            let (a, b) = (numbers::<F>(m * (k + 2), 1), numbers::<F>(k * n, 2));
+            let left = MatRef::row_major(&a, k + 2);
+            for right in [MatRef::row_major(&b, n), MatRef::row_major(&b, k).t()] {
+                for level in Level::available() {
+                    let packed = PackedRight::at(level, right, [k, n]);
+                    for beta in [Beta::Overwrite, Beta::Accumulate] {
+                        let (mut got, mut want) = (numbers::<F>(m * n, 3), numbers::<F>(m * n, 3));
+                        packed.multiply(left, m, beta, &mut got);
+                        // A single row alone takes another way, with other sums.
+                        let rows = m.max(2);
+                        let twice: Vec<F> = a.iter().chain(&a).copied().collect();
+                        want.extend_from_within(..(rows - m) * n);
+                        let product = MatMul {
+                            m: rows,
+                            k,
+                            n,
+                            a: MatRef::row_major(&twice, k + 2),
+                            b: right,
+                            alpha: F::ONE,
+                            beta,
+                        };
+                        matmul_at(level, product, &mut want, Par::SEQUENTIAL);
+                        assert!(got == want[..m * n], "{level:?} {} [{m}, {k}] x [{k}, {n}], {beta:?}", F::NAME);
+                    }
+                }
+            }
+        }
+    }
+    check::<f32>();
+    check::<f64>();
+}

@@ -342,7 +342,8 @@ macro_rules! binary_rows {
             }
 
             /// Whether the derivative reads the result.
-            pub(crate) const fn keeps_result(self) -> bool {
+            #[must_use]
+            pub const fn keeps_result(self) -> bool {
                 match self { $(Binary::$Op => false $(|| is!($kept, y))*),* }
             }
 

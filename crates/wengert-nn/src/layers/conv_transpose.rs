@@ -94,7 +94,7 @@ impl<F: TensorFloat> ConvTranspose2d<F> {
         ConvTranspose2d { options: self.options.padding(padding), ..self }
     }
 
-    /// The same layer with so many entries added at the end of each axis of the result, fewer than the stride.
+    /// The same layer with so many entries added at the end of each axis of the result, fewer than the stride or the dilation.
     #[must_use]
     pub fn output_padding(self, output_padding: impl Into<Pair>) -> Self {
         ConvTranspose2d { options: self.options.output_padding(output_padding), ..self }

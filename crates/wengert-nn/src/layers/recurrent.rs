@@ -108,49 +108,24 @@ impl<F: TensorFloat> Stack<F> {
         }
     }
 
-    /// Runs `step` for every layer and every step. It is given the weights, what the gates get from the input, and the states
-    /// of the layer, whose first is its output; it returns them changed.
+    /// What the gates of one layer get from the input of all steps, by one product.
     ///
-    /// Shapes: `x: [n, l, inputs]`, each of `start` one `[n, hidden]` a layer, outputs `[n, l, hidden]`, each of the last states
-    /// `[layers, n, hidden]`.
-    fn run<'t, const N: usize>(
-        &self,
-        x: TensorVar<'t, F>,
-        [batch, steps]: [usize; 2],
-        start: [Vec<TensorVar<'t, F>>; N],
-        step: impl Fn(&RecurrentWeights<F>, TensorVar<'t, F>, [TensorVar<'t, F>; N]) -> Result<[TensorVar<'t, F>; N], Error>,
-    ) -> Result<(TensorVar<'t, F>, [TensorVar<'t, F>; N]), Error> {
-        let tape = x.tape();
-        // Step by step, so that what belongs to one step lies together.
-        let mut input = x.try_transpose(0, 1)?.try_reshape([steps * batch, self.inputs])?;
-        let mut outputs = Vec::new();
-        let mut last: [Vec<TensorVar<'t, F>>; N] = core::array::from_fn(|_| Vec::new());
-        for (k, weights) in self.layers.iter().enumerate() {
-            if k > 0 {
-                input = TensorVar::try_concat(&outputs, 0)?;
-            }
-            // The products with the inputs of all steps are one product.
-            let mut projected = input.try_matmul_t(false, tape.parameter(&weights.weight_ih), true)?;
-            if let Some(bias) = &weights.bias_ih {
-                projected = projected.try_add(tape.parameter(bias))?;
-            }
-            let mut of_steps = Vec::with_capacity(steps);
-            cut(projected, steps, batch, &mut of_steps)?;
-            let mut state: [TensorVar<'t, F>; N] = core::array::from_fn(|s| start[s][k]);
-            outputs.clear();
-            for of_step in of_steps {
-                state = step(weights, of_step, state)?;
-                outputs.push(state[0]);
-            }
-            for (last, state) in last.iter_mut().zip(state) {
-                last.push(state);
-            }
-        }
-        let mut ends = Vec::with_capacity(N);
-        for last in &last {
-            ends.push(TensorVar::try_stack(last, 0)?);
-        }
-        Ok((TensorVar::try_stack(&outputs, 1)?, core::array::from_fn(|s| ends[s])))
+    /// Shapes: `input: [l n, features]`, result `[l n, gates hidden]`.
+    fn projected<'t>(
+        input: TensorVar<'t, F>,
+        weights: &RecurrentWeights<F>,
+        bias: Option<TensorVar<'t, F>>,
+    ) -> Result<TensorVar<'t, F>, Error> {
+        let y = input.try_matmul_t(false, input.tape().parameter(&weights.weight_ih), true)?;
+        Ok(match bias {
+            Some(bias) => y.try_add(bias)?,
+            None => y,
+        })
+    }
+
+    /// The input step by step, so that what belongs to one step lies together: `[l n, inputs]` from `[n, l, inputs]`.
+    fn by_steps<'t>(&self, x: TensorVar<'t, F>, [batch, steps]: [usize; 2]) -> Result<TensorVar<'t, F>, Error> {
+        Ok(x.try_transpose(0, 1)?.try_reshape([steps * batch, self.inputs])?)
     }
 
     fn anchored<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
@@ -259,38 +234,6 @@ pub struct Lstm<F: TensorFloat = f32>(Stack<F>);
 pub type LstmState<'t, F> = (TensorVar<'t, F>, TensorVar<'t, F>);
 
 impl<F: TensorFloat> Lstm<F> {
-    /// So many layers, each with a memory of so many features.
-    ///
-    /// # Panics
-    /// With the text of the error that [`try_new`](Self::try_new) returns.
-    #[track_caller]
-    pub fn new(inputs: usize, hidden: usize, layers: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
-        match Self::try_new(inputs, hidden, layers, rng) {
-            Ok(layer) => layer,
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    /// [`new`](Self::new), returning what is wrong.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] for no inputs, no memory or no layers; [`Error::Shape`] if there is no memory for the weights.
-    #[track_caller]
-    pub fn try_new(inputs: usize, hidden: usize, layers: usize, rng: &mut (impl Rng + ?Sized)) -> Result<Self, Error> {
-        Ok(Lstm(Stack::new("lstm", 4, [inputs, hidden, layers], rng)?))
-    }
-
-    /// The same layer without biases.
-    #[must_use]
-    pub fn without_bias(self) -> Self {
-        Lstm(self.0.without_bias())
-    }
-
-    /// The weights, layer by layer.
-    pub fn weights(&self) -> &[RecurrentWeights<F>] {
-        &self.0.layers
-    }
-
     /// The outputs for sequences and the state they leave, from the state before or from zeros.
     ///
     /// Shapes: `x: [n, l, inputs]`, outputs `[n, l, hidden]`, states `[layers, n, hidden]`.
@@ -313,14 +256,30 @@ impl<F: TensorFloat> Lstm<F> {
     ) -> Result<(TensorVar<'t, F>, LstmState<'t, F>), Error> {
         let [batch, steps] = self.0.sizes(x)?;
         let (h, c) = state.unzip();
+        let (hidden, tape) = (self.0.hidden, x.tape());
         let start = [self.0.start(x, batch, h)?, self.0.start(x, batch, c)?];
-        let (y, [h, c]) = self.0.run(x, [batch, steps], start, |weights, of_step, [h, c]| {
-            let [i, f, g, o] = gates(of_step.try_add(remembered(weights, h)?)?, self.0.hidden)?;
-            let c = try_zip_map([i, f, g, c], |[i, f, g, c]| f.sigmoid() * c + i.sigmoid() * g.tanh())?;
-            let h = try_zip_map([o, c], |[o, c]| o.sigmoid() * c.tanh())?;
-            Ok([h, c])
-        })?;
-        Ok((y, (h, c)))
+        let mut input = self.0.by_steps(x, [batch, steps])?;
+        let (mut outputs, mut last) = (input, [Vec::new(), Vec::new()]);
+        for (k, weights) in self.0.layers.iter().enumerate() {
+            if k > 0 {
+                input = outputs.try_reshape([steps * batch, hidden])?;
+            }
+            // Both biases reach the same sums.
+            let biases =
+                [&weights.bias_ih, &weights.bias_hh].map(|bias| bias.as_ref().map(|bias| tape.parameter(bias)));
+            let bias = match biases {
+                [Some(of_input), Some(of_memory)] => Some(of_input.try_add(of_memory)?),
+                [of_input, of_memory] => of_input.or(of_memory),
+            };
+            let sums = Stack::projected(input, weights, bias)?.try_reshape([steps, batch, 4 * hidden])?;
+            let states = sums.try_lstm(tape.parameter(&weights.weight_hh), start[0][k], start[1][k])?;
+            outputs = states.try_slice(2, ..hidden as isize)?;
+            let end = states.try_slice(0, -1..)?.try_reshape([batch, 2 * hidden])?;
+            last[0].push(end.try_slice(1, ..hidden as isize)?);
+            last[1].push(end.try_slice(1, hidden as isize..)?);
+        }
+        let [h, c] = [TensorVar::try_stack(&last[0], 0)?, TensorVar::try_stack(&last[1], 0)?];
+        Ok((outputs.try_transpose(0, 1)?, (h, c)))
     }
 }
 
@@ -350,38 +309,6 @@ impl<F: TensorFloat> Lstm<F> {
 pub struct Gru<F: TensorFloat = f32>(Stack<F>);
 
 impl<F: TensorFloat> Gru<F> {
-    /// So many layers, each with a memory of so many features.
-    ///
-    /// # Panics
-    /// With the text of the error that [`try_new`](Self::try_new) returns.
-    #[track_caller]
-    pub fn new(inputs: usize, hidden: usize, layers: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
-        match Self::try_new(inputs, hidden, layers, rng) {
-            Ok(layer) => layer,
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    /// [`new`](Self::new), returning what is wrong.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] for no inputs, no memory or no layers; [`Error::Shape`] if there is no memory for the weights.
-    #[track_caller]
-    pub fn try_new(inputs: usize, hidden: usize, layers: usize, rng: &mut (impl Rng + ?Sized)) -> Result<Self, Error> {
-        Ok(Gru(Stack::new("gru", 3, [inputs, hidden, layers], rng)?))
-    }
-
-    /// The same layer without biases.
-    #[must_use]
-    pub fn without_bias(self) -> Self {
-        Gru(self.0.without_bias())
-    }
-
-    /// The weights, layer by layer.
-    pub fn weights(&self) -> &[RecurrentWeights<F>] {
-        &self.0.layers
-    }
-
     /// The outputs for sequences and the state they leave, from the state before or from zeros.
     ///
     /// Shapes: `x: [n, l, inputs]`, outputs `[n, l, hidden]`, state `[layers, n, hidden]`.
@@ -402,22 +329,75 @@ impl<F: TensorFloat> Gru<F> {
         state: Option<TensorVar<'t, F>>,
     ) -> Result<(TensorVar<'t, F>, TensorVar<'t, F>), Error> {
         let [batch, steps] = self.0.sizes(x)?;
-        let start = [self.0.start(x, batch, state)?];
-        let (y, [h]) = self.0.run(x, [batch, steps], start, |weights, of_step, [h]| {
-            let [r, z, n] = gates(of_step, self.0.hidden)?;
-            let [r_h, z_h, n_h] = gates(remembered(weights, h)?, self.0.hidden)?;
-            let h = try_zip_map([r, z, n, r_h, z_h, n_h, h], |[r, z, n, r_h, z_h, n_h, h]| {
-                let (keep, new) = ((z + z_h).sigmoid(), (n + (r + r_h).sigmoid() * n_h).tanh());
-                new + keep * (h - new)
-            })?;
-            Ok([h])
-        })?;
-        Ok((y, h))
+        let tape = x.tape();
+        let start = self.0.start(x, batch, state)?;
+        let mut input = self.0.by_steps(x, [batch, steps])?;
+        let (mut outputs, mut last) = (Vec::new(), Vec::new());
+        for (weights, start) in self.0.layers.iter().zip(start) {
+            if !outputs.is_empty() {
+                input = TensorVar::try_concat(&outputs, 0)?;
+            }
+            let bias = weights.bias_ih.as_ref().map(|bias| tape.parameter(bias));
+            let mut of_steps = Vec::with_capacity(steps);
+            cut(Stack::projected(input, weights, bias)?, steps, batch, &mut of_steps)?;
+            let mut h = start;
+            outputs.clear();
+            for of_step in of_steps {
+                let [r, z, n] = gates(of_step, self.0.hidden)?;
+                let [r_h, z_h, n_h] = gates(remembered(weights, h)?, self.0.hidden)?;
+                h = try_zip_map([r, z, n, r_h, z_h, n_h, h], |[r, z, n, r_h, z_h, n_h, h]| {
+                    let (keep, new) = ((z + z_h).sigmoid(), (n + (r + r_h).sigmoid() * n_h).tanh());
+                    new + keep * (h - new)
+                })?;
+                outputs.push(h);
+            }
+            last.push(h);
+        }
+        Ok((TensorVar::try_stack(&outputs, 1)?, TensorVar::try_stack(&last, 0)?))
     }
 }
 
 macro_rules! recurrent_layers {
-    ($($Layer:ident)*) => { $(
+    ($($Layer:ident: $of:literal, $gates:literal gates;)*) => { $(
+        impl<F: TensorFloat> $Layer<F> {
+            /// So many layers, each with a memory of so many features.
+            ///
+            /// # Panics
+            /// With the text of the error that [`try_new`](Self::try_new) returns.
+            #[track_caller]
+            pub fn new(inputs: usize, hidden: usize, layers: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
+                match Self::try_new(inputs, hidden, layers, rng) {
+                    Ok(layer) => layer,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+
+            /// [`new`](Self::new), returning what is wrong.
+            ///
+            /// # Errors
+            /// [`Error::Setting`] for no inputs, no memory or no layers; [`Error::Shape`] if there is no memory for the weights.
+            #[track_caller]
+            pub fn try_new(
+                inputs: usize,
+                hidden: usize,
+                layers: usize,
+                rng: &mut (impl Rng + ?Sized),
+            ) -> Result<Self, Error> {
+                Ok($Layer(Stack::new($of, $gates, [inputs, hidden, layers], rng)?))
+            }
+
+            /// The same layer without biases.
+            #[must_use]
+            pub fn without_bias(self) -> Self {
+                $Layer(self.0.without_bias())
+            }
+
+            /// The weights, layer by layer.
+            pub fn weights(&self) -> &[RecurrentWeights<F>] {
+                &self.0.layers
+            }
+        }
+
         impl<F: TensorFloat> Module<F> for $Layer<F> {
             fn visit<'a>(&'a self, path: ModulePath<'_>, visitor: &mut dyn FnMut(ModulePath<'_>, Entry<'a, F>)) {
                 self.0.visit(path, visitor);
@@ -438,4 +418,8 @@ macro_rules! recurrent_layers {
         }
     )* };
 }
-recurrent_layers!(Lstm Gru);
+
+recurrent_layers! {
+    Lstm: "lstm", 4 gates;
+    Gru: "gru", 3 gates;
+}

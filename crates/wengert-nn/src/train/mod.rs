@@ -3,9 +3,11 @@
 mod finite;
 #[cfg(feature = "progress")]
 mod progress;
+mod recorded;
 mod report;
 
 pub use finite::Cause;
+pub use recorded::RecordedLoss;
 pub use report::{Epoch, Event, History, Score, Step, Target};
 
 use crate::data::{Batch, Batches};

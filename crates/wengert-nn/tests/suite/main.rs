@@ -5,5 +5,6 @@ mod layers;
 mod losses;
 mod modules;
 mod optimizers;
+mod recorded;
 mod state;
 mod training;

@@ -29,7 +29,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_trace(self) -> Result<Self, Error> {
         // Views cost nothing, and say what does not fit.
-        self.fit(self.value().try_trace())?;
+        self.fit(self.peek().try_trace())?;
         self.try_diagonal(0, -2, -1)?.try_sum_axes(-1)
     }
 }

@@ -1,0 +1,327 @@
+//! Recorded tensor programs: recorded once, replayed at other values.
+//!
+//! A tape is made anew at every step of a training loop. A [`TensorFunction`] is made once: what the closure did is kept as a
+//! plan, gradient included, in which nothing is computed that nobody reads, elementwise ops stand together as passes over
+//! memory, and every intermediate tensor goes back to the pool after its last use, so that a replay finds all the memory it
+//! needs there.
+//!
+//! In this folder: `notes` is what the tape takes down while a program is recorded, `graph` turns the list into values and
+//! acts, `plan` orders and joins the acts, `replay` runs them, `print` writes them down.
+
+mod graph;
+mod notes;
+mod plan;
+mod print;
+mod replay;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use notes::Notes;
+
+use crate::function::FunctionError;
+use crate::tape::{Gradients, Tape};
+use crate::tensor::{ParameterId, TensorAdjoints, TensorFloat, TensorVar};
+use core::fmt;
+use graph::{Given, Graph, Known, Recorded, Source, Value};
+use plan::Plan;
+use replay::Memory;
+use wengert_tensor::{Element, Shape, Tensor};
+
+/// A function of tensors, recorded once and replayed at other values, with its gradient.
+///
+/// What a replay computes has the bits of the same program on a tape, sums of several cotangents included. Shapes are those
+/// of the recording; where the closure asked a question about a value ([`TensorVar::holds`]) every replay asks it again.
+/// Random numbers drawn while recording, a dropout mask for one, are constants of the program: hand them in as data.
+///
+/// # Examples
+/// ```
+/// use wengert_core::{TensorFunction, prelude::*};
+/// use wengert_tensor::Tensor;
+///
+/// let (w, b) = (Tensor::from([[0.5, -1.0], [0.25, 0.75]]), Tensor::from([0.1, -0.1]));
+/// let (x, target) = (Tensor::from([[1.0, 2.0]]), Tensor::from([[0.0, 1.0]]));
+/// let mut step = TensorFunction::record_with_data(&[w.clone(), b.clone()], &[x, target], |p, d| {
+///     (d[0].matmul(p[0]) + p[1]).tanh().mse(d[1])
+/// })?;
+/// let mut weights = [w, b];
+/// for k in 0..100 {
+///     step.set_data(&[Tensor::from([[(k % 7) as f64, 1.0]]), Tensor::from([[0.5, -0.5]])])?;
+///     let (loss, gradient) = step.value_and_gradient(&weights)?;
+///     weights.iter_mut().zip(gradient).for_each(|(w, w_bar)| w.add_scaled(-0.1, &w_bar));
+///     assert!(loss.item().is_finite());
+/// }
+/// # Ok::<(), wengert_core::FunctionError>(())
+/// ```
+#[doc(alias = "jit")]
+#[doc(alias = "compile")]
+pub struct TensorFunction<F: TensorFloat = f64> {
+    known: Vec<Known>,
+    rules: Vec<Recorded<F>>,
+    /// Shapes of inputs, of data, and of the parameters bound while recording.
+    inputs: Vec<Shape>,
+    data: Vec<Tensor<F>>,
+    labels: Vec<Tensor<i64>>,
+    parameters: Vec<(ParameterId, Shape)>,
+    value: Plan<F>,
+    gradient: Option<Plan<F>>,
+    /// The values that are handed in.
+    given: Vec<(Value, Source)>,
+    memory: Memory<F>,
+}
+
+impl<F: TensorFloat> TensorFunction<F> {
+    /// Records a function at inputs `x`, which decide the shapes and the branches it takes.
+    ///
+    /// # Errors
+    /// [`FunctionError::Read`] if the closure read a value that depends on an input, [`FunctionError::TwoRecordings`] if it
+    /// returned a variable of another tape, [`FunctionError::Tensor`] if there is no memory for the gradient,
+    /// [`FunctionError::Unread`] if no op reads certain data or labels.
+    ///
+    /// # Panics
+    /// Where the closure panics.
+    #[track_caller]
+    pub fn record(
+        x: &[Tensor<F>],
+        f: impl for<'t> FnOnce(&[TensorVar<'t, F>]) -> TensorVar<'t, F>,
+    ) -> Result<Self, FunctionError> {
+        Self::record_with_data(x, &[], |x, _| f(x))
+    }
+
+    /// Records a function that also reads data: tensors that no derivative is taken by, and that
+    /// [`set_data`](Self::set_data) exchanges.
+    ///
+    /// # Errors
+    /// As [`record`](Self::record).
+    ///
+    /// # Panics
+    /// Where the closure panics.
+    #[track_caller]
+    pub fn record_with_data(
+        x: &[Tensor<F>],
+        data: &[Tensor<F>],
+        f: impl for<'t> FnOnce(&[TensorVar<'t, F>], &[TensorVar<'t, F>]) -> TensorVar<'t, F>,
+    ) -> Result<Self, FunctionError> {
+        Self::record_on(x, data, &[], |_, x, data, _| f(x, data))
+    }
+
+    /// Records a function of the parameters that the closure binds with [`Tape::parameter`], of data and of labels: the loss of
+    /// a model. Replay it with [`value_and_gradients_of`](Self::value_and_gradients_of).
+    ///
+    /// [`set_data`](Self::set_data) and [`set_labels`](Self::set_labels) exchange what ops read: labels that are handed to
+    /// [`cross_entropy`](TensorVar::cross_entropy) or [`gather_rows`](TensorVar::gather_rows) as they are, and data that are
+    /// used as variables or put on the tape as they are. What the closure computes from labels beside the tape is frozen.
+    ///
+    /// # Errors
+    /// As [`record`](Self::record).
+    ///
+    /// # Panics
+    /// Where the closure panics.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::{Parameter, TensorFunction, prelude::*};
+    /// # use wengert_tensor::Tensor;
+    /// let w = Parameter::new([1.0, 2.0]);
+    /// let x = [Tensor::from([3.0, 4.0])];
+    /// let mut loss = TensorFunction::record_model(&x, &[], |tape, d, _| (tape.parameter(&w) * d[0]).sum())?;
+    /// let (loss, gradients) = loss.value_and_gradients_of([&w])?;
+    /// assert_eq!((loss.item(), gradients[&w].to_vec()), (11.0, vec![3.0, 4.0]));
+    /// # Ok::<(), wengert_core::FunctionError>(())
+    /// ```
+    #[track_caller]
+    pub fn record_model(
+        data: &[Tensor<F>],
+        labels: &[Tensor<i64>],
+        f: impl for<'t> FnOnce(&'t Tape<F>, &[TensorVar<'t, F>], &[Tensor<i64>]) -> TensorVar<'t, F>,
+    ) -> Result<Self, FunctionError> {
+        Self::record_on(&[], data, labels, |tape, _, data, labels| f(tape, data, labels))
+    }
+
+    #[track_caller]
+    fn record_on(
+        x: &[Tensor<F>],
+        data: &[Tensor<F>],
+        labels: &[Tensor<i64>],
+        f: impl for<'t> FnOnce(&'t Tape<F>, &[TensorVar<'t, F>], &[TensorVar<'t, F>], &[Tensor<i64>]) -> TensorVar<'t, F>,
+    ) -> Result<Self, FunctionError> {
+        let (data, labels) = (told_apart(data), told_apart(labels));
+        let place = core::panic::Location::caller().into();
+        let tape: Tape<F> = Tape::new();
+        tape.tensors.notes.take();
+        let x: Vec<TensorVar<'_, F>> = x.iter().map(|x| tape.tensor(x)).collect();
+        let read: Vec<TensorVar<'_, F>> = data.iter().map(|data| tape.constant_tensor(data)).collect();
+        let y = f(&tape, &x, &read, &labels);
+        if !core::ptr::eq(y.tape(), &raw const tape) {
+            return Err(FunctionError::TwoRecordings { place });
+        }
+        let bound = tape.tensors.bound.borrow();
+        let numbers = |vars: &[TensorVar<'_, F>]| vars.iter().map(|x| x.number()).collect();
+        let parameters = bound.iter().map(|&(_, node)| node).collect();
+        let given = Given { inputs: numbers(&x), data: numbers(&read), parameters, held: &data, labels: &labels };
+        let graph = Graph::of(&tape, &given, y.number())?;
+        let shape = |node: u32| TensorVar::new(&tape, node).shape();
+        let with_gradient = |gradient: &Vec<_>| graph.plan([graph.y].iter().chain(gradient).copied().collect());
+        let value = graph.plan(vec![graph.y]);
+        let gradient = graph.gradient.as_ref().map(with_gradient);
+        let constant = |(known, now): (&Known, Tensor<F>)| (known.source == Source::Constant).then_some(now);
+        let is_given = |(value, known): (Value, &Known)| match known.source {
+            Source::Constant | Source::Act => None,
+            source => Some((value, source)),
+        };
+        Ok(TensorFunction {
+            inputs: x.iter().map(|x| x.shape()).collect(),
+            data,
+            labels,
+            parameters: bound.iter().map(|&(id, node)| (id, shape(node))).collect(),
+            value,
+            gradient,
+            given: graph.known.iter().enumerate().filter_map(is_given).collect(),
+            memory: Memory {
+                values: graph.known.iter().zip(graph.now).map(constant).collect(),
+                evaluated: graph.rules.iter().map(|_| None).collect(),
+            },
+            known: graph.known,
+            rules: graph.rules,
+        })
+    }
+
+    /// Exchanges the data.
+    ///
+    /// # Errors
+    /// [`FunctionError::Length`] for another number of tensors than recorded, [`FunctionError::Shape`] for another shape;
+    /// then the data stay as they were.
+    pub fn set_data(&mut self, data: &[Tensor<F>]) -> Result<(), FunctionError> {
+        check("set_data", "data", data.iter().map(Tensor::shape), self.data.iter().map(Tensor::shape))?;
+        self.data.clone_from_slice(data);
+        Ok(())
+    }
+
+    /// Exchanges the labels.
+    ///
+    /// # Errors
+    /// As [`set_data`](Self::set_data).
+    pub fn set_labels(&mut self, labels: &[Tensor<i64>]) -> Result<(), FunctionError> {
+        check("set_labels", "labels", labels.iter().map(Tensor::shape), self.labels.iter().map(Tensor::shape))?;
+        self.labels.clone_from_slice(labels);
+        Ok(())
+    }
+
+    /// The value at `x`.
+    ///
+    /// # Errors
+    /// [`FunctionError::Length`] for another number of inputs than recorded, [`FunctionError::Shape`] for another shape,
+    /// [`FunctionError::Holds`] if a question of the recording is answered otherwise, [`FunctionError::Tensor`] if an op
+    /// fails.
+    pub fn value(&mut self, x: &[Tensor<F>]) -> Result<Tensor<F>, FunctionError> {
+        let op = "value";
+        check(op, "input", x.iter().map(Tensor::shape), self.inputs.iter())?;
+        check(op, "parameter", [].into_iter(), self.parameters.iter().map(|(_, shape)| shape))?;
+        let mut results = self.replay(x, &[], false)?;
+        Ok(results.swap_remove(0))
+    }
+
+    /// The value, one number, and the gradient with respect to every input.
+    ///
+    /// # Errors
+    /// [`FunctionError::NotOneNumber`] if the output has not exactly one element; otherwise as [`value`](Self::value).
+    pub fn value_and_gradient(&mut self, x: &[Tensor<F>]) -> Result<(Tensor<F>, Vec<Tensor<F>>), FunctionError> {
+        let op = "value_and_gradient";
+        check(op, "input", x.iter().map(Tensor::shape), self.inputs.iter())?;
+        check(op, "parameter", [].into_iter(), self.parameters.iter().map(|(_, shape)| shape))?;
+        self.check_gradient(op)?;
+        let mut results = self.replay(x, &[], true)?;
+        let value = results.remove(0);
+        Ok((value, results))
+    }
+
+    /// The value of a [model's](Self::record_model) loss and its gradients with respect to the parameters, looked up by
+    /// parameter. `parameters` holds at least those that were bound while recording, in any order.
+    ///
+    /// # Errors
+    /// [`FunctionError::Length`] if a parameter is missing, [`FunctionError::Shape`] if one has another shape,
+    /// [`FunctionError::NotOneNumber`] if the output has not exactly one element, [`FunctionError::Holds`] and
+    /// [`FunctionError::Tensor`] as [`value`](Self::value).
+    pub fn value_and_gradients_of<'p>(
+        &mut self,
+        parameters: impl IntoIterator<Item = &'p crate::Parameter<F>>,
+    ) -> Result<(Tensor<F>, Gradients<F>), FunctionError> {
+        let op = "value_and_gradients_of";
+        let mut given: Vec<Option<Tensor<F>>> = vec![None; self.parameters.len()];
+        let mut next = 0; // they mostly come in the order in which they were bound
+        for parameter in parameters {
+            let is = |(id, _): &(ParameterId, Shape)| *id == parameter.id();
+            let here = self.parameters.get(next).is_some_and(is).then_some(next);
+            if let Some(k) = here.or_else(|| self.parameters.iter().position(is)) {
+                given[k] = Some(parameter.value().clone());
+                next = k + 1;
+            }
+        }
+        let given: Vec<Tensor<F>> = given.into_iter().flatten().collect();
+        check(op, "input", [].into_iter(), self.inputs.iter())?;
+        check(op, "parameter", given.iter().map(Tensor::shape), self.parameters.iter().map(|(_, shape)| shape))?;
+        self.check_gradient(op)?;
+        let mut results = self.replay(&[], &given, true)?;
+        let value = results.remove(0);
+        let mut gradients = Gradients::of_a_constant();
+        gradients.tensors = TensorAdjoints::of_parameters(self.parameters.iter().map(|(id, _)| *id).zip(results));
+        Ok((value, gradients))
+    }
+
+    fn check_gradient(&self, op: &'static str) -> Result<(), FunctionError> {
+        match self.gradient {
+            Some(_) => Ok(()),
+            None => Err(FunctionError::NotOneNumber { op, shape: self.known[self.value.targets[0]].shape.clone() }),
+        }
+    }
+
+    /// The shapes of the inputs.
+    pub fn input_shapes(&self) -> &[Shape] {
+        &self.inputs
+    }
+}
+
+/// The same tensors, none sharing storage with another: by its storage a recording knows what it was given again.
+fn told_apart<T: Element>(given: &[Tensor<T>]) -> Vec<Tensor<T>> {
+    let mut apart: Vec<Tensor<T>> = Vec::with_capacity(given.len());
+    for tensor in given {
+        let shares = apart.iter().any(|other| other.shares_storage(tensor));
+        apart.push(if shares || !tensor.is_dense() {
+            tensor.iter().collect::<Tensor<T>>().reshape(tensor.shape().clone())
+        } else {
+            tensor.clone()
+        });
+    }
+    apart
+}
+
+/// Compares the shapes of what was given with those recorded.
+fn check<'s>(
+    op: &'static str,
+    what: &'static str,
+    given: impl ExactSizeIterator<Item = &'s Shape>,
+    recorded: impl ExactSizeIterator<Item = &'s Shape>,
+) -> Result<(), FunctionError> {
+    let (got, expected) = (given.len(), recorded.len());
+    if got != expected {
+        return Err(FunctionError::Tensors { op, what, got, expected });
+    }
+    for (index, (got, expected)) in given.zip(recorded).enumerate() {
+        if got != expected {
+            let (got, expected) = (got.clone(), expected.clone());
+            return Err(FunctionError::Shape { op, what, index, got, expected });
+        }
+    }
+    Ok(())
+}
+
+impl<F: TensorFloat> fmt::Debug for TensorFunction<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let acts = |plan: &Plan<F>| plan.acts.len();
+        f.debug_struct("TensorFunction")
+            .field("inputs", &self.inputs)
+            .field("parameters", &self.parameters.len())
+            .field("acts", &acts(&self.value))
+            .field("acts_with_gradient", &self.gradient.as_ref().map_or(0, acts))
+            .finish()
+    }
+}

@@ -1,0 +1,212 @@
+//! The order in which a program runs: no dead acts, elementwise steps joined to passes, every value dropped after its last
+//! use.
+
+use super::graph::{Act, Graph, Source, Value, Values};
+use crate::tensor::TensorFloat;
+use core::cmp::Reverse;
+use core::panic::Location;
+use smallvec::SmallVec;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use wengert_kernels::elementwise::chain::{Chain, Step};
+use wengert_tensor::Shape;
+
+/// Steps of one pass: what they hold between them should stay in the cache.
+const LONGEST: usize = 48;
+
+/// What a program does to compute certain values.
+pub(super) struct Plan<F: TensorFloat> {
+    pub(super) acts: Vec<Planned<F>>,
+    pub(super) targets: Vec<Value>,
+    /// What is dropped at the end: what was handed in and what is handed out.
+    pub(super) last: Vec<Value>,
+}
+
+/// An act, and the values nobody needs after it.
+pub(super) struct Planned<F: TensorFloat> {
+    pub(super) act: Act<F>,
+    pub(super) dropped: Values,
+}
+
+impl<F: TensorFloat> Act<F> {
+    /// Calls `f` for every value it reads.
+    fn reads(&self, mut f: impl FnMut(Value)) {
+        match self {
+            Act::Forward { operands, .. } | Act::Link { operands, .. } => operands.iter().copied().for_each(f),
+            Act::Pull { x, y, y_bar, .. } => x.iter().chain([y, y_bar]).copied().for_each(f),
+            Act::Pass { operands, .. } => operands.iter().copied().for_each(f),
+            Act::SumTo { x, .. } | Act::Spread { x, .. } => f(*x),
+            Act::Ask(_, of) => f(*of),
+        }
+    }
+
+    /// Calls `f` for every value it computes.
+    fn writes(&self, mut f: impl FnMut(Value)) {
+        match self {
+            Act::Forward { y, .. } | Act::Link { y, .. } | Act::SumTo { y, .. } | Act::Spread { y, .. } => f(*y),
+            Act::Pull { x_bar, .. } => x_bar.iter().flatten().copied().for_each(f),
+            Act::Pass { results, .. } => results.iter().copied().for_each(f),
+            Act::Ask(..) => {}
+        }
+    }
+}
+
+impl<F: TensorFloat> Graph<F> {
+    /// The plan to compute `targets`.
+    pub(super) fn plan(&self, targets: Vec<Value>) -> Plan<F> {
+        let alive = self.alive(&targets);
+        let ordered = self.ordered(&alive, &targets);
+        let mut last_use = vec![0; self.known.len()];
+        for (position, act) in ordered.iter().enumerate() {
+            act.writes(|value| last_use[value] = position);
+            act.reads(|value| last_use[value] = position);
+        }
+        for &target in &targets {
+            last_use[target] = usize::MAX;
+        }
+        let acts = ordered.into_iter().enumerate().map(|(position, act)| {
+            let mut dropped = Values::new();
+            let mut note = |value: Value| {
+                let goes = self.known[value].source == Source::Act && last_use[value] == position;
+                if goes && !dropped.contains(&value) {
+                    dropped.push(value);
+                }
+            };
+            act.reads(&mut note);
+            act.writes(&mut note);
+            Planned { act, dropped }
+        });
+        let acts = acts.collect();
+        let last = (0..self.known.len()).filter(|&value| match self.known[value].source {
+            Source::Constant => false,
+            Source::Act => targets.contains(&value),
+            Source::Input(_) | Source::Data(_) | Source::Parameter(_) => true,
+        });
+        Plan { acts, last: last.collect(), targets }
+    }
+
+    /// The acts on which a target depends, and those that ask.
+    fn alive(&self, targets: &[Value]) -> Vec<bool> {
+        let mut needed = vec![false; self.known.len()];
+        for &target in targets {
+            needed[target] = true;
+        }
+        let mut alive = vec![false; self.acts.len()];
+        for (act, alive) in self.acts.iter().zip(&mut alive).rev() {
+            *alive = matches!(act, Act::Ask(..));
+            act.writes(|value| *alive |= needed[value]);
+            if *alive {
+                act.reads(|value| needed[value] = true);
+            }
+        }
+        alive
+    }
+
+    /// The acts that are alive in an order in which elementwise steps stand together: whatever else can be done is done
+    /// first, then as many steps over one shape as there are.
+    fn ordered(&self, alive: &[bool], targets: &[Value]) -> Vec<Act<F>> {
+        let mut readers: Vec<SmallVec<[usize; 2]>> = vec![SmallVec::new(); self.known.len()];
+        let mut waits = vec![0; self.acts.len()];
+        for (k, act) in self.acts.iter().enumerate().filter(|(k, _)| alive[*k]) {
+            act.reads(|value| {
+                if self.known[value].source == Source::Act {
+                    readers[value].push(k);
+                    waits[k] += 1;
+                }
+            });
+        }
+        let mut ready = Ready { others: BinaryHeap::new(), links: BTreeMap::new(), shapes: Vec::new() };
+        for k in (0..self.acts.len()).filter(|&k| alive[k] && waits[k] == 0) {
+            ready.add(self, k);
+        }
+        let mut ordered = Vec::new();
+        let mut done = |k: usize, ready: &mut Ready| {
+            self.acts[k].writes(|value| {
+                for &reader in &readers[value] {
+                    waits[reader] -= 1;
+                    if waits[reader] == 0 {
+                        ready.add(self, reader);
+                    }
+                }
+            });
+        };
+        loop {
+            if let Some(Reverse(k)) = ready.others.pop() {
+                ordered.push(self.acts[k].clone());
+                done(k, &mut ready);
+                continue;
+            }
+            let mut group = Vec::new();
+            // The shape whose first step was recorded first.
+            let Some((&kind, _)) = ready.links.iter().min_by_key(|(_, links)| links.first()) else { break };
+            while group.len() < LONGEST
+                && let Some(k) = ready.links.get_mut(&kind).and_then(BTreeSet::pop_first)
+            {
+                group.push(k);
+                done(k, &mut ready);
+            }
+            ready.links.retain(|_, links| !links.is_empty());
+            ordered.push(self.pass(&group, &readers, targets));
+        }
+        ordered
+    }
+
+    /// One pass for all steps of a group.
+    fn pass(&self, group: &[usize], readers: &[SmallVec<[usize; 2]>], targets: &[Value]) -> Act<F> {
+        let mut operands: SmallVec<[Value; 8]> = SmallVec::new();
+        let mut made: Vec<Value> = Vec::new();
+        let links = || {
+            group.iter().filter_map(|&k| match &self.acts[k] {
+                Act::Link { step, operands, y, .. } => Some((*step, operands, *y)),
+                _ => None,
+            })
+        };
+        for (_, read, y) in links() {
+            for &value in read.iter().filter(|value| !made.contains(value)) {
+                if !operands.contains(&value) {
+                    operands.push(value);
+                }
+            }
+            made.push(y);
+        }
+        let number = |value: Value| {
+            let made = made.iter().position(|&y| y == value).map(|k| operands.len() + k);
+            made.or_else(|| operands.iter().position(|&x| x == value)).unwrap_or_default()
+        };
+        let steps: Vec<(Step, Values)> =
+            links().map(|(step, read, _)| (step, read.iter().map(|&value| number(value)).collect())).collect();
+        let outside = |value: Value| readers[value].iter().any(|reader| !group.contains(reader));
+        let results: Values = made.iter().copied().filter(|y| targets.contains(y) || outside(*y)).collect();
+        let outputs: Vec<usize> = results.iter().map(|&y| number(y)).collect();
+        let chain = Chain::new(operands.len(), steps.iter().map(|(step, read)| (*step, &read[..])), &outputs);
+        let shape = match made.first().map(|&y| &self.known[y]) {
+            Some(known) if !known.splat => known.shape.clone(),
+            _ => Shape::from([]),
+        };
+        let caller = group.iter().find_map(|&k| match &self.acts[k] {
+            Act::Link { caller, .. } => Some(*caller),
+            _ => None,
+        });
+        Act::Pass { chain, operands, results, shape, caller: caller.unwrap_or_else(|| Location::caller()) }
+    }
+}
+
+/// Acts whose operands are known: elementwise steps by shape, and the others.
+struct Ready {
+    others: BinaryHeap<Reverse<usize>>,
+    links: BTreeMap<usize, BTreeSet<usize>>,
+    /// The shapes met, and whether one number stands for all elements.
+    shapes: Vec<(Shape, bool)>,
+}
+
+impl Ready {
+    fn add<F: TensorFloat>(&mut self, graph: &Graph<F>, k: usize) {
+        let Act::Link { y, .. } = &graph.acts[k] else { return self.others.push(Reverse(k)) };
+        let known = &graph.known[*y];
+        let kind = (known.shape.clone(), known.splat);
+        let kind = self.shapes.iter().position(|shape| *shape == kind).unwrap_or_else(|| {
+            self.shapes.push(kind);
+            self.shapes.len() - 1
+        });
+        self.links.entry(kind).or_default().insert(k);
+    }
+}
