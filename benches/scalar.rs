@@ -46,7 +46,7 @@ fn gradients(c: &mut Criterion) {
         (Logistic::NAME, logistic.point(), logistic.recorded()),
     ] {
         c.bench_function(&format!("{name}/gradient, recorded, in lanes"), |b| {
-            b.iter(|| black_box(term.total_and_gradient(&point, &items)));
+            b.iter(|| _ = black_box(term.total_and_gradient(&point, &items)));
         });
     }
 }

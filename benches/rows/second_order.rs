@@ -41,10 +41,10 @@ impl Table {
             self.row(name, &time(product), &format!("{} (its gradient)", time(gradient)), product / gradient);
         };
         row(&ways[0], &mut || _ = black_box(recorded.hvp(black_box(&x), &v)), &mut || {
-            _ = black_box(recorded.gradient(black_box(&x)))
+            _ = black_box(recorded.gradient(black_box(&x)));
         });
         row(&ways[1], &mut || _ = black_box(hvp(&Rosenbrock, black_box(&x), &v)), &mut || {
-            _ = black_box(grad(|x| Rosenbrock.call(x), black_box(&x)))
+            _ = black_box(grad(|x| Rosenbrock.call(x), black_box(&x)));
         });
     }
 
@@ -69,7 +69,7 @@ impl Table {
         let mut gradient = vec![0.0; INPUTS];
         let (hessian, gradient) =
             in_turn(&mut || _ = black_box(recorded.sparse_hessian_into(black_box(&x), &mut sparse)), &mut || {
-                _ = black_box(recorded.gradient_into(black_box(&x), &mut gradient))
+                _ = black_box(recorded.gradient_into(black_box(&x), &mut gradient));
             });
         self.row(&name, &time(hessian), &format!("{} (its gradient)", time(gradient)), hessian / gradient);
     }
