@@ -97,7 +97,7 @@ fn block_products<F: Float, const FMA: bool, const WEIGHTED: bool>(
 }
 
 /// Rows whose products with the cotangents are summed in the float itself before they reach the sums in `f64`: sixteen terms
-/// lose no more than two bits, and a conversion for each element is half of the pullback's time.
+/// lose no more than two bits.
 const SUMMED: usize = 16;
 
 /// Where nothing is `WEIGHTED`, `weight` is any slice as long as the row. `sums` of `y_bar z` and of `y_bar` are added to, unless
