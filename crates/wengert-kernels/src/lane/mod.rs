@@ -9,8 +9,8 @@
 //! element (`LaneFloat::row`).
 //!
 //! Accuracy over the whole domain, in ulp, by the tests below, `f32` and `f64`: `exp` 0.8 and 1; `ln` 1; `exp_m1` 2; `ln_1p`
-//! 1.5 and 2; `sin` and `cos` 1.5 and 1; `tanh`, `sigmoid` and `softplus` 2. `norm_pdf` of `f32` 2.5, `norm_cdf` and `gelu` 5; in
-//! `f64` those three are calls.
+//! 1.5 and 2; `sin` and `cos` 1.5 and 1; `tanh`, `sigmoid` and `softplus` 2. `norm_pdf` and `norm_cdf` of `f32` 1, `gelu` 2 where the
+//! distribution function is normal; in `f64` those three are calls.
 
 mod double;
 mod normal;

@@ -67,9 +67,9 @@ fn f32_bodies_are_within_their_ulp_over_the_whole_range() {
             ("tanh", 2.0, worst(level, || Tanh, f64::tanh, inf)),
             ("sigmoid", 2.0, worst(level, || Sigmoid, sigmoid, inf)),
             ("softplus", 2.0, worst(level, || Softplus, |x| x.max(0.0) + (-x.abs()).exp().ln_1p(), inf)),
-            ("norm_pdf", 2.5, worst(level, || NormPdf, erf::norm_pdf, inf)),
-            ("norm_cdf", 5.0, worst(level, || NormCdf, erf::norm_cdf, inf)),
-            // 5 but for the tail, where the distribution function is subnormal.
+            ("norm_pdf", 1.0, worst(level, || NormPdf, erf::norm_pdf, inf)),
+            ("norm_cdf", 1.0, worst(level, || NormCdf, erf::norm_cdf, inf)),
+            // 2 but for the tail, where the distribution function is subnormal.
             ("gelu", 8.0, worst(level, || Gelu, erf::gelu, inf)),
         ] {
             println!("{level:?} {name}: {ulp:.3} ulp at {x:e}");

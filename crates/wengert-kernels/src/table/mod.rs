@@ -26,8 +26,7 @@
 //!
 //! In double precision the error of values, first and second derivatives is at most 2, 4 and 8 ulp over the whole domain,
 //! measured against 60-digit arithmetic by the tests; where a row says so, 1e-14 in all three. Where a result is the
-//! difference of larger terms, an ulp is one of the largest term. Special functions of `f32` are computed in `f64`, but for
-//! `norm_pdf`, `norm_cdf` and `gelu` over slices, which are within 5 ulp.
+//! difference of larger terms, an ulp is one of the largest term. Special functions of `f32` are computed in `f64`.
 
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
