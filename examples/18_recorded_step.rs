@@ -9,7 +9,7 @@ use wengert::prelude::*;
 /// Two spirals of 100 points each, and the spiral each point is on: 1 or -1.
 fn spirals() -> (Tensor<f32>, Tensor<f32>) {
     let point = |k: usize| {
-        let (side, t) = (if k % 2 == 0 { 1.0 } else { -1.0 }, (k / 2) as f32 / 100.0);
+        let (side, t) = (if k.is_multiple_of(2) { 1.0 } else { -1.0 }, (k / 2) as f32 / 100.0);
         let (angle, radius) = (t * 7.0, side * (0.1 + t));
         ([radius * angle.cos(), radius * angle.sin()], side)
     };

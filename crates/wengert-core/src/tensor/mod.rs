@@ -312,8 +312,9 @@ impl<F: TensorFloat> Tape<F> {
         operands: Operands,
         caller: Caller,
     ) -> Result<TensorVar<'_, F>, Error> {
-        // A program that is replayed evaluates the op as it was before.
-        let unused = self.tensors.notes.taken().then(|| op.clone());
+        if self.tensors.notes.taken() {
+            return self.record_for_replays(op.into_rule(), Calls::of::<O>(), operands, caller);
+        }
         let (value, active) = {
             let nodes = self.tensors.nodes.borrow();
             let mut x: SmallVec<[&Tensor<F>; 4]> = SmallVec::new();
@@ -332,17 +333,32 @@ impl<F: TensorFloat> Tape<F> {
             }
             (value, active)
         };
-        let op = match unused {
-            Some(unused) => {
-                self.tensors.notes.op(self.tensors.count() as u32, caller);
-                unused
-            }
-            None if !active => return Ok(self.push_tensor(value, Origin::Constant, false)),
-            None => op,
-        };
-        let y = self.push_tensor(value, Origin::Op { rule: op.into_rule(), calls: Calls::of::<O>(), operands }, active);
+        if !active {
+            return Ok(self.push_tensor(value, Origin::Constant, false));
+        }
+        let y = self.push_tensor(value, Origin::Op { rule: op.into_rule(), calls: Calls::of::<O>(), operands }, true);
         self.place_special(y.number());
         Ok(y)
+    }
+
+    /// Evaluates a rule and lists it as it was before, for replays, constants' rules too: what they hold may be exchanged.
+    #[cold]
+    fn record_for_replays(
+        &self,
+        rule: Rule<F>,
+        calls: &'static Calls<F>,
+        operands: Operands,
+        caller: Caller,
+    ) -> Result<TensorVar<'_, F>, Error> {
+        let (value, active) = {
+            let nodes = self.tensors.nodes.borrow();
+            let x: SmallVec<[&Tensor<F>; 4]> = operands.iter().map(|&x| &nodes.values[x as usize]).collect();
+            let wanted: SmallVec<[bool; 8]> = operands.iter().map(|&x| nodes.flags[x as usize].active).collect();
+            let value = (calls.forward)(&mut rule.clone(), &x, &wanted);
+            (value.map_err(|source| Error::Shape { source: Box::new(source), caller })?, wanted.contains(&true))
+        };
+        self.tensors.notes.op(self.tensors.count() as u32, caller);
+        Ok(self.push_tensor(value, Origin::Op { rule, calls, operands }, active))
     }
 
     /// The value of `x` as one that no gradient flows through, where the tape is recorded for replays.
