@@ -448,7 +448,7 @@ fn a_tape_tells_what_its_recording_fills_and_what_it_keeps() {
     let before = tape.size();
     let mut y = a;
     for _ in 0..1000 {
-        y = y * b;
+        y *= b;
     }
     assert_eq!(y.gradient()[b], 1000.0);
     let after = tape.size();

@@ -219,10 +219,10 @@ pub enum FunctionError {
         what: &'static str,
         /// Which one, counted from 0.
         index: usize,
-        /// The shape it has.
-        got: Shape,
+        /// The shape it has. Boxed, as the other: errors are rare.
+        got: Box<Shape>,
         /// The shape it must have.
-        expected: Shape,
+        expected: Box<Shape>,
     },
     /// A gradient was asked of an output that is not one number.
     #[error("{op}: of an output of shape {shape}; a gradient is that of one number: reduce it with sum or mean")]

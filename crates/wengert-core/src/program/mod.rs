@@ -307,7 +307,7 @@ fn check<'s>(
     }
     for (index, (got, expected)) in given.zip(recorded).enumerate() {
         if got != expected {
-            let (got, expected) = (got.clone(), expected.clone());
+            let (got, expected) = (Box::new(got.clone()), Box::new(expected.clone()));
             return Err(FunctionError::Shape { op, what, index, got, expected });
         }
     }
