@@ -74,11 +74,10 @@ impl<F: TensorFloat> TensorVar<'_, F> {
     /// ```
     /// # use wengert_core::{TensorFunction, prelude::*};
     /// # use wengert_tensor::Tensor;
-    /// let clipped = |x: &[TensorVar<'_, f64>]| {
+    /// let mut f = TensorFunction::record(&[Tensor::from([3.0, 4.0])], |x| {
     ///     let norm = x[0].norm2();
     ///     if norm.holds(|norm| norm.item() > 1.0) { (x[0] / norm).sum() } else { x[0].sum() }
-    /// };
-    /// let mut f = TensorFunction::record(&[Tensor::from([3.0, 4.0])], clipped)?;
+    /// })?;
     /// assert_eq!(f.value(&[Tensor::from([0.0, 5.0])])?.item(), 1.0);
     /// let error = f.value(&[Tensor::from([0.3, 0.4])]).unwrap_err();
     /// assert!(error.to_string().ends_with("the answer was true, now it is false; record again at this point"));
