@@ -188,6 +188,9 @@ impl<F: TensorFloat> Graph<F> {
                 graph.acts.push(Act::Ask(asked.clone(), nodes[asked.of as usize]));
             }
         }
+        if let Some(caller) = notes.differentiated.get() {
+            return Err(FunctionError::NotReplayable { place: caller.into() });
+        }
         if let Some((_, caller)) = notes.reads.borrow().iter().find(|(node, _)| moves[*node as usize]) {
             return Err(FunctionError::Read { place: (*caller).into() });
         }

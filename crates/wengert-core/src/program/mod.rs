@@ -73,7 +73,8 @@ impl<F: TensorFloat> TensorFunction<F> {
     /// Records a function at inputs `x`, which decide the shapes and the branches it takes.
     ///
     /// # Errors
-    /// [`FunctionError::Read`] if the closure read a value that depends on an input, [`FunctionError::TwoRecordings`] if it
+    /// [`FunctionError::Read`] if the closure read a value that depends on an input, [`FunctionError::NotReplayable`] if it took
+    /// a derivative, [`FunctionError::TwoRecordings`] if it
     /// returned a variable of another tape, [`FunctionError::Tensor`] if there is no memory for the gradient,
     /// [`FunctionError::Unread`] if no op reads certain data or labels.
     ///

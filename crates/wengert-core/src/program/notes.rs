@@ -24,6 +24,8 @@ pub(crate) struct Notes<F: TensorFloat> {
     taken: Cell<bool>,
     pub(super) reads: RefCell<Vec<(u32, Caller)>>,
     pub(super) asked: RefCell<Vec<Asked<F>>>,
+    /// Where a derivative was taken first: pullbacks hold what they were recorded with, labels for one, as constants.
+    pub(super) differentiated: Cell<Option<Caller>>,
     /// The lines of the ops, by node, in order.
     pub(super) callers: RefCell<Vec<(u32, Caller)>>,
 }
@@ -34,6 +36,7 @@ impl<F: TensorFloat> Default for Notes<F> {
             taken: Cell::new(false),
             reads: RefCell::default(),
             asked: RefCell::default(),
+            differentiated: Cell::new(None),
             callers: RefCell::default(),
         }
     }
@@ -56,6 +59,14 @@ impl<F: TensorFloat> Notes<F> {
         if self.taken() {
             self.reads.borrow_mut().push((number, caller));
         }
+    }
+
+    /// A derivative is taken on this tape; says whether that cannot be replayed.
+    pub(crate) fn differentiate(&self, caller: Caller) -> bool {
+        if self.taken() && self.differentiated.get().is_none() {
+            self.differentiated.set(Some(caller));
+        }
+        self.taken()
     }
 
     /// An op is recorded.

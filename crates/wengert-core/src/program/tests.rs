@@ -220,6 +220,18 @@ fn what_does_not_fit_is_said() {
         let said = text(read.map(|_| ()).expect_err("a value is read"));
         assert!(said.contains("program/tests.rs") && said.contains("would be frozen"), "{k}: {said}");
     }
+    // A derivative taken inside would keep what its pullbacks hold, labels for one.
+    let labels = Tensor::from([1_i64]);
+    for taken in [
+        TensorFunction::record(&x, |x| x[0].square().sum().recorded_gradient([x[0]])[0].sum()),
+        TensorFunction::record(&x, |x| {
+            let slope = x[0].reshape([1, 2]).cross_entropy(&labels).gradient()[x[0]].clone();
+            (x[0] * x[0].tape().constant_tensor(slope)).sum()
+        }),
+    ] {
+        let said = text(taken.map(|_| ()).expect_err("a derivative is taken"));
+        assert!(said.contains("program/tests.rs") && said.contains("cannot be replayed"), "{said}");
+    }
     // What does not depend on an input may be read, and what is only printed.
     let harmless = TensorFunction::record(&x, |x| {
         let c = x[0].tape().constant_tensor([2.0]);

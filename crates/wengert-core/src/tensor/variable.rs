@@ -232,6 +232,7 @@ impl<F: TensorFloat> Tape<F> {
         outputs: impl IntoIterator<Item = (TensorVar<'a, F>, &'b Tensor<F>)>,
     ) -> Result<Gradients<F>, Error> {
         let caller = Location::caller();
+        self.tensors.notes.differentiate(caller);
         let mut seeds = Seeds { scalars: SmallVec::new(), tensors: SmallVec::new() };
         for (y, seed) in outputs {
             if !core::ptr::eq(y.tape, self) {
