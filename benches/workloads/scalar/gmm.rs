@@ -9,7 +9,7 @@ use wengert::prelude::*;
 pub struct Gmm {
     dim: usize,
     components: usize,
-    points: Vec<f64>,
+    pub points: Vec<f64>,
 }
 
 impl Default for Gmm {
