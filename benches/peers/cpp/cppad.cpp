@@ -1,4 +1,6 @@
 // CppAD (Bell): a recording of operations, whose function object evaluates them forward and then in reverse.
+#include <algorithm>
+
 #include <cppad/cppad.hpp>
 
 #include "programs.hpp"

@@ -81,13 +81,17 @@ impl Arithmetic for reverse::Var<'_> {
     }
 }
 
+/// Writes a gradient.
+type Gradient<'a> = Box<dyn FnMut(&mut [f64]) + 'a>;
+
 /// One way to a gradient.
 struct Way<'a> {
     name: &'static str,
     /// Is the program recorded once for gradients at many points, and not for each?
     replays: bool,
+    /// Is the program written in C++, so that its value there is a second measure?
     in_cpp: bool,
-    gradient: Box<dyn FnMut(&mut [f64]) + 'a>,
+    gradient: Gradient<'a>,
 }
 
 impl<'a> Way<'a> {
