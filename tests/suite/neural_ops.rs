@@ -3,7 +3,7 @@
 use crate::torch::{self, Op, Var};
 use wengert::nn::loss::{self, CrossEntropy};
 use wengert_check::{check_tensor, check_tensors};
-use wengert_core::{Tape, TensorVar};
+use wengert_core::{Tape, TensorVar, UnaryFunctions};
 use wengert_tensor::{Attention, Shape, ShapeError, Tensor, rng};
 
 const REFERENCE: &str = include_str!("../reference/neural_ops.txt");
