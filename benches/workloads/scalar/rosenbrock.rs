@@ -44,14 +44,4 @@ impl Rosenbrock {
     pub fn fused<'t>(x: &[Var<'t>]) -> Var<'t> {
         x.windows(2).map(|x| fuse([x[0], x[1]], |[x, next]| (next - x * x).square() * 100.0 + (x - 1.0).square())).sum()
     }
-
-    /// One expression of two overlapping slices of all variables, summed in one pass.
-    pub fn mapped<'t>(tape: &'t Tape, x: &[Var<'t>]) -> Var<'t> {
-        let n = x.len() - 1;
-        let x = tape.pack(x);
-        zip_map_sum([x.slice(0, ..n), x.slice(0, 1..)], |[x, next]| {
-            (next - x * x).square() * 100.0 + (x - 1.0).square()
-        })
-        .scalar()
-    }
 }
