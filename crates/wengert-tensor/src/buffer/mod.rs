@@ -87,6 +87,7 @@ impl<T: Plain> Buffer<T> {
         unsafe {
             (*chunk.as_ptr()).refs = AtomicUsize::new(1);
             (*chunk.as_ptr()).len = len;
+            chunk::allow_first(chunk, len * size_of::<T>());
         }
         Some((Self { chunk, values: PhantomData }, fresh))
     }
@@ -169,7 +170,10 @@ impl<T: Plain> Drop for Buffer<T> {
             fence(Ordering::Acquire);
         }
         // SAFETY: this was the last owner.
-        unsafe { pool::give(self.chunk) };
+        unsafe {
+            chunk::allow_first(self.chunk, 0);
+            pool::give(self.chunk);
+        }
     }
 }
 
