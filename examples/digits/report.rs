@@ -27,7 +27,8 @@ impl Progress {
         let bar = std::io::stderr().is_terminal().then(|| {
             let total = (epochs as u64).saturating_mul(train_len as u64);
             // The template is a literal without a fault; indicatif can only say so at run time.
-            let style = ProgressStyle::with_template("{prefix} {bar:24.cyan} {msg}  {per_sec}  {eta} left")
+            // What is widest comes last and is cut off at the edge: a line that wraps would be two.
+            let style = ProgressStyle::with_template("{prefix} {bar:10.cyan} {eta:>4} left  {wide_msg}")
                 .map_or_else(|_| ProgressStyle::default_bar(), |style| style.progress_chars("━╸·"));
             ProgressBar::new(total).with_style(style)
         });
@@ -45,8 +46,8 @@ impl Progress {
                         self.epochs,
                         width = digits(self.epochs)
                     ));
-                    bar.set_message(self.message(batch));
                     bar.inc(batch.samples as u64);
+                    bar.set_message(format!("{}  {:.0}/s", self.message(batch), bar.per_sec()));
                 }
             }
             Event::Epoch(epoch) => {
@@ -81,7 +82,7 @@ impl Progress {
 
 fn epoch_line(report: &EpochReport, epochs: usize) -> String {
     format!(
-        "epoch {:>width$}/{epochs}  loss {:.4}  accuracy {:.4}  test loss {:.4}  test accuracy {:.4}  {:.2} s",
+        "epoch {:>width$}/{epochs}  loss {:.4}  accuracy {:.4}  test {:.4}  accuracy {:.4}  {:.2} s",
         report.epoch,
         report.train.loss,
         report.train.accuracy,
@@ -173,7 +174,7 @@ accuracy 0.8000 (4 of 5)
         let report = EpochReport { epoch: 5, train, test, elapsed: Duration::from_millis(250) };
         assert_eq!(
             epoch_line(&report, 30),
-            "epoch  5/30  loss 0.0312  accuracy 0.9986  test loss 0.2900  test accuracy 0.9250  0.25 s"
+            "epoch  5/30  loss 0.0312  accuracy 0.9986  test 0.2900  accuracy 0.9250  0.25 s"
         );
     }
 

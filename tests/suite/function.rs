@@ -484,9 +484,14 @@ fn a_function_prints_as_a_list_and_as_a_graph() {
     assert!(text.ends_with("outputs v6\n"), "{text}");
     let graph = f.to_graphviz();
     assert!(graph.starts_with("digraph function {\n") && graph.ends_with("}\n"));
-    for line in ["  x0 [shape=box];", "  v0 -> v1;", "  v6 [label=\"sub_mul\", peripheries=2];"] {
+    let nodes = ["  x0 [shape=box, label=\"x0\"];", "  v0 [shape=ellipse, label=\"powi 3\"];"];
+    let output = "  v6 [shape=ellipse, peripheries=2, label=\"sub_mul\"];";
+    for line in nodes.into_iter().chain([output, "  v0 -> v1;"]) {
         assert!(graph.contains(line), "{line} in\n{graph}");
     }
+    let svg = f.to_svg();
+    assert!(svg.contains(">powi 3</text>") && svg.contains("<title>v0 -&gt; v1</title>"), "{svg}");
+    assert_eq!(svg.matches("marker-end").count(), graph.matches(" -> ").count());
 }
 
 #[test]

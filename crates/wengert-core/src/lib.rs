@@ -13,7 +13,8 @@
 //! - [`mod@custom`] holds functions with a derivative of the user's own; [`solve`] and [`root`] differentiate solutions of
 //!   equations; [`mod@checkpoint`] trades evaluations for memory in long computations.
 //! - With feature `linalg`, tensors on a tape have `cholesky`, `solve`, `det`, `qr`, `eigh`, `svd`, `expm` and others.
-//! - To look into a tape: [`Tape::listing`], [`Tape::to_graphviz`], [`Tape::profile`], [`Tape::watch_nonfinite`].
+//! - To look into a tape: [`Tape::listing`], [`Tape::to_graphviz`], [`Tape::to_svg`], [`Tape::profile`],
+//!   [`Tape::watch_nonfinite`].
 //! - [`Error`] is what can go wrong, with the line it went wrong on.
 //!
 //! The elementary functions are rows of one table in `wengert-kernels`; a rule for tensors is one file in `rules`.
@@ -22,6 +23,7 @@ pub mod checkpoint;
 #[cfg(doctest)]
 mod compile_fail;
 pub mod custom;
+mod drawing;
 mod dual;
 mod error;
 mod function;

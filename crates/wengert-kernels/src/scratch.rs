@@ -37,9 +37,11 @@ impl Scratch {
         let Some(bytes) = len.checked_mul(size_of::<F>()) else { panic!("{len} elements have no room in memory") };
         let lines = bytes.div_ceil(size_of::<Line>());
         let mut scratch = SCRATCH.with_borrow_mut(Vec::pop).unwrap_or_default();
+        allow_first(&scratch, size_of_val(&scratch[..]));
         if scratch.len() < lines {
             scratch.resize(lines, Line([0; 64]));
         }
+        allow_first(&scratch, bytes);
         Scratch(scratch)
     }
 
@@ -66,7 +68,31 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         if !self.0.is_empty() && self.0.len() * size_of::<Line>() <= KEPT {
+            allow_first(&self.0, 0);
             SCRATCH.with_borrow_mut(|kept| kept.push(core::mem::take(&mut self.0)));
         }
     }
 }
+
+/// Tells AddressSanitizer that of a room only the first `bytes` may be touched. By itself it knows allocations, and a room is
+/// longer than what was asked for, and there before and after. Built with `--cfg asan`.
+#[cfg(asan)]
+fn allow_first(room: &[Line], bytes: usize) {
+    use core::ffi::c_void;
+
+    unsafe extern "C" {
+        fn __asan_unpoison_memory_region(start: *const c_void, bytes: usize);
+        fn __asan_poison_memory_region(start: *const c_void, bytes: usize);
+    }
+    let (start, len) = (room.as_ptr().cast::<u8>(), size_of_val(room));
+    // SAFETY: the sanitizer takes notes about memory that is ours; it changes no contents.
+    unsafe {
+        __asan_unpoison_memory_region(start.cast(), bytes);
+        __asan_poison_memory_region(start.wrapping_add(bytes).cast(), len - bytes);
+    }
+}
+
+/// Nobody looks on.
+#[cfg(not(asan))]
+#[inline(always)]
+fn allow_first(_room: &[Line], _bytes: usize) {}

@@ -2,6 +2,7 @@
 
 use super::Function;
 use super::list::{Id, List, Op, Step};
+use crate::drawing::{Drawing, Line, Look};
 use crate::tape::Nary;
 use crate::tensor::TensorFloat;
 use core::fmt::{self, Display, Write};
@@ -92,7 +93,7 @@ fn names(f: &mut fmt::Formatter<'_>, what: &str, names: impl Iterator<Item = imp
 
 impl<F: TensorFloat> Function<F> {
     /// The function as a graph in the language of Graphviz: `dot -Tsvg` draws it. Inputs and data are boxes, outputs have a
-    /// double line; edges carry constants' values as boxes of their own.
+    /// double line, constants are dashed boxes with their value.
     ///
     /// # Examples
     /// ```
@@ -104,28 +105,59 @@ impl<F: TensorFloat> Function<F> {
     /// ```
     #[must_use]
     pub fn to_graphviz(&self) -> String {
+        self.drawing().to_graphviz()
+    }
+
+    /// The function as a picture, an SVG file: what [`to_graphviz`](Self::to_graphviz) describes, drawn without Graphviz.
+    ///
+    /// Operands stand above what is made of them. Of functions of more than 200 nodes the middle is left out.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # fn main() -> Result<(), wengert_core::FunctionError> {
+    /// let f = Function::record(&[1.0, 2.0], |x| x[0] * x[1])?;
+    /// assert!(f.to_svg().contains("<title>x0 -&gt; v0</title>"));
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    #[doc(alias = "draw")]
+    pub fn to_svg(&self) -> String {
+        self.drawing().to_svg()
+    }
+
+    fn drawing(&self) -> Drawing {
         let list = &*self.list;
-        let mut text = String::from("digraph function {\n  node [shape=ellipse];\n");
+        let mut drawing = Drawing::new("function");
         let name = |id: Id| match id.number() {
             k if id.is_constant() => format!("c{k}"),
             _ => Named(list, id).to_string(),
         };
-        for k in 0..list.first_result() {
-            text += &format!("  {} [shape=box];\n", name(Id::value(k)));
+        let line = |id: Id| if list.outputs.contains(&id) { Line::Double } else { Line::Plain };
+        for id in (0..list.first_result()).map(Id::value) {
+            drawing.node(name(id), Look::angular(line(id)), name(id));
         }
-        for k in 0..list.constants.len() {
-            text += &format!("  c{k} [shape=box, label=\"{:?}\"];\n", list.constants[k]);
+        for (k, constant) in list.constants.iter().enumerate() {
+            drawing.node(format!("c{k}"), Look::angular(Line::Dashed), format!("{constant:?}"));
         }
         for (k, step) in list.steps.iter().enumerate() {
-            let outputs = list.outputs.iter().filter(|&&id| id == Id::value(list.first_result() + k));
-            let lines = if outputs.count() > 0 { ", peripheries=2" } else { "" };
-            text += &format!("  v{k} [label=\"{}\"{lines}];\n", step.op.name());
-            for &id in list.operands(step) {
-                text += &format!("  {} -> v{k};\n", name(id));
+            let id = Id::value(list.first_result() + k);
+            drawing.node(name(id), Look::round(line(id)), label(list, step));
+            for &operand in list.operands(step) {
+                drawing.edge(&name(operand), &name(id), "");
             }
         }
-        text + "}\n"
+        drawing
     }
+}
+
+/// The name of an operation with the constants it takes: `powi 3`.
+fn label<F: TensorFloat>(list: &List<F>, step: &Step) -> String {
+    if step.op != Op::Parametric {
+        return step.op.name().to_owned();
+    }
+    let op = list.parameters[step.operands[1].raw() as usize];
+    op.constants().iter().fold(op.name().to_owned(), |text, constant| format!("{text} {constant}"))
 }
 
 impl Op {

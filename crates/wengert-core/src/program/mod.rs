@@ -6,7 +6,7 @@
 //! needs there.
 //!
 //! In this folder: `notes` is what the tape takes down while a program is recorded, `graph` turns the list into values and
-//! acts, `plan` orders and joins the acts, `replay` runs them, `print` writes them down.
+//! acts, `plan` orders and joins the acts, `replay` runs them, `print` writes and draws them.
 
 mod graph;
 mod notes;

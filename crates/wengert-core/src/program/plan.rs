@@ -29,7 +29,7 @@ pub(super) struct Planned<F: TensorFloat> {
 
 impl<F: TensorFloat> Act<F> {
     /// Calls `f` for every value it reads.
-    fn reads(&self, mut f: impl FnMut(Value)) {
+    pub(super) fn reads(&self, mut f: impl FnMut(Value)) {
         match self {
             Act::Forward { operands, .. } | Act::Link { operands, .. } => operands.iter().copied().for_each(f),
             Act::Pull { x, y, y_bar, .. } => x.iter().chain([y, y_bar]).copied().for_each(f),
@@ -40,7 +40,7 @@ impl<F: TensorFloat> Act<F> {
     }
 
     /// Calls `f` for every value it computes.
-    fn writes(&self, mut f: impl FnMut(Value)) {
+    pub(super) fn writes(&self, mut f: impl FnMut(Value)) {
         match self {
             Act::Forward { y, .. } | Act::Link { y, .. } | Act::SumTo { y, .. } | Act::Spread { y, .. } => f(*y),
             Act::Pull { x_bar, .. } => x_bar.iter().flatten().copied().for_each(f),

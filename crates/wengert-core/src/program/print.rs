@@ -1,7 +1,9 @@
-//! A program as text.
+//! A program as text, and as a graph to draw.
 
 use super::TensorFunction;
 use super::graph::{Act, Source, Value};
+use super::plan::Plan;
+use crate::drawing::{Drawing, Line, Look};
 use crate::tensor::TensorFloat;
 use core::fmt;
 
@@ -14,6 +16,11 @@ impl<F: TensorFloat> TensorFunction<F> {
             Source::Constant => format!("c{value}"),
             Source::Act => format!("t{value}"),
         }
+    }
+
+    /// What is written down: the plan with the gradient, if there is one.
+    fn plan(&self) -> &Plan<F> {
+        self.gradient.as_ref().unwrap_or(&self.value)
     }
 
     fn names(&self, values: &[Value]) -> String {
@@ -37,7 +44,7 @@ impl<F: TensorFloat> TensorFunction<F> {
 /// ```
 impl<F: TensorFloat> fmt::Display for TensorFunction<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plan = self.gradient.as_ref().unwrap_or(&self.value);
+        let plan = self.plan();
         for planned in &plan.acts {
             let of = |value: Value| format!("{} of {}", self.name(value), self.known[value].shape);
             match &planned.act {
@@ -64,5 +71,107 @@ impl<F: TensorFloat> fmt::Display for TensorFunction<F> {
             }
         }
         writeln!(f, "return {}", self.names(&plan.targets))
+    }
+}
+
+impl<F: TensorFloat> TensorFunction<F> {
+    /// The plan as a graph in the language of Graphviz: `dot -Tsvg` draws it.
+    ///
+    /// What a replay does are boxes with the shapes of what is made, pullbacks and passes of several steps among them. Inputs,
+    /// data and parameters are bold, constants dashed; what makes a result has a double line.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::{TensorFunction, prelude::*};
+    /// # use wengert_tensor::Tensor;
+    /// let f = TensorFunction::record(&[Tensor::from([[1.0, 2.0]])], |x| x[0].matmul(x[0].t()).sum())?;
+    /// assert!(f.to_graphviz().starts_with("digraph program {\n  x0 [shape=box, style=bold, label=\"x0\\n[1, 2]\"];"));
+    /// # Ok::<(), wengert_core::FunctionError>(())
+    /// ```
+    #[must_use]
+    #[doc(alias = "graphviz")]
+    pub fn to_graphviz(&self) -> String {
+        self.drawing().to_graphviz()
+    }
+
+    /// The plan as a picture, an SVG file: what [`to_graphviz`](Self::to_graphviz) describes, drawn without Graphviz.
+    ///
+    /// Operands stand above what is made of them. Of programs of more than 200 nodes the middle is left out.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::{TensorFunction, prelude::*};
+    /// # use wengert_tensor::Tensor;
+    /// let f = TensorFunction::record(&[Tensor::from([[1.0, 2.0]])], |x| x[0].matmul(x[0].t()).sum())?;
+    /// assert!(f.to_svg().contains(">pullback of matmul</text>"));
+    /// # Ok::<(), wengert_core::FunctionError>(())
+    /// ```
+    #[must_use]
+    #[doc(alias = "draw")]
+    pub fn to_svg(&self) -> String {
+        self.drawing().to_svg()
+    }
+
+    fn drawing(&self) -> Drawing {
+        let plan = self.plan();
+        let mut drawing = Drawing::new("program");
+        // The node that makes a value: itself, if it is handed in or constant.
+        let mut maker: Vec<String> = (0..self.known.len()).map(|value| self.name(value)).collect();
+        let mut is_drawn = vec![false; self.known.len()];
+        for (k, planned) in plan.acts.iter().enumerate() {
+            let act = &planned.act;
+            let mut read = Vec::new();
+            act.reads(|value| read.push(value));
+            read.iter().for_each(|&value| self.draw_given(value, &mut is_drawn, &mut drawing));
+            let mut made = Vec::new();
+            act.writes(|value| made.push(value));
+            let name = made.first().map_or_else(|| format!("a{k}"), |&value| self.name(value));
+            let is_result = made.iter().any(|value| plan.targets.contains(value));
+            let line = if is_result { Line::Double } else { Line::Plain };
+            let shapes = made.iter().map(|&value| format!("{} {}", self.name(value), self.known[value].shape));
+            let text = [self.title(act)].into_iter().chain(shapes).collect::<Vec<_>>().join("\n");
+            drawing.node(&name, Look::angular(line), text);
+            let mut makers: Vec<&String> = read.iter().map(|&value| &maker[value]).collect();
+            if matches!(act, Act::Pull { .. } | Act::Pass { .. }) {
+                // These read many values at once, often of one maker.
+                makers.sort_unstable();
+                makers.dedup();
+            }
+            makers.into_iter().for_each(|maker| drawing.edge(maker, &name, ""));
+            for value in made {
+                maker[value].clone_from(&name);
+            }
+        }
+        // Results that nothing computes: an input handed through, the zero gradient of what is not read.
+        plan.targets.iter().for_each(|&value| self.draw_given(value, &mut is_drawn, &mut drawing));
+        drawing
+    }
+
+    /// Draws a value that no act makes, once.
+    fn draw_given(&self, value: Value, is_drawn: &mut [bool], drawing: &mut Drawing) {
+        let line = match self.known[value].source {
+            Source::Act => return,
+            Source::Constant => Line::Dashed,
+            Source::Input(_) | Source::Data(_) | Source::Parameter(_) => Line::Bold,
+        };
+        if !core::mem::replace(&mut is_drawn[value], true) {
+            let text = format!("{}\n{}", self.name(value), self.known[value].shape);
+            drawing.node(self.name(value), Look::angular(line), text);
+        }
+    }
+
+    /// What an act is called.
+    fn title(&self, act: &Act<F>) -> String {
+        let label = |rule: usize| self.rules[rule].rule.label();
+        match act {
+            Act::Forward { rule, .. } => label(*rule).to_owned(),
+            Act::Pull { rule, .. } => format!("pullback of {}", label(*rule)),
+            Act::Pass { chain, .. } if chain.len() == 1 => "pass of 1 step".to_owned(),
+            Act::Pass { chain, .. } => format!("pass of {} steps", chain.len()),
+            Act::SumTo { .. } => "sum".to_owned(),
+            Act::Spread { .. } => "everywhere".to_owned(),
+            Act::Ask(asked, _) => format!("asked, expected {}", asked.answer),
+            Act::Link { .. } => "step".to_owned(),
+        }
     }
 }

@@ -257,3 +257,35 @@ fn a_question_is_asked_again() {
     assert!(f.value(&[Tensor::from([1.0])]).unwrap_err().to_string().contains("the answer was true, now it is false"));
     assert_eq!(f.value_and_gradient(&[Tensor::from([8.0])]).unwrap().1[0].item(), 0.125);
 }
+
+#[test]
+fn a_program_is_drawn_with_its_acts_and_what_they_read() {
+    let [w, x] = tensors([&[3, 2], &[4, 3]], 1);
+    let f = TensorFunction::record_with_data(&[w], &[x], |p, d| d[0].matmul(p[0]).tanh().sum()).unwrap();
+    let graph = f.to_graphviz();
+    let given = [
+        "  x0 [shape=box, style=bold, label=\"x0\\n[3, 2]\"];",
+        "  d0 [shape=box, style=bold, label=\"d0\\n[4, 3]\"];",
+    ];
+    for text in given.into_iter().chain(["label=\"matmul\\nt", "label=\"sum\\nt", "label=\"pullback of matmul\\nt"]) {
+        assert_eq!(graph.matches(text).count(), 1, "{text} in\n{graph}");
+    }
+    // The value and the gradient.
+    assert_eq!(graph.matches("peripheries=2").count(), 2, "{graph}");
+    let svg = f.to_svg();
+    let (nodes, edges) = (graph.matches(" [shape=").count(), graph.matches(" -> ").count());
+    assert!(edges >= 6, "{graph}");
+    // A title for the picture, for each node, and for each edge.
+    assert_eq!(svg.matches("<title>").count(), 1 + nodes + edges);
+    assert_eq!(svg.matches("marker-end").count(), edges);
+}
+
+#[test]
+fn results_that_nothing_computes_are_drawn_too() {
+    let f = TensorFunction::record(&[Tensor::scalar(2.0)], |x| x[0]).unwrap();
+    let graph = f.to_graphviz();
+    assert_eq!(graph.matches("x0 [shape=box, style=bold").count(), 1, "{graph}");
+    // The gradient, 1.
+    assert_eq!(graph.matches("shape=box, style=dashed").count(), 1, "{graph}");
+    assert_eq!(f.to_svg().matches("<title>").count(), 3);
+}

@@ -272,8 +272,11 @@ unsafe fn blocked<V: Vector>(product: Product<'_, V::Element>) {
                     if pack_a {
                         let block = Block { start: a, across: a_row, inner: a_col, width: whole, k: inner };
                         pack::<V>(block, panel_rows, packed_a);
-                        let block = Block { start: a.add(whole * a_row), width: rows - whole, ..block };
-                        pack::<V>(block, rest, packed_a.add(whole * inner));
+                        // Of nothing there is no start: beyond the last row may be beyond the operand.
+                        if rest > 0 {
+                            let block = Block { start: a.add(whole * a_row), width: rows - whole, ..block };
+                            pack::<V>(block, rest, packed_a.add(whole * inner));
+                        }
                     }
                     for j in (0..columns).step_by(across) {
                         let mut i = 0;

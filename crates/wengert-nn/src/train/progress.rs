@@ -13,7 +13,8 @@ pub(super) struct Bar {
 impl Bar {
     pub(super) fn new(epochs: usize, samples: usize) -> Self {
         let bar = ProgressBar::new((epochs * samples) as u64);
-        let template = "{wide_bar} {msg}, {per_sec}, {eta} left";
+        // What is widest comes last and is cut off at the edge: a line that wraps would be two.
+        let template = "{bar:10} {eta} left, {wide_msg}";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
@@ -23,7 +24,8 @@ impl Bar {
     pub(super) fn step(&self, step: &Step, samples: usize) {
         self.bar.inc(samples as u64);
         if !self.bar.is_hidden() {
-            self.bar.set_message(text(step.epoch, self.epochs, &step.running, None));
+            let rate = self.bar.per_sec();
+            self.bar.set_message(text(step.epoch, self.epochs, &step.running, None) + &format!(", {rate:.0}/s"));
         }
     }
 

@@ -126,3 +126,33 @@ fn advise_huge_pages(base: *mut u8, block: usize) {
 
 #[cfg(not(all(target_os = "linux", not(miri))))]
 fn advise_huge_pages(_base: *mut u8, _block: usize) {}
+
+/// Tells AddressSanitizer that of a chunk's data only the first `bytes` may be touched. By itself it knows allocations, and
+/// a chunk is longer than what was asked for, and there while it is idle. Built with `--cfg asan`.
+///
+/// # Safety
+/// The chunk is the caller's alone.
+#[cfg(asan)]
+pub(super) unsafe fn allow_first(chunk: NonNull<Header>, bytes: usize) {
+    use core::ffi::c_void;
+
+    unsafe extern "C" {
+        fn __asan_unpoison_memory_region(start: *const c_void, bytes: usize);
+        fn __asan_poison_memory_region(start: *const c_void, bytes: usize);
+    }
+    // SAFETY: the chunk is ours, and the sanitizer takes notes about its block; it changes no contents.
+    unsafe {
+        let end = chunk.as_ref().base.addr() + chunk.as_ref().block;
+        let forbidden = data(chunk).wrapping_add(bytes);
+        __asan_unpoison_memory_region(data(chunk).cast(), bytes);
+        __asan_poison_memory_region(forbidden.cast(), end - forbidden.addr());
+    }
+}
+
+/// Nobody looks on.
+///
+/// # Safety
+/// None is needed.
+#[cfg(not(asan))]
+#[inline(always)]
+pub(super) unsafe fn allow_first(_chunk: NonNull<Header>, _bytes: usize) {}

@@ -216,7 +216,7 @@ impl Local {
         if class != UNPOOLED
             && let Some(chunk) = shared().take(class)
         {
-            self.lists[class].owned.set(self.lists[class].owned.get() + 1);
+            self.own(class);
             self.hits.set(self.hits.get() + 1);
             return Some((chunk, false));
         }
@@ -227,10 +227,16 @@ impl Local {
             chunk::allocate(class, size)
         })?;
         self.misses.set(self.misses.get() + 1);
-        if class != UNPOOLED && !self.closed.get() {
-            self.lists[class].owned.set(self.lists[class].owned.get() + 1);
-        }
+        self.own(class);
         Some((chunk, true))
+    }
+
+    /// Counts a chunk of a class as this thread's, which has room on its list. A thread that is ending owns nothing: what
+    /// its last destructors take goes back to the shared list, since nobody would find it on a list of its own.
+    fn own(&self, class: usize) {
+        if let Some(list) = self.lists.get(class).filter(|_| !self.closed.get()) {
+            list.owned.set(list.owned.get() + 1);
+        }
     }
 
     #[cold]

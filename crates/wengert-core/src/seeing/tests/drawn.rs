@@ -132,3 +132,23 @@ fn the_graph_is_well_formed_and_draws_every_node_once() {
     assert!(graph.contains("t4 -> v4 [label=\"[0]\"];") && graph.contains("v3 -> v5 [label=\"10\"];"));
     assert!(strings.contains(&r#"t11\nsay \"hi\" \\ {now\n[1]"#.to_owned()), "{strings:?}");
 }
+
+#[test]
+fn the_picture_shows_what_the_graph_says() {
+    let tape = Tape::new();
+    small(&tape);
+    tape.tensor([1.0]).apply(Quoted, &[]);
+    let (graph, svg) = (tape.to_graphviz(), tape.to_svg());
+    let ends = |line: &str| line.split([';', '[']).next().unwrap_or_default().trim().to_owned();
+    let mut expected: Vec<String> = graph.lines().filter(|line| line.contains(" -> ")).map(ends).collect();
+    let titles = svg.split("<title>").filter_map(|text| text.split_once("</title>"));
+    let titles = titles.map(|(title, _)| title.replace("&gt;", ">"));
+    let mut found: Vec<String> = titles.filter(|title| title.contains(" -> ")).collect();
+    expected.sort();
+    found.sort();
+    assert_eq!(found, expected);
+    let nodes = graph.matches("shape=").count();
+    assert_eq!(svg.matches("<title>").count(), 1 + nodes + expected.len());
+    assert!(svg.contains(">[2, 2]</text>") && svg.contains(">10</text>"), "{svg}");
+    assert!(svg.contains(r#">say "hi" \ {now</text>"#), "{svg}");
+}

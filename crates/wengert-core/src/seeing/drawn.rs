@@ -2,10 +2,10 @@
 
 use super::observer::label;
 use super::outline::{Entry, Outline, short, with_outline};
+use crate::drawing::{Drawing, Line, Look};
 use crate::tape::Tape;
 use crate::tape::node::{Edge, NOWHERE};
 use crate::tensor::{Origin, TensorFloat};
-use core::fmt::Write;
 
 impl<F: TensorFloat> Tape<F> {
     /// The tape as a graph in the language of Graphviz: `dot -Tsvg` draws it.
@@ -28,30 +28,56 @@ impl<F: TensorFloat> Tape<F> {
     #[doc(alias = "graphviz")]
     #[doc(alias = "dot")]
     pub fn to_graphviz(&self) -> String {
-        let mut graph = Graph(String::from("digraph tape {\n"));
+        self.drawing().to_graphviz()
+    }
+
+    /// The tape as a picture, an SVG file: what [`to_graphviz`](Self::to_graphviz) describes, drawn without Graphviz.
+    ///
+    /// Operands stand above what is made of them. Of tapes of more than 200 nodes the middle is left out.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 2.0]]);
+    /// let y = x.tanh();
+    /// let picture = tape.to_svg();
+    /// # let path = std::env::temp_dir().join("wengert-doc-tape.svg");
+    /// std::fs::write(&path, &picture)?;
+    /// assert!(picture.starts_with("<svg") && picture.contains(">tanh</text>"));
+    /// # std::fs::remove_file(path)
+    /// ```
+    #[must_use]
+    #[doc(alias = "draw")]
+    pub fn to_svg(&self) -> String {
+        self.drawing().to_svg()
+    }
+
+    fn drawing(&self) -> Drawing {
+        let mut graph = Graph(Drawing::new("tape"));
         with_outline(self, |outline| outline.visit(|entry| graph.entry(outline, entry)));
-        graph.0 + "}\n"
+        graph.0
     }
 }
 
-struct Graph(String);
+struct Graph(Drawing);
 
 impl Graph {
     fn entry<F: TensorFloat>(&mut self, outline: &Outline<'_, F>, entry: Entry) {
         match entry {
-            Entry::Input(node) => self.node('v', node, "ellipse, style=bold", &format!("v{node}\ninput")),
+            Entry::Input(node) => self.0.node(format!("v{node}"), Look::round(Line::Bold), format!("v{node}\ninput")),
             Entry::Plain(node) => {
                 self.scalar(node);
-                outline.parents(node).for_each(|edge| self.partial(edge, 'v', node));
+                outline.parents(node).for_each(|edge| self.partial(edge, ('v', node)));
             }
             Entry::Nary { node, start, len } => {
                 self.scalar(node);
                 let edges = &outline.edges[start as usize..(start + len) as usize];
-                edges.iter().for_each(|edge| self.partial(*edge, 'v', node));
+                edges.iter().for_each(|edge| self.partial(*edge, ('v', node)));
             }
             Entry::Results { first, count, number } => {
-                self.node('f', number, "ellipse", "pullback");
-                outline.operands_of_pullback(number).iter().for_each(|edge| self.partial(*edge, 'f', number));
+                self.0.node(format!("f{number}"), Look::round(Line::Plain), "pullback");
+                outline.operands_of_pullback(number).iter().for_each(|edge| self.partial(*edge, ('f', number)));
                 for node in first..first + count {
                     self.scalar(node);
                     self.edge(('f', number), ('v', node), "");
@@ -71,44 +97,33 @@ impl Graph {
             }
             return;
         }
-        let shape = match origin {
-            Origin::Input => "box, style=bold",
-            Origin::Constant => "box, style=dashed",
-            _ => "box",
+        let line = match origin {
+            Origin::Input => Line::Bold,
+            Origin::Constant => Line::Dashed,
+            _ => Line::Plain,
         };
-        self.node('t', number, shape, &format!("t{number}\n{}\n{}", label(origin), outline.value(number).shape()));
+        let text = format!("t{number}\n{}\n{}", label(origin), outline.value(number).shape());
+        self.0.node(format!("t{number}"), Look::angular(line), text);
         match origin {
             Origin::Op { operands, .. } => operands.iter().for_each(|&x| self.edge(('t', x), ('t', number), "")),
             Origin::Packed { start } => {
-                outline.packed(number, *start).iter().for_each(|edge| self.partial(*edge, 't', number));
+                outline.packed(number, *start).iter().for_each(|edge| self.partial(*edge, ('t', number)));
             }
             _ => {}
         }
     }
 
     fn scalar(&mut self, node: u32) {
-        self.node('v', node, "ellipse", &format!("v{node}"));
+        self.0.node(format!("v{node}"), Look::round(Line::Plain), format!("v{node}"));
     }
 
-    fn node(&mut self, letter: char, number: u32, shape: &str, label: &str) {
-        // Writing to a string cannot fail.
-        let _ = writeln!(self.0, "  {letter}{number} [shape={shape}, label=\"{}\"];", escaped(label));
-    }
-
-    fn partial<F: TensorFloat>(&mut self, edge: Edge<F>, letter: char, number: u32) {
+    fn partial<F: TensorFloat>(&mut self, edge: Edge<F>, to: (char, u32)) {
         if edge.parent != NOWHERE {
-            self.edge(('v', edge.parent), (letter, number), &short(edge.partial));
+            self.edge(('v', edge.parent), to, &short(edge.partial));
         }
     }
 
-    fn edge(&mut self, from: (char, u32), to: (char, u32), label: &str) {
-        let ((a, i), (b, k)) = (from, to);
-        let label = if label.is_empty() { String::new() } else { format!(" [label=\"{}\"]", escaped(label)) };
-        let _ = writeln!(self.0, "  {a}{i} -> {b}{k}{label};");
+    fn edge(&mut self, (a, i): (char, u32), (b, k): (char, u32), label: &str) {
+        self.0.edge(&format!("{a}{i}"), &format!("{b}{k}"), label);
     }
-}
-
-/// A label between quotes: users name their own ops as they like.
-fn escaped(label: &str) -> String {
-    label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
