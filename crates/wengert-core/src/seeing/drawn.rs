@@ -45,7 +45,8 @@ impl<F: TensorFloat> Tape<F> {
     /// # let path = std::env::temp_dir().join("wengert-doc-tape.svg");
     /// std::fs::write(&path, &picture)?;
     /// assert!(picture.starts_with("<svg") && picture.contains(">tanh</text>"));
-    /// # std::fs::remove_file(path)
+    /// # std::fs::remove_file(path)?;
+    /// # Ok::<(), std::io::Error>(())
     /// ```
     #[must_use]
     #[doc(alias = "draw")]
