@@ -7,7 +7,7 @@
 //! cotangent that arrives at one of the three takes the place of the argument it stands for, and the other two ops give what
 //! flows on.
 
-use super::{Array, Cotangents, Op};
+use super::{Array, Cotangents, Op, two};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -28,7 +28,7 @@ impl<F: TensorFloat> Op<F> for Conv2d<F> {
         let (x, w) = (x[0], x[1]);
         let x_bar = wanted[0].then(|| to_input(&self.0, x.shape(), w, &y_bar));
         let w_bar = wanted[1].then(|| to_weight(&self.0, x, w.shape(), &y_bar));
-        Cotangents::from([x_bar, w_bar])
+        two(x_bar, w_bar)
     }
 }
 
@@ -60,7 +60,7 @@ impl<F: TensorFloat> Op<F> for ConvToInput<F> {
         let options = &self.0.options;
         let to_w = wanted[0].then(|| to_weight(options, &x_bar_bar, w.shape(), y_bar));
         let to_y_bar = wanted[1].then(|| conv2d(options, &x_bar_bar, w));
-        Cotangents::from([to_w, to_y_bar])
+        two(to_w, to_y_bar)
     }
 }
 
@@ -80,7 +80,7 @@ impl<F: TensorFloat> Op<F> for ConvToWeight<F> {
         let options = &self.0.0;
         let to_x = wanted[0].then(|| to_input(options, x.shape(), &w_bar_bar, y_bar));
         let to_y_bar = wanted[1].then(|| conv2d(options, x, &w_bar_bar));
-        Cotangents::from([to_x, to_y_bar])
+        two(to_x, to_y_bar)
     }
 }
 

@@ -8,7 +8,7 @@
 
 use super::reshape::reshape;
 use super::sum::sum_to;
-use super::{Array, Cotangents, Op};
+use super::{Array, Cotangents, Op, two};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -79,7 +79,7 @@ impl<F: TensorFloat> MatMul<F> {
             let b_bar = if tb { matmul(y_bar, true, a, ta, read[1]) } else { matmul(a, !ta, y_bar, false, read[1]) };
             sum_to(&b_bar, &b.shape())
         });
-        Cotangents::from([a_bar, b_bar])
+        two(a_bar, b_bar)
     }
 }
 

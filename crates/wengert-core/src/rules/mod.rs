@@ -70,8 +70,8 @@ use smallvec::SmallVec;
 use wengert_kernels::{Binary, Parametric, Unary};
 use wengert_tensor::{Shape, ShapeError, Tensor};
 
-/// What flows back to each operand; `None` where nothing can.
-pub(crate) type Cotangents<A> = SmallVec<[Option<A>; 2]>;
+/// What flows back to each operand; `None` where nothing can. Room for three: a layer has input, weight and bias.
+pub(crate) type Cotangents<A> = SmallVec<[Option<A>; 3]>;
 
 /// Something tensor ops can be applied to: plain values, which they evaluate, or variables, which they record.
 pub(crate) trait Array<F: TensorFloat>: Clone {
@@ -188,7 +188,18 @@ impl<F: TensorFloat> Calls<F> {
 /// The cotangent of an op's only operand.
 #[inline]
 fn one<A>(x_bar: A) -> Cotangents<A> {
-    Cotangents::from([Some(x_bar), None])
+    let mut cotangents = Cotangents::new();
+    cotangents.push(Some(x_bar));
+    cotangents
+}
+
+/// The cotangents of an op's two operands. Pushed, not converted from an array, which would be made first and then moved.
+#[inline]
+fn two<A>(a_bar: Option<A>, b_bar: Option<A>) -> Cotangents<A> {
+    let mut cotangents = Cotangents::new();
+    cotangents.push(a_bar);
+    cotangents.push(b_bar);
+    cotangents
 }
 
 /// The result of an operation inside a pullback: shapes fit there by construction, so only memory can be wanting.

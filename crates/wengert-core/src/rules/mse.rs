@@ -5,7 +5,7 @@
 
 use super::affine::scaled;
 use super::zip::zip;
-use super::{Array, Cotangents, Op};
+use super::{Array, Cotangents, Op, two};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -32,7 +32,7 @@ impl<F: TensorFloat> Op<F> for Mse<F> {
         let slope = scaled(&zip(Binary::Sub, x[0], x[1]), scale);
         let x_bar = zip(Binary::MulZero, &slope, &y_bar);
         let target_bar = wanted[1].then(|| scaled(&x_bar, -F::ONE));
-        Cotangents::from([wanted[0].then_some(x_bar), target_bar])
+        two(wanted[0].then_some(x_bar), target_bar)
     }
 }
 

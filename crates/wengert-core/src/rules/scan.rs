@@ -10,7 +10,7 @@
 
 use super::slice::{embed, slice};
 use super::zip::zip;
-use super::{Array, Cotangents, Op, one};
+use super::{Array, Cotangents, Op, one, two};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -59,7 +59,7 @@ impl<F: TensorFloat> Op<F> for Recurrence<F> {
             false => zip(Binary::MulZero, &moved_on(y, axis, self.reverse), &g),
             true => zip(Binary::MulZero, y, &moved_on(&g, axis, !self.reverse)),
         });
-        Cotangents::from([a_bar, wanted[1].then_some(g)])
+        two(a_bar, wanted[1].then_some(g))
     }
 }
 

@@ -7,7 +7,7 @@
 
 use super::pick::pick;
 use super::zip::zip;
-use super::{Array, Cotangents, Op};
+use super::{Array, Cotangents, Op, two};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::panic::Location;
@@ -64,7 +64,7 @@ impl<F: TensorFloat> Op<F> for ScatterExtreme<F> {
         let share = |share: &Tensor<F>, y_bar: &A| zip(Binary::MulZero, &y_bar.constant(share.clone()), y_bar);
         let x_bar = wanted[0].then(|| share(own, &y_bar));
         let source_bar = wanted[1].then(|| share(others, &pick(&y_bar, &self.0.positions)));
-        Cotangents::from([x_bar, source_bar])
+        two(x_bar, source_bar)
     }
 }
 

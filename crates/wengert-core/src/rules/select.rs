@@ -4,7 +4,7 @@
 //! an exact 0 elsewhere, so that nothing of the branch not taken, NaN included, reaches a derivative.
 
 use super::sum::sum_to;
-use super::{Array, Cotangents, Op};
+use super::{Array, Cotangents, Op, two};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -24,7 +24,7 @@ impl<F: TensorFloat> Op<F> for Select<F> {
         let zero = y_bar.constant(Tensor::scalar(F::ZERO));
         let a_bar = || sum_to(&select(&self.0, &y_bar, &zero), &x[0].shape());
         let b_bar = || sum_to(&select(&self.0, &zero, &y_bar), &x[1].shape());
-        Cotangents::from([wanted[0].then(a_bar), wanted[1].then(b_bar)])
+        two(wanted[0].then(a_bar), wanted[1].then(b_bar))
     }
 }
 

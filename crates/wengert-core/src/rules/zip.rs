@@ -3,7 +3,7 @@
 //! Shapes: `a` and `b` broadcast against each other (axes aligned at the end; a dimension of 1 repeats), `y` has the
 //! broadcast shape. Cotangents: `y_bar dy/da` and `y_bar dy/db`, summed over what was repeated.
 
-use super::{Array, Cotangents, Fusible, Op};
+use super::{Array, Cotangents, Fusible, Op, two};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -37,18 +37,19 @@ impl<F: TensorFloat> Op<F> for Zip<F> {
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
-        Cotangents::from(A::binary_pullback(self.0, x[0], x[1], y, y_bar, [wanted[0], wanted[1]]))
+        let [a_bar, b_bar] = A::binary_pullback(self.0, x[0], x[1], y, y_bar, [wanted[0], wanted[1]]);
+        two(a_bar, b_bar)
     }
 
     #[inline]
     fn pull(&self, x: &[&Tensor<F>], y: &Tensor<F>, y_bar: Tensor<F>, wanted: &[bool]) -> Cotangents<Tensor<F>> {
         // A sum hands its cotangent on: the buffer itself, where one operand wants it.
         if self.0 == Binary::Add && x[0].shape() == x[1].shape() {
-            return Cotangents::from(match wanted {
-                [true, false] => [Some(y_bar), None],
-                [false, _] => [None, Some(y_bar)],
-                _ => [Some(y_bar.clone()), Some(y_bar)],
-            });
+            return match wanted {
+                [true, false] => two(Some(y_bar), None),
+                [false, _] => two(None, Some(y_bar)),
+                _ => two(Some(y_bar.clone()), Some(y_bar)),
+            };
         }
         self.vjp(x, y, y_bar, wanted)
     }

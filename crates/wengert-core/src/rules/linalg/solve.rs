@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::rules::affine::scaled;
 use crate::rules::matmul::matmul;
 use crate::rules::sum::sum_to;
-use crate::rules::{Array, Cotangents, Op};
+use crate::rules::{Array, Cotangents, Op, two};
 use crate::tensor::{TensorFloat, TensorVar};
 use std::sync::Arc;
 use wengert_tensor::{Lu, ShapeError, Tensor};
@@ -43,7 +43,7 @@ impl<F: TensorFloat> Op<F> for Solve<F> {
             };
             scaled(&sum_to(&product, &a.shape()), -F::ONE)
         });
-        Cotangents::from([a_bar, wanted[1].then(|| sum_to(&b_bar, &x[1].shape()))])
+        two(a_bar, wanted[1].then(|| sum_to(&b_bar, &x[1].shape())))
     }
 }
 

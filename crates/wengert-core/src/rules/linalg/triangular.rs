@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::rules::affine::scaled;
 use crate::rules::matmul::matmul;
 use crate::rules::sum::sum_to;
-use crate::rules::{Array, Cotangents, Op};
+use crate::rules::{Array, Cotangents, Op, two};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use wengert_tensor::{ShapeError, Tensor, Triangle};
@@ -48,7 +48,7 @@ impl<F: TensorFloat> Op<F> for SolveTriangular<F> {
             });
             scaled(&weighted(&sum_to(&product, &a.shape()), read), -F::ONE)
         });
-        Cotangents::from([a_bar, wanted[1].then(|| sum_to(&b_bar, &x[1].shape()))])
+        two(a_bar, wanted[1].then(|| sum_to(&b_bar, &x[1].shape())))
     }
 }
 
