@@ -126,9 +126,12 @@ impl Table {
     }
 }
 
+/// A way to write a program other than in plain operators.
+type Richer<P> = for<'t> fn(&P, &'t Tape, &[Var<'t>]) -> Var<'t>;
+
 impl Table {
-    /// The gradient of a program beside the program itself, in plain operators and by a richer way that `how` names.
-    fn gradient<P: Program + Default>(&self, how: &str, richer: impl for<'t> Fn(&P, &'t Tape, &[Var<'t>]) -> Var<'t>) {
+    /// The gradient of a program beside the program itself, in plain operators and by richer ways, each with its name.
+    fn gradient<P: Program + Default>(&self, ways: &[(&str, Richer<P>)]) {
         if !self.wants(P::NAME) {
             return;
         }
@@ -137,8 +140,10 @@ impl Table {
         let mut gradient = Gradient::at(point.clone());
         let expected = gradient.of(|_, x| program.value(x)).to_vec();
         let size = expected.iter().fold(0.0_f64, |size, x| size.max(x.abs()));
-        for (&x, &y) in gradient.of(|tape, x| richer(&program, tape, x)).iter().zip(&expected) {
-            assert!((x - y).abs() <= 1e-10 * size, "{}, {how}: {x} instead of {y}", P::NAME);
+        for (how, richer) in ways {
+            for (&x, &y) in gradient.of(|tape, x| richer(&program, tape, x)).iter().zip(&expected) {
+                assert!((x - y).abs() <= 1e-10 * size, "{}, {how}: {x} instead of {y}", P::NAME);
+            }
         }
         let mut primal = || _ = black_box(program.value(black_box(&point[..])));
         let mut row = |how: &str, ours: &mut dyn FnMut()| {
@@ -148,7 +153,9 @@ impl Table {
             self.row(&name, &ours_per_op, &format!("{} (its primal)", time(primal)), ours / primal);
         };
         row("plain", &mut || _ = black_box(gradient.of(|_, x| program.value(x))[0]));
-        row(how, &mut || _ = black_box(gradient.of(|tape, x| richer(&program, tape, x))[0]));
+        for (how, richer) in ways {
+            row(how, &mut || _ = black_box(gradient.of(|tape, x| richer(&program, tape, x))[0]));
+        }
         let recorded = Function::record(&point, |x| program.value(x)).expect("every branch has an answer");
         let mut g = vec![0.0; point.len()];
         row("recorded and replayed", &mut || _ = black_box(recorded.gradient_into(&point, &mut g)));
@@ -231,9 +238,9 @@ fn main() {
             }
         }
     }
-    table.gradient("accumulated by point", Gmm::accumulated);
-    table.gradient("units fused", |lstm: &Lstm, _, p| lstm.fused(p));
-    table.gradient("terms fused and summed", |_: &Rosenbrock, _, x| Rosenbrock::fused(x));
+    table.gradient(&[("accumulated by point", Gmm::accumulated), ("through tensors", Gmm::with_tensors)]);
+    table.gradient(&[("units fused", |lstm: &Lstm, _, p| lstm.fused(p))]);
+    table.gradient(&[("terms fused and summed", |_: &Rosenbrock, _, x| Rosenbrock::fused(x))]);
     if table.wants(Rosenbrock::NAME) {
         let point = Rosenbrock.point();
         let mut mapped = MappedRosenbrock::at(point.clone());
@@ -244,9 +251,9 @@ fn main() {
         let name = format!("{}, one zip_map_sum over slices", Rosenbrock::NAME);
         table.row(&name, &time(ours), &format!("{} (its primal)", time(primal)), ours / primal);
     }
-    table.gradient("accumulated by path", Asian::accumulated);
-    table.gradient("steps fused", |_: &Lorenz, _, p| Lorenz::fused(p));
-    table.gradient("through tensors", Logistic::with_tensors);
+    table.gradient(&[("accumulated by path", Asian::accumulated)]);
+    table.gradient(&[("steps fused", |_: &Lorenz, _, p| Lorenz::fused(p))]);
+    table.gradient(&[("through tensors", Logistic::with_tensors)]);
     table.sum_in_lanes(Gmm::recorded);
     table.sum_in_lanes(Asian::recorded);
     table.sum_in_lanes(Logistic::recorded);

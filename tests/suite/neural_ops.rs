@@ -2,8 +2,9 @@
 
 use crate::torch::{self, Op, Var};
 use wengert::nn::loss::{self, CrossEntropy};
-use wengert_core::{Tape, TensorVar};
-use wengert_tensor::{Attention, Shape, ShapeError, Tensor};
+use wengert_check::{check_tensor, check_tensors};
+use wengert_core::{Tape, TensorVar, UnaryFunctions};
+use wengert_tensor::{Attention, Shape, ShapeError, Tensor, rng};
 
 const REFERENCE: &str = include_str!("../reference/neural_ops.txt");
 
@@ -148,6 +149,36 @@ fn what_is_masked_has_an_exact_zero_for_a_gradient() {
     assert_eq!(y.value().at([1, 0]), 0.0);
     let [q_bar] = y.sum().recorded_gradient([q]);
     assert_eq!((q_bar.value().at([1, 0]), y.sum().gradient()[q].at([1, 0])), (0.0, 0.0));
+    let x = tape.tensor([[1.0, 1.0, 5.0], [2.0, 3.0, 7.0]]);
+    let y = x.self_attention(1, &blind);
+    assert_eq!(y.value().at([1, 0]), 0.0);
+    let [x_bar] = y.sum().recorded_gradient([x]);
+    assert_eq!((x_bar.value().at([1, 0]), y.sum().gradient()[x].at([1, 0])), (0.0, 0.0));
+}
+
+#[test]
+fn attention_in_place_and_products_on_a_bias_pass_every_check() {
+    let x = Tensor::normal([2, 3, 12], 0.0, 1.0, &mut rng(1));
+    let mask = Tensor::from_fn([2, 3, 3], |at| (at[0] + at[1] + at[2]) % 3 != 0);
+    for options in [Attention::new(), Attention::new().causal().scale(0.7), Attention::new().mask(mask)] {
+        check_tensor(|x| x.self_attention(2, &options).square().sum()).at(x.clone()).orders(2).assert();
+    }
+    let at =
+        [[2, 3, 4].into(), Shape::from([5, 4]), [5].into()].map(|s: Shape| Tensor::normal(s, 0.0, 1.0, &mut rng(2)));
+    check_tensors(|[x, w, b]| x.linear(w, b).square().sum()).at(at).orders(2).assert();
+}
+
+#[test]
+fn heads_side_by_side_attend_as_heads_apart_do() {
+    let tape = Tape::<f64>::new();
+    let x = tape.tensor(Tensor::normal([2, 5, 12], 0.0, 1.0, &mut rng(3)));
+    let options = Attention::new().causal();
+    let part = |k: isize| x.slice(-1, 4 * k..4 * (k + 1)).reshape([2, 5, 2, 2]).transpose(1, 2);
+    let apart = part(0).scaled_dot_product_attention(part(1), part(2), &options).transpose(1, 2).reshape([2, 5, 4]);
+    let together = x.self_attention(2, &options);
+    assert_eq!(apart.value(), together.value());
+    let seed = Tensor::normal([2, 5, 4], 0.0, 1.0, &mut rng(4));
+    assert_eq!(apart.vjp(&seed)[x], together.vjp(&seed)[x]);
 }
 
 #[test]
@@ -227,6 +258,14 @@ fn mistakes_name_op_shapes_and_what_to_do() {
                 &mask,
             ),
             "scaled_dot_product_attention: shape [2] does not broadcast to [2, 5]; aligned at the last axis, every dimension must be equal to the target's or 1",
+        ),
+        (
+            x.try_self_attention(2, &mask),
+            "self_attention: shape [2, 3] does not hold queries, keys and values of 2 heads side by side; it is [.., l, 3 * heads * d]",
+        ),
+        (
+            x.try_linear(tape.tensor(Tensor::ones([5, 3])), four),
+            "linear: shapes [5] and [4] differ; they must be equal",
         ),
     ];
     for (result, expected) in rows {

@@ -5,7 +5,7 @@ use wengert::prelude::*;
 
 /// The discounted mean of `max(average - strike, 0)`; the point holds spot, rate, volatility and strike.
 pub struct Asian {
-    shocks: Vec<f64>,
+    pub shocks: Vec<f64>,
 }
 
 const PATHS: usize = 10_000;

@@ -1,6 +1,7 @@
 //! S1: the log-likelihood of a Gaussian mixture, 1000 points in 10 dimensions, 25 components.
 
 use super::{Arithmetic, Program, normal};
+use core::cmp::Ordering;
 use core::ops::Add;
 use wengert::prelude::*;
 
@@ -9,7 +10,7 @@ use wengert::prelude::*;
 pub struct Gmm {
     dim: usize,
     components: usize,
-    points: Vec<f64>,
+    pub points: Vec<f64>,
 }
 
 impl Default for Gmm {
@@ -146,6 +147,38 @@ impl Gmm {
             self.likelihood(&self.view(p, offsets, diagonals), point, [&mut centred, &mut q, &mut terms])
         });
         prior + likelihood
+    }
+
+    /// The same as products of matrices: all points through all factors at once.
+    pub fn with_tensors<'t>(&self, tape: &'t Tape, p: &[Var<'t>]) -> Var<'t> {
+        let (dim, components, entries) = (self.dim, self.components, self.entries());
+        let points = self.points.len() / dim;
+        let (weights, means, factors) = {
+            let (p, ends) = (tape.pack(p), [components, components * (1 + dim)]);
+            (p.slice(0, ..ends[0]), p.slice(0, ends[0]..ends[1]), p.slice(0, ends[1]..))
+        };
+        let factors = factors.reshape([components, entries]);
+        let (logs, below) = (factors.slice(1, ..dim), factors.slice(1, dim..));
+        let diagonal = logs.exp();
+        // Row by row of a triangular matrix; above the diagonal the zero that is put last.
+        let entry = |row: usize, column: usize| match row.cmp(&column) {
+            Ordering::Less => entries,
+            Ordering::Equal => row,
+            Ordering::Greater => dim + column * (2 * dim - 1 - column) / 2 + row - column - 1,
+        };
+        let places = Tensor::from_fn([dim * dim], |at| entry(at[0] / dim, at[0] % dim) as i64);
+        let zero = tape.constant_tensor(Tensor::zeros([components, 1]));
+        let triangles = TensorVar::concat(&[diagonal, below, zero], 1).index_select(1, &places);
+        let shifts = triangles.reshape([components, dim, dim]).matmul(means.reshape([components, dim, 1]));
+        let q = tape.constant_tensor(Tensor::from_vec([points, dim], self.points.clone())).matmul_t(
+            false,
+            triangles.reshape([components * dim, dim]),
+            true,
+        ) - shifts.reshape([components * dim]);
+        let squares = q.square().reshape([points, components, dim]).sum_axes(2);
+        let terms = weights + logs.sum_axes(1) - squares * 0.5;
+        let prior = weights.log_sum_exp(0) * -(points as f64) + (diagonal.square().sum() + below.square().sum()) * 0.5;
+        (terms.log_sum_exp(1).sum() + prior).scalar()
     }
 }
 

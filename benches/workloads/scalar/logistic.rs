@@ -5,8 +5,8 @@ use wengert::prelude::*;
 
 /// `sum_i y_i e_i - ln(1 + exp(e_i)) - sum_j b_j^2 / (2 * 2.5^2)` with `e = X b`.
 pub struct Logistic {
-    x: Tensor<f64>,
-    y: Tensor<f64>,
+    pub x: Tensor<f64>,
+    pub y: Tensor<f64>,
 }
 
 const OBSERVATIONS: usize = 1000;

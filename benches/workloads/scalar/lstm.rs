@@ -5,8 +5,8 @@ use wengert::prelude::*;
 
 /// The mean log-likelihood of the next vector, negated (Hochreiter and Schmidhuber 1997, with diagonal weights).
 pub struct Lstm {
-    state: Vec<f64>,
-    sequence: Vec<f64>,
+    pub state: Vec<f64>,
+    pub sequence: Vec<f64>,
 }
 
 const LAYERS: usize = 2;

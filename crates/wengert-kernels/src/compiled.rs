@@ -40,6 +40,8 @@ compiled! {
     fn unary_at(level: Level, op: Unary, x: &[Self], y: &mut [Self]) = elementwise::loops::unary_at;
     fn unary_vjp_at(level: Level, op: Unary, x: &[Self], y: &[Self], y_bar: &[Self], x_bar: &mut [Self])
         = elementwise::loops::unary_vjp_at;
+    fn value_and_slope_at(level: Level, op: Unary, x: &[Self], y: &mut [Self], slope: &mut [Self])
+        = elementwise::loops::value_and_slope_at;
     fn binary_at(level: Level, op: Binary, a: &[Self], b: &[Self], y: &mut [Self]) = elementwise::loops::binary_at;
     fn left_vjp_at(level: Level, op: Binary, a: &[Self], b: &[Self], y: &[Self], y_bar: &[Self], a_bar: &mut [Self])
         = elementwise::loops::left_vjp_at;

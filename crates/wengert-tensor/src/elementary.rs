@@ -33,6 +33,31 @@ impl<F: FloatElement> Tensor<F> {
         Tensor::try_build(op.name(), self.shape(), |y| elementwise::unary(op, x, y, Par::current()))
     }
 
+    /// An elementary function of every element and its derivative `dy/dx` there, in one pass: for functions where both together cost
+    /// little more than one ([`Unary::is_dear_alone`]). Slopes multiply cotangents as values of `exp` do in
+    /// [`unary_vjp`](Self::unary_vjp).
+    ///
+    /// # Errors
+    /// [`ShapeError::Memory`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor, Unary};
+    /// let x = Tensor::from([0.0, 1.0]);
+    /// let (y, slope) = x.try_map_with_slope(Unary::Gelu)?;
+    /// assert_eq!((y, slope.at([0])), (x.gelu(), 0.5));
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
+    pub fn try_map_with_slope(&self, op: Unary) -> Result<(Tensor<F>, Tensor<F>), ShapeError> {
+        let mut copy = None;
+        let x = self.try_dense(op.name(), &mut copy)?;
+        let mut slope = Tensor::try_scratch_for(op.name(), self.shape().clone())?;
+        let y = Tensor::try_build(op.name(), self.shape(), |y| {
+            elementwise::unary_with_slope(op, x, y, slope.fresh_mut(), Par::current());
+        })?;
+        Ok((y, slope))
+    }
+
     /// A function of every element and constants, named by its opcode.
     ///
     /// Every row of the table is a method as well: `x.map_parametric(Parametric::Clamp(0.0, 1.0))` is `x.clamp(0.0, 1.0)`.
@@ -337,6 +362,36 @@ mod tests {
             assert_eq!(alone, shared, "{}", op.name());
             assert_eq!(alone.storage().as_ptr(), address, "written over its cotangent");
         }
+    }
+
+    #[test]
+    fn a_kept_derivative_has_the_bits_of_the_pullback_that_computes_it() {
+        fn agree<F: FloatElement>() {
+            let dear: Vec<Unary> = Unary::ALL.iter().copied().filter(|op| op.is_dear_alone()).collect();
+            assert!(dear.contains(&Unary::Gelu));
+            for op in dear {
+                // Long enough for several threads, and not a multiple of any vector; views, infinities and zeros too.
+                let mut x = Tensor::<F>::normal([3, 70_003], F::ZERO, F::from_f64(3.0), &mut rng(1));
+                for (x, special) in x.make_mut().iter_mut().zip([F::ZERO, -F::INFINITY, F::INFINITY, F::NAN]) {
+                    *x = special;
+                }
+                let y_bar = Tensor::<F>::normal([70_003, 3], F::ZERO, F::ONE, &mut rng(2));
+                let x = x.t();
+                let bits = |x: &Tensor<F>| x.iter().map(|x| x.to_f64().to_bits()).collect::<Vec<_>>();
+                let (y, slope) = x.try_map_with_slope(op).unwrap();
+                assert!(bits(&y) == bits(&x.map_unary(op)), "{}", op.name());
+                // The pullback of `exp` is the product with its value.
+                let by_slope = |y_bar| Tensor::unary_vjp(Unary::Exp, None, Some(&slope), y_bar).unwrap();
+                let expected = bits(&Tensor::unary_vjp(op, Some(&x), Some(&y), y_bar.clone()).unwrap());
+                assert!(bits(&by_slope(y_bar.clone())) == expected, "{}", op.name());
+                let address = y_bar.storage().as_ptr();
+                let alone = by_slope(y_bar);
+                assert!(bits(&alone) == expected, "{} in place", op.name());
+                assert_eq!(alone.storage().as_ptr(), address, "written over its cotangent");
+            }
+        }
+        agree::<f32>();
+        agree::<f64>();
     }
 
     #[test]

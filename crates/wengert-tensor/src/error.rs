@@ -838,6 +838,28 @@ pub enum ShapeError {
         /// The shapes of queries, keys and values.
         shapes: Box<[Shape; 3]>,
     },
+    /// Queries, keys and values side by side that heads cannot share.
+    ///
+    /// ```should_panic
+    /// # use wengert_tensor::{Attention, Tensor};
+    /// let y = Tensor::<f32>::ones([5, 18]).self_attention(4, &Attention::new());
+    /// ```
+    /// Each head has as many features of its queries, of its keys and of its values:
+    /// ```
+    /// # use wengert_tensor::{Attention, Tensor};
+    /// let y = Tensor::<f32>::ones([5, 18]).self_attention(3, &Attention::new());
+    /// ```
+    #[error(
+        "{op}: shape {shape} does not hold queries, keys and values of {heads} heads side by side; it is [.., l, 3 * heads * d]"
+    )]
+    PackedHeads {
+        /// The operation.
+        op: &'static str,
+        /// The operand's shape.
+        shape: Shape,
+        /// The number of heads.
+        heads: usize,
+    },
     /// A stride, padding, dilation or number of groups without meaning.
     ///
     /// ```should_panic

@@ -9,12 +9,10 @@ use crate::error::ShapeError;
 use crate::shape::{INLINE, Shape};
 
 /// How far apart, in elements, neighbours along each axis lie. Negative along a flipped axis, 0 along a repeated one.
-#[derive(PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Strides(SmallVec<[isize; INLINE]>);
 
 impl Strides {
-    const EMPTY: Strides = Strides(SmallVec::new_const());
-
     /// Row-major: the last axis is contiguous.
     pub(crate) fn row_major(shape: &[usize]) -> Self {
         let mut strides: SmallVec<[isize; INLINE]> = SmallVec::from_elem(0, shape.len());
@@ -37,14 +35,6 @@ impl Strides {
 
     pub(crate) fn as_mut(&mut self) -> &mut [isize] {
         &mut self.0
-    }
-}
-
-impl Clone for Strides {
-    #[inline]
-    fn clone(&self) -> Self {
-        // Nearly all tensors are dense and have none.
-        if self.0.is_empty() { Strides::EMPTY } else { Strides(SmallVec::from_slice(&self.0)) }
     }
 }
 
@@ -71,12 +61,19 @@ impl FromIterator<isize> for Strides {
 
 /// Shape, strides and offset of a tensor in its buffer.
 ///
-/// A dense layout (row-major without gaps) stores no strides, so that the question asked most often, whether the elements
-/// are a slice, is one comparison, and the layouts met most often are cheap to clone.
+/// Most tensors are their whole buffer in row-major order: these have a shape and nothing else, so that the question asked most
+/// often, whether the elements are a slice, is one comparison, and a tensor is 56 bytes that move in registers. What else there
+/// is to say of a part of a buffer, or of another order, lies out of line: one small allocation for each view.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     shape: Shape,
-    /// Empty if dense.
+    view: Option<Box<View>>,
+}
+
+/// What a tensor sees of its buffer, where that is not all of it in order.
+#[derive(Clone, Debug)]
+struct View {
+    /// Empty if row-major without gaps.
     strides: Strides,
     offset: usize,
 }
@@ -85,7 +82,13 @@ impl Layout {
     /// Row-major from the buffer's start.
     #[inline(always)]
     pub(crate) fn dense(shape: Shape) -> Self {
-        Layout { shape, strides: Strides::EMPTY, offset: 0 }
+        Layout { shape, view: None }
+    }
+
+    /// Row-major from `offset` on.
+    fn dense_from(shape: Shape, offset: usize) -> Self {
+        let view = (offset != 0).then(|| Box::new(View { strides: Strides::default(), offset }));
+        Layout { shape, view }
     }
 
     /// The layout of these parts; drops the strides if they are those of a dense layout.
@@ -99,12 +102,16 @@ impl Layout {
                 // Never stepped along.
                 1 => {}
                 _ if stride != expected => {
-                    return if shape.contains(&0) { Layout::dense(shape) } else { Layout { shape, strides, offset } };
+                    return if shape.contains(&0) {
+                        Layout::dense(shape)
+                    } else {
+                        Layout { shape, view: Some(Box::new(View { strides, offset })) }
+                    };
                 }
                 _ => expected *= dim as isize,
             }
         }
-        Layout { shape, strides: Strides::EMPTY, offset }
+        Layout::dense_from(shape, offset)
     }
 
     #[inline(always)]
@@ -119,14 +126,14 @@ impl Layout {
 
     #[inline(always)]
     pub(crate) fn offset(&self) -> usize {
-        self.offset
+        self.view.as_ref().map_or(0, |view| view.offset)
     }
 
     /// Whether the elements are a slice of the buffer, in order.
     #[inline(always)]
     pub(crate) fn is_dense(&self) -> bool {
         // A layout without axes is one element, and dense.
-        self.strides.is_empty()
+        self.view.as_ref().is_none_or(|view| view.strides.is_empty())
     }
 
     /// The number of elements; known not to overflow.
@@ -137,7 +144,10 @@ impl Layout {
 
     /// The strides, also of a dense layout.
     pub(crate) fn strides(&self) -> Strides {
-        if self.is_dense() { Strides::row_major(&self.shape) } else { self.strides.clone() }
+        match &self.view {
+            Some(view) if !view.strides.is_empty() => view.strides.clone(),
+            _ => Strides::row_major(&self.shape),
+        }
     }
 
     /// The same elements under another shape of as many elements; `None` when the strides do not allow it.
@@ -146,12 +156,13 @@ impl Layout {
     /// into whole axes.
     pub(crate) fn reshaped(&self, shape: &Shape) -> Option<Layout> {
         debug_assert_eq!(self.len(), shape.size());
-        if self.is_dense() {
-            return Some(Layout { shape: shape.clone(), strides: Strides::EMPTY, offset: self.offset });
-        }
+        let strides = match &self.view {
+            Some(view) if !view.strides.is_empty() => &view.strides,
+            _ => return Some(Layout::dense_from(shape.clone(), self.offset())),
+        };
         // Groups as (entries, stride of the innermost axis), outermost first.
         let mut groups: SmallVec<[(usize, isize); INLINE]> = SmallVec::new();
-        for (&dim, &stride) in self.shape.iter().zip(self.strides.iter()) {
+        for (&dim, &stride) in self.shape.iter().zip(strides.iter()) {
             match groups.last_mut() {
                 _ if dim == 1 => {}
                 Some(group) if group.1 == stride * dim as isize => *group = (group.0 * dim, stride),
@@ -173,7 +184,7 @@ impl Layout {
             *s = left.1;
             left = (left.0 / dim, left.1 * dim as isize);
         }
-        Some(Layout::new(shape.clone(), Strides(strides), self.offset))
+        Some(Layout::new(shape.clone(), Strides(strides), self.offset()))
     }
 
     /// The strides that repeat this layout's elements to shape `to`: 0 along every axis that is repeated.
@@ -222,13 +233,13 @@ mod tests {
     fn reshapes_without_a_copy_are_found() {
         // Every second row of [8, 6]: rows can be cut, not joined.
         let rows = layout(&[4, 6], &[12, 1]);
-        assert_eq!(rows.reshaped(&[2, 2, 3, 2].into()).unwrap().strides[..], [24, 12, 2, 1]);
+        assert_eq!(rows.reshaped(&[2, 2, 3, 2].into()).unwrap().strides()[..], [24, 12, 2, 1]);
         assert!(rows.reshaped(&[24].into()).is_none());
         assert!(rows.reshaped(&[8, 3].into()).is_none());
         // A transposed matrix.
         assert!(layout(&[3, 2], &[1, 3]).reshaped(&[6].into()).is_none());
         assert!(layout(&[3, 2], &[1, 3]).reshaped(&[3, 1, 2].into()).is_some());
         // A number repeated.
-        assert_eq!(layout(&[2, 3], &[0, 0]).reshaped(&[6].into()).unwrap().strides[..], [0]);
+        assert_eq!(layout(&[2, 3], &[0, 0]).reshaped(&[6].into()).unwrap().strides()[..], [0]);
     }
 }

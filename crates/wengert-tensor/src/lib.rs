@@ -102,6 +102,7 @@ mod lanes;
 mod layout;
 #[cfg(feature = "linalg")]
 mod linalg;
+mod linear;
 mod lstm;
 mod map;
 mod masked;

@@ -5,7 +5,7 @@ use crate::prelude::*;
 use crate::rules::zip_map_sum;
 use crate::{FunctionError, Parameter};
 use wengert_kernels::par;
-use wengert_tensor::{Convolution, Pooling, Tensor, pool, rng};
+use wengert_tensor::{Attention, Convolution, Pooling, Tensor, pool, rng};
 
 type Var<'t> = TensorVar<'t, f64>;
 
@@ -73,6 +73,10 @@ fn a_replay_has_the_bits_of_the_tape() {
         y.relu().max_pool2d(&Pooling::new(2)).powi(3).mean()
     });
     agrees("normalisation", [&[4, 6], &[6], &[6]], |x| x[0].layer_norm([6], Some(x[1]), Some(x[2]), 1e-5).gelu().sum());
+    agrees("attention between layers", [&[2, 4, 6], &[18, 6], &[18], &[5, 6], &[5]], |x| {
+        let found = x[0].linear(x[1], x[2]).self_attention(3, &Attention::new().causal());
+        found.linear(x[3], x[4]).gelu().sum()
+    });
     agrees("fused by hand", [&[7], &[7]], |x| zip_map_sum([x[0], x[1]], |[a, b]| (a * b).sin()) + x[0].prod());
     agrees("parametric and binary", [&[6], &[6]], |x| {
         x[0].powi(2).atan2(x[1].exp()).maximum(x[1]).hypot(x[0]).minimum(x[0].abs() + 3.0).sum()

@@ -194,6 +194,10 @@ fn the_fused_and_the_emitted_pullback_of_every_rule_agree() {
     {
         walk.agree("matmul", [a, b], [wide; 2], |[a, b]| a.matmul(b));
     }
+    for (x, w) in [(&[2, 3][..], &[4, 3][..]), (&[5, 2, 3], &[1, 3]), (&[1, 1], &[2, 1]), (&[0, 3], &[2, 3])] {
+        walk.agree("linear", [x, w, &w[..1]], [wide; 3], |[x, w, b]| x.linear(w, b));
+    }
+    walk.agree("linear, one factor twice", [&[3, 3], &[3]], [wide; 2], |[x, b]| x.linear(x, b));
     walk.agree("matmul, one factor twice", [&[3, 3]], [wide], |[a]| a.matmul_t(true, a.matmul(a), false));
     walk.agree("matmul, rows of a batch", [&[5, 2, 3], &[4, 3]], [wide; 2], |[a, b]| a.matmul_t(false, b, true));
     for (ta, tb) in [(false, true), (true, false), (true, true)] {
@@ -307,6 +311,13 @@ fn the_fused_and_the_emitted_pullback_of_every_rule_agree() {
         let mask = Tensor::from_fn([l, 3], |at| (at[0] + at[1]) % 2 == 0 && at[0] != 1);
         for options in [Attention::new(), Attention::new().causal(), Attention::new().scale(0.7).mask(mask)] {
             walk.agree("attention", [q, k, v], [wide; 3], |[q, k, v]| q.scaled_dot_product_attention(k, v, &options));
+        }
+    }
+    for (shape, heads) in [(&[3, 6][..], 1), (&[2, 4, 12], 2), (&[1, 2, 3, 9], 3), (&[0, 6], 2)] {
+        let l = shape[shape.len() - 2];
+        let mask = Tensor::from_fn([heads, l, l], |at| (at[0] + at[1] + at[2]) % 2 == 0 && at[1] != 1);
+        for options in [Attention::new(), Attention::new().causal(), Attention::new().scale(0.7).mask(mask)] {
+            walk.agree("self-attention", [shape], [wide], |[x]| x.self_attention(heads, &options));
         }
     }
     for [l, n, h] in [[1, 1, 1], [3, 2, 2], [5, 1, 3], [0, 2, 2]] {

@@ -40,19 +40,8 @@ impl<F: TensorFloat> Op<F> for Attend<F> {
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
-        let (q, k, v) = (x[0], x[1], x[2]);
-        let (shape, axis) = (q.shape(), q.shape().rank() - 1);
-        let (l, s) = (shape[axis - 1], k.shape()[axis - 1]);
-        let scale = F::from_f64(self.0.options.scale_for(&shape));
-        let products = scaled(&matmul(q, false, k, true), scale);
-        let p = masked_softmax(&products, self.0.options.allowed(l, s), Axis::from(axis));
-        let v_bar = wanted[2].then(|| matmul(&p, true, &y_bar, false));
-        let p_bar = matmul(&y_bar, false, v, true);
-        let inner = sum_keep(&zip(Binary::MulZero, &p_bar, &p), axis);
-        let products_bar = scaled(&zip(Binary::MulZero, &zip(Binary::Sub, &p_bar, &inner), &p), scale);
-        let q_bar = wanted[0].then(|| matmul(&products_bar, false, k, false));
-        let k_bar = wanted[1].then(|| matmul(&products_bar, true, q, false));
-        Cotangents::from_iter([q_bar, k_bar, v_bar])
+        let bars = with_all_weights([x[0], x[1], x[2]], &y_bar, &self.0.options, [wanted[0], wanted[1], wanted[2]]);
+        Cotangents::from_iter(bars)
     }
 
     fn pull(&self, x: &[&Tensor<F>], y: &Tensor<F>, y_bar: Tensor<F>, wanted: &[bool]) -> Cotangents<Tensor<F>> {
@@ -60,6 +49,27 @@ impl<F: TensorFloat> Op<F> for Attend<F> {
         let bars = fitting(x[0].scaled_dot_product_attention_vjp(x[1], x[2], options, stats, &y_bar));
         bars.into_iter().map(Some).collect()
     }
+}
+
+/// The cotangents of queries, keys and values, as far as they are `wanted`, from the weights of all at once.
+pub(super) fn with_all_weights<F: TensorFloat, A: Array<F>>(
+    [q, k, v]: [&A; 3],
+    y_bar: &A,
+    options: &Attention,
+    wanted: [bool; 3],
+) -> [Option<A>; 3] {
+    let (shape, axis) = (q.shape(), q.shape().rank() - 1);
+    let (l, s) = (shape[axis - 1], k.shape()[axis - 1]);
+    let scale = F::from_f64(options.scale_for(&shape));
+    let products = scaled(&matmul(q, false, k, true), scale);
+    let p = masked_softmax(&products, options.allowed(l, s), Axis::from(axis));
+    let v_bar = wanted[2].then(|| matmul(&p, true, y_bar, false));
+    let p_bar = matmul(y_bar, false, v, true);
+    let inner = sum_keep(&zip(Binary::MulZero, &p_bar, &p), axis);
+    let products_bar = scaled(&zip(Binary::MulZero, &zip(Binary::Sub, &p_bar, &inner), &p), scale);
+    let q_bar = wanted[0].then(|| matmul(&products_bar, false, k, false));
+    let k_bar = wanted[1].then(|| matmul(&products_bar, true, q, false));
+    [q_bar, k_bar, v_bar]
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {

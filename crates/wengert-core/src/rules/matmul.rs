@@ -44,7 +44,7 @@ impl<F: TensorFloat> Op<F> for MatMul<F> {
 }
 
 impl<F: TensorFloat> MatMul<F> {
-    fn new(ta: bool, tb: bool) -> Self {
+    pub(super) fn new(ta: bool, tb: bool) -> Self {
         MatMul { transposed: [ta, tb], read: true, number: PhantomData }
     }
 

@@ -25,6 +25,7 @@ mod gather;
 mod interpolate;
 #[cfg(feature = "linalg")]
 mod linalg;
+mod linear;
 mod lstm;
 mod map;
 mod masked;
@@ -47,6 +48,7 @@ mod rows;
 mod scan;
 mod scatter_reduce;
 mod select;
+mod self_attention;
 mod slice;
 mod softmax;
 mod standardize;
@@ -279,6 +281,7 @@ rules! {
     GatherRows in gather,
     #[cfg(feature = "linalg")]
     Inverse in linalg,
+    Linear in linear,
     LogSoftmax in softmax,
     LogSumExp in softmax,
     Lstm in lstm,
@@ -303,6 +306,7 @@ rules! {
     ScatterPlaces in pool,
     ScatterRows in gather,
     Select in select,
+    SelfAttend in self_attention,
     Slice in slice,
     #[cfg(feature = "linalg")]
     SlogDet in linalg,

@@ -23,26 +23,24 @@ impl<F: TensorFloat> Op<F> for Slice<F> {
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        one(Embed { slice: self.clone(), shape: x[0].shape() }.on(&[&y_bar]))
+        one(Embed(Box::new((self.clone(), x[0].shape()))).on(&[&y_bar]))
     }
 }
 
-/// Zeros of `shape` with the operand where the slice reads.
+/// Zeros of a shape with the operand where the slice reads. Boxed: the largest op sets the size of all nodes.
 #[derive(Clone)]
-pub(crate) struct Embed<F> {
-    slice: Slice<F>,
-    shape: Shape,
-}
+pub(crate) struct Embed<F>(Box<(Slice<F>, Shape)>);
 
 impl<F: TensorFloat> Op<F> for Embed<F> {
     const NAME: &'static str = "embed";
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
-        Tensor::try_embed(self.shape.clone(), self.slice.axis, self.slice.range, x[0])
+        let (slice, shape) = &*self.0;
+        Tensor::try_embed(shape.clone(), slice.axis, slice.range, x[0])
     }
 
     fn vjp<A: Array<F>>(&self, _x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        one(self.slice.clone().on(&[&y_bar]))
+        one(self.0.0.clone().on(&[&y_bar]))
     }
 }
 
@@ -58,7 +56,7 @@ pub(crate) fn embed<F: TensorFloat, A: Array<F>>(
     shape: Shape,
 ) -> A {
     let slice = Slice { axis: axis.into(), range: range.into(), number: PhantomData };
-    Embed { slice, shape }.on(&[x])
+    Embed(Box::new((slice, shape))).on(&[x])
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {

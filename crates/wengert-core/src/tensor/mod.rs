@@ -215,15 +215,22 @@ impl<F: TensorFloat> Nodes<F> {
             Origin::Input | Origin::Constant => {}
             Origin::Op { rule, calls, operands } => {
                 let Some(y_bar) = tensors.consume(number, retained) else { return };
-                let mut x: SmallVec<[&Tensor<F>; 4]> = SmallVec::new();
-                let mut wanted: SmallVec<[bool; 8]> = SmallVec::new();
-                for &operand in operands {
-                    x.push(&nodes.values[operand as usize]);
-                    wanted.push(nodes.flags[operand as usize].active);
-                }
-                let cotangents = (calls.pull)(rule, &x, value, y_bar, &wanted);
-                for ((cotangent, &operand), wanted) in cotangents.into_iter().zip(operands).zip(wanted) {
-                    if let (true, Some(x_bar)) = (wanted, cotangent) {
+                let (x, active) = (|k: u32| &nodes.values[k as usize], |k: u32| nodes.flags[k as usize].active);
+                // Most ops have one operand or two, and arrays are made faster than lists.
+                let mut cotangents = match **operands {
+                    [a] => (calls.pull)(rule, &[x(a)], value, y_bar, &[active(a)]),
+                    [a, b] => (calls.pull)(rule, &[x(a), x(b)], value, y_bar, &[active(a), active(b)]),
+                    _ => {
+                        let x: SmallVec<[&Tensor<F>; 8]> = operands.iter().map(|&k| x(k)).collect();
+                        let wanted: SmallVec<[bool; 8]> = operands.iter().map(|&k| active(k)).collect();
+                        (calls.pull)(rule, &x, value, y_bar, &wanted)
+                    }
+                };
+                // Taken where they lie: as an iterator of its own the list would be moved first.
+                for (cotangent, &operand) in cotangents.iter_mut().zip(operands) {
+                    if let Some(x_bar) = cotangent.take()
+                        && active(operand)
+                    {
                         tensors.add(operand, x_bar);
                     }
                 }

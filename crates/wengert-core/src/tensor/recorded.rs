@@ -167,10 +167,10 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
             let x: SmallVec<[Self; 4]> = operands.iter().map(|&k| TensorVar::new(tape, k)).collect();
             let x: SmallVec<[&Self; 4]> = x.iter().collect();
             let wanted: SmallVec<[bool; 8]> = x.iter().map(|x| x.is_active()).collect();
+            let read = |k: usize| read || !tape.is_input(x[k].number());
             let cotangents = match &rule {
-                Rule::MatMul(op) if !read => {
-                    op.cotangents(&x, &y_bar, &wanted, [0, 1].map(|k| !tape.is_input(x[k].number())))
-                }
+                Rule::MatMul(op) => op.cotangents(&x, &y_bar, &wanted, [read(0), read(1)]),
+                Rule::Linear(op) => op.cotangents(&x, &y_bar, &wanted, [read(0), read(1)]),
                 rule => rule.vjp(&x, &TensorVar::new(tape, number), y_bar, &wanted),
             };
             for ((cotangent, x), wanted) in cotangents.into_iter().zip(&x).zip(wanted) {

@@ -102,6 +102,16 @@ kernel! {
         x_bar.len()
     }
 
+    /// `y = op(x)` and `slope = dy/dx` for any number of elements: what both compute is computed once.
+    fn value_and_slope_loop<F: Float, O: UnaryRow>(_row: O, x: &'a [F], y: &'a mut [F], slope: &'a mut [F]) -> () {
+        for ((y, slope), &x) in y.iter_mut().zip(slope).zip(x) {
+            let x = x.lane::<FMA>();
+            let value = O::value(x);
+            *y = F::of_lane::<FMA>(value);
+            *slope = F::of_lane::<FMA>(O::partial(x, value));
+        }
+    }
+
     fn binary_loop<F: Float, O: BinaryRow>(_row: O, a: &'a [F], b: &'a [F], y: &'a mut [F]) -> () {
         for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
             *y = F::of_lane::<FMA>(O::value(a.lane::<FMA>(), b.lane::<FMA>()));
@@ -136,6 +146,12 @@ fn rare_vjp_loop<F: Float>(op: Unary, x: &[F], y: &[F], y_bar: &[F], x_bar: &mut
         *x_bar = pull_back(y_bar, x.row_partial(y, op));
     }
     x_bar.len()
+}
+fn rare_value_and_slope_loop<F: Float>(op: Unary, x: &[F], y: &mut [F], slope: &mut [F]) {
+    for ((y, slope), &x) in y.iter_mut().zip(slope).zip(x) {
+        *y = x.row(op);
+        *slope = x.row_partial(*y, op);
+    }
 }
 fn rare_binary_loop<F: Float>(op: Binary, a: &[F], b: &[F], y: &mut [F]) {
     for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
@@ -195,6 +211,13 @@ fn unary_vjp_start<F: Float>(level: Level, op: Unary, x: &[F], y: &[F], y_bar: &
         cheap_vjp_loop: Neg Recip Sqrt Square Exp Ln Ln1p Abs Relu Gelu NormCdf NormPdf;
         unary_vjp_loop: ExpM1 Sin Cos Tanh Sigmoid Softplus LogSigmoid Silu GeluTanh Mish;
         _: rare_vjp_loop
+    }
+}
+
+pub(crate) fn value_and_slope_at<F: Float>(level: Level, op: Unary, x: &[F], y: &mut [F], slope: &mut [F]) {
+    own_loops! { Unary, op, level, (x, y, slope);
+        value_and_slope_loop: Gelu;
+        _: rare_value_and_slope_loop
     }
 }
 

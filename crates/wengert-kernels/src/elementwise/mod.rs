@@ -81,6 +81,30 @@ pub fn unary_in_place<F: Float>(op: Unary, x: &mut [F], par: Par) {
     par.for_each(x.chunks_mut(PIECE), piece);
 }
 
+/// `y = op(x)` and `slope = dy/dx` in one pass: of a function that says so ([`Unary::is_dear_alone`]), both together cost little
+/// more than one. The product of a cotangent and the slope, that is the pullback of `exp` with the slope for its value, has the bits
+/// of [`unary_vjp`].
+///
+/// # Panics
+/// When the slices differ in length.
+///
+/// # Examples
+/// ```
+/// use wengert_kernels::{Par, Unary, elementwise};
+///
+/// let (mut y, mut slope) = ([0.0_f32], [0.0]);
+/// elementwise::unary_with_slope(Unary::Gelu, &[0.0], &mut y, &mut slope, Par::current());
+/// assert_eq!((y, slope), ([0.0], [0.5]));
+/// ```
+pub fn unary_with_slope<F: Float>(op: Unary, x: &[F], y: &mut [F], slope: &mut [F], par: Par) {
+    assert!(x.len() == y.len() && x.len() == slope.len(), "argument, result and slope must have one length");
+    if y.len() < 2 * PIECE {
+        return F::value_and_slope_at(simd_level(), op, x, y, slope);
+    }
+    let results = y.chunks_mut(PIECE).zip(slope.chunks_mut(PIECE));
+    par.for_each(x.chunks(PIECE).zip(results), |(x, (y, slope))| F::value_and_slope_at(simd_level(), op, x, y, slope));
+}
+
 /// `x_bar = y_bar dy/dx`, where `y = op(x)`. Overwrites `x_bar`.
 ///
 /// A primal the derivative does not read may be an empty slice: `x` unless [`Unary::keeps_argument`], `y` unless

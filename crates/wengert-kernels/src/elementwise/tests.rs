@@ -1,6 +1,6 @@
 //! Every row of the tables as a loop against its scalar function, at every level, length and alignment.
 
-use super::loops::{binary_at, left_vjp_at, right_vjp_at, unary_at, unary_vjp_at};
+use super::loops::{binary_at, left_vjp_at, right_vjp_at, unary_at, unary_vjp_at, value_and_slope_at};
 use super::*;
 use crate::{Elementary, Level};
 
@@ -36,6 +36,13 @@ fn unary_rows<F: Float + Elementary>() {
                         op.name(),
                         x[i]
                     );
+                }
+                if op.is_dear_alone() {
+                    // In one pass they have the bits of two.
+                    let (mut also, mut slope, mut x_bar) = (vec![F::NAN; n], vec![F::NAN; n], vec![F::NAN; n]);
+                    value_and_slope_at(level, op, x, &mut also, &mut slope);
+                    unary_vjp_at(level, op, x, &y, &vec![F::ONE; n], &mut x_bar);
+                    assert!(also == y && slope == x_bar, "{level:?} {} {} and its slope", F::NAME, op.name());
                 }
                 let mut x_bar = vec![F::NAN; n];
                 unary_vjp_at(level, op, x, &want, &y_bar, &mut x_bar);

@@ -14,12 +14,15 @@
 
 pub(crate) mod blocked;
 pub(crate) mod gemv;
+mod into;
 pub(crate) mod pack;
 mod tile;
 pub(crate) mod vector;
 
 #[cfg(test)]
 mod tests;
+
+pub use into::{MatMut, matmul_into};
 
 use crate::dispatch::{Level, simd_level};
 use crate::scratch::Scratch;
@@ -104,6 +107,12 @@ impl<F> MatMul<'_, F> {
     fn assert_holds(&self, c: &[F]) {
         let MatMul { m, k, n, .. } = *self;
         assert_eq!(Some(c.len()), m.checked_mul(n), "the result of [{m}, {k}] x [{k}, {n}] must hold m * n elements");
+        self.assert_operands();
+    }
+
+    /// Panics unless the operands hold their elements.
+    fn assert_operands(&self) {
+        let MatMul { m, k, n, .. } = *self;
         self.a.assert_holds(m, k);
         self.b.assert_holds(k, n);
     }

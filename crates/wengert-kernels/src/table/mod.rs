@@ -14,6 +14,7 @@
 //!     value x.tanh();              the function on `f32` and `f64`
 //!     d(x) ...;                    dy/dx, from what it names: d(x), d(y), d(x, y) or d()
 //!     on -3.0..3.0;                where finite differences are trustworthy
+//!     together;                    if value and derivative share most of their work, else left out
 //! }
 //! ```
 //!
@@ -53,6 +54,9 @@ macro_rules! is {
         true
     };
     (y, y) => {
+        true
+    };
+    (together, together) => {
         true
     };
     ($other:ident, $this:ident) => {

@@ -348,6 +348,7 @@ macro_rules! unary_table {
             value math::wide(erf::gelu, x);
             d(x) x.norm_cdf() + x.mul_zero(x.norm_pdf());
             on -0.4..2.0;
+            together;
         }
         /// The approximation of `gelu` by a hyperbolic tangent, `y = x/2 (1 + tanh u)` with `u = sqrt(2/pi) (x + 0.044715 x^3)`;
         /// `dy/dx = s(v) + x v' s(v) s(-v)` with the sigmoid `s` and `v = 2u`, for `(1 + tanh u)/2 = s(v)`.
@@ -508,6 +509,7 @@ macro_rules! unary_rows {
         value $value:expr;
         d($($kept:ident),*) $d:expr;
         on $lo:literal..$hi:literal;
+        $($together:ident;)?
     } )*) => {
         /// Opcodes of the elementary functions of one argument.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -540,6 +542,13 @@ macro_rules! unary_rows {
             #[must_use]
             pub const fn keeps_result(self) -> bool {
                 match self { $(Unary::$Op => false $(|| is!($kept, y))*),* }
+            }
+
+            /// Whether value and derivative share most of their work, so that both together cost little more than one: then a tape
+            /// computes the derivative with the value, and keeps it.
+            #[must_use]
+            pub const fn is_dear_alone(self) -> bool {
+                match self { $(Unary::$Op => false $(|| is!($together, together))?),* }
             }
 
             /// The function itself, chosen at run time.

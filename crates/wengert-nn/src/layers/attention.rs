@@ -119,8 +119,10 @@ impl<F: TensorFloat> MultiHeadAttention<F> {
         mode: &mut Mode<'_>,
     ) -> Result<TensorVar<'t, F>, Error> {
         let part = |x, part| self.split(self.project(x, part, 1)?);
-        let parts = || Ok([part(queries, 0)?, part(keys, 1)?, part(values, 2)?]);
-        self.anchored(parts().and_then(|parts| self.attend_with(parts, mode)))
+        let found = || {
+            Ok(part(queries, 0)?.try_scaled_dot_product_attention(part(keys, 1)?, part(values, 2)?, &self.options)?)
+        };
+        self.anchored(found().and_then(|found| self.out_proj.forward(self.join(found)?, mode)))
     }
 
     /// `x` by `count` of the three projections, from number `first` on.
@@ -137,11 +139,11 @@ impl<F: TensorFloat> MultiHeadAttention<F> {
                 _ => all.try_slice(0, (first * features) as isize..((first + count) * features) as isize),
             }
         };
-        let y = x.try_matmul_t(false, rows(&self.in_proj_weight)?, true)?;
-        match &self.in_proj_bias {
-            Some(bias) => Ok(y.try_add(rows(bias)?)?),
-            None => Ok(y),
-        }
+        let weight = rows(&self.in_proj_weight)?;
+        Ok(match &self.in_proj_bias {
+            Some(bias) => x.try_linear(weight, rows(bias)?)?,
+            None => x.try_matmul_t(false, weight, true)?,
+        })
     }
 
     /// `[.., l, features]` as `[.., heads, l, features / heads]`.
@@ -152,17 +154,13 @@ impl<F: TensorFloat> MultiHeadAttention<F> {
         Ok(x.try_reshape(shape)?.try_transpose(lead, lead + 1)?)
     }
 
-    fn attend_with<'t>(
-        &self,
-        [q, k, v]: [TensorVar<'t, F>; 3],
-        mode: &mut Mode<'_>,
-    ) -> Result<TensorVar<'t, F>, Error> {
-        let found = q.try_scaled_dot_product_attention(k, v, &self.options)?;
-        let lead = found.shape().rank() - 3;
-        let together = found.try_transpose(lead, lead + 1)?;
+    /// `[.., heads, l, features / heads]` as `[.., l, features]`.
+    fn join<'t>(&self, x: TensorVar<'t, F>) -> Result<TensorVar<'t, F>, Error> {
+        let lead = x.shape().rank() - 3;
+        let together = x.try_transpose(lead, lead + 1)?;
         let mut shape = together.shape().to_vec();
         shape.splice(lead + 1.., [self.features()]);
-        self.out_proj.forward(together.try_reshape(shape)?, mode)
+        Ok(together.try_reshape(shape)?)
     }
 
     fn anchored<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
@@ -170,11 +168,9 @@ impl<F: TensorFloat> MultiHeadAttention<F> {
     }
 
     fn attend_to_itself<'t>(&self, x: TensorVar<'t, F>, mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
-        // One product for all three projections.
-        let all = self.project(x, 0, 3)?;
-        let features = self.features() as isize;
-        let part = |k: isize| self.split(all.try_slice(-1, k * features..(k + 1) * features)?);
-        self.attend_with([part(0)?, part(1)?, part(2)?], mode)
+        // One product for all three projections, and heads where it leaves them.
+        let found = self.project(x, 0, 3)?.try_self_attention(self.heads, &self.options)?;
+        self.out_proj.forward(found, mode)
     }
 }
 

@@ -92,10 +92,11 @@ impl<F: TensorFloat> Linear<F> {
         }
         // A single item is a batch of one.
         let rows = if input.rank() == 1 { x.try_reshape([1, self.inputs()])? } else { x };
-        let mut y = rows.try_matmul_t(false, x.tape().parameter(&self.weight), true)?;
-        if let Some(bias) = &self.bias {
-            y = y.try_add(x.tape().parameter(bias))?;
-        }
+        let weight = x.tape().parameter(&self.weight);
+        let y = match &self.bias {
+            Some(bias) => rows.try_linear(weight, x.tape().parameter(bias))?,
+            None => rows.try_matmul_t(false, weight, true)?,
+        };
         Ok(if input.rank() == 1 { y.try_reshape([self.outputs()])? } else { y })
     }
 }

@@ -1,19 +1,20 @@
 //! Scaled dot-product attention and its pullback, in memory that grows with the lengths and not with their product.
 
-use wengert_kernels::matmul::{Beta, MatMul, MatRef, matmul};
+mod heads;
+mod packed;
+
+use heads::{Heads, Plan, pieces};
+use wengert_kernels::matmul::MatMut;
 use wengert_kernels::{Par, softmax as kernel};
 
 use crate::axis::{Axes, Axis};
 use crate::element::FloatElement;
 use crate::error::{OrPanic, ShapeError};
 use crate::lanes::Lanes;
-use crate::reader::Reader;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 const OP: &str = "scaled_dot_product_attention";
-/// Queries worked on at a time: their weights fill a part of the cache, and the products are large enough to run at full speed.
-const BLOCK: usize = 64;
 
 /// Which keys a query sees, and how much the products are scaled.
 ///
@@ -78,98 +79,9 @@ impl Attention {
     }
 }
 
-/// The sizes, and the mask to be read row by row.
-struct Plan {
-    heads: usize,
-    /// Queries, keys, entries of a query or key, entries of a value.
-    l: usize,
-    s: usize,
-    d: usize,
-    dv: usize,
-    scale: f64,
-    causal: bool,
-    mask: Option<Reader<bool>>,
-}
-
-impl Plan {
-    fn new(q: &Shape, k: &Shape, v: &Shape, options: &Attention) -> Result<Plan, ShapeError> {
-        let fail = || ShapeError::Attention { op: OP, shapes: Box::new([q.clone(), k.clone(), v.clone()]) };
-        let ([q_lead @ .., l, d], [k_lead @ .., s, k_d], [v_lead @ .., v_s, dv]) = (&**q, &**k, &**v) else {
-            return Err(fail());
-        };
-        if q_lead != k_lead || q_lead != v_lead || d != k_d || s != v_s {
-            return Err(fail());
-        }
-        let weights = Shape::from([q_lead, &[*l, *s]].concat());
-        weights.try_size(OP)?;
-        let mask = options.mask.as_ref().map(|mask| Reader::new(OP, mask, &weights)).transpose()?;
-        let heads = q_lead.iter().product();
-        Ok(Plan { heads, l: *l, s: *s, d: *d, dv: *dv, scale: options.scale_for(q), causal: options.causal, mask })
-    }
-
-    /// Blocks of queries with the number of keys they may see: `(first, rows, keys)`.
-    fn blocks(&self) -> impl Iterator<Item = (usize, usize, usize)> {
-        (0..self.l).step_by(BLOCK).map(|first| {
-            let rows = BLOCK.min(self.l - first);
-            (first, rows, if self.causal { self.s.min(first + rows) } else { self.s })
-        })
-    }
-
-    /// Which of `keys` keys the queries `first..first + rows` of a head see; nothing if all see all.
-    fn allowed<'a>(&self, head: usize, first: usize, rows: usize, keys: usize, room: &'a mut Vec<bool>) -> &'a [bool] {
-        room.clear();
-        if self.mask.is_none() && !self.causal {
-            return room;
-        }
-        room.resize(rows * keys, true);
-        for (i, row) in room.chunks_exact_mut(keys.max(1)).enumerate() {
-            if let Some(mask) = &self.mask {
-                mask.read((head * self.l + first + i) * self.s, row);
-            }
-            if self.causal {
-                row[(first + i + 1).min(keys)..].fill(false);
-            }
-        }
-        room
-    }
-
-    /// `scale q kT` for a block of queries.
-    fn products<F: FloatElement>(&self, q: &[F], k: &[F], [rows, keys]: [usize; 2], y: &mut [F], par: Par) {
-        let (a, b) = (MatRef::row_major(q, self.d), MatRef::row_major(k, self.d).t());
-        let alpha = F::from_f64(self.scale);
-        matmul(MatMul { m: rows, k: self.d, n: keys, a, b, alpha, beta: Beta::Overwrite }, y, par);
-    }
-
-    /// Calls `work` for each head's parts: side by side if there are enough heads, else one after the other with all threads.
-    fn for_each_head<I: ExactSizeIterator + Send>(&self, parts: I, work: impl Fn(usize, I::Item, Par) + Sync)
-    where
-        I::Item: Send,
-    {
-        let par = Par::current();
-        let large = self.l.saturating_mul(self.s).saturating_mul(self.d + self.dv).saturating_mul(self.heads) > 1 << 18;
-        if self.heads >= par.threads() && large {
-            par.for_each(parts.enumerate(), |(head, part)| work(head, part, Par::SEQUENTIAL));
-        } else {
-            parts.enumerate().for_each(|(head, part)| work(head, part, par));
-        }
-    }
-}
-
-/// A head's part of an operand.
-fn part<F>(x: &[F], head: usize, len: usize) -> &[F] {
-    &x[head * len..(head + 1) * len]
-}
-
-/// Pieces of a result, one a head, also where they are empty.
-fn pieces<F>(x: &mut [F], heads: usize, len: usize) -> Vec<&mut [F]> {
-    let mut rest = x;
-    let mut pieces = Vec::with_capacity(heads);
-    for _ in 0..heads {
-        let (piece, others) = rest.split_at_mut(len);
-        pieces.push(piece);
-        rest = others;
-    }
-    pieces
+/// A result `[heads, rows, columns]` as the matrices of its heads.
+fn matrices<F>(x: &mut [F], heads: usize, [rows, columns]: [usize; 2]) -> Vec<MatMut<'_, F>> {
+    pieces(x, heads, rows * columns).into_iter().map(|head| MatMut::row_major(head, [rows, columns])).collect()
 }
 
 impl<F: FloatElement> Tensor<F> {
@@ -211,31 +123,12 @@ impl<F: FloatElement> Tensor<F> {
         v: &Tensor<F>,
         options: &Attention,
     ) -> Result<(Tensor<F>, Tensor<F>), ShapeError> {
-        let plan = Plan::new(self.shape(), k.shape(), v.shape(), options)?;
-        let Plan { heads, l, s, d, dv, .. } = plan;
-        let mut copies = (None, None, None);
-        let (q, k) = (self.try_dense(OP, &mut copies.0)?, k.try_dense(OP, &mut copies.1)?);
-        let v = v.try_dense(OP, &mut copies.2)?;
+        let plan = Plan::new::<F>(OP, [self.shape(), k.shape(), v.shape()], options)?;
+        let Plan { heads, l, dv, .. } = plan;
+        let [q, k, v] = [Heads::new(OP, self)?, Heads::new(OP, k)?, Heads::new(OP, v)?];
         let mut y = Tensor::try_scratch_for(OP, self.shape().clone().with(self.rank() - 1, dv))?;
         let mut stats = Tensor::try_scratch_for(OP, Shape::from([heads, l, 2]))?;
-        let parts = pieces(y.fresh_mut(), heads, l * dv).into_iter().zip(pieces(stats.fresh_mut(), heads, l * 2));
-        plan.for_each_head(parts, |head, (y, stats), par| {
-            let (q, k, v) = (part(q, head, l * d), part(k, head, s * d), part(v, head, s * dv));
-            let (mut weights, mut room) = (vec![F::ZERO; BLOCK.min(l) * s], Vec::new());
-            for (first, rows, keys) in plan.blocks() {
-                let weights = &mut weights[..rows * keys];
-                let stats = &mut stats[2 * first..2 * (first + rows)];
-                if keys > 0 {
-                    plan.products(&q[first * d..], k, [rows, keys], weights, par);
-                    let allowed = plan.allowed(head, first, rows, keys, &mut room);
-                    kernel::masked_softmax(weights, keys, allowed, stats, par);
-                } else {
-                    stats.fill(F::INFINITY);
-                }
-                let product = MatMul::row_major([rows, keys, dv], weights, v);
-                matmul(product, &mut y[first * dv..(first + rows) * dv], par);
-            }
-        });
+        plan.attend([&q, &k, &v], matrices(y.fresh_mut(), heads, [l, dv]), stats.fresh_mut());
         Ok((y, stats))
     }
 
@@ -253,59 +146,26 @@ impl<F: FloatElement> Tensor<F> {
         stats: &Tensor<F>,
         y_bar: &Tensor<F>,
     ) -> Result<[Tensor<F>; 3], ShapeError> {
-        let plan = Plan::new(self.shape(), k.shape(), v.shape(), options)?;
+        let plan = Plan::new::<F>(OP, [self.shape(), k.shape(), v.shape()], options)?;
         let Plan { heads, l, s, d, dv, .. } = plan;
         let y_shape = self.shape().clone().with(self.rank() - 1, dv);
         if *y_bar.shape() != y_shape {
             return Err(ShapeError::Unequal { op: OP, lhs: y_shape, rhs: y_bar.shape().clone() });
         }
         let mut bars = (
-            Tensor::try_zeros_for(OP, self.shape().clone())?,
-            Tensor::try_zeros_for(OP, k.shape().clone())?,
-            Tensor::try_zeros_for(OP, v.shape().clone())?,
+            Tensor::try_scratch_for(OP, self.shape().clone())?,
+            Tensor::try_scratch_for(OP, k.shape().clone())?,
+            Tensor::try_scratch_for(OP, v.shape().clone())?,
         );
-        let mut copies = (None, None, None, None, None);
-        let (q, k) = (self.try_dense(OP, &mut copies.0)?, k.try_dense(OP, &mut copies.1)?);
-        let (v, y_bar) = (v.try_dense(OP, &mut copies.2)?, y_bar.try_dense(OP, &mut copies.3)?);
-        let stats = stats.try_dense(OP, &mut copies.4)?;
-        let parts = pieces(bars.0.fresh_mut(), heads, l * d)
+        let [q, k, v] = [Heads::new(OP, self)?, Heads::new(OP, k)?, Heads::new(OP, v)?];
+        let mut copy = None;
+        let stats = stats.try_dense(OP, &mut copy)?;
+        let parts = matrices(bars.0.fresh_mut(), heads, [l, d])
             .into_iter()
-            .zip(pieces(bars.1.fresh_mut(), heads, s * d))
-            .zip(pieces(bars.2.fresh_mut(), heads, s * dv));
-        let scale = F::from_f64(plan.scale);
-        plan.for_each_head(parts, |head, ((q_bar, k_bar), v_bar), par| {
-            let (q, k, v) = (part(q, head, l * d), part(k, head, s * d), part(v, head, s * dv));
-            let (y_bar, stats) = (part(y_bar, head, l * dv), part(stats, head, l * 2));
-            let [mut weights, mut weights_bar, mut products_bar] = [(); 3].map(|()| vec![F::ZERO; BLOCK.min(l) * s]);
-            let mut room = Vec::new();
-            for (first, rows, keys) in plan.blocks().filter(|&(_, _, keys)| keys > 0 && dv > 0) {
-                let size = rows * keys;
-                let (p, p_bar, product_bar) =
-                    (&mut weights[..size], &mut weights_bar[..size], &mut products_bar[..size]);
-                let (q, y_bar) = (&q[first * d..], &y_bar[first * dv..(first + rows) * dv]);
-                plan.products(q, k, [rows, keys], p, par);
-                let allowed = plan.allowed(head, first, rows, keys, &mut room);
-                kernel::masked_softmax_again(p, keys, allowed, &stats[2 * first..2 * (first + rows)], par);
-                for (p, y_bar) in p.chunks_exact_mut(keys).zip(y_bar.chunks_exact(dv)) {
-                    if y_bar.iter().all(|&y_bar| y_bar == F::ZERO) {
-                        p.fill(F::ZERO);
-                    }
-                }
-                // v_bar += pT y_bar; p_bar = y_bar vT; through the softmax; q_bar = scale s_bar k; k_bar += scale s_barT q.
-                let (of_p, of_y_bar) = (MatRef::row_major(p, keys), MatRef::row_major(y_bar, dv));
-                let product = |m, k, n, a, b, alpha, beta| MatMul { m, k, n, a, b, alpha, beta };
-                let to_v = product(keys, rows, dv, of_p.t(), of_y_bar, F::ONE, Beta::Accumulate);
-                matmul(to_v, &mut v_bar[..keys * dv], par);
-                let to_p = product(rows, dv, keys, of_y_bar, MatRef::row_major(v, dv).t(), F::ONE, Beta::Overwrite);
-                matmul(to_p, p_bar, par);
-                kernel::softmax_vjp(p, p_bar, keys, product_bar, par);
-                let of_product = MatRef::row_major(product_bar, keys);
-                let to_q = product(rows, keys, d, of_product, MatRef::row_major(k, d), scale, Beta::Overwrite);
-                matmul(to_q, &mut q_bar[first * d..(first + rows) * d], par);
-                let to_k = product(keys, rows, d, of_product.t(), MatRef::row_major(q, d), scale, Beta::Accumulate);
-                matmul(to_k, &mut k_bar[..keys * d], par);
-            }
-        });
+            .zip(matrices(bars.1.fresh_mut(), heads, [s, d]))
+            .zip(matrices(bars.2.fresh_mut(), heads, [s, dv]))
+            .map(|((q_bar, k_bar), v_bar)| [q_bar, k_bar, v_bar]);
+        plan.pull([&q, &k, &v], stats, &Heads::new(OP, y_bar)?, parts.collect());
         Ok([bars.0, bars.1, bars.2])
     }
 
