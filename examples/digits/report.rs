@@ -28,7 +28,7 @@ impl Progress {
             let total = (epochs as u64).saturating_mul(train_len as u64);
             // The template is a literal without a fault; indicatif can only say so at run time.
             // What is widest comes last and is cut off at the edge: a line that wraps would be two.
-            let style = ProgressStyle::with_template("{prefix} {bar:10.cyan} {eta:>4} left  {wide_msg}")
+            let style = ProgressStyle::with_template("{prefix} {bar:6.cyan} {eta:>4} left  {wide_msg}")
                 .map_or_else(|_| ProgressStyle::default_bar(), |style| style.progress_chars("━╸·"));
             ProgressBar::new(total).with_style(style)
         });

@@ -3,8 +3,11 @@
 use super::layers::{Given, layout};
 use super::{Drawing, Line, Look};
 
-/// The elements of an XML document, `(name, attributes, text up to the next tag)`, after checks that every tag is closed.
-fn elements(text: &str) -> Vec<(String, Vec<(String, String)>, String)> {
+/// Name, attributes, and the text up to the next tag.
+type Element = (String, Vec<(String, String)>, String);
+
+/// The elements of an XML document, after checks that every tag is closed.
+fn elements(text: &str) -> Vec<Element> {
     let (mut open, mut elements) = (Vec::new(), Vec::new());
     let mut rest = text;
     while let Some((before, tag)) = rest.split_once('<') {
@@ -47,7 +50,7 @@ fn boxes(svg: &str) -> Vec<[f64; 4]> {
     let number = |attributes: &[(String, String)], key: &str| -> f64 {
         attributes.iter().find(|(name, _)| name == key).expect(key).1.parse().expect(key)
     };
-    let shape = |(name, attributes, _): (String, Vec<(String, String)>, String)| {
+    let shape = |(name, attributes, _): Element| {
         if attributes.iter().any(|(key, _)| key == "class") || attributes.iter().any(|(_, value)| value == "100%") {
             return None; // the inner of two lines; the paper
         }
