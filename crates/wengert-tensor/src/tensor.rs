@@ -418,10 +418,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tensor_is_96_bytes_and_moves_between_threads() {
+    fn a_tensor_is_56_bytes_and_moves_between_threads() {
         fn moves<T: Send + Sync>() {}
         moves::<Tensor<f32>>();
-        assert_eq!(size_of::<Tensor<f32>>(), 96);
+        assert_eq!(size_of::<Tensor<f32>>(), 56);
     }
 
     #[test]

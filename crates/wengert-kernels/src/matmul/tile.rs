@@ -87,7 +87,7 @@ pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize, co
                 store(alpha, row[0], c, V::LANES, t.accumulate);
             }
             store(alpha, row[VECTORS - 1], c.add((VECTORS - 1) * V::LANES), last, t.accumulate);
-            c = c.add(t.c_row);
+            c = c.wrapping_add(t.c_row);
         }
     }
 }
