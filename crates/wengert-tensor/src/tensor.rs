@@ -40,7 +40,7 @@ fn refused<T>(op: &'static str, shape: &Shape, len: usize) -> ShapeError {
     }
 }
 
-// What an operation on one element costs is mostly the tensor's own making. Moving one (96 bytes) right after it was written
+// What an operation on one element costs is mostly the tensor's own making. Moving one right after it was written
 // piece by piece stalls the processor for some 5 ns, so the short functions on the way to a result are inlined, and a
 // tensor is put together last, from a buffer that is filled already: its parts then go straight to where it will stay.
 impl<T: Element> Tensor<T> {
