@@ -133,7 +133,13 @@ impl Layout {
     #[inline(always)]
     pub(crate) fn is_dense(&self) -> bool {
         // A layout without axes is one element, and dense.
-        self.view.as_ref().is_none_or(|view| view.strides.is_empty())
+        self.gaps().is_none()
+    }
+
+    /// The strides of a layout that is not dense.
+    #[inline(always)]
+    fn gaps(&self) -> Option<&Strides> {
+        self.view.as_ref().map(|view| &view.strides).filter(|strides| !strides.is_empty())
     }
 
     /// The number of elements; known not to overflow.
@@ -144,10 +150,7 @@ impl Layout {
 
     /// The strides, also of a dense layout.
     pub(crate) fn strides(&self) -> Strides {
-        match &self.view {
-            Some(view) if !view.strides.is_empty() => view.strides.clone(),
-            _ => Strides::row_major(&self.shape),
-        }
+        self.gaps().cloned().unwrap_or_else(|| Strides::row_major(&self.shape))
     }
 
     /// The same elements under another shape of as many elements; `None` when the strides do not allow it.
@@ -156,10 +159,7 @@ impl Layout {
     /// into whole axes.
     pub(crate) fn reshaped(&self, shape: &Shape) -> Option<Layout> {
         debug_assert_eq!(self.len(), shape.size());
-        let strides = match &self.view {
-            Some(view) if !view.strides.is_empty() => &view.strides,
-            _ => return Some(Layout::dense_from(shape.clone(), self.offset())),
-        };
+        let Some(strides) = self.gaps() else { return Some(Layout::dense_from(shape.clone(), self.offset())) };
         // Groups as (entries, stride of the innermost axis), outermost first.
         let mut groups: SmallVec<[(usize, isize); INLINE]> = SmallVec::new();
         for (&dim, &stride) in self.shape.iter().zip(strides.iter()) {
