@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::f32::consts::PI;
 use std::time::Instant;
-use wengert::nn::init::{Activation, kaiming_normal};
+use wengert::nn::init::{Activation, kaiming_uniform};
 use wengert::prelude::*;
 
 /// Adds a layer, says what comes out of it for one picture and how many numbers it learns.
@@ -56,7 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Weights that keep the size of what passes through them (He et al. 2015): eight layers of smaller ones would whisper.
     for weight in model.parameters_mut().into_iter().filter(|parameter| parameter.value().rank() > 1) {
         let shape = weight.value().shape().clone();
-        *weight.value_mut() = kaiming_normal(shape, Activation::Relu, &mut rng)?;
+        *weight.value_mut() = kaiming_uniform(shape, Activation::Relu, &mut rng)?;
     }
 
     let (pictures, labels) = (stripes(8), (0..8).collect::<Tensor<i64>>());
