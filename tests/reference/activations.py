@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the reference values of the activations of neural networks: activations.tsv beside this file.
+"""Writes the reference values of the activations of neural networks, and of slopes of them that are functions of their own:
+activations.tsv beside this file.
 
 The functions are the textbook formulas in numbers of 60 digits, the derivatives of the smooth ones central differences of
 them with hundreds of digits; those of the pieces of the others are given.
@@ -58,6 +59,8 @@ SMOOTH = {
     "silu": (lambda x: x * logistic(x), lambda x: (0, max(logistic(x), abs(x) * bell(x)), max(2, abs(x)) * bell(x))),
     "mish": (lambda x: x * gate(x), lambda x: (0, max(gate(x), abs(x) * gate_slope(x)), max(2, 3 * abs(x)) * gate_slope(x))),
     "tanh_softplus": (gate, lambda x: (0, 0, 3 * gate_slope(x))),
+    "tanh_slope": (lambda x: 1 / mpmath.cosh(x) ** 2, lambda x: (0, 0, 4 / mpmath.cosh(x) ** 2 * max(tanh(x) ** 2, bell(2 * x) * 2))),
+    "sigmoid_slope": (bell, lambda x: (0, 0, bell(x) * max(tanh(x / 2) ** 2, 2 * bell(x)))),
 }
 
 SCALE, ALPHA = mpf("1.0507009873554804934193349852946"), mpf("1.6732632423543772848170429916717")

@@ -228,6 +228,7 @@ fn at_infinities(op: Unary) -> [f64; 4] {
         Unary::Sinh => [inf, inf, -inf, inf],
         Unary::Tanh => [1.0, 0.0, -1.0, 0.0],
         Unary::Sigmoid => [1.0, 0.0, 0.0, 0.0],
+        Unary::TanhSlope | Unary::SigmoidSlope => [0.0; 4],
         Unary::Softplus | Unary::Relu => [inf, 1.0, 0.0, 0.0],
         Unary::Abs => [inf, 1.0, inf, -1.0],
         Unary::Sign => [1.0, 0.0, -1.0, 0.0],

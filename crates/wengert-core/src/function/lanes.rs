@@ -20,6 +20,7 @@ const CACHE: usize = 768 << 10;
 /// Values and adjoints of all slots at a block of points.
 pub(crate) struct Rows<F> {
     width: Option<Width>,
+    /// After those of the slots, the slopes that are kept.
     values: Aligned<F>,
     bars: Aligned<F>,
     spare: [Vec<F>; 2],
@@ -54,7 +55,7 @@ impl<F: TensorFloat> Rows<F> {
         Rows { width: None, values: Aligned::zeros(0), bars: Aligned::zeros(0), spare: [Vec::new(), Vec::new()] }
     }
 
-    /// The rows of values, one after the other.
+    /// The rows of values, one after the other, and those of slopes.
     pub(crate) fn values(&self) -> &[F] {
         self.values.numbers()
     }
@@ -92,23 +93,30 @@ fn arithmetic(op: Op) -> Option<Arithmetic> {
 impl<F: TensorFloat> Program<F> {
     /// How many points to take at a time.
     pub(crate) fn width(&self) -> Width {
-        if self.slots * 2 * Width::Wide.lanes() * size_of::<F>() <= CACHE { Width::Wide } else { Width::Narrow }
+        if self.bytes(Width::Wide) <= CACHE { Width::Wide } else { Width::Narrow }
+    }
+
+    /// How large the rows are.
+    fn bytes(&self, width: Width) -> usize {
+        (2 * self.slots + self.slopes) * width.lanes() * size_of::<F>()
     }
 
     /// Values of all slots at a block of points: `load` writes the rows of the inputs and, after those, of the data. It finds
-    /// there what the last call left; so do the runs that are not `wanted`.
+    /// there what the last call left; so do the runs that are not `wanted`. For a sweep that follows, `slopes` are computed with
+    /// the values.
     pub(crate) fn forward_rows(
         &self,
         width: Width,
         rows: &mut Rows<F>,
+        slopes: bool,
         wanted: impl Fn(Run) -> bool,
         load: impl FnOnce(&mut [F]),
     ) {
         let lanes = width.lanes();
-        let new = rows.width != Some(width) || rows.values.len != self.slots * lanes;
+        let new = rows.width != Some(width) || rows.values.len != (self.slots + self.slopes) * lanes;
         if new {
             rows.width = Some(width);
-            rows.values = Aligned::zeros(self.slots * lanes);
+            rows.values = Aligned::zeros((self.slots + self.slopes) * lanes);
             rows.bars = Aligned::zeros(self.slots * lanes);
             rows.spare = [vec![F::ZERO; lanes], vec![F::ZERO; lanes]];
         }
@@ -120,14 +128,28 @@ impl<F: TensorFloat> Program<F> {
             }
         }
         load(&mut values[..self.first_constant() * lanes]);
+        let mut first_slope = self.slots;
         self.each_run(|run, first, operands| {
             if wanted(run) {
-                self.forward_run(width, run, first, operands, values);
+                let slopes = (slopes && run.keeps_slopes()).then_some(first_slope);
+                self.forward_run(width, run, first, operands, slopes, values);
+            }
+            if run.keeps_slopes() {
+                first_slope += run.len();
             }
         });
     }
 
-    fn forward_run(&self, width: Width, run: Run, first: usize, operands: &[u32], values: &mut [F]) {
+    /// `slopes` is the row of the first slope, if they are wanted.
+    fn forward_run(
+        &self,
+        width: Width,
+        run: Run,
+        first: usize,
+        operands: &[u32],
+        slopes: Option<usize>,
+        values: &mut [F],
+    ) {
         if let Some(op) = arithmetic(run.op) {
             return rows::forward(op, width, values, first, operands);
         }
@@ -141,9 +163,17 @@ impl<F: TensorFloat> Program<F> {
         }
         for (step, operands) in (first..).zip(operands.chunks_exact(run.op.width())) {
             let (done, rest) = values.split_at_mut(step * lanes);
-            let (a, y) = (&done[row(operands[0])], &mut rest[..lanes]);
+            let (y, rest) = rest.split_at_mut(lanes);
+            let a = &done[row(operands[0])];
             match run.op {
-                Op::Unary(op) => elementwise::unary(op, a, y, Par::SEQUENTIAL),
+                Op::Unary(op) => match slopes {
+                    Some(slopes) => {
+                        // The step's row and all before it are split off.
+                        let slope = &mut rest[(slopes + (step - first) - (step + 1)) * lanes..][..lanes];
+                        elementwise::unary_with_slope(op, a, y, slope, Par::SEQUENTIAL);
+                    }
+                    None => elementwise::unary(op, a, y, Par::SEQUENTIAL),
+                },
                 Op::Binary(op) => {
                     let b = &done[row(operands[1])];
                     elementwise::binary(op, Operand::Slice(a), Operand::Slice(b), y, Par::SEQUENTIAL);
@@ -194,18 +224,30 @@ impl<F: TensorFloat> Program<F> {
     pub(crate) fn sweep_rows(&self, width: Width, careful: bool, rows: &mut Rows<F>, wanted: impl Fn(Run) -> bool) {
         let Rows { values, bars, spare, .. } = rows;
         let (values, bars) = (values.numbers(), bars.numbers_mut());
+        let mut first_slope = self.slots + self.slopes;
         self.each_run_back(|run, first, operands| {
+            if run.keeps_slopes() {
+                first_slope -= run.len();
+            }
             if run.active() == 0 || !wanted(run) {
                 return;
             }
             match arithmetic(run.op) {
                 Some(op) => rows::reverse(op, width, careful, run.active(), values, bars, first, operands),
+                None if run.keeps_slopes() => {
+                    // As back through a product with the slope.
+                    for (k, &a) in operands.iter().enumerate().rev() {
+                        let factors = [a, (first_slope + k) as u32];
+                        rows::reverse(Arithmetic::Mul, width, careful, 1, values, bars, first + k, &factors);
+                    }
+                }
                 None => self.reverse_run_of_rows(width, run, first, operands, values, bars, spare),
             }
         });
     }
 
-    /// Steps that are not arithmetic. Zeros are treated with care here always: it costs nothing beside a function.
+    /// Steps that are neither arithmetic nor have their slopes kept. Zeros are treated with care here always: it costs nothing
+    /// beside a function.
     #[expect(clippy::too_many_arguments, reason = "what a run is, and the arrays")]
     fn reverse_run_of_rows(
         &self,
@@ -270,7 +312,7 @@ impl<F: TensorFloat> Program<F> {
     pub(crate) fn block_width(&self, count: usize) -> Width {
         match count {
             0..=16 => Width::Narrow,
-            _ if count > 128 && self.slots * 2 * Width::Broad.lanes() * size_of::<F>() <= 48 << 10 => Width::Broad,
+            _ if count > 128 && self.bytes(Width::Broad) <= 48 << 10 => Width::Broad,
             _ => self.width(),
         }
     }
@@ -284,7 +326,7 @@ impl<F: TensorFloat> Program<F> {
         read: impl Fn(usize, &mut [F]),
         rows: &'a mut Rows<F>,
     ) -> &'a [F] {
-        self.forward_rows(width, rows, |_| true, |rows| load(rows, width.lanes(), len, read));
+        self.forward_rows(width, rows, false, |_| true, |rows| load(rows, width.lanes(), len, read));
         &rows.values()[self.outputs[0] as usize * width.lanes()..][..len]
     }
 
@@ -298,7 +340,7 @@ impl<F: TensorFloat> Program<F> {
         seed: impl Fn(&mut [F]),
         rows: &'a mut Rows<F>,
     ) -> (&'a [F], &'a [F]) {
-        self.forward_rows(width, rows, |_| true, |rows| load(rows, width.lanes(), len, read));
+        self.forward_rows(width, rows, true, |_| true, |rows| load(rows, width.lanes(), len, read));
         self.reverse_rows(width, rows, |_, row| seed(&mut row[..len]));
         let rows = &*rows;
         let lanes = width.lanes();

@@ -179,6 +179,7 @@ impl<F: TensorFloat> Function<F> {
             program.forward_rows(
                 width,
                 rows,
+                derivatives,
                 |run| number == 0 || run.is_of_data(),
                 |rows| {
                     let (inputs, data) = rows.split_at_mut(self.inputs() * lanes);
@@ -265,6 +266,7 @@ impl<F: TensorFloat> Function<F> {
                 program.forward_rows(
                     width,
                     rows,
+                    derivatives,
                     |_| true,
                     |rows| {
                         let (inputs, data) = rows.split_at_mut(self.inputs() * lanes);

@@ -49,6 +49,12 @@ impl Run {
         usize::from(self.more) + 1
     }
 
+    /// Whether rows keep the slopes of its steps, which are computed with the values.
+    #[inline]
+    pub(crate) fn keeps_slopes(self) -> bool {
+        self.active() != 0 && matches!(self.op, Op::Unary(op) if op.shares_slope())
+    }
+
     /// How many numbers its operands take; for an n-ary step, whose operands end with their number, none.
     #[inline(always)]
     pub(crate) fn args(self) -> usize {
@@ -82,6 +88,8 @@ pub(crate) struct Program<F> {
     /// Whether an output hangs on an input.
     pub(crate) output_is_active: Vec<bool>,
     pub(crate) slots: usize,
+    /// How many steps have their slopes kept.
+    pub(crate) slopes: usize,
 }
 
 impl<F: TensorFloat> Program<F> {
@@ -100,6 +108,7 @@ impl<F: TensorFloat> Program<F> {
             checks: Vec::new(),
             output_is_active: Vec::new(),
             slots: base + list.steps.len(),
+            slopes: 0,
         };
         // The slot of each step, with a bit that says whether it hangs on an input.
         const ACTIVE: u32 = 1 << 31;
@@ -174,6 +183,7 @@ impl<F: TensorFloat> Program<F> {
                 places[start + k] |= slot;
             }
         }
+        program.slopes = program.runs.iter().filter(|run| run.keeps_slopes()).map(|run| run.len()).sum();
         for &output in &list.outputs {
             let place = place(output, &places);
             program.outputs.push(place & !ACTIVE);

@@ -3,7 +3,7 @@
 //! A chain is a short straight program. It runs block by block, every block small enough that what the steps pass to each
 //! other stays in the first-level cache; only inputs are read from memory and only what is asked for is written. A step is
 //! the loop that [`unary`](super::unary), [`binary`](super::binary) and their pullbacks run, so a result has the same bits as
-//! a call for each step would give.
+//! a call for each step would give. Where a function and its pullback share work, the slope is computed with the value.
 
 use super::PIECE;
 use crate::dispatch::{Level, simd_level};
@@ -42,9 +42,18 @@ impl Step {
         }
     }
 
-    fn run<F: Float>(self, level: Level, x: [&[F]; 4], y: &mut [F]) {
+    /// Whether this is the pullback of the function that `other`, of `x`, is.
+    fn is_pullback_of(self, other: Step) -> bool {
+        matches!((self, other), (Step::UnaryVjp(op), Step::Unary(other)) if op == other)
+    }
+
+    /// `slope` is written if it is there.
+    fn run<F: Float>(self, level: Level, x: [&[F]; 4], y: &mut [F], slope: Option<&mut [F]>) {
         match self {
-            Step::Unary(op) => F::unary_at(level, op, x[0], y),
+            Step::Unary(op) => match slope {
+                Some(slope) => F::value_and_slope_at(level, op, x[0], y, slope),
+                None => F::unary_at(level, op, x[0], y),
+            },
             Step::Parametric(op) => F::parametric_at(op, x[0], y),
             Step::Binary(op) => F::binary_at(level, op, x[0], x[1], y),
             Step::UnaryVjp(op) => F::unary_vjp_at(level, op, x[0], x[1], x[2], y),
@@ -79,6 +88,8 @@ struct Link {
     step: Step,
     operands: [Home; 4],
     result: Home,
+    /// The block of the slope, of a function whose pullback comes later and shares its work.
+    slope: Option<usize>,
 }
 
 /// A straight program of elementary functions over slices of one length.
@@ -126,15 +137,36 @@ impl Chain {
     pub fn new<'s>(inputs: usize, steps: impl IntoIterator<Item = (Step, &'s [usize])>, outputs: &[usize]) -> Chain {
         let steps: Vec<(Step, &[usize])> = steps.into_iter().collect();
         let mut last_use = vec![0; inputs + steps.len()];
+        // By step: the last that reads its slope, or 0; and the step whose slope it reads.
+        let (mut last_use_of_slope, mut function) = (vec![0; steps.len()], vec![None; steps.len()]);
         for (k, (step, operands)) in steps.iter().enumerate() {
             assert_eq!(operands.len(), step.arity(), "{step:?} reads {} operands", step.arity());
             for &operand in *operands {
                 assert!(operand < inputs + k, "step {k} reads number {operand}, which is not known yet");
+            }
+            let mut read = *operands;
+            if let Step::UnaryVjp(op) = step
+                && op.shares_slope()
+            {
+                let is_its = |(other, x): &(Step, &[usize])| step.is_pullback_of(*other) && x[0] == operands[0];
+                function[k] = steps[..k].iter().position(is_its);
+                if let Some(j) = function[k] {
+                    last_use_of_slope[j] = k;
+                    read = &operands[2..];
+                }
+            }
+            for &operand in read {
                 last_use[operand] = k;
             }
         }
         let mut homes: Vec<Home> = (0..inputs).map(Home::Input).collect();
-        let (mut free, mut blocks, mut links) = (Vec::new(), 0, Vec::with_capacity(steps.len()));
+        let (mut free, mut blocks, mut links) = (Vec::new(), 0, Vec::<Link>::with_capacity(steps.len()));
+        let place = |free: &mut Vec<usize>, blocks: &mut usize| {
+            free.pop().unwrap_or_else(|| {
+                *blocks += 1;
+                *blocks - 1
+            })
+        };
         for (k, (step, numbers)) in steps.iter().enumerate() {
             let mut operands = [homes.first().copied().unwrap_or(Home::Input(0)); 4];
             for (operand, &number) in operands.iter_mut().zip(*numbers) {
@@ -143,11 +175,21 @@ impl Chain {
             let number = inputs + k;
             let result = match outputs.iter().position(|&output| output == number) {
                 Some(output) => Home::Output(output),
-                None => Home::Block(free.pop().unwrap_or_else(|| {
-                    blocks += 1;
-                    blocks - 1
-                })),
+                None => Home::Block(place(&mut free, &mut blocks)),
             };
+            let slope = (last_use_of_slope[k] > 0).then(|| place(&mut free, &mut blocks));
+            let mut step = *step;
+            if let Some(j) = function[k]
+                && let Some(block) = links[j].slope
+            {
+                // The product with a slope: the pullback of `exp`, whose derivative is its value.
+                step = Step::UnaryVjp(Unary::Exp);
+                // Its argument, which that does not read, may have lost its place.
+                operands = [operands[2], Home::Block(block), operands[2], operands[2]];
+                if last_use_of_slope[j] == k {
+                    free.push(block);
+                }
+            }
             // Freed after the result has its place: a loop may not write what it reads.
             for (i, &number) in numbers.iter().enumerate() {
                 if let Home::Block(block) = homes[number]
@@ -163,7 +205,7 @@ impl Chain {
                 free.push(block); // nobody reads it
             }
             homes.push(result);
-            links.push(Link { step: *step, operands, result });
+            links.push(Link { step, operands, result, slope });
         }
         for (i, &output) in outputs.iter().enumerate() {
             assert!((inputs..homes.len()).contains(&output), "output {output} is no step's result");
@@ -259,22 +301,27 @@ impl Chain {
                     repeat(row, start + at, &mut copies[..n]);
                 }
             }
-            for Link { step, operands, result } in &self.links {
+            for Link { step, operands, result, slope } in &self.links {
                 // What is written is taken out meanwhile, so that the others can be read.
+                let mut slopes = slope.map(|i| take(&mut blocks[i]));
+                let slopes_now = slopes.as_deref_mut().map(|slopes| &mut slopes[..n]);
                 match *result {
                     Home::Block(i) => {
                         let whole = take(&mut blocks[i]);
                         let now = Now { inputs, copies: &copies, blocks: &blocks, outputs: &outputs, start, at, n };
-                        step.run(level, operands.map(|home| now.slice(home)), &mut whole[..n]);
+                        step.run(level, operands.map(|home| now.slice(home)), &mut whole[..n], slopes_now);
                         blocks[i] = whole;
                     }
                     Home::Output(i) => {
                         let whole = take(&mut outputs[i]);
                         let now = Now { inputs, copies: &copies, blocks: &blocks, outputs: &outputs, start, at, n };
-                        step.run(level, operands.map(|home| now.slice(home)), &mut whole[at..][..n]);
+                        step.run(level, operands.map(|home| now.slice(home)), &mut whole[at..][..n], slopes_now);
                         outputs[i] = whole;
                     }
                     Home::Input(_) => unreachable!("no step writes an input"),
+                }
+                if let (Some(i), Some(slopes)) = (*slope, slopes) {
+                    blocks[i] = slopes;
                 }
             }
         }

@@ -45,6 +45,13 @@ fn library_vjp<F: Float, O: UnaryRow>(_row: O, x: &[F], y: &[F], y_bar: &[F], x_
     }
 }
 
+/// `slope = dy/dx` by the standard library, for any number of elements.
+fn library_slope<F: Float, O: UnaryRow>(_row: O, x: &[F], y: &[F], slope: &mut [F]) {
+    for ((slope, &x), &y) in slope.iter_mut().zip(x).zip(y) {
+        *slope = x.library_partial::<O>(y);
+    }
+}
+
 kernel! {
     /// `y = op(x)` for whole blocks of [`PADDED`] elements. Says how many elements.
     fn unary_loop<F: Float, O: UnaryRow>(row: O, x: &'a [F], y: &'a mut [F]) -> usize {
@@ -102,14 +109,36 @@ kernel! {
         x_bar.len()
     }
 
-    /// `y = op(x)` and `slope = dy/dx` for any number of elements: what both compute is computed once.
-    fn value_and_slope_loop<F: Float, O: UnaryRow>(_row: O, x: &'a [F], y: &'a mut [F], slope: &'a mut [F]) -> () {
+    /// `y = op(x)` and `slope = dy/dx` for whole blocks of [`PADDED`] elements: what both compute is computed once. Says how many
+    /// elements.
+    fn value_and_slope_loop<F: Float, O: UnaryRow>(row: O, x: &'a [F], y: &'a mut [F], slope: &'a mut [F]) -> usize {
+        let x = x.as_chunks::<PADDED>().0;
+        let (y, slope) = (y.as_chunks_mut::<PADDED>().0, slope.as_chunks_mut::<PADDED>().0);
+        if !vectorised::<FMA>() {
+            library(row, x.as_flattened(), y.as_flattened_mut());
+            library_slope(row, x.as_flattened(), y.as_flattened(), slope.as_flattened_mut());
+        } else {
+            for ((x, y), slope) in x.iter().zip(&mut *y).zip(slope) {
+                for i in 0..PADDED {
+                    let x = x[i].lane::<FMA>();
+                    let value = O::value(x);
+                    y[i] = F::of_lane::<FMA>(value);
+                    slope[i] = F::of_lane::<FMA>(O::partial(x, value));
+                }
+            }
+        }
+        y.len() * PADDED
+    }
+
+    /// The same for any number of elements.
+    fn cheap_value_and_slope_loop<F: Float, O: UnaryRow>(_row: O, x: &'a [F], y: &'a mut [F], slope: &'a mut [F]) -> usize {
         for ((y, slope), &x) in y.iter_mut().zip(slope).zip(x) {
             let x = x.lane::<FMA>();
             let value = O::value(x);
             *y = F::of_lane::<FMA>(value);
             *slope = F::of_lane::<FMA>(O::partial(x, value));
         }
+        y.len()
     }
 
     fn binary_loop<F: Float, O: BinaryRow>(_row: O, a: &'a [F], b: &'a [F], y: &'a mut [F]) -> () {
@@ -147,11 +176,12 @@ fn rare_vjp_loop<F: Float>(op: Unary, x: &[F], y: &[F], y_bar: &[F], x_bar: &mut
     }
     x_bar.len()
 }
-fn rare_value_and_slope_loop<F: Float>(op: Unary, x: &[F], y: &mut [F], slope: &mut [F]) {
+fn rare_value_and_slope_loop<F: Float>(op: Unary, x: &[F], y: &mut [F], slope: &mut [F]) -> usize {
     for ((y, slope), &x) in y.iter_mut().zip(slope).zip(x) {
         *y = x.row(op);
         *slope = x.row_partial(*y, op);
     }
+    y.len()
 }
 fn rare_binary_loop<F: Float>(op: Binary, a: &[F], b: &[F], y: &mut [F]) {
     for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
@@ -201,7 +231,7 @@ fn unary_start<F: Float>(level: Level, op: Unary, x: &[F], y: &mut [F]) -> usize
     own_loops! { Unary, op, level, (x, y);
         // The last three are calls in `f64`, of which a padded block would be sixteen.
         cheap_loop: Neg Recip Sqrt Square Abs Relu Sign Step Gelu NormCdf NormPdf;
-        unary_loop: Exp ExpM1 Ln Ln1p Sin Cos Tanh Sigmoid Softplus LogSigmoid Silu GeluTanh Mish;
+        unary_loop: Exp ExpM1 Ln Ln1p Sin Cos Tanh TanhSlope Sigmoid SigmoidSlope Softplus LogSigmoid Silu GeluTanh Mish;
         _: rare_loop
     }
 }
@@ -214,9 +244,10 @@ fn unary_vjp_start<F: Float>(level: Level, op: Unary, x: &[F], y: &[F], y_bar: &
     }
 }
 
-pub(crate) fn value_and_slope_at<F: Float>(level: Level, op: Unary, x: &[F], y: &mut [F], slope: &mut [F]) {
+fn value_and_slope_start<F: Float>(level: Level, op: Unary, x: &[F], y: &mut [F], slope: &mut [F]) -> usize {
     own_loops! { Unary, op, level, (x, y, slope);
-        value_and_slope_loop: Gelu;
+        cheap_value_and_slope_loop: Gelu;
+        value_and_slope_loop: Tanh Sigmoid;
         _: rare_value_and_slope_loop
     }
 }
@@ -254,6 +285,20 @@ pub(crate) fn unary_vjp_at<F: Float>(level: Level, op: Unary, x: &[F], y: &[F], 
         unary_vjp_start(level, op, &x, &y, &y_bar, &mut x_bar_rest);
         for (x_bar, x_bar_rest) in x_bar[done..].iter_mut().zip(x_bar_rest) {
             *x_bar = x_bar_rest;
+        }
+    }
+}
+
+/// `y = op(x)` and `slope = dy/dx`, an incomplete last block through padded buffers.
+pub(crate) fn value_and_slope_at<F: Float>(level: Level, op: Unary, x: &[F], y: &mut [F], slope: &mut [F]) {
+    let done = value_and_slope_start(level, op, x, y, slope);
+    if done < y.len() {
+        let (mut y_rest, mut slope_rest) = ([F::ZERO; PADDED], [F::ZERO; PADDED]);
+        value_and_slope_start(level, op, &padded(&x[done..]), &mut y_rest, &mut slope_rest);
+        for ((y, slope), (y_rest, slope_rest)) in
+            y[done..].iter_mut().zip(&mut slope[done..]).zip(y_rest.into_iter().zip(slope_rest))
+        {
+            (*y, *slope) = (y_rest, slope_rest);
         }
     }
 }

@@ -81,7 +81,7 @@ pub fn unary_in_place<F: Float>(op: Unary, x: &mut [F], par: Par) {
     par.for_each(x.chunks_mut(PIECE), piece);
 }
 
-/// `y = op(x)` and `slope = dy/dx` in one pass: of a function that says so ([`Unary::is_dear_alone`]), both together cost little
+/// `y = op(x)` and `slope = dy/dx` in one pass: of a function that says so ([`Unary::shares_slope`]), both together cost little
 /// more than one. The product of a cotangent and the slope, that is the pullback of `exp` with the slope for its value, has the bits
 /// of [`unary_vjp`].
 ///

@@ -83,22 +83,41 @@ pub(super) fn ln_1p<const FMA: bool>(x: f64) -> f64 {
     if x < -1.0 { f64::NAN } else { y }
 }
 
-/// `tanh x = 1 - 2 / (e^(2x) + 1)`, an odd rational function near zero (Cephes, double precision), within 2 ulp.
+/// `tanh |x| = 1 + q` with `q = -2e / (1 + e)` from `e = exp(-2|x|)`, an odd rational function near zero (Cephes, double precision),
+/// within 2 ulp.
 ///
 /// `t / (t + 2)` with `t = e^(2x) - 1` needs no second form, and is wrong by 2.5 ulp below one half.
 #[inline(always)]
-pub(super) fn tanh<const FMA: bool>(x: f64) -> f64 {
+pub(super) fn tanh_of<const FMA: bool>(x: f64, e: f64) -> f64 {
     let a = x.abs();
-    let z = x * x;
+    (tanh_quotient::<FMA>(a, e) + if a < TANH_SMALL { a } else { 1.0 }).copysign(x)
+}
+
+/// The slope of `tanh`, `1 - (1 + q)^2 = -2q - q^2`, near zero 1 less the square of the value: the exponential and the quotient
+/// of the value.
+#[inline(always)]
+pub(super) fn tanh_slope_of<const FMA: bool>(x: f64, e: f64) -> f64 {
+    let a = x.abs();
+    let q = tanh_quotient::<FMA>(a, e);
+    let y = a + q;
+    if a < TANH_SMALL { mul_add::<FMA>(-y, y, 1.0) } else { mul_add::<FMA>(-q, q, -2.0 * q) }
+}
+
+/// Below it `tanh` is a rational function.
+const TANH_SMALL: f64 = 0.625;
+
+/// `tanh a - a` below [`TANH_SMALL`], from there on `tanh a - 1`.
+#[inline(always)]
+fn tanh_quotient<const FMA: bool>(a: f64, e: f64) -> f64 {
+    let z = a * a;
     let p = mul_add::<FMA>(-9.643_991_794_250_522_386_28e-1, z, -9.928_772_310_019_185_865_64e1);
     let p = mul_add::<FMA>(p, z, -1.614_687_684_417_084_479_52e3);
     let q = mul_add::<FMA>(1.0, z, 1.128_116_784_916_329_314_02e2);
     let q = mul_add::<FMA>(q, z, 2.235_488_390_601_004_485_83e3);
     let q = mul_add::<FMA>(q, z, 4.844_063_053_251_254_860_48e3);
     // Both forms end in a quotient: select before the division, there is only one.
-    let small = a < 0.625;
-    let quotient = (if small { p * z * a } else { -2.0 }) / (if small { q } else { exp::<FMA>(2.0 * a) + 1.0 });
-    ((if small { a } else { 1.0 }) + quotient).copysign(x)
+    let small = a < TANH_SMALL;
+    (if small { p * z * a } else { -2.0 * e }) / (if small { q } else { 1.0 + e })
 }
 
 /// Up to here the reduction below is exact enough; beyond, the caller takes `f64::sin` and `f64::cos`.

@@ -60,6 +60,10 @@ pub(crate) trait LaneFloat: Sized {
     fn truncated_remainder(self, b: Self) -> Self;
     /// `e^x` for `x <= 0`, zero where it would be within a few binades of the subnormals.
     fn exp_decay<const FMA: bool>(self) -> Self;
+    /// `tanh` from `e = exp(-2|x|)`.
+    fn tanh_of<const FMA: bool>(self, e: Self) -> Self;
+    /// The slope of `tanh` from `e = exp(-2|x|)`.
+    fn tanh_slope_of<const FMA: bool>(self, e: Self) -> Self;
     /// Square root, correctly rounded.
     fn square_root(self) -> Self;
     /// `self * b + c`, in one rounding where that is an instruction.
@@ -141,8 +145,14 @@ macro_rules! body {
     ($m:ident, tanh, $x:expr) => {
         $m::tanh::<FMA>($x)
     };
+    ($m:ident, tanh_slope, $x:expr) => {
+        $m::tanh_slope::<FMA>($x)
+    };
     ($m:ident, sigmoid, $x:expr) => {
         $m::sigmoid::<FMA>($x)
+    };
+    ($m:ident, sigmoid_slope, $x:expr) => {
+        $m::sigmoid_slope::<FMA>($x)
     };
     ($m:ident, softplus, $x:expr) => {
         crate::math::relu($x) + $m::ln_1p::<FMA>($m::exp::<FMA>(-$x.abs()))
@@ -260,6 +270,14 @@ macro_rules! lane {
             #[inline(always)]
             fn exp_decay<const FMA: bool>(self) -> $f {
                 $m::exp_decay::<FMA>(self)
+            }
+            #[inline(always)]
+            fn tanh_of<const FMA: bool>(self, e: $f) -> $f {
+                $m::tanh_of::<FMA>(self, e)
+            }
+            #[inline(always)]
+            fn tanh_slope_of<const FMA: bool>(self, e: $f) -> $f {
+                $m::tanh_slope_of::<FMA>(self, e)
             }
             #[inline(always)]
             fn square_root(self) -> $f {

@@ -1,7 +1,7 @@
 //! Bodies that differ between the widths in constants alone.
 //!
 //! A module that takes them has the bounds of `exp` and the parts of `ln 2` for its float, the polynomials `exp_tail` and
-//! `log_sum`, and its cheapest conversion of an exponent, `float`.
+//! `log_sum`, `tanh_of` and `tanh_slope_of`, and its cheapest conversion of an exponent, `float`.
 
 /// The bodies for the float `$f`, whose bits are an `$i` or a `$u`.
 macro_rules! shared_bodies {
@@ -102,14 +102,25 @@ macro_rules! shared_bodies {
         /// `1 / (1 + e^-x)`, within 2 ulp.
         #[inline(always)]
         pub(super) fn sigmoid<const FMA: bool>(x: $f) -> $f {
-            // With e^-|x| <= 1 its error is damped for positive x; 1 / (1 + e^-x) for all x is wrong by 2.3 ulp at the left end.
-            let e = exp::<FMA>(-x.abs());
-            let sum = 1.0 + e;
-            let lost = e - (sum - 1.0);
-            let quotient = (if x < 0.0 { e } else { 1.0 }) / sum;
-            // What the sum lost moves the quotient by the fraction lost / sum, half an ulp of the f32 at -3.45.
-            let inverse = if x < 0.0 { 1.0 - quotient } else { quotient };
-            mul_add::<FMA>(quotient * lost, -inverse, quotient)
+            crate::math::sigmoid_of(exp::<FMA>(-x.abs()), x < 0.0)
+        }
+
+        /// Its slope.
+        #[inline(always)]
+        pub(super) fn sigmoid_slope<const FMA: bool>(x: $f) -> $f {
+            crate::math::sigmoid_slope_of(exp::<FMA>(-x.abs()), mul_add::<FMA>)
+        }
+
+        /// `tanh x`, within 2 ulp.
+        #[inline(always)]
+        pub(super) fn tanh<const FMA: bool>(x: $f) -> $f {
+            tanh_of::<FMA>(x, exp::<FMA>(-(x + x).abs()))
+        }
+
+        /// Its slope.
+        #[inline(always)]
+        pub(super) fn tanh_slope<const FMA: bool>(x: $f) -> $f {
+            tanh_slope_of::<FMA>(x, exp::<FMA>(-(x + x).abs()))
         }
     };
 }

@@ -72,11 +72,11 @@ pub(super) fn ln_1p<const FMA: bool>(x: f32) -> f32 {
     if x < -1.0 { f32::NAN } else { y }
 }
 
-/// `tanh x = 1 - 2 / (e^(2x) + 1)`, an odd polynomial near zero (Cephes), within 2 ulp.
+/// `tanh |x| = 1 + q` with `q = -2e / (1 + e)` from `e = exp(-2|x|)`, an odd polynomial near zero (Cephes), within 2 ulp.
 ///
 /// `t / (t + 2)` with `t = e^(2x) - 1` needs no polynomial, and is wrong by 2.5 ulp around 0.03.
 #[inline(always)]
-pub(super) fn tanh<const FMA: bool>(x: f32) -> f32 {
+pub(super) fn tanh_of<const FMA: bool>(x: f32, e: f32) -> f32 {
     let a = x.abs();
     let z = x * x;
     let p = mul_add::<FMA>(-5.704_988_7e-3, z, 2.063_908_9e-2);
@@ -84,8 +84,15 @@ pub(super) fn tanh<const FMA: bool>(x: f32) -> f32 {
     let p = mul_add::<FMA>(p, z, 1.333_144_2e-1);
     let p = mul_add::<FMA>(p, z, -3.333_328_2e-1);
     let near_zero = mul_add::<FMA>(p * z, a, a);
-    let far = 1.0 - 2.0 / (exp::<FMA>(2.0 * a) + 1.0);
+    let far = 1.0 + -2.0 * e / (1.0 + e);
     (if a < 0.625 { near_zero } else { far }).copysign(x)
+}
+
+/// The slope of `tanh`, `1 - (1 + q)^2 = -2q - q^2`: the exponential and the quotient of the value.
+#[inline(always)]
+pub(super) fn tanh_slope_of<const FMA: bool>(_x: f32, e: f32) -> f32 {
+    let q = -2.0 * e / (1.0 + e);
+    mul_add::<FMA>(-q, q, -2.0 * q)
 }
 
 /// Up to here the reduction below is exact enough; beyond, the caller takes `f32::sin` and `f32::cos`.

@@ -14,7 +14,8 @@
 //!     value x.tanh();              the function on `f32` and `f64`
 //!     d(x) ...;                    dy/dx, from what it names: d(x), d(y), d(x, y) or d()
 //!     on -3.0..3.0;                where finite differences are trustworthy
-//!     together;                    if value and derivative share most of their work, else left out
+//!     together;                    if value and derivative share most of their work (`together kept`: so much that tensors keep
+//!                                  the derivative), else left out
 //! }
 //! ```
 //!
@@ -57,6 +58,9 @@ macro_rules! is {
         true
     };
     (together, together) => {
+        true
+    };
+    (kept, kept) => {
         true
     };
     ($other:ident, $this:ident) => {
