@@ -102,7 +102,8 @@ impl<F: TensorFloat> Graph<F> {
     }
 
     /// The acts that are alive in an order in which elementwise steps stand together: whatever else can be done is done
-    /// first, then as many steps over one shape as there are.
+    /// first, then as many steps over one shape as there are, small shapes before large ones: a large pass takes in what only
+    /// waits for a number, and so the way back of a mean with the way there.
     fn ordered(&self, alive: &[bool], targets: &[Value]) -> Vec<Act<F>> {
         let mut readers: Vec<SmallVec<[usize; 2]>> = vec![SmallVec::new(); self.known.len()];
         let mut waits = vec![0; self.acts.len()];
@@ -136,8 +137,10 @@ impl<F: TensorFloat> Graph<F> {
                 continue;
             }
             let mut group = Vec::new();
-            // The shape whose first step was recorded first.
-            let Some((&kind, _)) = ready.links.iter().min_by_key(|(_, links)| links.first()) else { break };
+            // Of equally many elements, the shape whose first step was recorded first.
+            let size = |kind: usize| if ready.shapes[kind].1 { 1 } else { ready.shapes[kind].0.size() };
+            let smallest = ready.links.iter().min_by_key(|&(&kind, links)| (size(kind), links.first().copied()));
+            let Some((&kind, _)) = smallest else { break };
             while group.len() < LONGEST
                 && let Some(k) = ready.links.get_mut(&kind).and_then(BTreeSet::pop_first)
             {
