@@ -35,7 +35,7 @@ fn program<P: Program>(c: &mut Criterion, program: &P, richer: impl for<'t> Fn(&
 fn gradients(c: &mut Criterion) {
     let (mixture, lstm, option, logistic) = (Gmm::default(), Lstm::default(), Asian::default(), Logistic::default());
     program(c, &mixture, |tape, p| mixture.accumulated(tape, p));
-    program(c, &lstm, |_, p| lstm.fused(p));
+    program(c, &lstm, |_, p| lstm.with_sigmoid(p));
     program(c, &Rosenbrock, |_, x| Rosenbrock::fused(x));
     program(c, &option, |tape, p| option.accumulated(tape, p));
     program(c, &Lorenz, |_, p| Lorenz::fused(p));

@@ -239,7 +239,7 @@ fn main() {
         }
     }
     table.gradient(&[("accumulated by point", Gmm::accumulated), ("through tensors", Gmm::with_tensors)]);
-    table.gradient(&[("units fused", |lstm: &Lstm, _, p| lstm.fused(p))]);
+    table.gradient(&[("sigmoid as one function", |lstm: &Lstm, _, p| lstm.with_sigmoid(p))]);
     table.gradient(&[("terms fused and summed", |_: &Rosenbrock, _, x| Rosenbrock::fused(x))]);
     if table.wants(Rosenbrock::NAME) {
         let point = Rosenbrock.point();

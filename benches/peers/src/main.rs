@@ -234,7 +234,7 @@ impl Tables {
 fn main() {
     let mut tables = Tables::default();
     tables.compare(Gmm::with_tensors);
-    tables.compare(|lstm: &Lstm, _, p| lstm.fused(p));
+    tables.compare(|lstm: &Lstm, _, p| lstm.with_sigmoid(p));
     tables.compare(|_: &Rosenbrock, _, x| Rosenbrock::fused(x));
     tables.compare(Asian::accumulated);
     tables.compare(|_: &Lorenz, _, p| Lorenz::fused(p));

@@ -24,9 +24,9 @@ fn sigmoid<T: Arithmetic>(x: T) -> T {
     ((-x).exp() + 1.0).recip()
 }
 
-/// One unit of a layer: its new cell and its new output.
+/// One unit of a layer, with the sigmoid to use: its new cell and its new output.
 #[inline(always)]
-fn unit<T: Arithmetic>([input, hidden, cell]: [T; 3], w: [T; 8]) -> [T; 2] {
+fn unit<T: Arithmetic>([input, hidden, cell]: [T; 3], w: [T; 8], sigmoid: impl Fn(T) -> T) -> [T; 2] {
     let forget = sigmoid(input * w[0] + w[4]);
     let ingate = sigmoid(hidden * w[1] + w[5]);
     let outgate = sigmoid(input * w[2] + w[6]);
@@ -73,13 +73,9 @@ impl Lstm {
         -likelihood * (1.0 / ((LENGTH - 1) * WIDTH) as f64)
     }
 
-    /// Each unit of a layer two nodes of eleven operands.
-    pub fn fused<'t>(&self, p: &[Var<'t>]) -> Var<'t> {
-        self.run(p, |[input, hidden, cell], [a, b, c, d, e, f, g, h]| {
-            fuse_n([input, hidden, cell, a, b, c, d, e, f, g, h], |[input, hidden, cell, a, b, c, d, e, f, g, h]| {
-                unit([input, hidden, cell], [a, b, c, d, e, f, g, h])
-            })
-        })
+    /// Each sigmoid one function of the library's, where the plain program has three operations.
+    pub fn with_sigmoid<'t>(&self, p: &[Var<'t>]) -> Var<'t> {
+        self.run(p, |state, w| unit(state, w, UnaryFunctions::sigmoid))
     }
 }
 
@@ -92,6 +88,6 @@ impl Program for Lstm {
     }
 
     fn value<T: Arithmetic>(&self, p: &[T]) -> T {
-        self.run(p, unit)
+        self.run(p, |state, w| unit(state, w, sigmoid))
     }
 }

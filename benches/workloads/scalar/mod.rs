@@ -80,8 +80,39 @@ macro_rules! arithmetic {
         }
     )* };
 }
+/// Plain numbers, with the functions of the standard library: the program as it is written without an engine.
+impl Arithmetic for f64 {
+    #[inline(always)]
+    fn constant(self, value: f64) -> Self {
+        value
+    }
+    #[inline(always)]
+    fn number(self) -> f64 {
+        self
+    }
+    #[inline(always)]
+    fn exp(self) -> Self {
+        f64::exp(self)
+    }
+    #[inline(always)]
+    fn ln(self) -> Self {
+        f64::ln(self)
+    }
+    #[inline(always)]
+    fn tanh(self) -> Self {
+        f64::tanh(self)
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        f64::sqrt(self)
+    }
+    #[inline(always)]
+    fn recip(self) -> Self {
+        f64::recip(self)
+    }
+}
+
 arithmetic! {
-    [] f64;
     ['t] Var<'t>;
     ['t] Var<'t, Dual<f64, 1>>;
     [] Real;
