@@ -23,22 +23,13 @@ impl<F: TensorFloat> Op<F> for Linear<F> {
         x[0].try_linear(x[1], x[2])
     }
 
-    fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
-        self.cotangents(x, &y_bar, wanted, [true; 2])
+    fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
+        self.vjp_unread(x, y, y_bar, wanted, &[true; 3])
     }
-}
 
-impl<F: TensorFloat> Linear<F> {
-    /// The cotangents; of those of the product that nobody will `read`, only what a second derivative needs.
-    pub(crate) fn cotangents<A: Array<F>>(
-        &self,
-        x: &[&A],
-        y_bar: &A,
-        wanted: &[bool],
-        read: [bool; 2],
-    ) -> Cotangents<A> {
-        let mut cotangents = MatMul::new(false, true).cotangents(&x[..2], y_bar, &wanted[..2], read);
-        cotangents.push(wanted[2].then(|| sum_to(y_bar, &x[2].shape())));
+    fn vjp_unread<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, wanted: &[bool], read: &[bool]) -> Cotangents<A> {
+        let mut cotangents = MatMul::new(false, true).cotangents(&x[..2], &y_bar, &wanted[..2], &read[..2]);
+        cotangents.push(wanted[2].then(|| sum_to(&y_bar, &x[2].shape())));
         cotangents
     }
 }

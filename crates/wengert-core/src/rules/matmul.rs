@@ -39,7 +39,11 @@ impl<F: TensorFloat> Op<F> for MatMul<F> {
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
-        self.cotangents(x, &y_bar, wanted, [true; 2])
+        self.cotangents(x, &y_bar, wanted, &[true; 2])
+    }
+
+    fn vjp_unread<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, wanted: &[bool], read: &[bool]) -> Cotangents<A> {
+        self.cotangents(x, &y_bar, wanted, read)
     }
 }
 
@@ -49,13 +53,7 @@ impl<F: TensorFloat> MatMul<F> {
     }
 
     /// The cotangents; of those that nobody will `read`, only what a second derivative needs.
-    pub(crate) fn cotangents<A: Array<F>>(
-        &self,
-        x: &[&A],
-        y_bar: &A,
-        wanted: &[bool],
-        read: [bool; 2],
-    ) -> Cotangents<A> {
+    pub(super) fn cotangents<A: Array<F>>(&self, x: &[&A], y_bar: &A, wanted: &[bool], read: &[bool]) -> Cotangents<A> {
         let (a, b) = (x[0], x[1]);
         let [ta, tb] = self.transposed;
         if a.shape().rank() > 2 && b.shape().rank() == 2 && !ta {

@@ -111,6 +111,11 @@ pub(crate) trait Op<F: TensorFloat>: Clone + Listed<F> {
     /// The cotangents of the operands that are `wanted`, from that of the result.
     fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A>;
 
+    /// The same for a recorded gradient, of whose values some will not be `read`: of those only what a derivative of them needs.
+    fn vjp_unread<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, wanted: &[bool], _read: &[bool]) -> Cotangents<A> {
+        self.vjp(x, y, y_bar, wanted)
+    }
+
     /// The same on plain values, fused, where that is faster.
     fn pull(&self, x: &[&Tensor<F>], y: &Tensor<F>, y_bar: Tensor<F>, wanted: &[bool]) -> Cotangents<Tensor<F>> {
         self.vjp(x, y, y_bar, wanted)
@@ -255,8 +260,10 @@ macro_rules! rules {
             pub(crate) fn labels(&mut self) -> Option<&mut Tensor<i64>> {
                 match self { $( $(#[$only])? Rule::$Op(op) => op.labels(), )* }
             }
-            pub(crate) fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
-                match self { $( $(#[$only])? Rule::$Op(op) => op.vjp(x, y, y_bar, wanted), )* }
+            pub(crate) fn vjp_unread<A: Array<F>>(
+                &self, x: &[&A], y: &A, y_bar: A, wanted: &[bool], read: &[bool],
+            ) -> Cotangents<A> {
+                match self { $( $(#[$only])? Rule::$Op(op) => op.vjp_unread(x, y, y_bar, wanted, read), )* }
             }
         }
     };

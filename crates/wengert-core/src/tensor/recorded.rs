@@ -167,12 +167,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
             let x: SmallVec<[Self; 4]> = operands.iter().map(|&k| TensorVar::new(tape, k)).collect();
             let x: SmallVec<[&Self; 4]> = x.iter().collect();
             let wanted: SmallVec<[bool; 8]> = x.iter().map(|x| x.is_active()).collect();
-            let read = |k: usize| read || !tape.is_input(x[k].number());
-            let cotangents = match &rule {
-                Rule::MatMul(op) => op.cotangents(&x, &y_bar, &wanted, [read(0), read(1)]),
-                Rule::Linear(op) => op.cotangents(&x, &y_bar, &wanted, [read(0), read(1)]),
-                rule => rule.vjp(&x, &TensorVar::new(tape, number), y_bar, &wanted),
-            };
+            let read: SmallVec<[bool; 8]> = x.iter().map(|x| read || !tape.is_input(x.number())).collect();
+            let cotangents = rule.vjp_unread(&x, &TensorVar::new(tape, number), y_bar, &wanted, &read);
             for ((cotangent, x), wanted) in cotangents.into_iter().zip(&x).zip(wanted) {
                 if let (true, Some(x_bar)) = (wanted, cotangent) {
                     let sum = &mut adjoints[x.number() as usize];
