@@ -228,6 +228,22 @@ fn zero_times_infinity_is_zero() {
 }
 
 #[test]
+fn slopes_computed_with_values_are_those_of_single_ops_at_awkward_points() {
+    let inf = f64::INFINITY;
+    let awkward = [0.0, -0.0, 1e-300, -0.624, 0.626, 19.5, -40.0, 400.0, -800.0, inf, -inf, f64::NAN];
+    for weight in [1.0, 0.0, -2.5, inf, f64::NAN] {
+        let tape = Tape::new();
+        let x = tape.tensor(awkward);
+        let w = tape.constant_tensor(Tensor::full([awkward.len()], weight));
+        let fused = zip_map([x, w], |[x, w]| (x.tanh() + x.sigmoid()) * w).sum().gradient();
+        let single = ((x.tanh() + x.sigmoid()) * w).sum().gradient();
+        for ((x, got), want) in awkward.into_iter().zip(fused[x].iter()).zip(single[x].iter()) {
+            assert!(got == want || got.is_nan() && want.is_nan(), "at {x}, weight {weight}: {got:e} for {want:e}");
+        }
+    }
+}
+
+#[test]
 fn a_value_read_in_the_closure_is_nan_not_a_frozen_number() {
     let tape = Tape::new();
     let x = tape.tensor([1.0, 2.0]);

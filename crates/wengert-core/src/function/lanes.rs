@@ -192,7 +192,13 @@ impl<F: TensorFloat> Program<F> {
     pub(crate) fn reverse_rows(&self, width: Width, rows: &mut Rows<F>, seed: impl Fn(usize, &mut [F])) {
         let mut sweep = |careful| {
             self.clear_bars(width, rows);
-            self.seed_rows(width, rows, &seed);
+            match self.outputs[..] {
+                // The adjoint of a result is 0 between sweeps.
+                [output] if self.output_is_active[0] && output as usize >= self.first_result() => {
+                    seed(0, &mut rows.bars.numbers_mut()[output as usize * width.lanes()..][..width.lanes()]);
+                }
+                _ => self.seed_rows(width, rows, &seed),
+            }
             self.sweep_rows(width, careful, rows, |_| true);
             rows.has_nan(self.inputs * width.lanes())
         };

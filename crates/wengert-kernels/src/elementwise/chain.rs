@@ -445,6 +445,35 @@ mod tests {
     }
 
     #[test]
+    fn a_slope_serves_every_pullback_of_its_function_whatever_has_become_of_the_argument() {
+        let chain = Chain::new(
+            2,
+            [
+                (Step::Binary(Binary::Add), &[0, 0][..]), // 2: a, whose block is free once its functions are known
+                (Step::Unary(Unary::Tanh), &[2]),
+                (Step::Unary(Unary::Sigmoid), &[2]),
+                (Step::Binary(Binary::Mul), &[3, 4]), // 5: may stand where a stood
+                (Step::UnaryVjp(Unary::Tanh), &[2, 3, 1]),
+                (Step::UnaryVjp(Unary::Sigmoid), &[2, 4, 6]),
+                (Step::UnaryVjp(Unary::Tanh), &[2, 3, 7]),
+                (Step::Binary(Binary::Add), &[5, 8]),
+            ],
+            &[9],
+        );
+        for n in [1, 15, 16, 17, 700] {
+            let (x, bar): (Vec<f64>, Vec<f64>) = (numbers(n, 1), numbers(n, 2));
+            let mut y = vec![f64::NAN; n];
+            chain.run(&[Input::Slice(&x), Input::Slice(&bar)], &mut [&mut y], ONE);
+            for ((&x, &bar), y) in x.iter().zip(&bar).zip(y) {
+                let (t, s) = ((2.0 * x).tanh(), 1.0 / (1.0 + (-2.0 * x).exp()));
+                let (t_bar, s_bar) = (1.0 / (2.0 * x).cosh().powi(2), s * (1.0 - s));
+                let expected = t * s + bar * t_bar * s_bar * t_bar;
+                assert!((y - expected).abs() <= 1e-14 * (1.0 + bar.abs()), "at {x}: {y}, expected {expected}");
+            }
+        }
+    }
+
+    #[test]
     fn a_result_nobody_reads_takes_no_others_place() {
         let chain = Chain::new(
             1,
