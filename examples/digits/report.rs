@@ -74,7 +74,7 @@ impl Progress {
         let mut text = format!("loss {:.4}  accuracy {:.4}", batch.running.loss, batch.running.accuracy);
         if let Some(epoch) = &self.last_epoch {
             // Writing to a string cannot fail.
-            let _ = write!(text, "  test {:.4}", epoch.test.accuracy);
+            let _ = write!(text, " (test {:.4})", epoch.test.accuracy);
         }
         text
     }
@@ -82,11 +82,11 @@ impl Progress {
 
 fn epoch_line(report: &EpochReport, epochs: usize) -> String {
     format!(
-        "epoch {:>width$}/{epochs}  loss {:.4}  accuracy {:.4}  test {:.4}  accuracy {:.4}  {:.2} s",
+        "epoch {:>width$}/{epochs}  loss {:.4} (test {:.4})  accuracy {:.4} (test {:.4})  {:.2} s",
         report.epoch,
         report.train.loss,
-        report.train.accuracy,
         report.test.loss,
+        report.train.accuracy,
         report.test.accuracy,
         report.elapsed.as_secs_f64(),
         width = digits(epochs),
@@ -174,7 +174,7 @@ accuracy 0.8000 (4 of 5)
         let report = EpochReport { epoch: 5, train, test, elapsed: Duration::from_millis(250) };
         assert_eq!(
             epoch_line(&report, 30),
-            "epoch  5/30  loss 0.0312  accuracy 0.9986  test 0.2900  accuracy 0.9250  0.25 s"
+            "epoch  5/30  loss 0.0312 (test 0.2900)  accuracy 0.9986 (test 0.9250)  0.25 s"
         );
     }
 
