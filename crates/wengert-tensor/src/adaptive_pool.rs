@@ -6,7 +6,7 @@ use crate::conv_transpose::one_high;
 use crate::element::FloatElement;
 use crate::error::{OrPanic, ShapeError};
 use crate::pool2d::Pooling;
-use crate::resample::{Taps, adaptive_window};
+use crate::resample::{Taps, adaptive_window, check_weights};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -26,7 +26,8 @@ impl Adaptive {
     /// The windows for images of this shape.
     ///
     /// # Errors
-    /// [`ShapeError::Rank`], [`ShapeError::Setting`], [`ShapeError::Empty`] or [`ShapeError::TooLarge`] naming `op`.
+    /// [`ShapeError::Rank`], [`ShapeError::Setting`], [`ShapeError::Empty`], [`ShapeError::TooLarge`] or [`ShapeError::Memory`]
+    /// naming `op`.
     pub fn plan(op: &'static str, x: &Shape, output: [usize; 2]) -> Result<Adaptive, ShapeError> {
         let [batch, channels, height, width] = **x else {
             return Err(ShapeError::Rank { op, shape: x.clone(), expected: "images, [n, c, h, w]" });
@@ -41,10 +42,11 @@ impl Adaptive {
         if output == [1, 1] {
             return Ok(Adaptive::Global);
         }
-        Ok(match height % output[0] == 0 && width % output[1] == 0 {
-            true => Adaptive::Even(Pooling::new([height / output[0], width / output[1]])),
-            false => Adaptive::Uneven(output),
-        })
+        if height % output[0] == 0 && width % output[1] == 0 {
+            return Ok(Adaptive::Even(Pooling::new([height / output[0], width / output[1]])));
+        }
+        check_weights(op, output)?;
+        Ok(Adaptive::Uneven(output))
     }
 }
 

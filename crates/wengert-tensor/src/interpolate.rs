@@ -3,7 +3,7 @@
 use crate::conv::{Pair, positive};
 use crate::element::{Element, FloatElement};
 use crate::error::{OrPanic, ShapeError};
-use crate::resample::Taps;
+use crate::resample::{Taps, check_weights};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -49,6 +49,7 @@ pub fn interpolated_shape(x: &Shape, size: [usize; 2]) -> Result<Shape, ShapeErr
     let shape = Shape::from([batch, channels, size[0], size[1]]);
     // Weights are listed before the result is made: refuse what there is no memory for here, not after hours of listing.
     Tensor::<u8>::check_room(op, shape.clone())?;
+    check_weights(op, size)?;
     Ok(shape)
 }
 
@@ -263,6 +264,9 @@ mod tests {
         );
         assert_eq!(text(x.try_interpolate([0, 2], EDGES)), "interpolate: output size is 0, expected at least 1");
         let refused = x.try_interpolate([1 << 30, 1 << 18], EDGES);
+        assert!(matches!(refused, Err(ShapeError::Memory { op: "interpolate", .. })), "{refused:?}");
+        // The largest size asks for weights of 80 GiB, which some machines have: more than there are addresses for, then.
+        let refused = check_weights("interpolate", [1, 1 << 43]);
         assert!(matches!(refused, Err(ShapeError::Memory { op: "interpolate", .. })), "{refused:?}");
         assert!(text(x.slice(2, ..0).try_interpolate(2, EDGES)).contains("shape [1, 6, 0, 4] leaves no elements"));
         assert_eq!(

@@ -8,6 +8,7 @@ use wengert_kernels::Par;
 use crate::axis::Axis;
 use crate::element::FloatElement;
 use crate::error::ShapeError;
+use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 /// For each entry of a result along an axis: which entries of the operand are added up for it, with which weights.
@@ -81,6 +82,13 @@ impl Taps {
         let start = if k == 0 { 0 } else { self.ends[k - 1] };
         &self.list[start..self.ends[k]]
     }
+}
+
+/// Refuses results along two axes for whose weights there is no memory: beside a narrow result they are much the larger.
+pub(crate) fn check_weights(op: &'static str, outputs: [usize; 2]) -> Result<(), ShapeError> {
+    // Two weights with their places, and where they end.
+    const NUMBERS: usize = 5;
+    outputs.into_iter().try_for_each(|outputs| Tensor::<f64>::check_room(op, Shape::from([outputs, NUMBERS])))
 }
 
 /// `k inputs / outputs`, rounded down.
