@@ -103,7 +103,8 @@ impl<F: FloatElement> Tensor<F> {
     /// As [`adaptive_avg_pool2d`](Self::adaptive_avg_pool2d), with an error instead of a panic.
     ///
     /// # Errors
-    /// [`ShapeError::Rank`], [`ShapeError::Setting`] for no windows, [`ShapeError::Empty`] or [`ShapeError::TooLarge`].
+    /// [`ShapeError::Rank`], [`ShapeError::Setting`] for no windows, [`ShapeError::Empty`], [`ShapeError::TooLarge`] or
+    /// [`ShapeError::Memory`].
     pub fn try_adaptive_avg_pool2d(&self, output: impl Into<Pair>) -> Result<Tensor<F>, ShapeError> {
         match Adaptive::plan("adaptive_avg_pool2d", self.shape(), output.into().0)? {
             Adaptive::Global => self.try_mean_axes(keep([2, 3])),

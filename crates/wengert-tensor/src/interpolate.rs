@@ -138,7 +138,8 @@ impl<F: FloatElement> Tensor<F> {
     /// As [`interpolate`](Self::interpolate), with an error instead of a panic.
     ///
     /// # Errors
-    /// [`ShapeError::Rank`], [`ShapeError::Setting`] for no size, [`ShapeError::Empty`] or [`ShapeError::TooLarge`].
+    /// [`ShapeError::Rank`], [`ShapeError::Setting`] for no size, [`ShapeError::Empty`], [`ShapeError::TooLarge`] or
+    /// [`ShapeError::Memory`].
     pub fn try_interpolate(
         &self,
         size: impl Into<Pair>,
