@@ -11,6 +11,7 @@ mod linalg;
 mod maps;
 mod neural_ops;
 mod panics;
+mod pictures;
 mod reference;
 mod tape;
 mod tensor_ops;
