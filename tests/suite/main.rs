@@ -8,6 +8,7 @@ mod examples;
 mod function;
 mod layers;
 mod linalg;
+mod made_of_others;
 mod maps;
 mod neural_ops;
 mod panics;

@@ -1,6 +1,6 @@
 //! The pictures in `docs/images` that the library draws are the ones it draws today.
 
-use wengert_core::TensorFunction;
+use wengert_core::{TensorFunction, UnaryFunctions};
 use wengert_tensor::{Tensor, rng};
 
 #[test]
