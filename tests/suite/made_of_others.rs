@@ -6,6 +6,9 @@ use wengert_tensor::{Convolution, Convolution3d, Interpolation, Padding, ShapeEr
 type OnTape = Box<dyn for<'t> Fn([TensorVar<'t, f64>; 2]) -> Result<TensorVar<'t, f64>, Error>>;
 type Alone = Box<dyn Fn([&Tensor<f64>; 2]) -> Result<Tensor<f64>, ShapeError>>;
 
+/// The name of an operation, the shapes of its operands, and the operation itself.
+type Row = (&'static str, &'static [usize], &'static [usize], OnTape, Option<Alone>);
+
 /// Zeros of any shape, in the memory of one.
 fn zeros(shape: &[usize]) -> Tensor<f64> {
     Tensor::scalar(0.0).broadcast_to(shape)
@@ -17,7 +20,7 @@ fn refuses(x: &[usize], w: &[usize], on_tape: &OnTape, alone: Option<&Alone>, ex
     let tape = Tape::<f64>::new();
     let operands = [tape.tensor(zeros(x)), tape.tensor(zeros(w))];
     let before = tape.size();
-    let error = on_tape(operands).map(|y| y.shape()).expect_err(expected);
+    let error = on_tape(operands).map(TensorVar::shape).expect_err(expected);
     assert!(matches!(error, Error::Shape { .. }), "{error}");
     let shown = error.to_string();
     assert!(shown.contains("made_of_others.rs:"), "the line is the caller's: {shown}");
@@ -163,7 +166,7 @@ fn memory_that_is_not_there_is_missed_by_the_op_that_was_called() {
     let behind = transposed.dilation(3).output_padding([0, 2]);
     let (volume, padded) = (Convolution3d::new(), Convolution3d::new().padding([1, 0, 0]));
     let bilinear = Interpolation::Bilinear { align_corners: false };
-    let rows: Vec<(&str, &[usize], &[usize], OnTape, Option<Alone>)> = vec![
+    let rows: Vec<Row> = vec![
         ("conv1d", sequences, &[1, 1, 1], Box::new(move |[x, w]| x.try_conv1d(w, &convolution)), None),
         (
             "conv_transpose1d",
@@ -208,7 +211,7 @@ fn memory_that_is_not_there_is_missed_by_the_op_that_was_called() {
             Some(Box::new(move |[x, _]| x.try_interpolate([2, 3], bilinear))),
         ),
     ];
-    let pooled = [1, 2, 3].into_iter().flat_map(|output| -> [(&str, &[usize], &[usize], OnTape, Option<Alone>); 4] {
+    let pooled = [1, 2, 3].into_iter().flat_map(|output| -> [Row; 4] {
         [
             (
                 "adaptive_avg_pool1d",
@@ -242,7 +245,7 @@ fn memory_that_is_not_there_is_missed_by_the_op_that_was_called() {
     });
     for (op, x, w, on_tape, alone) in rows.into_iter().chain(pooled) {
         let tape = Tape::<f64>::new();
-        let error = on_tape([tape.tensor(zeros(x)), tape.tensor(zeros(w))]).map(|y| y.shape()).expect_err(op);
+        let error = on_tape([tape.tensor(zeros(x)), tape.tensor(zeros(w))]).map(TensorVar::shape).expect_err(op);
         let shown = error.to_string();
         assert!(shown.contains("made_of_others.rs:"), "{shown}");
         assert!(shown.contains(&format!(": {op}: no memory for ")), "{op}: {shown}");
@@ -263,7 +266,7 @@ fn images_too_large_for_the_places_of_a_pooling_are_named_by_the_adaptive_one() 
     refuses(&[1, 1, 1 << 20, 1 << 20], &[], &on_tape, Some(&alone), &format!("adaptive_max_pool2d: {expected}"));
     let tape = Tape::<f64>::new();
     let refused = tape.tensor(zeros(&[1, 1, 1 << 32])).try_adaptive_max_pool1d(4);
-    let shown = refused.map(|y| y.shape()).expect_err("too long").to_string();
+    let shown = refused.map(TensorVar::shape).expect_err("too long").to_string();
     let expected = ": adaptive_max_pool1d: shape [1, 1, 4294967296] has more elements than memory can address";
     assert!(shown.ends_with(expected), "{shown}");
 }
@@ -280,7 +283,7 @@ fn operands_of_two_tapes_are_named_by_the_op_that_was_called() {
         ("conv_transpose1d", x.try_conv_transpose1d(w, &transposed)),
         ("conv3d", x3.try_conv3d(w3, &Convolution3d::new())),
     ] {
-        let error = refused.map(|y| y.shape()).expect_err(op);
+        let error = refused.map(TensorVar::shape).expect_err(op);
         assert!(matches!(error, Error::MixedTapes { op: named, .. } if named == op), "{op}: {error}");
         assert!(error.to_string().contains("made_of_others.rs:"), "{error}");
     }

@@ -83,7 +83,7 @@ impl Graph {
     fn entry<F: TensorFloat>(&mut self, outline: &Outline<'_, F>, entry: Entry) {
         match entry {
             Entry::Input(node) => {
-                self.drawing.node(format!("v{node}"), Look::round(Line::Bold), format!("input\nv{node}"))
+                self.drawing.node(format!("v{node}"), Look::round(Line::Bold), format!("input\nv{node}"));
             }
             Entry::Plain(node) => {
                 self.scalar(node);
