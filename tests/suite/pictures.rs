@@ -1,4 +1,4 @@
-//! The pictures in `docs/images` that the library draws are the ones it draws today.
+//! The pictures in `docs/images` that the library draws, but for measured times, are the ones it draws today.
 
 use wengert_core::{TensorFunction, UnaryFunctions};
 use wengert_tensor::{Tensor, rng};
