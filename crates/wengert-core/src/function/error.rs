@@ -172,6 +172,25 @@ pub enum FunctionError {
         /// Where it is read.
         place: Place,
     },
+    /// An op handed out plain numbers beside its result while a program was recorded: a replay renews the result, but could not
+    /// know what was done with those.
+    ///
+    /// ```
+    /// # use wengert_core::{TensorFunction, prelude::*};
+    /// # use wengert_tensor::Tensor;
+    /// let x = [Tensor::from([1.0, 3.0, 2.0])];
+    /// assert!(TensorFunction::record(&x, |x| x[0].topk(2, 0).0.sum()).is_err()); // and where the elements are
+    /// assert!(TensorFunction::record(&x, |x| x[0].topk_values(2, 0).sum()).is_ok());
+    /// ```
+    #[error("{place}: {op} hands out plain numbers beside its result, which would be frozen in a recorded program; use {instead}")]
+    HandedOut {
+        /// Where it stands.
+        place: Place,
+        /// The op.
+        op: &'static str,
+        /// The op with the same result that hands out nothing, or hands it out in every replay.
+        instead: &'static str,
+    },
     /// A question put by [`holds`](crate::TensorVar::holds) while recording is answered otherwise now.
     #[error("{place}: the recorded branch does not hold: the answer was {recorded}, now it is {}; record again at this point", !.recorded)]
     Holds {

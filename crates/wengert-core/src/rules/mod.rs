@@ -270,10 +270,12 @@ macro_rules! rules {
 }
 
 rules! {
+    AdaptiveMaxPool2d in adaptive_pool,
     Affine in affine,
     Attend in attention,
     AvgPool2d in pool,
     BroadcastTo in sum,
+    BySize in order,
     #[cfg(feature = "linalg")]
     Cholesky in linalg,
     #[cfg(feature = "linalg")]
@@ -283,10 +285,12 @@ rules! {
     ConvToInput in conv,
     ConvToWeight in conv,
     CrossEntropy in cross_entropy,
+    CumExtreme in scan,
     CumSum in scan,
     Custom in custom,
     #[cfg(feature = "linalg")]
     Det in linalg,
+    Directed in norm,
     #[cfg(feature = "linalg")]
     Eigh in linalg,
     #[cfg(feature = "linalg")]
@@ -299,6 +303,7 @@ rules! {
     GatherRows in gather,
     #[cfg(feature = "linalg")]
     Inverse in linalg,
+    LaneScale in norm,
     Linear in linear,
     LogSoftmax in softmax,
     LogSumExp in softmax,
@@ -336,6 +341,7 @@ rules! {
     SpreadMeans in pool,
     Stack in concat,
     Standardize in standardize,
+    Statistics in standardize,
     SumAxes in sum,
     SumTo in sum,
     #[cfg(feature = "linalg")]

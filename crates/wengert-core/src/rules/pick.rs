@@ -20,12 +20,17 @@ impl<F: TensorFloat> Op<F> for Pick<F> {
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        one(Place(Box::new((self.0.clone(), x[0].shape())), PhantomData).on(&[&y_bar]))
+        one(place(&y_bar, &self.0, x[0].shape()))
     }
 }
 
 pub(crate) fn pick<F: TensorFloat, A: Array<F>>(x: &A, positions: &Tensor<i64>) -> A {
     Pick(positions.clone(), PhantomData).on(&[x])
+}
+
+/// The adjoint of [`pick`] from a tensor of `shape`.
+pub(crate) fn place<F: TensorFloat, A: Array<F>>(y_bar: &A, positions: &Tensor<i64>, shape: Shape) -> A {
+    Place(Box::new((positions.clone(), shape)), PhantomData).on(&[y_bar])
 }
 
 /// Zeros of a shape with the operand's elements added where the numbers say. Boxed: the largest op sets the size of all nodes.
