@@ -166,7 +166,7 @@ pub enum FunctionError {
     /// assert!(TensorFunction::record(&x, |x| x[0] * x[0].max()).is_ok()); // an op is replayed
     /// ```
     #[error(
-        "{place}: the value of a tensor is read while a program is recorded, and would be frozen in it; use ops instead, hand it in as data, or ask with x.holds(..)"
+        "{place}: the value of a tensor is read while a program is recorded, and would be frozen in it; use ops instead, hand it in as data, ask with x.holds(..) or look at it with x.watch(..)"
     )]
     Read {
         /// Where it is read.
@@ -182,7 +182,9 @@ pub enum FunctionError {
     /// assert!(TensorFunction::record(&x, |x| x[0].topk(2, 0).0.sum()).is_err()); // and where the elements are
     /// assert!(TensorFunction::record(&x, |x| x[0].topk_values(2, 0).sum()).is_ok());
     /// ```
-    #[error("{place}: {op} hands out plain numbers beside its result, which would be frozen in a recorded program; use {instead}")]
+    #[error(
+        "{place}: {op} hands out plain numbers beside its result, which would be frozen in a recorded program; use {instead}"
+    )]
     HandedOut {
         /// Where it stands.
         place: Place,
@@ -209,7 +211,7 @@ pub enum FunctionError {
     /// assert!(TensorFunction::record_model(&x, &labels, |_, x, l| x[0].cross_entropy(&l[0])).is_ok());
     /// ```
     #[error(
-        "record: no op reads {what} {index} as they are, and what is computed from them beside the tape would be frozen; hand them to ops: labels to cross_entropy or gather_rows"
+        "record: no op reads {what} {index} as they are, and what is computed from them beside the tape would be frozen; hand them to ops: labels to cross_entropy, gather or gather_rows"
     )]
     Unread {
         /// `"data"` or `"labels"`.

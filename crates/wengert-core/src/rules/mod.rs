@@ -300,6 +300,7 @@ rules! {
     Expm in linalg,
     Extreme in extreme,
     Fold in unfold,
+    Gather in pick,
     GatherRows in gather,
     #[cfg(feature = "linalg")]
     Inverse in linalg,

@@ -1,4 +1,5 @@
-//! Elements by number, and its adjoint, elements added by number. Gathering and scattering along an axis are made of them.
+//! Elements by number, and its adjoint, elements added by number; elements that an index names along an axis, whose numbers the
+//! forward pass finds. Scattering along an axis is made of them.
 //!
 //! Shapes: `x: [..]`, `positions: [i, j, ..]`, `y: [i, j, ..]`. Cotangent: `x_bar[positions[k]] += y_bar[k]`: an element picked
 //! twice receives both.
@@ -19,8 +20,65 @@ impl<F: TensorFloat> Op<F> for Pick<F> {
         x[0].try_pick(&self.0)
     }
 
+    fn labels(&mut self) -> Option<&mut Tensor<i64>> {
+        Some(&mut self.0)
+    }
+
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
         one(place(&y_bar, &self.0, x[0].shape()))
+    }
+}
+
+/// Elements named along an axis; knows their numbers once it has run. Boxed: the largest op sets the size of all nodes.
+#[derive(Clone)]
+pub(crate) struct Gather<F>(Box<Along>, PhantomData<F>);
+
+#[derive(Clone)]
+struct Along {
+    axis: Axis,
+    index: Tensor<i64>,
+    /// Whether the other axes broadcast, as NumPy's `take_along_axis` has it.
+    broadcast: bool,
+    positions: Option<Tensor<i64>>,
+}
+
+impl Along {
+    fn find(&self, shape: &Shape) -> Result<Tensor<i64>, ShapeError> {
+        match self.broadcast {
+            false => positions_along("gather", shape, self.axis, &self.index),
+            // The numbers of the elements, rearranged as the elements would be.
+            true => {
+                Tensor::arange(shape.size()).try_reshape(shape.clone())?.try_take_along_axis(&self.index, self.axis)
+            }
+        }
+    }
+}
+
+impl<F: TensorFloat> Gather<F> {
+    fn new(axis: Axis, index: &Tensor<i64>, broadcast: bool) -> Self {
+        Gather(Box::new(Along { axis, index: index.clone(), broadcast, positions: None }), PhantomData)
+    }
+}
+
+impl<F: TensorFloat> Op<F> for Gather<F> {
+    const NAME: &'static str = "gather";
+
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        let positions = self.0.find(x[0].shape())?;
+        let y = x[0].try_pick(&positions)?;
+        self.0.positions = Some(positions);
+        Ok(y)
+    }
+
+    fn labels(&mut self) -> Option<&mut Tensor<i64>> {
+        Some(&mut self.0.index)
+    }
+
+    fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
+        match &self.0.positions {
+            Some(positions) => one(place(&y_bar, positions, x[0].shape())),
+            None => unreachable!("a pullback runs after its op"),
+        }
     }
 }
 
@@ -99,8 +157,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if the axis does not exist, the shapes do not go together, or an index is negative or not below `n`.
     #[track_caller]
     pub fn try_gather(self, axis: impl Into<Axis>, index: &Tensor<i64>) -> Result<Self, Error> {
-        let positions = self.fit(positions_along("gather", &self.shape(), axis, index))?;
-        self.try_record1(Pick(positions, PhantomData))
+        self.try_record1(Gather::new(axis.into(), index, false))
     }
 
     /// As [`gather`](Self::gather), where the axes other than `axis` broadcast: NumPy's `take_along_axis`.
@@ -118,11 +175,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// As [`try_gather`](Self::try_gather), and if the other axes do not broadcast.
     #[track_caller]
     pub fn try_take_along_axis(self, index: &Tensor<i64>, axis: impl Into<Axis>) -> Result<Self, Error> {
-        // The numbers of the elements, rearranged as the elements would be.
-        let shape = self.shape();
-        let numbers = Tensor::<i64>::arange(shape.size()).try_reshape(shape);
-        let positions = numbers.and_then(|numbers| numbers.try_take_along_axis(index, axis));
-        self.try_record1(Pick(self.fit(positions)?, PhantomData))
+        self.try_record1(Gather::new(axis.into(), index, true))
     }
 
     /// The entries of `axis` with these numbers, in this order: [`gather_rows`](Self::gather_rows) along any axis.

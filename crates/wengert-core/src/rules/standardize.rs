@@ -56,8 +56,7 @@ impl<F: TensorFloat> Op<F> for Standardize<F> {
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         let kept = &mut *self.0;
         let (weight, bias) = kept.columns(x);
-        let (y, stats) =
-            x[0].try_standardize(kept.of, &kept.features, kept.standard, weight, bias, kept.given(x))?;
+        let (y, stats) = x[0].try_standardize(kept.of, &kept.features, kept.standard, weight, bias, kept.given(x))?;
         kept.stats = Some(stats).filter(|_| !kept.given);
         Ok(y)
     }
@@ -74,7 +73,8 @@ impl<F: TensorFloat> Op<F> for Standardize<F> {
         let product = |a: &A, b: &A| zip(Binary::MulZero, a, b);
 
         let (x, y_bar) = (reshape(x[0], &matrix), reshape(&y_bar, &matrix));
-        let plain = Kept { features: row.clone(), weight: false, bias: false, given: false, stats: None, ..kept.clone() };
+        let plain =
+            Kept { features: row.clone(), weight: false, bias: false, given: false, stats: None, ..kept.clone() };
         let z = Standardize(Box::new(plain)).on(&[&x]);
         let x_bar = || {
             let deviation = if kept.standard.centred { zip(Binary::Sub, &x, &mean(&x)) } else { x.clone() };
