@@ -219,6 +219,18 @@ pub enum FunctionError {
         /// Which ones, counted from 0.
         index: usize,
     },
+    /// Labels were handed to an op that works with them beside the tape: what it makes of them would be frozen.
+    #[error(
+        "{place}: {op} works with labels {index} beside the tape, and what it makes of them would be frozen in a recorded program; cross_entropy, gather, gather_rows, scatter and scatter_add read them in every replay"
+    )]
+    Beside {
+        /// Where it stands.
+        place: Place,
+        /// The op.
+        op: &'static str,
+        /// Which labels, counted from 0.
+        index: usize,
+    },
     /// Another number of tensors was given than recorded.
     #[error("{op}: {what}: {got} tensors for a program of {expected}")]
     Tensors {

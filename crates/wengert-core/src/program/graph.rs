@@ -198,6 +198,11 @@ impl<F: TensorFloat> Graph<F> {
                 None => FunctionError::Read { place },
             });
         }
+        for (held, op, caller) in &*notes.beside.borrow() {
+            if let Some(index) = position(given.labels, held) {
+                return Err(FunctionError::Beside { place: (*caller).into(), op, index });
+            }
+        }
         for (what, unread) in ["data", "labels"].into_iter().zip(unread) {
             if let Some(index) = unread.iter().position(|&unread| unread) {
                 return Err(FunctionError::Unread { what, index });

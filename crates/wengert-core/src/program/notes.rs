@@ -32,6 +32,8 @@ pub(crate) struct Notes<F: TensorFloat> {
     taken: Cell<bool>,
     pub(super) reads: RefCell<Vec<Seen>>,
     pub(super) asked: RefCell<Vec<Asked<F>>>,
+    /// Tensors that ops work with beside the tape.
+    pub(super) beside: RefCell<Vec<(Tensor<i64>, &'static str, Caller)>>,
     /// Where a derivative was taken first: pullbacks hold what they were recorded with, labels for one, as constants.
     pub(super) differentiated: Cell<Option<Caller>>,
     /// The lines of the ops, by node, in order.
@@ -44,6 +46,7 @@ impl<F: TensorFloat> Default for Notes<F> {
             taken: Cell::new(false),
             reads: RefCell::default(),
             asked: RefCell::default(),
+            beside: RefCell::default(),
             differentiated: Cell::new(None),
             callers: RefCell::default(),
         }
@@ -76,6 +79,13 @@ impl<F: TensorFloat> Notes<F> {
     fn see(&self, of: u32, caller: Caller, instead: Option<[&'static str; 2]>) {
         if self.taken() {
             self.reads.borrow_mut().push(Seen { of, caller, instead });
+        }
+    }
+
+    /// An op works with labels beside the tape.
+    pub(crate) fn beside(&self, op: &'static str, labels: &Tensor<i64>, caller: Caller) {
+        if self.taken() {
+            self.beside.borrow_mut().push((labels.clone(), op, caller));
         }
     }
 

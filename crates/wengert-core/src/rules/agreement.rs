@@ -277,8 +277,8 @@ fn the_fused_and_the_emitted_pullback_of_every_rule_agree() {
     walk.agree("take_along_axis", [&[3, 2]], [wide], |[x]| x.take_along_axis(&Tensor::from([[1], [0]]), 0).square());
     walk.agree("pick, none", [&[3, 2]], [wide], |[x]| x.pick(&Tensor::from([4, -1, 4])));
     walk.agree("place", [&[3, 2]], [wide], |[x]| x.gather(0, &index).square());
-    walk.agree("place", [&[3, 2], &[4, 2]], [wide; 2], |[x, s]| x.scatter_add(0, &index, s).square());
-    walk.agree("place, last writers", [&[3, 2], &[4, 2]], [wide; 2], |[x, s]| x.scatter(0, &index, s).square());
+    walk.agree("scatter_add", [&[3, 2], &[4, 2]], [wide; 2], |[x, s]| x.scatter_add(0, &index, s).square());
+    walk.agree("scatter", [&[3, 2], &[4, 2]], [wide; 2], |[x, s]| x.scatter(0, &index, s).square());
     for reduction in [Reduction::Sum, Reduction::Prod, Reduction::Mean, Reduction::Max, Reduction::Min] {
         for include_self in [true, false] {
             walk.agree("scatter_reduce", [&[3, 2], &[4, 2]], [wide; 2], |[x, s]| {

@@ -4,7 +4,7 @@ use crate::prelude::*;
 use crate::tensor::TensorFloat;
 use crate::{FunctionError, Parameter, TensorFunction};
 use std::sync::{Arc, Mutex};
-use wengert_tensor::{Shape, Tensor, keep, pool, rng};
+use wengert_tensor::{Reduction, Shape, Tensor, keep, pool, rng};
 
 /// The same bits, NaN with its sign and payload included.
 fn same<F: TensorFloat>(what: &str, a: &Tensor<F>, b: &Tensor<F>) {
@@ -208,6 +208,46 @@ fn labels_that_gather_follow() {
     set(&mut f, [[2, 3], [1, 2], [5, 5]]);
     let error = f.value_and_gradients_of(none).unwrap_err().to_string();
     assert!(error.contains("program/tests/choices.rs") && error.contains(": gather: "), "{error}");
+}
+
+#[test]
+fn labels_that_scatter_follow_and_what_is_done_with_labels_beside_the_tape_is_refused() {
+    let points = |seed| {
+        let drawn = |shape: [usize; 2], seed| Tensor::<f64>::uniform(shape, -1.0, 1.0, &mut rng(seed));
+        [drawn([3, 2], seed), drawn([4, 2], seed + 10)]
+    };
+    fn program<'t>(x: &[TensorVar<'t, f64>], index: &Tensor<i64>) -> TensorVar<'t, f64> {
+        weighed(x[0].scatter(0, index, x[1])) + weighed(x[0].scatter_add(0, index, x[1]).square())
+    }
+    let index = |rows: [i64; 4]| rows.iter().flat_map(|&row| [row, 2 - row]).collect::<Tensor<i64>>().reshape([4, 2]);
+    let labels = [index([0, 1, 2, 1])];
+    let w = points(1).map(Parameter::new);
+    let mut f = TensorFunction::record_model(&[], &labels, |tape, _, l| {
+        program(&[tape.parameter(&w[0]), tape.parameter(&w[1])], &l[0])
+    })
+    .unwrap();
+    for rows in [[2, 2, 2, 2], [0, 1, 2, 0], [1, 0, 0, 1]] {
+        f.set_labels(&[index(rows)]).unwrap();
+        let (value, gradients) = f.value_and_gradients_of(&w).unwrap();
+        let tape = crate::Tape::<f64>::new();
+        let x = [tape.parameter(&w[0]), tape.parameter(&w[1])];
+        let y = program(&x, &index(rows));
+        same("scatter", &value, &y.value());
+        let expected = y.gradient();
+        w.iter().for_each(|w| same("scatter, gradient", &gradients[w], &expected[w]));
+    }
+    let refused = TensorFunction::record_model(&[], &labels, |tape, _, l| {
+        let x = [tape.parameter(&w[0]), tape.parameter(&w[1])];
+        program(&x, &l[0]) + x[0].scatter_reduce(0, &l[0], x[1], Reduction::Max, true).sum()
+    });
+    let error = refused.map(|_| ()).unwrap_err();
+    assert!(matches!(error, FunctionError::Beside { op: "scatter_reduce", index: 0, .. }), "{error:?}");
+    assert!(error.to_string().contains("program/tests/choices.rs"), "{error}");
+    // An index that cannot be exchanged may be worked with.
+    let fixed = TensorFunction::record(&points(1), |x| {
+        x[0].scatter_reduce(0, &index([0, 0, 1, 2]), x[1], Reduction::Max, true).sum()
+    });
+    assert!(fixed.is_ok());
 }
 
 #[test]
