@@ -220,6 +220,20 @@ pub enum FunctionError {
         index: usize,
     },
     /// Labels were handed to an op that works with them beside the tape: what it makes of them would be frozen.
+    ///
+    /// ```
+    /// # use wengert_core::{Parameter, TensorFunction, prelude::*};
+    /// # use wengert_tensor::{Reduction, Tensor};
+    /// let (w, labels) = (Parameter::new([1.0, 2.0]), [Tensor::from([1_i64, 1])]);
+    /// let most = TensorFunction::record_model(&[], &labels, |tape, _, l| {
+    ///     tape.parameter(&w).scatter_reduce(0, &l[0], tape.parameter(&w), Reduction::Max, true).sum()
+    /// });
+    /// assert!(most.is_err());
+    /// let all = TensorFunction::record_model(&[], &labels, |tape, _, l| {
+    ///     tape.parameter(&w).scatter_add(0, &l[0], tape.parameter(&w)).sum()
+    /// });
+    /// assert!(all.is_ok());
+    /// ```
     #[error(
         "{place}: {op} works with labels {index} beside the tape, and what it makes of them would be frozen in a recorded program; cross_entropy, gather, gather_rows, scatter and scatter_add read them in every replay"
     )]
