@@ -50,9 +50,8 @@ use wengert_tensor::{Element, Shape, Tensor};
 /// A piece of a program that needs one of these can stand in a [`checkpoint_tensors`](crate::checkpoint_tensors) or in an op of your
 /// own ([`TensorOp`](crate::TensorOp)): their code runs in every replay.
 ///
-/// What cannot be told from a constant is one: plain tensors that the closure makes, masks and indices among them, of what
-/// was handed in; the mean and variance given to `batch_norm_with`; random numbers drawn while recording, such as a dropout
-/// mask. Hand them in as data.
+/// What cannot be told from a constant is one: plain tensors that the closure makes of what was handed in, masks and indices
+/// among them; random numbers drawn while recording, such as a dropout mask. Hand them in as data.
 ///
 /// # Examples
 /// ```

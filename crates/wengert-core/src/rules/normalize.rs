@@ -7,7 +7,7 @@
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use smallvec::SmallVec;
-use wengert_kernels::ParametricFunctions;
+use wengert_kernels::{ParametricFunctions, UnaryFunctions};
 use wengert_tensor::{Axis, Shape, ShapeError, Standard, Tensor, check_epsilon, check_groups, keep};
 
 /// The shape in which a value for each channel meets `[n, channels, ..]`.
@@ -256,13 +256,12 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
                 return self.fit(Err(ShapeError::Unequal { op, lhs: known.shape().clone(), rhs: channels }));
             }
         }
-        let epsilon = F::from_f64(epsilon);
-        let reciprocal = variance.map(|variance| (variance + epsilon).sqrt().recip());
-        let channel = |known: &Tensor<F>| {
-            let known = self.fit(known.try_reshape(by_channel(&shape)))?;
-            Ok::<_, Error>(self.tape().constant_tensor(known))
-        };
-        self.try_sub(channel(mean)?)?.try_mul(channel(&reciprocal)?)?.try_channels(op, weight, bias)
+        // Ops on constants, not plain arithmetic: a recorded program to which these are data knows them again.
+        let constant = |x: &Tensor<F>| self.tape().constant_tensor(x);
+        let epsilon = constant(&Tensor::scalar(F::from_f64(epsilon)));
+        let reciprocal = constant(variance).try_add(epsilon)?.sqrt().recip();
+        let channel = |known: Self| known.try_reshape(by_channel(&shape));
+        self.try_sub(channel(constant(mean))?)?.try_mul(channel(reciprocal)?)?.try_channels(op, weight, bias)
     }
 
     /// Groups of channels of mean 0 and variance 1, image by image, times `weight` plus `bias` channel by channel.

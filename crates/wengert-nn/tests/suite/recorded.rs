@@ -123,10 +123,16 @@ fn losses_follow_targets_that_are_numbers() {
         let x = Tensor::<f64>::normal([4, 2], 0.0, 1.0, &mut rng(seed));
         (x, Tensor::<f64>::normal([4, 3], 0.0, 1.0, &mut rng(seed + 100)).softmax(-1))
     };
-    for (name, loss) in losses {
-        let (x, t) = batch(1);
-        let mut step = RecordedLoss::record(&model, &x, &t, loss).expect(name);
-        let (x, t) = batch(2);
+    let cosine: Loss = |y, t| {
+        let [a, b] = [0..2, 1..3].map(|columns| y.slice(1, columns));
+        loss::cosine_embedding(a, b, t, -0.5)
+    };
+    let sides = |t: Tensor<f64>| t.slice(1, 0..1).squeeze(1).map(|t| if t > 0.3 { 1.0 } else { -1.0 });
+    for (name, loss) in losses.into_iter().chain([("cosine_embedding", cosine)]) {
+        let targets = |t: Tensor<f64>| if name == "cosine_embedding" { sides(t) } else { t };
+        let ((x, t), (x_now, t_now)) = (batch(1), batch(2));
+        let mut step = RecordedLoss::record(&model, &x, &targets(t), loss).expect(name);
+        let (x, t) = (x_now, targets(t_now));
         let tape = Tape::new();
         let y = model.forward(tape.constant_tensor(&x), &mut Mode::Eval).unwrap();
         let expected = loss(y, &t).unwrap();

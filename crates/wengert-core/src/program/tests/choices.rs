@@ -381,6 +381,29 @@ fn statistics_of_a_batch_are_shown_in_every_replay() {
     assert!(shown.lock().unwrap().is_empty());
 }
 
+#[test]
+fn a_mean_and_a_variance_that_are_data_follow() {
+    let x = [Tensor::<f64>::normal([4, 3, 5], 2.0, 3.0, &mut rng(1))];
+    let data = |seed| [0.0, 1.0].map(|low| Tensor::<f64>::uniform([3], low, 2.0, &mut rng(seed)));
+    let known = data(2);
+    let mut f = TensorFunction::record_with_data(&x, &known, |x, _| {
+        weighed(x[0].batch_norm_with(&known[0], &known[1], None, None, 1e-3))
+    })
+    .unwrap();
+    let others = data(3);
+    f.set_data(&others).unwrap();
+    let (value, gradient) = f.value_and_gradient(&x).unwrap();
+    let tape = Tape::new();
+    let v = tape.tensor(&x[0]);
+    let y = weighed(v.batch_norm_with(&others[0], &others[1], None, None, 1e-3));
+    same("value", &value, &y.value());
+    same("gradient", &gradient[0], &y.gradient()[v]);
+    // By the definition.
+    let slope = 1.0 / (others[1].at([1]) + 1e-3).sqrt();
+    let weight = 1.0 + (7 + 2) as f64 * 0.375;
+    assert!((gradient[0].at([0, 1, 2]) - slope * weight).abs() < 1e-14);
+}
+
 #[cfg(feature = "linalg")]
 #[test]
 fn least_squares_follow_and_refuse_dependent_columns_in_a_replay_too() {
