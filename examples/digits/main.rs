@@ -129,7 +129,7 @@ fn load_data(cli: &Cli) -> Result<Split, Box<dyn Error>> {
     };
     let Split { train, test } = &split;
     say(&format!(
-        "{source}: {} train, {} test, {how}, {} x {} pixels, {} classes\n",
+        "{source}: {} train, {} test, {how}, {} x {}, {} classes\n",
         train.len(),
         test.len(),
         train.rows,

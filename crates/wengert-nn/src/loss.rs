@@ -103,7 +103,7 @@ pub fn cross_entropy<'t, F: TensorFloat>(y: TensorVar<'t, F>, labels: &Tensor<i6
 #[track_caller]
 pub fn bce_with_logits<'t, F: TensorFloat>(y: TensorVar<'t, F>, target: &Tensor<F>) -> Result<TensorVar<'t, F>, Error> {
     let target = alike("bce_with_logits", y, target)?;
-    let others = y.tape().constant_tensor(target.value().map(|t| F::ONE - t));
+    let others = y.tape().constant_tensor(Tensor::scalar(F::ONE)).try_sub(target)?;
     // A target of exactly 0 or 1 silences its other term whatever that is: an infinite logit on the right side costs 0.
     let hits = (-y).softplus().try_zip(Binary::MulZero, target)?;
     let misses = y.softplus().try_zip(Binary::MulZero, others)?;

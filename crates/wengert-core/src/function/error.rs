@@ -166,11 +166,32 @@ pub enum FunctionError {
     /// assert!(TensorFunction::record(&x, |x| x[0] * x[0].max()).is_ok()); // an op is replayed
     /// ```
     #[error(
-        "{place}: the value of a tensor is read while a program is recorded, and would be frozen in it; use ops instead, hand it in as data, or ask with x.holds(..)"
+        "{place}: the value of a tensor is read while a program is recorded, and would be frozen in it; use ops instead, hand it in as data, ask with x.holds(..) or look at it with x.watch(..)"
     )]
     Read {
         /// Where it is read.
         place: Place,
+    },
+    /// An op handed out plain numbers beside its result while a program was recorded: a replay renews the result, but could not
+    /// know what was done with those.
+    ///
+    /// ```
+    /// # use wengert_core::{TensorFunction, prelude::*};
+    /// # use wengert_tensor::Tensor;
+    /// let x = [Tensor::from([1.0, 3.0, 2.0])];
+    /// assert!(TensorFunction::record(&x, |x| x[0].topk(2, 0).0.sum()).is_err()); // and where the elements are
+    /// assert!(TensorFunction::record(&x, |x| x[0].topk_values(2, 0).sum()).is_ok());
+    /// ```
+    #[error(
+        "{place}: {op} hands out plain numbers beside its result, which would be frozen in a recorded program; use {instead}"
+    )]
+    HandedOut {
+        /// Where it stands.
+        place: Place,
+        /// The op.
+        op: &'static str,
+        /// The op with the same result that hands out nothing, or hands it out in every replay.
+        instead: &'static str,
     },
     /// A question put by [`holds`](crate::TensorVar::holds) while recording is answered otherwise now.
     #[error("{place}: the recorded branch does not hold: the answer was {recorded}, now it is {}; record again at this point", !.recorded)]
@@ -190,12 +211,38 @@ pub enum FunctionError {
     /// assert!(TensorFunction::record_model(&x, &labels, |_, x, l| x[0].cross_entropy(&l[0])).is_ok());
     /// ```
     #[error(
-        "record: no op reads {what} {index} as they are, and what is computed from them beside the tape would be frozen; hand them to ops: labels to cross_entropy or gather_rows"
+        "record: no op reads {what} {index} as they are, and what is computed from them beside the tape would be frozen; hand them to ops: labels to cross_entropy, gather or gather_rows"
     )]
     Unread {
         /// `"data"` or `"labels"`.
         what: &'static str,
         /// Which ones, counted from 0.
+        index: usize,
+    },
+    /// Labels were handed to an op that works with them beside the tape: what it makes of them would be frozen.
+    ///
+    /// ```
+    /// # use wengert_core::{Parameter, TensorFunction, prelude::*};
+    /// # use wengert_tensor::{Reduction, Tensor};
+    /// let (w, labels) = (Parameter::new([1.0, 2.0]), [Tensor::from([1_i64, 1])]);
+    /// let most = TensorFunction::record_model(&[], &labels, |tape, _, l| {
+    ///     tape.parameter(&w).scatter_reduce(0, &l[0], tape.parameter(&w), Reduction::Max, true).sum()
+    /// });
+    /// assert!(most.is_err());
+    /// let all = TensorFunction::record_model(&[], &labels, |tape, _, l| {
+    ///     tape.parameter(&w).scatter_add(0, &l[0], tape.parameter(&w)).sum()
+    /// });
+    /// assert!(all.is_ok());
+    /// ```
+    #[error(
+        "{place}: {op} works with labels {index} beside the tape, and what it makes of them would be frozen in a recorded program; cross_entropy, gather, gather_rows, scatter and scatter_add read them in every replay"
+    )]
+    Beside {
+        /// Where it stands.
+        place: Place,
+        /// The op.
+        op: &'static str,
+        /// Which labels, counted from 0.
         index: usize,
     },
     /// Another number of tensors was given than recorded.

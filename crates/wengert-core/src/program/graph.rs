@@ -62,7 +62,7 @@ pub(super) enum Act<F: TensorFloat> {
     Spread { x: Value, y: Value },
     /// Several links in one pass over memory.
     Pass { chain: Chain, operands: SmallVec<[Value; 8]>, results: Values, shape: Shape, caller: Caller },
-    /// Asks again what was asked while recording.
+    /// Asks again what was asked while recording, or shows a value.
     Ask(Asked<F>, Value),
 }
 
@@ -191,8 +191,17 @@ impl<F: TensorFloat> Graph<F> {
         if let Some(caller) = notes.differentiated.get() {
             return Err(FunctionError::NotReplayable { place: caller.into() });
         }
-        if let Some((_, caller)) = notes.reads.borrow().iter().find(|(node, _)| moves[*node as usize]) {
-            return Err(FunctionError::Read { place: (*caller).into() });
+        if let Some(seen) = notes.reads.borrow().iter().find(|seen| moves[seen.of as usize]) {
+            let place = seen.caller.into();
+            return Err(match seen.instead {
+                Some([op, instead]) => FunctionError::HandedOut { place, op, instead },
+                None => FunctionError::Read { place },
+            });
+        }
+        for (held, op, caller) in &*notes.beside.borrow() {
+            if let Some(index) = position(given.labels, held) {
+                return Err(FunctionError::Beside { place: (*caller).into(), op, index });
+            }
         }
         for (what, unread) in ["data", "labels"].into_iter().zip(unread) {
             if let Some(index) = unread.iter().position(|&unread| unread) {

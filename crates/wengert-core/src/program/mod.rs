@@ -30,8 +30,28 @@ use wengert_tensor::{Element, Shape, Tensor};
 /// A function of tensors, recorded once and replayed at other values, with its gradient.
 ///
 /// What a replay computes has the bits of the same program on a tape, sums of several cotangents included. Shapes are those
-/// of the recording; where the closure asked a question about a value ([`TensorVar::holds`]) every replay asks it again.
-/// Random numbers drawn while recording, a dropout mask for one, are constants of the program: hand them in as data.
+/// of the recording; where the closure asked a question about a value ([`TensorVar::holds`]) every replay asks it again. What an op
+/// chooses by value it chooses anew in every replay: the order of a sort, the largest few, the places of a pooling, the
+/// statistics of a batch.
+///
+/// # What is refused, and why
+///
+/// A recording sees ops; what the closure does with plain numbers it cannot see, and would repeat as it was. So recording
+/// returns an error that names the line, where the value hangs on what is handed in, of
+/// - a value that is read: `value`, `item`, elements as scalars (`at`, `scalars`), comparisons (`x.greater(..)`), places and
+///   counts (`argmax`, `argsort`, `count_nonzero`): [`FunctionError::Read`]. Ask with [`TensorVar::holds`], or look at it in every
+///   replay with [`TensorVar::watch`];
+/// - ops that hand out plain numbers beside their result: `topk`, `cummax`, `cummin` (where the elements are) and `batch_norm` (the
+///   statistics): [`FunctionError::HandedOut`]. Use `topk_values`, `cummax_values`, `cummin_values`, `batch_norm_watched`;
+/// - a derivative taken inside, whose pullbacks hold what they were recorded with: [`FunctionError::NotReplayable`];
+/// - labels handed to `scatter_reduce` or to a loss with class weights or smoothing, which work with them beside the tape:
+///   [`FunctionError::Beside`]; and data or labels that no op reads as they are: [`FunctionError::Unread`].
+///
+/// A piece of a program that needs one of these can stand in a [`checkpoint_tensors`](crate::checkpoint_tensors) or in an op of your
+/// own ([`TensorOp`](crate::TensorOp)): their code runs in every replay.
+///
+/// What cannot be told from a constant is one: plain tensors that the closure makes of what was handed in, masks and indices
+/// among them; random numbers drawn while recording, such as a dropout mask. Hand them in as data.
 ///
 /// # Examples
 /// ```
@@ -73,10 +93,10 @@ impl<F: TensorFloat> TensorFunction<F> {
     /// Records a function at inputs `x`, which decide the shapes and the branches it takes.
     ///
     /// # Errors
-    /// [`FunctionError::Read`] if the closure read a value that depends on an input, [`FunctionError::NotReplayable`] if it took
-    /// a derivative, [`FunctionError::TwoRecordings`] if it
-    /// returned a variable of another tape, [`FunctionError::Tensor`] if there is no memory for the gradient,
-    /// [`FunctionError::Unread`] if no op reads certain data or labels.
+    /// [`FunctionError::Read`] if the closure read a value that depends on an input, [`FunctionError::HandedOut`] if an op handed one
+    /// out, [`FunctionError::NotReplayable`] if it took a derivative, [`FunctionError::TwoRecordings`] if it returned a variable of
+    /// another tape, [`FunctionError::Tensor`] if there is no memory for the gradient, [`FunctionError::Unread`] if no op reads
+    /// certain data or labels, [`FunctionError::Beside`] if one works with labels beside the tape.
     ///
     /// # Panics
     /// Where the closure panics.
@@ -108,9 +128,11 @@ impl<F: TensorFloat> TensorFunction<F> {
     /// Records a function of the parameters that the closure binds with [`Tape::parameter`], of data and of labels: the loss of
     /// a model. Replay it with [`value_and_gradients_of`](Self::value_and_gradients_of).
     ///
-    /// [`set_data`](Self::set_data) and [`set_labels`](Self::set_labels) exchange what ops read: labels that are handed to
-    /// [`cross_entropy`](TensorVar::cross_entropy) or [`gather_rows`](TensorVar::gather_rows) as they are, and data that are
-    /// used as variables or put on the tape as they are. What the closure computes from labels beside the tape is frozen.
+    /// [`set_data`](Self::set_data) and [`set_labels`](Self::set_labels) exchange what ops read: labels that are handed as they are,
+    /// or in another shape, to [`cross_entropy`](TensorVar::cross_entropy), [`gather_rows`](TensorVar::gather_rows),
+    /// [`gather`](TensorVar::gather), [`take_along_axis`](TensorVar::take_along_axis), [`pick`](TensorVar::pick),
+    /// [`scatter`](TensorVar::scatter) or [`scatter_add`](TensorVar::scatter_add), and data that are used as variables or put on the tape
+    /// as they are. What the closure computes from labels beside the tape is frozen.
     ///
     /// # Errors
     /// As [`record`](Self::record).

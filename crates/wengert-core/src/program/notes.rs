@@ -10,20 +10,30 @@ use wengert_tensor::Tensor;
 /// A question about a value.
 pub(super) type Question<F> = Arc<dyn Fn(&Tensor<F>) -> bool + Send + Sync>;
 
-/// A question put while recording, and its answer.
+/// A question put while recording, and its answer; `None` where a value is only shown, whatever is said of it.
 #[derive(Clone)]
 pub(super) struct Asked<F: TensorFloat> {
     pub(super) of: u32,
     pub(super) question: Question<F>,
-    pub(super) answer: bool,
+    pub(super) answer: Option<bool>,
     pub(super) caller: Caller,
+}
+
+/// A value looked at while recording.
+pub(super) struct Seen {
+    pub(super) of: u32,
+    pub(super) caller: Caller,
+    /// Where an op hands out what a replay could not renew: that op, and the one that a replay follows.
+    pub(super) instead: Option<[&'static str; 2]>,
 }
 
 /// Notes of one recording; nothing on a tape that is not recorded for replays.
 pub(crate) struct Notes<F: TensorFloat> {
     taken: Cell<bool>,
-    pub(super) reads: RefCell<Vec<(u32, Caller)>>,
+    pub(super) reads: RefCell<Vec<Seen>>,
     pub(super) asked: RefCell<Vec<Asked<F>>>,
+    /// Tensors that ops work with beside the tape.
+    pub(super) beside: RefCell<Vec<(Tensor<i64>, &'static str, Caller)>>,
     /// Where a derivative was taken first: pullbacks hold what they were recorded with, labels for one, as constants.
     pub(super) differentiated: Cell<Option<Caller>>,
     /// The lines of the ops, by node, in order.
@@ -36,6 +46,7 @@ impl<F: TensorFloat> Default for Notes<F> {
             taken: Cell::new(false),
             reads: RefCell::default(),
             asked: RefCell::default(),
+            beside: RefCell::default(),
             differentiated: Cell::new(None),
             callers: RefCell::default(),
         }
@@ -56,8 +67,25 @@ impl<F: TensorFloat> Notes<F> {
     /// The value of a node is looked at from outside.
     #[inline]
     pub(crate) fn read(&self, number: u32, caller: Caller) {
+        self.see(number, caller, None);
+    }
+
+    /// The value of a node is looked at by an op that hands out something beside its result; `instead` does not.
+    pub(crate) fn hand_out(&self, number: u32, caller: Caller, op: &'static str, instead: &'static str) {
+        self.see(number, caller, Some([op, instead]));
+    }
+
+    #[inline]
+    fn see(&self, of: u32, caller: Caller, instead: Option<[&'static str; 2]>) {
         if self.taken() {
-            self.reads.borrow_mut().push((number, caller));
+            self.reads.borrow_mut().push(Seen { of, caller, instead });
+        }
+    }
+
+    /// An op works with labels beside the tape.
+    pub(crate) fn beside(&self, op: &'static str, labels: &Tensor<i64>, caller: Caller) {
+        if self.taken() {
+            self.beside.borrow_mut().push((labels.clone(), op, caller));
         }
     }
 
@@ -100,9 +128,46 @@ impl<F: TensorFloat> TensorVar<'_, F> {
         let notes = &self.tape().tensors.notes;
         if notes.taken() {
             let caller = Location::caller();
-            let asked = Asked { of: self.number(), question: Arc::new(question), answer, caller };
+            let asked = Asked { of: self.number(), question: Arc::new(question), answer: Some(answer), caller };
             notes.asked.borrow_mut().push(asked);
         }
         answer
+    }
+
+    /// Shows the value to `look`: at once on a tape, and in every replay of a [recorded program](crate::TensorFunction), where it
+    /// is not shown while recording.
+    ///
+    /// For what stands beside the computation: a part of a loss to be logged, statistics to be averaged. In a replay that fails
+    /// what was shown before stays shown.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::{TensorFunction, prelude::*};
+    /// # use wengert_tensor::Tensor;
+    /// # use std::sync::{Arc, Mutex};
+    /// let penalties = Arc::new(Mutex::new(Vec::new()));
+    /// let log = Arc::clone(&penalties);
+    /// let mut loss = TensorFunction::record(&[Tensor::from([3.0, 4.0])], |w| {
+    ///     let penalty = w[0].square().sum();
+    ///     penalty.watch(move |penalty| log.lock().expect("one thread").push(penalty.item()));
+    ///     w[0].exp().sum() + penalty
+    /// })?;
+    /// loss.value(&[Tensor::from([1.0, 2.0])])?;
+    /// loss.value_and_gradient(&[Tensor::from([0.0, 3.0])])?;
+    /// assert_eq!(*penalties.lock().expect("one thread"), [5.0, 9.0]);
+    /// # Ok::<(), wengert_core::FunctionError>(())
+    /// ```
+    #[track_caller]
+    pub fn watch(self, look: impl Fn(&Tensor<F>) + Send + Sync + 'static) {
+        let notes = &self.tape().tensors.notes;
+        if !notes.taken() {
+            return look(&self.peek());
+        }
+        let question = Arc::new(move |x: &Tensor<F>| {
+            look(x);
+            true
+        });
+        let asked = Asked { of: self.number(), question, answer: None, caller: Location::caller() };
+        notes.asked.borrow_mut().push(asked);
     }
 }

@@ -2,11 +2,19 @@
 
 use super::TensorFunction;
 use super::graph::{Act, Known, Source, Value};
+use super::notes::Asked;
 use super::plan::Plan;
 use crate::drawing::{Drawing, Line, Look};
 use crate::seeing::size;
 use crate::tensor::TensorFloat;
 use core::fmt;
+
+impl<F: TensorFloat> Asked<F> {
+    /// What is done with the value.
+    fn done(&self) -> String {
+        self.answer.map_or_else(|| "watched".to_owned(), |answer| format!("asked, expected {answer}"))
+    }
+}
 
 impl<F: TensorFloat> TensorFunction<F> {
     fn name(&self, value: Value) -> String {
@@ -66,7 +74,7 @@ impl<F: TensorFloat> fmt::Display for TensorFunction<F> {
                 Act::SumTo { x, y, .. } => writeln!(f, "{} = sum({})", of(*y), self.name(*x))?,
                 Act::Spread { x, y } => writeln!(f, "{} = {} everywhere", of(*y), self.name(*x))?,
                 Act::Ask(asked, value) => {
-                    writeln!(f, "{}: {} is asked, expected {}", asked.caller, self.name(*value), asked.answer)?;
+                    writeln!(f, "{}: {} is {}", asked.caller, self.name(*value), asked.done())?;
                 }
                 Act::Link { .. } => {}
             }
@@ -181,7 +189,7 @@ impl<F: TensorFloat> TensorFunction<F> {
             Act::Pass { chain, .. } => format!("pass of {} steps", chain.len()),
             Act::SumTo { .. } => "sum".to_owned(),
             Act::Spread { .. } => "everywhere".to_owned(),
-            Act::Ask(asked, _) => format!("asked, expected {}", asked.answer),
+            Act::Ask(asked, _) => asked.done(),
             Act::Link { .. } => "step".to_owned(),
         }
     }

@@ -1,5 +1,7 @@
 //! Replays against the same program on a tape, bit for bit.
 
+mod choices;
+
 use super::TensorFunction;
 use crate::prelude::*;
 use crate::rules::zip_map_sum;
@@ -215,7 +217,7 @@ fn what_does_not_fit_is_said() {
     for (k, read) in [
         TensorFunction::record(&x, |x| x[0] * x[0].value().max()),
         TensorFunction::record(&x, |x| TensorVar::select(x[0].greater(1.5), x[0], -x[0])),
-        TensorFunction::record(&x, |x| x[0].sort(0).sum()),
+        TensorFunction::record(&x, |x| x[0].gather_rows(&x[0].argsort(0)).sum()),
         TensorFunction::record(&x, |x| x[0] * x[0].sum().item()),
     ]
     .into_iter()

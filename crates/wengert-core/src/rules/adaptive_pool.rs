@@ -1,9 +1,38 @@
 //! Poolings whose result has a given size, composed of the other poolings and, where windows differ in size, of weighted sums
-//! along the axes and of picked elements.
+//! along the axes; the largest of such windows are a rule of their own.
+//!
+//! Shapes: `x: [n, c, h, w]`, `y: [n, c, oh, ow]`. Cotangent of the largest: `y_bar` to the first of them in each window, whose
+//! number the forward pass finds.
 
+use super::pick::place;
+use super::{Array, Cotangents, Op, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
-use wengert_tensor::{Adaptive, Pair, Pooling, Taps, keep, largest_positions, one_high};
+use core::marker::PhantomData;
+use wengert_tensor::{Adaptive, Pair, Pooling, ShapeError, Taps, Tensor, keep, largest_positions, one_high};
+
+/// The largest of windows that differ in size, `[vertical, horizontal]` of them; knows the places once it has run. Boxed: the
+/// largest op sets the size of all nodes.
+#[derive(Clone)]
+pub(crate) struct AdaptiveMaxPool2d<F>(Box<([usize; 2], Option<Tensor<i64>>)>, PhantomData<F>);
+
+impl<F: TensorFloat> Op<F> for AdaptiveMaxPool2d<F> {
+    const NAME: &'static str = "adaptive_max_pool2d";
+
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        let positions = largest_positions(x[0], self.0.0)?;
+        let y = x[0].try_pick(&positions)?;
+        self.0.1 = Some(positions);
+        Ok(y)
+    }
+
+    fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
+        match &self.0.1 {
+            Some(positions) => one(place(&y_bar, positions, x[0].shape())),
+            None => unreachable!("a pullback runs after its op"),
+        }
+    }
+}
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Means of `output` windows, `[vertical, horizontal]`, that share the images out as evenly as possible: window `k` of
@@ -69,10 +98,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         let y = match self.fit(Adaptive::plan(op, &shape, output))? {
             Adaptive::Global => self.try_max_pool2d(&Pooling::new([shape[2], shape[3]])),
             Adaptive::Even(pooling) => self.try_max_pool2d(&pooling),
-            Adaptive::Uneven(_) => {
-                let positions = self.fit(largest_positions(&self.value(), output))?;
-                self.try_pick(&positions)
-            }
+            Adaptive::Uneven(_) => self.try_record1(AdaptiveMaxPool2d(Box::new((output, None)), PhantomData)),
         };
         y.map_err(|error| error.called(op))
     }

@@ -251,23 +251,34 @@ fn the_fused_and_the_emitted_pullback_of_every_rule_agree() {
             walk.agree("recurrence", [shape, shape], [wide; 2], |[a, b]| a.recurrence(b, axis));
             walk.agree("prod", [shape], [wide], |[x]| x.prod_axes(axis));
             walk.agree("norm2", [shape], [wide], |[x]| x.norm2_axes(keep(axis)));
-            walk.agree("sort", [shape], [wide], |[x]| x.sort(axis));
+            walk.agree("sort", [shape], [wide], |[x]| x.sort(axis).square());
+            walk.agree("topk", [shape], [wide], |[x]| x.topk_values(1.min(x.shape()[0]), 0).square());
+            walk.agree("cummax", [shape], [wide], |[x]| x.cummax_values(axis).square());
+            walk.agree("cummin", [shape], [wide], |[x]| x.cummin_values(axis).square());
+            walk.agree("norm", [shape], [wide], |[x]| x.norm_axes(3.0, keep(axis)));
         }
         walk.agree("prod", [shape], [wide], |[x]| x.prod());
         walk.agree("norm2", [shape], [wide], |[x]| x.norm2());
     }
     walk.agree("prod, two axes apart", [&[2, 3, 4]], [wide], |[x]| x.prod_axes([0, 2]));
     walk.agree("norm2 of zeros", [&[3]], [(0.0, 0.0)], |[x]| x.norm2());
+    walk.agree("norm of zeros", [&[3]], [(0.0, 0.0)], |[x]| x.norm(3.0));
+    for shape in [&[5][..], &[2, 3], &[4, 1], &[0, 3]] {
+        walk.agree("median", [shape], [wide], |[x]| x.median_axes(-1).square());
+        walk.agree("quantile, one place", [shape], [wide], |[x]| x.quantile_axes(1.0, -1).square());
+        walk.agree("quantile, between two", [shape], [wide], |[x]| x.quantile_axes(0.3, -1).square());
+    }
     let mask = Tensor::from([[true, false, true], [false, false, true]]);
     for [a, b] in [[&[2, 3][..], &[2, 3]], [&[3], &[2, 1]], [&[], &[2, 3]]] {
         walk.agree("select", [a, b], [wide; 2], |[a, b]| TensorVar::select(&mask, a, b).square());
     }
     let index = Tensor::from([[0, 2], [2, 2], [1, 0], [2, 1]]);
-    walk.agree("pick", [&[3, 2]], [wide], |[x]| x.gather(0, &index));
+    walk.agree("gather", [&[3, 2]], [wide], |[x]| x.gather(0, &index));
+    walk.agree("take_along_axis", [&[3, 2]], [wide], |[x]| x.take_along_axis(&Tensor::from([[1], [0]]), 0).square());
     walk.agree("pick, none", [&[3, 2]], [wide], |[x]| x.pick(&Tensor::from([4, -1, 4])));
     walk.agree("place", [&[3, 2]], [wide], |[x]| x.gather(0, &index).square());
-    walk.agree("place", [&[3, 2], &[4, 2]], [wide; 2], |[x, s]| x.scatter_add(0, &index, s).square());
-    walk.agree("place, last writers", [&[3, 2], &[4, 2]], [wide; 2], |[x, s]| x.scatter(0, &index, s).square());
+    walk.agree("scatter_add", [&[3, 2], &[4, 2]], [wide; 2], |[x, s]| x.scatter_add(0, &index, s).square());
+    walk.agree("scatter", [&[3, 2], &[4, 2]], [wide; 2], |[x, s]| x.scatter(0, &index, s).square());
     for reduction in [Reduction::Sum, Reduction::Prod, Reduction::Mean, Reduction::Max, Reduction::Min] {
         for include_self in [true, false] {
             walk.agree("scatter_reduce", [&[3, 2], &[4, 2]], [wide; 2], |[x, s]| {

@@ -270,10 +270,12 @@ macro_rules! rules {
 }
 
 rules! {
+    AdaptiveMaxPool2d in adaptive_pool,
     Affine in affine,
     Attend in attention,
     AvgPool2d in pool,
     BroadcastTo in sum,
+    BySize in order,
     #[cfg(feature = "linalg")]
     Cholesky in linalg,
     #[cfg(feature = "linalg")]
@@ -283,10 +285,12 @@ rules! {
     ConvToInput in conv,
     ConvToWeight in conv,
     CrossEntropy in cross_entropy,
+    CumExtreme in scan,
     CumSum in scan,
     Custom in custom,
     #[cfg(feature = "linalg")]
     Det in linalg,
+    Directed in norm,
     #[cfg(feature = "linalg")]
     Eigh in linalg,
     #[cfg(feature = "linalg")]
@@ -296,9 +300,11 @@ rules! {
     Expm in linalg,
     Extreme in extreme,
     Fold in unfold,
+    Gather in pick,
     GatherRows in gather,
     #[cfg(feature = "linalg")]
     Inverse in linalg,
+    LaneScale in norm,
     Linear in linear,
     LogSoftmax in softmax,
     LogSumExp in softmax,
@@ -314,12 +320,14 @@ rules! {
     Pick in pick,
     PickPlaces in pool,
     Place in pick,
+    PlaceAlong in pick,
     Prod in prod,
     #[cfg(feature = "linalg")]
     Qr in linalg,
     Recurrence in scan,
     Resample in resample,
     Reshape in reshape,
+    Scatter in pick,
     ScatterExtreme in scatter_reduce,
     ScatterPlaces in pool,
     ScatterRows in gather,
@@ -336,6 +344,7 @@ rules! {
     SpreadMeans in pool,
     Stack in concat,
     Standardize in standardize,
+    Statistics in standardize,
     SumAxes in sum,
     SumTo in sum,
     #[cfg(feature = "linalg")]

@@ -53,6 +53,52 @@ impl<F: TensorFloat> Op<F> for Norm2<F> {
     }
 }
 
+/// What lanes are divided by before they are raised to a power, their axes kept: the largest absolute value, or 1 where that is 0
+/// or not finite. Nothing flows back: a norm does not depend on it.
+#[derive(Clone)]
+pub(crate) struct LaneScale<F>(Axes, PhantomData<F>);
+
+impl<F: TensorFloat> Op<F> for LaneScale<F> {
+    const NAME: &'static str = "lane_scale";
+
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        let largest = x[0].try_norm_axes(f64::INFINITY, keep(self.0.clone()))?;
+        Ok(largest.map(|x| if x > F::ZERO && x.is_finite() { x } else { F::ONE }))
+    }
+
+    fn vjp<A: Array<F>>(&self, _x: &[&A], _y: &A, _y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
+        let mut cotangents = Cotangents::new();
+        cotangents.push(None);
+        cotangents
+    }
+}
+
+/// Norms as they are; nothing flows back from those that are 0, whose lanes have no direction.
+#[derive(Clone)]
+pub(crate) struct Directed<F> {
+    /// Where the norm is not 0, if it is 0 anywhere. Boxed: the largest op sets the size of all nodes.
+    directed: Option<Box<Tensor<bool>>>,
+    number: PhantomData<F>,
+}
+
+impl<F: TensorFloat> Op<F> for Directed<F> {
+    const NAME: &'static str = "directed";
+
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        if x[0].iter().any(|x| x == F::ZERO) {
+            self.directed = Some(Box::new(x[0].try_not_equal(F::ZERO)?));
+        }
+        Ok(x[0].clone())
+    }
+
+    fn vjp<A: Array<F>>(&self, _x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
+        one(match &self.directed {
+            Some(directed) => select(directed, &y_bar, &y_bar.constant(Tensor::scalar(F::ZERO))),
+            None => y_bar,
+        })
+    }
+}
+
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The Euclidean length of all elements as one vector, without overflow on the way. At the zero vector the gradient is 0.
     ///
@@ -118,26 +164,18 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
             let expected = "1, 2, another number above 1, or infinity";
             return self.fit(Err(ShapeError::Parameter { op: "norm", name: "p", value: p, expected }));
         }
-        let x = self.value();
         match p {
             1.0 => return self.abs().try_sum_axes(axes),
             2.0 => return self.try_norm2_axes(axes),
             f64::INFINITY => return self.abs().try_max_axes(axes),
-            _ if x.is_empty() => return self.abs().try_sum_axes(axes),
+            _ if self.shape().size() == 0 => return self.abs().try_sum_axes(axes),
             _ => {}
         }
-        // Relative to the largest, a constant here: the norm does not depend on it. A lane of zeros is not divided by.
-        let largest = self.fit(x.try_norm_axes(f64::INFINITY, keep(axes.clone())))?;
-        let scale = largest.map(|x| if x > F::ZERO && x.is_finite() { x } else { F::ONE });
-        let tape = self.tape();
-        let number = |x: f64| tape.constant_tensor(Tensor::scalar(F::from_f64(x)));
-        let powers = self.abs().try_div(tape.constant_tensor(scale))?.powf(number(p));
+        let scale = self.try_record1(LaneScale(axes.clone(), PhantomData))?;
+        let number = |x: f64| self.tape().constant_tensor(Tensor::scalar(F::from_f64(x)));
+        let powers = self.abs().try_div(scale)?.powf(number(p));
         let root = powers.try_sum_axes(keep(axes.clone()))?.powf(number(1.0 / p));
-        let y = root.try_mul(tape.constant_tensor(largest.map(|x| if x.is_finite() { x } else { F::ONE })))?;
-        let y = match largest.iter().any(|x| x == F::ZERO) {
-            true => Self::try_select(self.fit(largest.try_not_equal(F::ZERO))?, y, number(0.0))?,
-            false => y,
-        };
+        let y = root.try_mul(scale)?.try_record1(Directed { directed: None, number: PhantomData })?;
         y.try_sum_axes(axes)
     }
 }

@@ -7,12 +7,18 @@
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use smallvec::SmallVec;
-use wengert_kernels::ParametricFunctions;
+use wengert_kernels::{ParametricFunctions, UnaryFunctions};
 use wengert_tensor::{Axis, Shape, ShapeError, Standard, Tensor, check_epsilon, check_groups, keep};
 
 /// The shape in which a value for each channel meets `[n, channels, ..]`.
 fn by_channel(shape: &Shape) -> Shape {
     shape[1..].iter().enumerate().map(|(k, &n)| if k == 0 { n } else { 1 }).collect()
+}
+
+/// The means and the variances among the statistics of rows.
+fn of_channels<F: TensorFloat>(stats: &Tensor<F>) -> (Tensor<F>, Tensor<F>) {
+    let column = |k| stats.index_axis(1, k);
+    (&column(0) + &column(1), column(3).to_contiguous())
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
@@ -90,7 +96,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// whole population, of each channel.
     ///
     /// Shapes: `x: [n, channels, ..]`, `weight` and `bias`: `[channels]`; result like `x`, mean and variance `[channels]`. Those two are
-    /// plain tensors, for running averages; [`batch_norm_with`](Self::batch_norm_with) uses such averages.
+    /// plain tensors, for running averages; [`batch_norm_with`](Self::batch_norm_with) uses such averages. A
+    /// [recorded program](crate::TensorFunction) could not renew them: there use [`batch_norm_watched`](Self::batch_norm_watched).
     ///
     /// Source: S. Ioffe and C. Szegedy, "Batch normalization", 2015.
     ///
@@ -123,6 +130,73 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         bias: Option<Self>,
         epsilon: f64,
     ) -> Result<(Self, Tensor<F>, Tensor<F>), Error> {
+        let (y, stats) = self.try_batch_standardized(weight, bias, epsilon)?;
+        let (mean, variance) = of_channels(&stats.value_handed_out("batch_norm", "batch_norm_watched"));
+        Ok((y, mean, variance))
+    }
+
+    /// [`batch_norm`](Self::batch_norm) that shows mean and variance to `look`: at once on a tape, and in every replay of a
+    /// [recorded program](crate::TensorFunction), as [`watch`](Self::watch) does.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_batch_norm_watched`](Self::try_batch_norm_watched) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::{TensorFunction, prelude::*};
+    /// # use wengert_tensor::Tensor;
+    /// # use std::sync::{Arc, Mutex};
+    /// let means = Arc::new(Mutex::new(Vec::new()));
+    /// let seen = Arc::clone(&means);
+    /// let mut f = TensorFunction::record(&[Tensor::from([[1.0], [2.0]])], |x| {
+    ///     let look = move |mean: Tensor<f64>, _variance| seen.lock().expect("one thread").push(mean.item());
+    ///     x[0].batch_norm_watched(None, None, 1e-5, look).square().sum()
+    /// })?;
+    /// for x in [[[1.0], [5.0]], [[7.0], [9.0]]] {
+    ///     f.value_and_gradient(&[Tensor::from(x)])?;
+    /// }
+    /// assert_eq!(*means.lock().expect("one thread"), [3.0, 8.0]);
+    /// # Ok::<(), wengert_core::FunctionError>(())
+    /// ```
+    #[track_caller]
+    pub fn batch_norm_watched(
+        self,
+        weight: Option<Self>,
+        bias: Option<Self>,
+        epsilon: f64,
+        look: impl Fn(Tensor<F>, Tensor<F>) + Send + Sync + 'static,
+    ) -> Self {
+        self.try_batch_norm_watched(weight, bias, epsilon, look).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`batch_norm_watched`](Self::batch_norm_watched), returning what does not fit.
+    ///
+    /// # Errors
+    /// As [`try_batch_norm`](Self::try_batch_norm).
+    #[track_caller]
+    pub fn try_batch_norm_watched(
+        self,
+        weight: Option<Self>,
+        bias: Option<Self>,
+        epsilon: f64,
+        look: impl Fn(Tensor<F>, Tensor<F>) + Send + Sync + 'static,
+    ) -> Result<Self, Error> {
+        let (y, stats) = self.try_batch_standardized(weight, bias, epsilon)?;
+        stats.watch(move |stats| {
+            let (mean, variance) = of_channels(stats);
+            look(mean, variance);
+        });
+        Ok(y)
+    }
+
+    /// The normalised batch, and the statistics of its channels.
+    #[track_caller]
+    fn try_batch_standardized(
+        self,
+        weight: Option<Self>,
+        bias: Option<Self>,
+        epsilon: f64,
+    ) -> Result<(Self, Self), Error> {
         let op = "batch_norm";
         let (shape, standard) = (self.shape(), Standard { centred: true, epsilon });
         let channels = self.fit(check_groups(op, &shape, 1))?;
@@ -134,13 +208,10 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         let order: SmallVec<[usize; 8]> = [1, 0].into_iter().chain(2..shape.rank()).collect();
         let permuted: Shape = order.iter().map(|&axis| shape[axis]).collect();
         let rows = self.try_permute(order.iter().copied())?.try_reshape([channels, given])?;
-        let stats = self.fit(rows.value().try_statistics(op, standard))?;
-        let column = |k| self.fit(stats.try_index_axis(1, k));
-        let mean = self.fit(column(0)?.try_add(&column(1)?))?;
-        let variance = column(3)?.to_contiguous();
+        let stats = rows.try_statistics(op, standard)?;
         let z = rows.try_standardize(op, Shape::from([given]), standard, [None, None], Some(stats))?;
         let z = z.try_reshape(permuted)?.try_permute(order)?;
-        Ok((z.try_channels(op, weight, bias)?, mean, variance))
+        Ok((z.try_channels(op, weight, bias)?, stats))
     }
 
     /// Batch normalisation with a mean and a variance known from training: `y = (x - mean)/sqrt(variance + epsilon) weight + bias`,
@@ -185,13 +256,12 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
                 return self.fit(Err(ShapeError::Unequal { op, lhs: known.shape().clone(), rhs: channels }));
             }
         }
-        let epsilon = F::from_f64(epsilon);
-        let reciprocal = variance.map(|variance| (variance + epsilon).sqrt().recip());
-        let channel = |known: &Tensor<F>| {
-            let known = self.fit(known.try_reshape(by_channel(&shape)))?;
-            Ok::<_, Error>(self.tape().constant_tensor(known))
-        };
-        self.try_sub(channel(mean)?)?.try_mul(channel(&reciprocal)?)?.try_channels(op, weight, bias)
+        // Ops on constants, not plain arithmetic: a recorded program to which these are data knows them again.
+        let constant = |x: &Tensor<F>| self.tape().constant_tensor(x);
+        let epsilon = constant(&Tensor::scalar(F::from_f64(epsilon)));
+        let reciprocal = constant(variance).try_add(epsilon)?.sqrt().recip();
+        let channel = |known: Self| known.try_reshape(by_channel(&shape));
+        self.try_sub(channel(constant(mean))?)?.try_mul(channel(reciprocal)?)?.try_channels(op, weight, bias)
     }
 
     /// Groups of channels of mean 0 and variance 1, image by image, times `weight` plus `bias` channel by channel.

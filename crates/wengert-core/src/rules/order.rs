@@ -1,12 +1,101 @@
-//! Elements by size: sorting, the largest few, medians and quantiles, all gathered from where they are.
+//! Elements by size: sorting, the largest few, medians and quantiles.
 //!
-//! NaN counts as larger than every number, and of equal elements the first comes first: it takes the whole gradient. Cotangent:
-//! `y_bar` to the elements taken.
+//! Where the elements are is found by the forward pass, anew in every replay. NaN counts as larger than every number, and of
+//! equal elements the first comes first: it takes the whole gradient. Cotangent: `y_bar` to the elements taken.
 
+use super::pick::place;
 use super::rows::Rows;
+use super::{Array, Cotangents, Op, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
-use wengert_tensor::{Axes, Axis, ShapeError, Tensor, quantile_place};
+use core::marker::PhantomData;
+use wengert_tensor::{Axes, Axis, ShapeError, Tensor, positions_along, quantile_place};
+
+/// Elements picked by their size; knows their numbers once it has run. Boxed: the largest op sets the size of all nodes.
+#[derive(Clone)]
+pub(crate) struct BySize<F>(Box<(Order, Option<Tensor<i64>>)>, PhantomData<F>);
+
+#[derive(Clone, Copy)]
+enum Order {
+    Sort {
+        axis: Axis,
+        descending: bool,
+    },
+    Largest {
+        axis: Axis,
+        k: usize,
+    },
+    /// Of the rows of a matrix.
+    Median,
+    /// Of the rows of a matrix: the elements at these places of each, in order; one column if they are one.
+    Quantile {
+        below: usize,
+        above: usize,
+    },
+}
+
+impl Order {
+    /// Along which axis, and where along it the elements are.
+    fn find<F: TensorFloat>(self, x: &Tensor<F>) -> Result<(Axis, Tensor<i64>), ShapeError> {
+        Ok(match self {
+            Order::Sort { axis, descending } => (axis, x.try_argsort(axis, descending)?),
+            Order::Largest { axis, k } => (axis, x.try_topk(k, axis)?.1),
+            Order::Median => (Axis::from(1), x.try_argmedian_rows()?),
+            Order::Quantile { below, above } => (Axis::from(1), quantile_columns(x, below, above)?),
+        })
+    }
+}
+
+/// Where along each row of a matrix the elements are that stand at two places in order. A row with NaN, which is sorted to its
+/// end, has that at every place.
+fn quantile_columns<F: TensorFloat>(x: &Tensor<F>, below: usize, above: usize) -> Result<Tensor<i64>, ShapeError> {
+    let [rows, n] = [x.shape()[0], x.shape()[1]];
+    if n == 0 {
+        return Tensor::try_full([rows, 1 + usize::from(below != above)], 0);
+    }
+    let sorted = x.try_argsort(1, false)?;
+    let last = sorted.try_slice(1, n - 1..n)?;
+    let defined = x.try_gather(1, &last)?.map(|x| !x.is_nan());
+    let column = |place: usize| defined.try_select(sorted.try_slice(1, place..place + 1)?, last.clone());
+    match below == above {
+        true => column(below),
+        false => Tensor::try_concat(&[&column(below)?, &column(above)?], 1),
+    }
+}
+
+impl<F: TensorFloat> BySize<F> {
+    fn new(order: Order) -> Self {
+        BySize(Box::new((order, None)), PhantomData)
+    }
+}
+
+impl<F: TensorFloat> Op<F> for BySize<F> {
+    const NAME: &'static str = "sort";
+
+    fn label(&self) -> &'static str {
+        match self.0.0 {
+            Order::Sort { .. } => "sort",
+            Order::Largest { .. } => "topk",
+            Order::Median => "median",
+            Order::Quantile { .. } => "quantile",
+        }
+    }
+
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        let (axis, index) = self.0.0.find(x[0])?;
+        let positions = positions_along(self.label(), x[0].shape(), axis, &index)?;
+        let y = x[0].try_pick(&positions)?;
+        self.0.1 = Some(positions);
+        Ok(y)
+    }
+
+    fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
+        match &self.0.1 {
+            Some(positions) => one(place(&y_bar, positions, x[0].shape())),
+            None => unreachable!("a pullback runs after its op"),
+        }
+    }
+}
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The elements in ascending order along `axis`; NaN comes last.
@@ -34,11 +123,14 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if there is no such axis.
     #[track_caller]
     pub fn try_sort(self, axis: impl Into<Axis>, descending: bool) -> Result<Self, Error> {
-        let axis = self.fit(axis.into().resolve("sort", &self.shape()))?;
-        self.try_gather(axis, &self.try_argsort(axis, descending)?)
+        let axis = self.fit(axis.into().resolve("sort", &self.shape()))?.into();
+        self.try_record1(BySize::new(Order::Sort { axis, descending }))
     }
 
     /// The `k` largest elements along `axis`, the largest first, and where they are; of equal ones the first.
+    ///
+    /// Where they are are plain numbers, which a [recorded program](crate::TensorFunction) could not renew: there use
+    /// [`topk_values`](Self::topk_values).
     ///
     /// # Panics
     /// With the text of the error that [`try_topk`](Self::try_topk) returns.
@@ -54,8 +146,36 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_topk(self, k: usize, axis: impl Into<Axis>) -> Result<(Self, Tensor<i64>), Error> {
         let axis = axis.into();
-        let (_, index) = self.fit(self.value().try_topk(k, axis))?;
+        let (_, index) = self.fit(self.value_handed_out("topk", "topk_values").try_topk(k, axis))?;
         Ok((self.try_gather(axis, &index)?, index))
+    }
+
+    /// The `k` largest elements along `axis`, the largest first; of equal ones the first.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_topk_values`](Self::try_topk_values) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1.0, 5.0, 3.0, 5.0]);
+    /// let y = x.topk_values(3, 0);
+    /// assert_eq!(y.value().to_vec(), [5.0, 5.0, 3.0]);
+    /// assert_eq!((y * tape.constant_tensor([1.0, 2.0, 3.0])).sum().gradient()[x].to_vec(), [0.0, 1.0, 3.0, 2.0]);
+    /// ```
+    #[track_caller]
+    pub fn topk_values(self, k: usize, axis: impl Into<Axis>) -> Self {
+        self.try_topk_values(k, axis).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`topk_values`](Self::topk_values), returning what does not fit.
+    ///
+    /// # Errors
+    /// As [`try_topk`](Self::try_topk).
+    #[track_caller]
+    pub fn try_topk_values(self, k: usize, axis: impl Into<Axis>) -> Result<Self, Error> {
+        self.try_record1(BySize::new(Order::Largest { axis: axis.into(), k }))
     }
 
     /// The median of all elements: of an even number the lower one of the middle two. NaN if there is one.
@@ -83,8 +203,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_median_axes(self, axes: impl Into<Axes>) -> Result<Self, Error> {
         let (rows, x, _) = self.try_rows("median", &axes.into())?;
-        let middle = self.fit(x.value().try_argmedian_rows())?;
-        x.try_gather(1, &middle)?.try_reshape(rows.result)
+        x.try_record1(BySize::new(Order::Median))?.try_reshape(rows.result)
     }
 
     /// The value below which the fraction `q` of all elements lies, interpolated linearly: of `n` values in order the one at
@@ -124,26 +243,14 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     pub fn try_quantile_axes(self, q: f64, axes: impl Into<Axes>) -> Result<Self, Error> {
         let (rows, x, n) = self.try_rows("quantile", &axes.into())?;
         let (below, above, share) = self.fit(quantile_place(q, n))?;
-        let sorted = self.fit(x.value().try_argsort(1, false))?;
-        // A lane with NaN, which is sorted to its end, has that as every quantile.
-        let last =
-            self.fit(x.value().try_gather(1, &self.fit(sorted.try_slice(1, -1..).or_else(|_| Ok(sorted.clone())))?))?;
-        let defined = last.map(|x| !x.is_nan());
-        let at = |place: usize| {
-            let column = |place: usize| sorted.try_slice(1, place..place + 1);
-            let index = match n {
-                0 => Ok(Tensor::zeros([0, 1])),
-                _ => column(place).and_then(|here| defined.try_select(here, column(n - 1)?)),
-            };
-            x.try_gather(1, &self.fit(index)?)
-        };
-        let a = at(below)?;
+        let taken = x.try_record1(BySize::new(Order::Quantile { below, above }))?;
         // Infinities have no place between them, so a share of 0 is not multiplied with.
-        let y = if share == 0.0 {
-            a
+        let y = if below == above {
+            taken
         } else {
+            let (a, b) = (taken.try_slice(1, 0..1)?, taken.try_slice(1, 1..2)?);
             let share = self.tape().constant_tensor(Tensor::scalar(F::from_f64(share)));
-            a.try_add(at(above)?.try_sub(a)?.try_mul(share)?)?
+            a.try_add(b.try_sub(a)?.try_mul(share)?)?
         };
         y.try_reshape(rows.result)
     }

@@ -1,9 +1,11 @@
-//! Elements by number, and its adjoint, elements added by number. Gathering and scattering along an axis are made of them.
+//! Elements by number, and its adjoint, elements added by number; elements that an index names along an axis, whose numbers the
+//! forward pass finds, and elements scattered along an axis, likewise.
 //!
 //! Shapes: `x: [..]`, `positions: [i, j, ..]`, `y: [i, j, ..]`. Cotangent: `x_bar[positions[k]] += y_bar[k]`: an element picked
 //! twice receives both.
 
-use super::{Array, Cotangents, Op, one};
+use super::select::select;
+use super::{Array, Cotangents, Op, fitting, one, two};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -19,13 +21,79 @@ impl<F: TensorFloat> Op<F> for Pick<F> {
         x[0].try_pick(&self.0)
     }
 
+    fn labels(&mut self) -> Option<&mut Tensor<i64>> {
+        Some(&mut self.0)
+    }
+
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        one(Place(Box::new((self.0.clone(), x[0].shape())), PhantomData).on(&[&y_bar]))
+        one(place(&y_bar, &self.0, x[0].shape()))
+    }
+}
+
+/// Elements named along an axis; knows their numbers once it has run. Boxed: the largest op sets the size of all nodes.
+#[derive(Clone)]
+pub(crate) struct Gather<F>(Box<Along>, PhantomData<F>);
+
+#[derive(Clone)]
+struct Along {
+    axis: Axis,
+    index: Tensor<i64>,
+    /// Whether the other axes broadcast, as NumPy's `take_along_axis` has it.
+    broadcast: bool,
+    positions: Option<Tensor<i64>>,
+}
+
+impl Along {
+    fn new(axis: Axis, index: &Tensor<i64>) -> Self {
+        Along { axis, index: index.clone(), broadcast: false, positions: None }
+    }
+
+    fn find(&self, shape: &Shape) -> Result<Tensor<i64>, ShapeError> {
+        match self.broadcast {
+            false => positions_along("gather", shape, self.axis, &self.index),
+            // The numbers of the elements, rearranged as the elements would be.
+            true => {
+                Tensor::arange(shape.size()).try_reshape(shape.clone())?.try_take_along_axis(&self.index, self.axis)
+            }
+        }
+    }
+}
+
+impl<F: TensorFloat> Gather<F> {
+    fn new(axis: Axis, index: &Tensor<i64>, broadcast: bool) -> Self {
+        Gather(Box::new(Along { broadcast, ..Along::new(axis, index) }), PhantomData)
+    }
+}
+
+impl<F: TensorFloat> Op<F> for Gather<F> {
+    const NAME: &'static str = "gather";
+
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        let positions = self.0.find(x[0].shape())?;
+        let y = x[0].try_pick(&positions)?;
+        self.0.positions = Some(positions);
+        Ok(y)
+    }
+
+    fn labels(&mut self) -> Option<&mut Tensor<i64>> {
+        Some(&mut self.0.index)
+    }
+
+    fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
+        match &self.0.positions {
+            Some(positions) => one(place(&y_bar, positions, x[0].shape())),
+            None => unreachable!("a pullback runs after its op"),
+        }
     }
 }
 
 pub(crate) fn pick<F: TensorFloat, A: Array<F>>(x: &A, positions: &Tensor<i64>) -> A {
     Pick(positions.clone(), PhantomData).on(&[x])
+}
+
+/// The adjoint of [`pick`] from a tensor of `shape`.
+pub(crate) fn place<F: TensorFloat, A: Array<F>>(y_bar: &A, positions: &Tensor<i64>, shape: Shape) -> A {
+    Place(Box::new((positions.clone(), shape)), PhantomData).on(&[y_bar])
 }
 
 /// Zeros of a shape with the operand's elements added where the numbers say. Boxed: the largest op sets the size of all nodes.
@@ -42,6 +110,64 @@ impl<F: TensorFloat> Op<F> for Place<F> {
 
     fn vjp<A: Array<F>>(&self, _x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
         one(Pick(self.0.0.clone(), PhantomData).on(&[&y_bar]))
+    }
+}
+
+/// Zeros with the operand's elements added where an index says along an axis; knows the numbers once it has run.
+#[derive(Clone)]
+pub(crate) struct PlaceAlong<F>(Box<(Along, Shape)>, PhantomData<F>);
+
+impl<F: TensorFloat> Op<F> for PlaceAlong<F> {
+    const NAME: &'static str = "scatter_add";
+
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        let (along, shape) = &mut *self.0;
+        let positions = positions_along(Self::NAME, shape, along.axis, &along.index)?;
+        if positions.shape() != x[0].shape() {
+            let (op, lhs, rhs) = (Self::NAME, positions.shape().clone(), x[0].shape().clone());
+            return Err(ShapeError::Unequal { op, lhs, rhs });
+        }
+        let y = Tensor::try_place(shape.clone(), &positions, x[0])?;
+        along.positions = Some(positions);
+        Ok(y)
+    }
+
+    fn labels(&mut self) -> Option<&mut Tensor<i64>> {
+        Some(&mut self.0.0.index)
+    }
+
+    fn vjp<A: Array<F>>(&self, _x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
+        match &self.0.0.positions {
+            Some(positions) => one(pick(&y_bar, positions)),
+            None => unreachable!("a pullback runs after its op"),
+        }
+    }
+}
+
+/// The first operand with elements of the second where an index says along an axis, of several the last; once it has run, knows
+/// for each element of the result the number in the second that it has, -1 if none.
+#[derive(Clone)]
+pub(crate) struct Scatter<F>(Box<Along>, PhantomData<F>);
+
+impl<F: TensorFloat> Op<F> for Scatter<F> {
+    const NAME: &'static str = "scatter";
+
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        let Along { axis, index, positions, .. } = &mut *self.0;
+        let numbers = Tensor::<i64>::arange(x[1].len()).try_reshape(x[1].shape())?;
+        *positions = Some(Tensor::try_full(x[0].shape(), -1_i64)?.try_scatter(*axis, index, &numbers)?);
+        x[0].try_scatter(*axis, index, x[1])
+    }
+
+    fn labels(&mut self) -> Option<&mut Tensor<i64>> {
+        Some(&mut self.0.index)
+    }
+
+    fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
+        let Some(from) = &self.0.positions else { unreachable!("a pullback runs after its op") };
+        let zero = y_bar.constant(Tensor::scalar(F::ZERO));
+        let x_bar = wanted[0].then(|| select(&fitting(from.try_greater_equal(0)), &zero, &y_bar));
+        two(x_bar, wanted[1].then(|| place(&y_bar, from, x[1].shape())))
     }
 }
 
@@ -94,8 +220,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if the axis does not exist, the shapes do not go together, or an index is negative or not below `n`.
     #[track_caller]
     pub fn try_gather(self, axis: impl Into<Axis>, index: &Tensor<i64>) -> Result<Self, Error> {
-        let positions = self.fit(positions_along("gather", &self.shape(), axis, index))?;
-        self.try_record1(Pick(positions, PhantomData))
+        self.try_record1(Gather::new(axis.into(), index, false))
     }
 
     /// As [`gather`](Self::gather), where the axes other than `axis` broadcast: NumPy's `take_along_axis`.
@@ -113,11 +238,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// As [`try_gather`](Self::try_gather), and if the other axes do not broadcast.
     #[track_caller]
     pub fn try_take_along_axis(self, index: &Tensor<i64>, axis: impl Into<Axis>) -> Result<Self, Error> {
-        // The numbers of the elements, rearranged as the elements would be.
-        let shape = self.shape();
-        let numbers = Tensor::<i64>::arange(shape.size()).try_reshape(shape);
-        let positions = numbers.and_then(|numbers| numbers.try_take_along_axis(index, axis));
-        self.try_record1(Pick(self.fit(positions)?, PhantomData))
+        self.try_record1(Gather::new(axis.into(), index, true))
     }
 
     /// The entries of `axis` with these numbers, in this order: [`gather_rows`](Self::gather_rows) along any axis.
@@ -176,14 +297,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_scatter(self, axis: impl Into<Axis>, index: &Tensor<i64>, source: Self) -> Result<Self, Error> {
-        let axis = axis.into();
-        // Which element of the source each element comes from: what scattering the numbers leaves behind.
-        let numbers = Tensor::<i64>::arange(source.shape().size()).try_reshape(source.shape());
-        let none = Tensor::try_full(self.shape(), -1_i64);
-        let from = none.and_then(|none| none.try_scatter(axis, index, &numbers?));
-        let from = self.fit(from)?;
-        let written = self.fit(from.try_greater_equal(0))?;
-        Self::try_select(written, source.try_record1(Pick(from, PhantomData))?, self)
+        self.try_record2(Scatter(Box::new(Along::new(axis.into(), index)), PhantomData), source)
     }
 
     /// This tensor with elements of `source` added where `index` says along `axis`.
@@ -203,11 +317,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// As [`try_scatter`](Self::try_scatter).
     #[track_caller]
     pub fn try_scatter_add(self, axis: impl Into<Axis>, index: &Tensor<i64>, source: Self) -> Result<Self, Error> {
-        let op = "scatter_add";
-        let positions = self.fit(positions_along(op, &self.shape(), axis, index))?;
-        if *index.shape() != source.shape() {
-            return self.fit(Err(ShapeError::Unequal { op, lhs: index.shape().clone(), rhs: source.shape() }));
-        }
-        self.try_add(source.try_record1(Place(Box::new((positions, self.shape())), PhantomData))?)
+        let along = (Along::new(axis.into(), index), self.shape());
+        self.try_add(source.try_record1(PlaceAlong(Box::new(along), PhantomData))?)
     }
 }

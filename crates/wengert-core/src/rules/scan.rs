@@ -1,4 +1,4 @@
-//! Running sums and the linear recurrence that running products and their derivatives are made of.
+//! Running sums and extremes, and the linear recurrence that running products and their derivatives are made of.
 //!
 //! Formulas: `cumsum`: `y_k = x_0 + .. + x_k`; `recurrence`: `y_k = a_k y_(k-1) + b_k`, from either end, the factor taken at the
 //! entry itself or, `lagged`, at the one before.
@@ -6,8 +6,9 @@
 //! Shapes: all `[.., n, ..]`. Cotangents: of a running sum the running sum from the other end. Of the recurrence
 //! `g_k = y_bar_k + a_(k+1) g_(k+1)`, which is a recurrence from the other end, lagged if this is not; then `b_bar = g` and
 //! `a_bar_k = g_k y_(k-1)` (lagged: `a_bar_k = g_(k+1) y_k`). So the four kinds are each other's derivatives at every order, in
-//! `O(n)` and without a division.
+//! `O(n)` and without a division. Of a running extreme: `y_bar` to the elements that were it, whose numbers the forward pass finds.
 
+use super::pick::place;
 use super::slice::{embed, slice};
 use super::zip::zip;
 use super::{Array, Cotangents, Op, one, two};
@@ -15,7 +16,7 @@ use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use wengert_kernels::Binary;
-use wengert_tensor::{Axis, Shape, ShapeError, Tensor};
+use wengert_tensor::{Axis, Shape, ShapeError, Tensor, positions_along};
 
 #[derive(Clone)]
 pub(crate) struct CumSum<F> {
@@ -33,6 +34,46 @@ impl<F: TensorFloat> Op<F> for CumSum<F> {
 
     fn vjp<A: Array<F>>(&self, _x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
         one(CumSum { reverse: !self.reverse, ..self.clone() }.on(&[&y_bar]))
+    }
+}
+
+/// The largest elements so far, or the smallest; knows their numbers once it has run. Boxed: the largest op sets the size of
+/// all nodes.
+#[derive(Clone)]
+pub(crate) struct CumExtreme<F>(Box<Running>, PhantomData<F>);
+
+#[derive(Clone)]
+struct Running {
+    axis: Axis,
+    largest: bool,
+    positions: Option<Tensor<i64>>,
+}
+
+impl<F: TensorFloat> CumExtreme<F> {
+    fn new(axis: Axis, largest: bool) -> Self {
+        CumExtreme(Box::new(Running { axis, largest, positions: None }), PhantomData)
+    }
+}
+
+impl<F: TensorFloat> Op<F> for CumExtreme<F> {
+    const NAME: &'static str = "cummax/cummin";
+
+    fn label(&self) -> &'static str {
+        if self.0.largest { "cummax" } else { "cummin" }
+    }
+
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        let axis = self.0.axis;
+        let (y, index) = if self.0.largest { x[0].try_cummax(axis)? } else { x[0].try_cummin(axis)? };
+        self.0.positions = Some(positions_along(self.label(), x[0].shape(), axis, &index)?);
+        Ok(y)
+    }
+
+    fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
+        match &self.0.positions {
+            Some(positions) => one(place(&y_bar, positions, x[0].shape())),
+            None => unreachable!("a pullback runs after its op"),
+        }
     }
 }
 
@@ -184,6 +225,9 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The largest elements so far along `axis`, and where they are. The first of equal ones takes the whole gradient; NaN stays
     /// once it came up.
     ///
+    /// Where they are are plain numbers, which a [recorded program](crate::TensorFunction) could not renew: there use
+    /// [`cummax_values`](Self::cummax_values).
+    ///
     /// # Panics
     /// With the text of the error that [`try_cummax`](Self::try_cummax) returns.
     #[track_caller]
@@ -198,8 +242,36 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_cummax(self, axis: impl Into<Axis>) -> Result<(Self, Tensor<i64>), Error> {
         let axis = axis.into();
-        let (_, index) = self.fit(self.value().try_cummax(axis))?;
+        let (_, index) = self.fit(self.value_handed_out("cummax", "cummax_values").try_cummax(axis))?;
         Ok((self.try_gather(axis, &index)?, index))
+    }
+
+    /// The largest elements so far along `axis`. The first of equal ones takes the whole gradient; NaN stays once it came up.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_cummax_values`](Self::try_cummax_values) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1.0, 3.0, 2.0, 3.0]);
+    /// let y = x.cummax_values(0);
+    /// assert_eq!(y.value().to_vec(), [1.0, 3.0, 3.0, 3.0]);
+    /// assert_eq!(y.sum().gradient()[x].to_vec(), [1.0, 3.0, 0.0, 0.0]);
+    /// ```
+    #[track_caller]
+    pub fn cummax_values(self, axis: impl Into<Axis>) -> Self {
+        self.try_cummax_values(axis).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`cummax_values`](Self::cummax_values), returning what does not fit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the axis does not exist.
+    #[track_caller]
+    pub fn try_cummax_values(self, axis: impl Into<Axis>) -> Result<Self, Error> {
+        self.try_record1(CumExtreme::new(axis.into(), true))
     }
 
     /// The smallest elements so far along `axis`, and where they are; see [`cummax`](Self::cummax).
@@ -218,7 +290,25 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_cummin(self, axis: impl Into<Axis>) -> Result<(Self, Tensor<i64>), Error> {
         let axis = axis.into();
-        let (_, index) = self.fit(self.value().try_cummin(axis))?;
+        let (_, index) = self.fit(self.value_handed_out("cummin", "cummin_values").try_cummin(axis))?;
         Ok((self.try_gather(axis, &index)?, index))
+    }
+
+    /// The smallest elements so far along `axis`; see [`cummax_values`](Self::cummax_values).
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_cummin_values`](Self::try_cummin_values) returns.
+    #[track_caller]
+    pub fn cummin_values(self, axis: impl Into<Axis>) -> Self {
+        self.try_cummin_values(axis).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`cummin_values`](Self::cummin_values), returning what does not fit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the axis does not exist.
+    #[track_caller]
+    pub fn try_cummin_values(self, axis: impl Into<Axis>) -> Result<Self, Error> {
+        self.try_record1(CumExtreme::new(axis.into(), false))
     }
 }

@@ -182,6 +182,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         let (axis, shape) = (axis.into(), self.shape());
         let positions = self.fit(reduced_positions(&shape, axis, index, &source.shape()))?;
         self.same_tape(source, "scatter_reduce", Location::caller())?;
+        self.tape().works_beside("scatter_reduce", index);
         match reduction {
             Reduction::Max | Reduction::Min => {
                 let meeting = Meeting { positions, reduction, include_self, shares: None };

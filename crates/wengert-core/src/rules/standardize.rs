@@ -1,7 +1,8 @@
 //! Rows brought to mean 0 and variance 1, with a weight and a bias for each column: the op under every normalisation.
 //!
 //! Formulas: `z = (x - mean) r` with `r = 1/sqrt(variance + epsilon)`, `y = z w + b`; rows that are not centred keep their mean and
-//! have the mean square for variance. Shapes: `x: [.., features]`, `w` and `b`: `features`. Keeps `x`, `w` and four numbers a row.
+//! have the mean square for variance. Shapes: `x: [.., features]`, `w` and `b`: `features`. Keeps `x`, `w` and four numbers a row,
+//! which may also be handed in by the op that computes them alone.
 //!
 //! Cotangents: with `g = y_bar w`, `x_bar = r (g - mean(g) - z mean(g z))`, without `mean(g)` where nothing is centred;
 //! `w_bar = sum y_bar z` and `b_bar = sum y_bar` over the rows. Fused, all of it is two passes over a row in the cache.
@@ -14,6 +15,7 @@ use super::zip::zip;
 use super::{Array, Cotangents, Op, fitting};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
+use core::marker::PhantomData;
 use smallvec::SmallVec;
 use wengert_kernels::{Binary, Unary};
 use wengert_tensor::{Shape, ShapeError, Standard, Tensor};
@@ -30,7 +32,9 @@ struct Kept<F: TensorFloat> {
     standard: Standard,
     weight: bool,
     bias: bool,
-    /// Given, or computed by the forward pass.
+    /// Whether the statistics are the last operand.
+    given: bool,
+    /// Otherwise computed by the forward pass.
     stats: Option<Tensor<F>>,
 }
 
@@ -38,6 +42,11 @@ impl<F: TensorFloat> Kept<F> {
     /// The weight and the bias among the operands.
     fn columns<'a, T>(&self, x: &[&'a T]) -> (Option<&'a T>, Option<&'a T>) {
         (self.weight.then(|| x[1]), self.bias.then(|| x[1 + usize::from(self.weight)]))
+    }
+
+    /// The statistics, where they are an operand.
+    fn given<'a, T>(&self, x: &[&'a T]) -> Option<&'a T> {
+        x.last().copied().filter(|_| self.given)
     }
 }
 
@@ -47,9 +56,8 @@ impl<F: TensorFloat> Op<F> for Standardize<F> {
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         let kept = &mut *self.0;
         let (weight, bias) = kept.columns(x);
-        let (y, stats) =
-            x[0].try_standardize(kept.of, &kept.features, kept.standard, weight, bias, kept.stats.as_ref())?;
-        kept.stats = Some(stats);
+        let (y, stats) = x[0].try_standardize(kept.of, &kept.features, kept.standard, weight, bias, kept.given(x))?;
+        kept.stats = Some(stats).filter(|_| !kept.given);
         Ok(y)
     }
 
@@ -65,7 +73,8 @@ impl<F: TensorFloat> Op<F> for Standardize<F> {
         let product = |a: &A, b: &A| zip(Binary::MulZero, a, b);
 
         let (x, y_bar) = (reshape(x[0], &matrix), reshape(&y_bar, &matrix));
-        let plain = Kept { features: row.clone(), weight: false, bias: false, stats: None, ..kept.clone() };
+        let plain =
+            Kept { features: row.clone(), weight: false, bias: false, given: false, stats: None, ..kept.clone() };
         let z = Standardize(Box::new(plain)).on(&[&x]);
         let x_bar = || {
             let deviation = if kept.standard.centred { zip(Binary::Sub, &x, &mean(&x)) } else { x.clone() };
@@ -89,12 +98,14 @@ impl<F: TensorFloat> Op<F> for Standardize<F> {
             let wanted = wanted[1 + usize::from(kept.weight)];
             cotangents.push(wanted.then(|| reshape(&sum_axes(&y_bar, 0), &kept.features)));
         }
+        // They are functions of `x`, whose cotangent takes them into account.
+        cotangents.extend(kept.given.then_some(None));
         cotangents
     }
 
     fn pull(&self, x: &[&Tensor<F>], y: &Tensor<F>, y_bar: Tensor<F>, wanted: &[bool]) -> Cotangents<Tensor<F>> {
         let kept = &*self.0;
-        let Some(stats) = &kept.stats else { return self.vjp(x, y, y_bar, wanted) };
+        let Some(stats) = kept.given(x).or(kept.stats.as_ref()) else { return self.vjp(x, y, y_bar, wanted) };
         let (weight, bias) = kept.columns(x);
         let (x_bar, w_bar, b_bar) = fitting(x[0].standardize_vjp(
             kept.of,
@@ -108,6 +119,30 @@ impl<F: TensorFloat> Op<F> for Standardize<F> {
         let mut cotangents = Cotangents::new();
         cotangents.push(Some(x_bar));
         cotangents.extend([w_bar, b_bar].into_iter().flatten().map(Some));
+        cotangents.extend(kept.given.then_some(None));
+        cotangents
+    }
+}
+
+/// The statistics of the rows of a matrix, `[rows, 4]`; nothing flows back from them.
+#[derive(Clone)]
+pub(crate) struct Statistics<F> {
+    /// The op as users know it.
+    of: &'static str,
+    standard: Standard,
+    number: PhantomData<F>,
+}
+
+impl<F: TensorFloat> Op<F> for Statistics<F> {
+    const NAME: &'static str = "statistics";
+
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        x[0].try_statistics(self.of, self.standard)
+    }
+
+    fn vjp<A: Array<F>>(&self, _x: &[&A], _y: &A, _y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
+        let mut cotangents = Cotangents::new();
+        cotangents.push(None);
         cotangents
     }
 }
@@ -120,10 +155,17 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         features: Shape,
         standard: Standard,
         [weight, bias]: [Option<Self>; 2],
-        stats: Option<Tensor<F>>,
+        stats: Option<Self>,
     ) -> Result<Self, Error> {
-        let kept = Kept { of, features, standard, weight: weight.is_some(), bias: bias.is_some(), stats };
-        let operands: SmallVec<[Self; 3]> = [Some(self), weight, bias].into_iter().flatten().collect();
+        let operands: SmallVec<[Self; 4]> = [Some(self), weight, bias, stats].into_iter().flatten().collect();
+        let given = stats.is_some();
+        let kept = Kept { of, features, standard, weight: weight.is_some(), bias: bias.is_some(), given, stats: None };
         Self::try_record_many(Standardize(Box::new(kept)), &operands)
+    }
+
+    /// What [`try_standardize`](Self::try_standardize) may be given: the statistics of the rows of this matrix.
+    #[track_caller]
+    pub(crate) fn try_statistics(self, of: &'static str, standard: Standard) -> Result<Self, Error> {
+        self.try_record1(Statistics { of, standard, number: PhantomData })
     }
 }

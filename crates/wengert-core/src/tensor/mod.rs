@@ -25,6 +25,7 @@ use crate::tape::arena::Arena;
 use crate::tape::node::{Edge, Kind, Special};
 use adjoints::Spare;
 use core::cell::{Cell, RefCell};
+use core::panic::Location;
 use smallvec::SmallVec;
 use std::time::Instant;
 use wengert_tensor::{FloatElement, Tensor};
@@ -305,6 +306,14 @@ impl<F: TensorFloat> Tape<F> {
         };
         self.tensors.bound.borrow_mut().push((parameter.id(), bound.number()));
         bound
+    }
+
+    /// Says that `op`, made of ops of this tape, works with these labels beside it. A [recorded program](crate::TensorFunction) in
+    /// which they could be exchanged is then refused, with [`FunctionError::Beside`](crate::FunctionError::Beside); elsewhere it
+    /// means nothing. For functions that make constants of class labels, such as weights.
+    #[track_caller]
+    pub fn works_beside(&self, op: &'static str, labels: &Tensor<i64>) {
+        self.tensors.notes.beside(op, labels, Location::caller());
     }
 
     fn push_tensor(&self, value: Tensor<F>, origin: Origin<F>, active: bool) -> TensorVar<'_, F> {

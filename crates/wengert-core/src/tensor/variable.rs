@@ -62,6 +62,14 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         self.peek()
     }
 
+    /// The value for `op`, which hands out something beside its result that a replay could not renew; `instead` is the op that
+    /// does not.
+    #[track_caller]
+    pub(crate) fn value_handed_out(self, op: &'static str, instead: &'static str) -> Tensor<F> {
+        self.tape.tensors.notes.hand_out(self.number, Location::caller(), op, instead);
+        self.peek()
+    }
+
     /// The value where a recording for replays need not know that it is looked at.
     pub(crate) fn peek(self) -> Tensor<F> {
         self.tape.tensors.nodes.borrow().values[self.number as usize].clone()

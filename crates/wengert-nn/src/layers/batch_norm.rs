@@ -4,7 +4,7 @@ use super::normalization::{EPSILON, anchored, bound};
 use crate::error::Error;
 use crate::layer::{Layer, Mode};
 use crate::module::{Entry, EntryMut, Module, ModulePath};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use wengert_core::{Parameter, TensorFloat, TensorVar};
 use wengert_tensor::{ShapeError, Tensor};
 
@@ -18,21 +18,28 @@ struct Batch<F: TensorFloat> {
 /// Running averages of batches.
 ///
 /// A forward pass has no right to change its model: several may run at once. It leaves what it saw in a list, and the averages take
-/// that in when the model is next changed, which a step of an optimizer does.
+/// that in when the model is next changed, which a step of an optimizer does. So does every replay of a recorded one, which
+/// therefore knows the list.
 #[derive(Debug)]
 struct Running<F: TensorFloat> {
     mean: Tensor<F>,
     variance: Tensor<F>,
     batches: Tensor<F>,
     momentum: f64,
-    seen: Mutex<Vec<Batch<F>>>,
+    seen: Arc<Mutex<Vec<Batch<F>>>>,
 }
 
 impl<F: TensorFloat> Running<F> {
-    fn see(&self, mean: Tensor<F>, variance: &Tensor<F>, values: usize) {
+    /// What takes in a batch of so many values a channel, as long as the layer lives.
+    fn see(&self, values: usize) -> impl Fn(Tensor<F>, Tensor<F>) + Send + Sync + 'static {
         let unbiased = F::from_f64(values as f64 / (values as f64 - 1.0));
-        let batch = Batch { mean, variance: variance.map(|variance| variance * unbiased) };
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(batch);
+        let seen = Arc::downgrade(&self.seen);
+        move |mean, variance| {
+            if let Some(seen) = seen.upgrade() {
+                let batch = Batch { mean, variance: variance.map(|variance| variance * unbiased) };
+                seen.lock().unwrap_or_else(PoisonError::into_inner).push(batch);
+            }
+        }
     }
 
     /// The averages with all that was seen.
@@ -52,18 +59,18 @@ impl<F: TensorFloat> Running<F> {
     }
 
     fn settle(&mut self) {
-        if self.seen.get_mut().unwrap_or_else(PoisonError::into_inner).is_empty() {
+        if self.seen.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
             return;
         }
         [self.mean, self.variance, self.batches] = self.current();
-        self.seen.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
 impl<F: TensorFloat> Clone for Running<F> {
     fn clone(&self) -> Self {
         let [mean, variance, batches] = self.current();
-        Running { mean, variance, batches, momentum: self.momentum, seen: Mutex::default() }
+        Running { mean, variance, batches, momentum: self.momentum, seen: Arc::default() }
     }
 }
 
@@ -98,7 +105,7 @@ macro_rules! batch_norms {
                     variance: Tensor::ones([channels]),
                     batches: Tensor::scalar(F::ZERO),
                     momentum: 0.1,
-                    seen: Mutex::default(),
+                    seen: Arc::default(),
                 };
                 $BatchNorm {
                     weight: Some(Parameter::new(Tensor::ones([channels]))),
@@ -145,9 +152,8 @@ macro_rules! batch_norms {
                 }
                 let (weight, bias) = (bound(x, self.weight.as_ref()), bound(x, self.bias.as_ref()));
                 if mode.is_train() {
-                    let (y, mean, variance) = x.try_batch_norm(weight, bias, self.epsilon)?;
-                    self.running.see(mean, &variance, shape.size() / channels);
-                    return Ok(y);
+                    let look = self.running.see(shape.size() / channels);
+                    return Ok(x.try_batch_norm_watched(weight, bias, self.epsilon, look)?);
                 }
                 let [mean, variance, _] = self.running.current();
                 Ok(x.try_batch_norm_with(&mean, &variance, weight, bias, self.epsilon)?)

@@ -70,7 +70,7 @@ impl<F: TensorFloat> CrossEntropy<F> {
     #[track_caller]
     pub fn labels<'t>(&self, y: TensorVar<'t, F>, labels: &Tensor<i64>) -> Result<TensorVar<'t, F>, Error> {
         let (q, total) = self.targets("cross_entropy", y, labels)?;
-        weighted(y.try_log_softmax(-1)?, q, total)
+        weighted(y.try_log_softmax(-1)?, y.tape().constant_tensor(q), total)
     }
 
     /// The loss of logits against the probabilities of all classes.
@@ -91,9 +91,11 @@ impl<F: TensorFloat> CrossEntropy<F> {
             return Err(nothing(op, shape));
         }
         let (keep, spread) = (F::from_f64(1.0 - self.smoothing), F::from_f64(self.smoothing / classes as f64));
-        let q = target.map(|p| keep * p + spread);
+        let constant = |x: &Tensor<F>| y.tape().constant_tensor(x);
+        let number = |x: F| constant(&Tensor::scalar(x));
+        let q = constant(target).try_mul(number(keep))?.try_add(number(spread))?;
         let q = match &self.weights {
-            Some(weights) => q.try_mul(weights)?,
+            Some(weights) => q.try_mul(constant(weights))?,
             None => q,
         };
         weighted(y.try_log_softmax(-1)?, q, rows as f64)
@@ -107,7 +109,7 @@ impl<F: TensorFloat> CrossEntropy<F> {
     #[track_caller]
     fn of_logarithms<'t>(&self, y: TensorVar<'t, F>, labels: &Tensor<i64>) -> Result<TensorVar<'t, F>, Error> {
         let (q, total) = self.targets("nll", y, labels)?;
-        weighted(y, q, total)
+        weighted(y, y.tape().constant_tensor(q), total)
     }
 
     /// Rows and classes, and the options checked against them.
@@ -132,6 +134,7 @@ impl<F: TensorFloat> CrossEntropy<F> {
     /// What every logarithm is weighted with, and the sum of the weights of the labels.
     #[track_caller]
     fn targets(&self, op: &'static str, y: TensorVar<'_, F>, labels: &Tensor<i64>) -> Result<(Tensor<F>, f64), Error> {
+        y.tape().works_beside(op, labels);
         let shape = y.shape();
         let (_, classes) = self.sizes(op, &shape)?;
         if shape[..shape.rank() - 1] != labels.shape()[..] {
@@ -175,12 +178,12 @@ pub fn nll<'t, F: TensorFloat>(y: TensorVar<'t, F>, labels: &Tensor<i64>) -> Res
 #[track_caller]
 fn weighted<'t, F: TensorFloat>(
     logarithms: TensorVar<'t, F>,
-    q: Tensor<F>,
+    q: TensorVar<'t, F>,
     total: f64,
 ) -> Result<TensorVar<'t, F>, Error> {
-    let constant = |x: Tensor<F>| logarithms.tape().constant_tensor(x);
-    let sum = logarithms.try_zip(Binary::MulZero, constant(q))?.try_sum_axes(())?;
-    Ok(sum.try_mul(constant(Tensor::scalar(F::from_f64(-1.0 / total))))?)
+    let sum = logarithms.try_zip(Binary::MulZero, q)?.try_sum_axes(())?;
+    let share = logarithms.tape().constant_tensor(Tensor::scalar(F::from_f64(-1.0 / total)));
+    Ok(sum.try_mul(share)?)
 }
 
 #[track_caller]

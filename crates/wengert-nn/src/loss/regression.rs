@@ -69,7 +69,7 @@ pub fn smooth_l1<'t, F: TensorFloat>(
 #[track_caller]
 pub fn kl_divergence<'t, F: TensorFloat>(y: TensorVar<'t, F>, target: &Tensor<F>) -> Result<TensorVar<'t, F>, Error> {
     let t = alike("kl_divergence", y, target)?;
-    let own = y.tape().constant_tensor(target.map(|t| t.xlogy(t)));
+    let own = t.try_zip(Binary::Xlogy, t)?;
     let terms = own.try_sub(y.try_zip(Binary::MulZero, t)?)?;
     // The mean over rows of sums over classes.
     if y.shape().rank() == 0 { Ok(terms) } else { Ok(terms.try_sum_axes(-1)?.try_mean_axes(())?) }

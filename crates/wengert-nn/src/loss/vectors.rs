@@ -65,7 +65,11 @@ pub fn cosine_embedding<'t, F: TensorFloat>(
     let one = constant(Tensor::scalar(F::ONE));
     let margin = constant(Tensor::scalar(F::from_f64(margin)));
     let (near, apart) = (one.try_sub(cosine)?, cosine.try_sub(margin)?.relu());
-    Ok(TensorVar::try_select(target.greater(F::ZERO), near, apart)?.try_mean_axes(())?)
+    // Weights of 1 and 0 instead of a selection: a recorded loss exchanges them with the targets.
+    let is_near = a.tape().constant_tensor(target).step();
+    let near = near.try_zip(Binary::MulZero, is_near)?;
+    let apart = apart.try_zip(Binary::MulZero, one.try_sub(is_near)?)?;
+    Ok(near.try_add(apart)?.try_mean_axes(())?)
 }
 
 /// `<a, b>/(|a| |b|)` of the vectors along the last axis; 0 where one of them is 0.

@@ -16,8 +16,18 @@ use wengert_tensor::{Tensor, rng};
 /// The loss of a model on batches of one shape, recorded once and replayed with its gradients.
 ///
 /// A replay does what a recording does, bit for bit, without running the layers' code: elementwise steps stand together as
-/// passes over memory, and nothing is computed that no gradient needs. It pays where layers are small. Dropout and batch
-/// normalisation, which do something new in every step, are refused.
+/// passes over memory, and nothing is computed that no gradient needs. It pays where layers are small.
+///
+/// Batch normalisation takes the statistics of every batch that is replayed, and the layers of the recorded model remember
+/// them as after a forward pass; the batch that is recorded is not remembered. Refused is what a replay could not renew:
+/// - layers that draw random numbers, dropout for one: every replay would draw the same;
+/// - layers and losses that read a value, and layers that hand one out, as [`TensorFunction`] says;
+/// - losses that make constants of class labels beside the tape: [`loss::CrossEntropy::labels`](crate::loss::CrossEntropy::labels) and
+///   [`loss::nll`](crate::loss::nll). [`loss::cross_entropy`](crate::loss::cross_entropy) reads labels in every replay, and
+///   [`loss::CrossEntropy::probabilities`](crate::loss::CrossEntropy::probabilities) takes what the others make of them;
+/// - targets that no op reads as they are.
+///
+/// What a layer holds beside its parameters, a setting or a mask, is as it was when the model was recorded.
 ///
 /// # Examples
 /// ```
@@ -53,7 +63,7 @@ impl<F: TensorFloat, T: Target> RecordedLoss<F, T> {
     ///
     /// # Errors
     /// What the layers and the loss return, [`Error::Random`] if a layer draws random numbers, [`Error::Recorded`] if one reads
-    /// a value or no op reads the targets as they are, [`Error::Targets`] if they are neither class labels nor the model's kind of
+    /// a value, or the loss works with the targets beside the tape, [`Error::Targets`] if they are neither class labels nor the model's kind of
     /// numbers.
     #[track_caller]
     pub fn record<L: Layer<F> + ?Sized>(

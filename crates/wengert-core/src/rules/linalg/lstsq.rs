@@ -39,10 +39,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_lstsq(self, b: Self) -> Result<Self, Error> {
-        let a = self.value();
-        let [m, n] = self.fit(Tensor::check_lstsq(&a, &b.value()))?;
-        let packed = self.try_qr_packed()?;
-        self.fit(Tensor::check_rank(&a, &packed.value()))?;
+        let [m, n] = self.fit(Tensor::check_lstsq(&self.peek(), &b.peek()))?;
+        let packed = self.try_qr_packed(true)?;
         let (vector, b) = self.as_columns("lstsq", b)?;
         let projected = columns(&packed, 0..m).try_matmul(b)?;
         Ok(substitute(&columns(&packed, m..m + n), &projected, Triangle::upper()).as_vectors(vector))

@@ -20,6 +20,8 @@ use wengert_tensor::{ShapeError, Tensor, Triangle};
 
 #[derive(Clone)]
 pub(crate) struct Qr<F> {
+    /// Whether dependent columns are an error: least squares have no one solution then.
+    full_rank: bool,
     /// On which rows of `r` the diagonal is nothing but rounding, if on any. Boxed: the largest op sets the size of all nodes.
     dependent: Option<Box<Tensor<bool>>>,
     number: PhantomData<F>,
@@ -30,6 +32,10 @@ impl<F: TensorFloat> Op<F> for Qr<F> {
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         let packed = x[0].try_qr_packed()?;
+        if self.full_rank {
+            Tensor::check_rank(x[0], &packed)?;
+            return Ok(packed);
+        }
         let dependent = Tensor::dependent_columns(x[0], &packed)?;
         if dependent.iter().any(|dependent| dependent) {
             self.dependent = Some(Box::new(dependent.try_unsqueeze(-1)?));
@@ -67,10 +73,10 @@ impl<F: TensorFloat> Op<F> for Qr<F> {
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
-    /// The factors side by side, one node.
+    /// The factors side by side, one node; of matrices of full column rank alone, if so asked.
     #[track_caller]
-    pub(super) fn try_qr_packed(self) -> Result<Self, Error> {
-        self.try_record1(Qr { dependent: None, number: PhantomData })
+    pub(super) fn try_qr_packed(self, full_rank: bool) -> Result<Self, Error> {
+        self.try_record1(Qr { full_rank, dependent: None, number: PhantomData })
     }
 
     /// The reduced factorization `a = q r`, `qT q = 1`, `r` upper triangular without a negative number on its diagonal.
@@ -103,7 +109,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if these are not matrices, or not finite.
     #[track_caller]
     pub fn try_qr(self) -> Result<(Self, Self), Error> {
-        let packed = self.try_qr_packed()?;
+        let packed = self.try_qr_packed(false)?;
         let [.., m, n] = *self.shape() else { return Ok((packed, packed)) };
         Ok((transposed(&columns(&packed, 0..m)), columns(&packed, m..m + n)))
     }
