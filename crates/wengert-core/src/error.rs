@@ -253,6 +253,25 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same of operation `called`, which is made of the one that failed.
+    pub(crate) fn called(self, called: &'static str) -> Self {
+        self.said(called, |source| source.called(called))
+    }
+
+    /// The same of operation `called` on sequences, which were made images one entry high.
+    pub(crate) fn of_sequences(self, called: &'static str) -> Self {
+        self.said(called, |source| source.of_sequences(called))
+    }
+
+    fn said(mut self, called: &'static str, change: impl FnOnce(ShapeError) -> ShapeError) -> Self {
+        match &mut self {
+            Error::Shape { source, .. } => **source = change((**source).clone()),
+            Error::MixedTapes { op, .. } => *op = called,
+            _ => {}
+        }
+        self
+    }
+
     /// Panics with this error's text at the caller's line.
     #[cold]
     #[inline(never)]

@@ -2,7 +2,7 @@
 
 use crate::axis::keep;
 use crate::conv::{Pair, positive};
-use crate::conv_transpose::one_high;
+use crate::delegate::one_high;
 use crate::element::FloatElement;
 use crate::error::{OrPanic, ShapeError};
 use crate::pool2d::Pooling;
@@ -106,14 +106,14 @@ impl<F: FloatElement> Tensor<F> {
     /// [`ShapeError::Rank`], [`ShapeError::Setting`] for no windows, [`ShapeError::Empty`], [`ShapeError::TooLarge`] or
     /// [`ShapeError::Memory`].
     pub fn try_adaptive_avg_pool2d(&self, output: impl Into<Pair>) -> Result<Tensor<F>, ShapeError> {
-        match Adaptive::plan("adaptive_avg_pool2d", self.shape(), output.into().0)? {
+        let op = "adaptive_avg_pool2d";
+        let y = match Adaptive::plan(op, self.shape(), output.into().0)? {
             Adaptive::Global => self.try_mean_axes(keep([2, 3])),
             Adaptive::Even(pooling) => self.try_avg_pool2d(&pooling),
-            Adaptive::Uneven([rows, columns]) => {
-                let x = self.try_resample(2, &Taps::mean(self.shape()[2], rows))?;
-                x.try_resample(3, &Taps::mean(self.shape()[3], columns))
-            }
-        }
+            Adaptive::Uneven([rows, columns]) => (self.try_resample(2, &Taps::mean(self.shape()[2], rows)))
+                .and_then(|x| x.try_resample(3, &Taps::mean(self.shape()[3], columns))),
+        };
+        y.map_err(|error| error.called(op))
     }
 
     /// The largest elements of `output` windows; see [`adaptive_avg_pool2d`](Self::adaptive_avg_pool2d). NaN counts as largest.
@@ -140,12 +140,13 @@ impl<F: FloatElement> Tensor<F> {
     /// # Errors
     /// As [`try_adaptive_avg_pool2d`](Self::try_adaptive_avg_pool2d).
     pub fn try_adaptive_max_pool2d(&self, output: impl Into<Pair>) -> Result<Tensor<F>, ShapeError> {
-        let output = output.into().0;
-        match Adaptive::plan("adaptive_max_pool2d", self.shape(), output)? {
+        let (op, output) = ("adaptive_max_pool2d", output.into().0);
+        let y = match Adaptive::plan(op, self.shape(), output)? {
             Adaptive::Global => self.try_max_pool2d(&Pooling::new([self.shape()[2], self.shape()[3]])),
             Adaptive::Even(pooling) => self.try_max_pool2d(&pooling),
-            Adaptive::Uneven(_) => self.try_pick(&largest_positions(self, output)?),
-        }
+            Adaptive::Uneven(_) => largest_positions(self, output).and_then(|places| self.try_pick(&places)),
+        };
+        y.map_err(|error| error.called(op))
     }
 
     /// [`adaptive_avg_pool2d`](Self::adaptive_avg_pool2d) of sequences: `[n, c, l] -> [n, c, output]`.
@@ -163,8 +164,9 @@ impl<F: FloatElement> Tensor<F> {
     /// # Errors
     /// As [`try_adaptive_avg_pool2d`](Self::try_adaptive_avg_pool2d).
     pub fn try_adaptive_avg_pool1d(&self, output: usize) -> Result<Tensor<F>, ShapeError> {
-        let images = one_high("adaptive_avg_pool1d", self.shape(), "sequences, [n, c, l]")?;
-        self.try_reshape(images)?.try_adaptive_avg_pool2d([1, output])?.try_squeeze(2)
+        let op = "adaptive_avg_pool1d";
+        let x = self.try_reshape(one_high(op, self.shape(), "sequences, [n, c, l]")?)?;
+        x.try_adaptive_avg_pool2d([1, output]).map_err(|error| error.of_sequences(op))?.try_squeeze(2)
     }
 
     /// [`adaptive_max_pool2d`](Self::adaptive_max_pool2d) of sequences: `[n, c, l] -> [n, c, output]`.
@@ -182,8 +184,9 @@ impl<F: FloatElement> Tensor<F> {
     /// # Errors
     /// As [`try_adaptive_avg_pool2d`](Self::try_adaptive_avg_pool2d).
     pub fn try_adaptive_max_pool1d(&self, output: usize) -> Result<Tensor<F>, ShapeError> {
-        let images = one_high("adaptive_max_pool1d", self.shape(), "sequences, [n, c, l]")?;
-        self.try_reshape(images)?.try_adaptive_max_pool2d([1, output])?.try_squeeze(2)
+        let op = "adaptive_max_pool1d";
+        let x = self.try_reshape(one_high(op, self.shape(), "sequences, [n, c, l]")?)?;
+        x.try_adaptive_max_pool2d([1, output]).map_err(|error| error.of_sequences(op))?.try_squeeze(2)
     }
 }
 

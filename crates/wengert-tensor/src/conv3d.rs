@@ -237,6 +237,10 @@ impl<F: FloatElement> Tensor<F> {
     /// As [`Convolution3d::output_shape`].
     pub fn try_conv3d(&self, weight: &Tensor<F>, options: &Convolution3d) -> Result<Tensor<F>, ShapeError> {
         let flat = options.flattened(self.shape(), weight.shape())?;
+        self.flat_conv3d(weight, &flat).map_err(|error| error.called("conv3d"))
+    }
+
+    fn flat_conv3d(&self, weight: &Tensor<F>, flat: &Flattened) -> Result<Tensor<F>, ShapeError> {
         let mut x = self.clone();
         if flat.padding > 0 {
             let sides = (flat.padding, flat.padding);

@@ -1,6 +1,7 @@
 //! Transposed convolution, the adjoint of convolution as an operation of its own, in two dimensions and one.
 
 use crate::conv::{Convolution, ConvolutionAlgorithm, Pair, bounded, positive};
+use crate::delegate::one_high;
 use crate::element::FloatElement;
 use crate::error::{OrPanic, ShapeError};
 use crate::rearrange::Padding;
@@ -178,15 +179,6 @@ impl Default for TransposedConvolution {
     }
 }
 
-/// The shape `[a, b, 1, l]` of a sequence, or of its filters, `[a, b, l]`.
-#[doc(hidden)]
-pub fn one_high(op: &'static str, shape: &Shape, expected: &'static str) -> Result<Shape, ShapeError> {
-    match **shape {
-        [a, b, l] => Ok(Shape::from([a, b, 1, l])),
-        _ => Err(ShapeError::Rank { op, shape: shape.clone(), expected }),
-    }
-}
-
 impl<F: FloatElement> Tensor<F> {
     /// Puts down each entry of images as a multiple of a filter and adds what overlaps:
     /// `y[n, o, r s + i d - p, q s + j d - p] += w[c, o, i, j] x[n, c, r, q]` with stride `s`, dilation `d` and padding `p`. The
@@ -223,13 +215,12 @@ impl<F: FloatElement> Tensor<F> {
         options: &TransposedConvolution,
     ) -> Result<Tensor<F>, ShapeError> {
         let shape = options.output_shape(self.shape(), weight.shape())?;
-        match options.zeros_behind() {
+        let y = match options.zeros_behind() {
             [(0, 0), (0, 0)] => Tensor::conv2d_input_adjoint(&shape, weight, self, &options.convolution()),
-            sides => {
-                let x = self.try_pad(&sides, Padding::Constant(F::ZERO))?;
-                Tensor::conv2d_input_adjoint(&shape, weight, &x, &options.convolution())
-            }
-        }
+            sides => (self.try_pad(&sides, Padding::Constant(F::ZERO)))
+                .and_then(|x| Tensor::conv2d_input_adjoint(&shape, weight, &x, &options.convolution())),
+        };
+        y.map_err(|error| error.called("conv_transpose2d"))
     }
 
     /// [`conv_transpose2d`](Self::conv_transpose2d) of sequences, images one entry high.
@@ -264,7 +255,8 @@ impl<F: FloatElement> Tensor<F> {
         let op = "conv_transpose1d";
         let x = self.try_reshape(one_high(op, self.shape(), "sequences, [n, c, l]")?)?;
         let weight = weight.try_reshape(one_high(op, weight.shape(), "filters, [in, out / groups, k]")?)?;
-        x.try_conv_transpose2d(&weight, &options.horizontal())?.try_squeeze(2)
+        let y = x.try_conv_transpose2d(&weight, &options.horizontal());
+        y.map_err(|error| error.of_sequences(op))?.try_squeeze(2)
     }
 }
 

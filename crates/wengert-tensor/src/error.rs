@@ -685,8 +685,8 @@ pub enum ShapeError {
     /// let y = x.conv2d(&w, &Convolution::new().groups(2));
     /// ```
     #[error(
-        "{op}: x {x} has {} channels, weight {weight} takes {} in each of {groups} groups; a weight is [out, in / groups, {}kh, kw]",
-        x[1], weight[1], if weight.rank() == 5 { "kd, " } else { "" }
+        "{op}: x {x} has {} channels, weight {weight} takes {} in each of {groups} groups; a weight is [out, in / groups, {}]",
+        x[1], weight[1], kernel_axes(weight)
     )]
     Channels {
         /// The operation.
@@ -712,8 +712,8 @@ pub enum ShapeError {
     /// let y = x.conv_transpose2d(&w, &TransposedConvolution::new());
     /// ```
     #[error(
-        "{op}: x {x} has {} channels, weight {weight} takes {}; a transposed weight is [in, out / groups, kh, kw]",
-        x[1], weight[0]
+        "{op}: x {x} has {} channels, weight {weight} takes {}; a transposed weight is [in, out / groups, {}]",
+        x[1], weight[0], kernel_axes(weight)
     )]
     TransposedChannels {
         /// The operation.
@@ -941,6 +941,15 @@ fn infer_advice(from: &Shape, known: usize, unknown: usize) -> String {
         (_, 2..) => format!("{unknown} are open, and one can be inferred"),
         (0, _) => "without elements every size would do, so give it".to_owned(),
         (size, _) => format!("{size} elements are not a multiple of {known}"),
+    }
+}
+
+/// The last axes of filters for sequences, images and volumes.
+fn kernel_axes(weight: &Shape) -> &'static str {
+    match weight.rank() {
+        3 => "k",
+        5 => "kd, kh, kw",
+        _ => "kh, kw",
     }
 }
 

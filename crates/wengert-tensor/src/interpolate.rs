@@ -147,8 +147,9 @@ impl<F: FloatElement> Tensor<F> {
     ) -> Result<Tensor<F>, ShapeError> {
         let size = size.into().0;
         interpolated_shape(self.shape(), size)?;
-        let rows = self.try_resample(2, &interpolation.taps(self.shape()[2], size[0]))?;
-        rows.try_resample(3, &interpolation.taps(self.shape()[3], size[1]))
+        (self.try_resample(2, &interpolation.taps(self.shape()[2], size[0])))
+            .and_then(|rows| rows.try_resample(3, &interpolation.taps(self.shape()[3], size[1])))
+            .map_err(|error| error.called("interpolate"))
     }
 }
 

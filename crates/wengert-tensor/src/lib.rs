@@ -89,6 +89,7 @@ mod conv;
 mod conv3d;
 mod conv_transpose;
 mod copy;
+mod delegate;
 mod diagonal;
 mod einsum;
 mod element;
@@ -161,9 +162,9 @@ pub use unfold::Windows;
 #[doc(hidden)]
 pub use adaptive_pool::{Adaptive, largest_positions};
 #[doc(hidden)]
-pub use conv_transpose::one_high;
-#[doc(hidden)]
 pub use conv3d::Flattened;
+#[doc(hidden)]
+pub use delegate::one_high;
 #[doc(hidden)]
 pub use diagonal::triangle_mask;
 #[doc(hidden)]

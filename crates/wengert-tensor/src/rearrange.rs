@@ -262,8 +262,11 @@ impl<T: Element> Tensor<T> {
             y = match with {
                 Padding::Constant(value) => {
                     let filled = |n: usize| Tensor::try_full(y.shape().clone().with(axis, n), value);
-                    let (before, after) = (filled(sides.0)?, filled(sides.1)?);
-                    Tensor::try_concat(&[&before, &y, &after], axis)?
+                    let joined = filled(sides.0).and_then(|before| {
+                        let after = filled(sides.1)?;
+                        Tensor::try_concat(&[&before, &y, &after], axis)
+                    });
+                    joined.map_err(|error| error.called(op))?
                 }
                 Padding::Reflect | Padding::Replicate => {
                     let reflect = matches!(with, Padding::Reflect);

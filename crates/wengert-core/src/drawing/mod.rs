@@ -41,6 +41,8 @@ pub(crate) struct Look {
     /// An ellipse, not a box.
     pub(crate) round: bool,
     pub(crate) line: Line,
+    /// How dark it is filled: from 0, the paper, to 1.
+    pub(crate) shade: f64,
 }
 
 /// The line around a node.
@@ -56,12 +58,20 @@ pub(crate) enum Line {
 impl Look {
     /// A box.
     pub(crate) const fn angular(line: Line) -> Look {
-        Look { round: false, line }
+        Look { round: false, line, shade: 0.0 }
     }
 
     /// An ellipse.
     pub(crate) const fn round(line: Line) -> Look {
-        Look { round: true, line }
+        Look { round: true, line, shade: 0.0 }
+    }
+
+    /// The colour it is filled with: white, or a tint of one orange. The darkest still bears black letters, and printed in
+    /// greys the tints keep their order.
+    fn fill(self) -> String {
+        const DARKEST: [u8; 3] = [0xf6, 0xa9, 0x4a];
+        let [red, green, blue] = DARKEST.map(|part| (255.0 - self.shade * (255.0 - f64::from(part))).round() as u8);
+        format!("#{red:02x}{green:02x}{blue:02x}")
     }
 }
 
@@ -93,14 +103,20 @@ impl Drawing {
         let mut text = format!("digraph {} {{\n", self.title);
         for Node { name, look, label } in &self.nodes {
             let shape = if look.round { "ellipse" } else { "box" };
-            let line = match look.line {
-                Line::Plain => "",
-                Line::Bold => ", style=bold",
-                Line::Dashed => ", style=dashed",
-                Line::Double => ", peripheries=2",
+            let is_shaded = look.shade > 0.0;
+            let line = match (look.line, is_shaded) {
+                (Line::Plain, false) => "",
+                (Line::Plain, true) => ", style=filled",
+                (Line::Bold, false) => ", style=bold",
+                (Line::Bold, true) => ", style=\"bold,filled\"",
+                (Line::Dashed, false) => ", style=dashed",
+                (Line::Dashed, true) => ", style=\"dashed,filled\"",
+                (Line::Double, false) => ", peripheries=2",
+                (Line::Double, true) => ", peripheries=2, style=filled",
             };
+            let fill = if is_shaded { format!(", fillcolor=\"{}\"", look.fill()) } else { String::new() };
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "  {name} [shape={shape}{line}, label=\"{}\"];", quoted(label));
+            let _ = writeln!(text, "  {name} [shape={shape}{line}{fill}, label=\"{}\"];", quoted(label));
         }
         for Edge { from, to, label } in &self.edges {
             let (from, to) = (&self.nodes[*from].name, &self.nodes[*to].name);

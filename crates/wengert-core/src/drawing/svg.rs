@@ -78,17 +78,17 @@ fn outline(text: &mut String, look: Look, (x, y): Point, (width, height): (f64, 
         Line::Bold => "stroke=\"black\" stroke-width=\"2.2\"",
         Line::Dashed => "stroke=\"black\" stroke-dasharray=\"5 3\"",
     };
-    let (rx, ry) = (width / 2.0, height / 2.0);
+    let (rx, ry, fill) = (width / 2.0, height / 2.0, look.fill());
     let _ = if look.round {
         write!(
             text,
-            "<ellipse{class} cx=\"{x:.1}\" cy=\"{y:.1}\" rx=\"{rx:.1}\" ry=\"{ry:.1}\" fill=\"white\" {line}/>"
+            "<ellipse{class} cx=\"{x:.1}\" cy=\"{y:.1}\" rx=\"{rx:.1}\" ry=\"{ry:.1}\" fill=\"{fill}\" {line}/>"
         )
     } else {
         let (left, top) = (x - rx, y - ry);
         write!(
             text,
-            "<rect{class} x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"3\" fill=\"white\" {line}/>"
+            "<rect{class} x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"3\" fill=\"{fill}\" {line}/>"
         )
     };
 }

@@ -79,7 +79,7 @@ fn scattered(nodes: usize, seed: u64) -> Drawing {
     for k in 0..nodes {
         let line = [Line::Plain, Line::Bold, Line::Dashed, Line::Double][below(4)];
         let label = ["v", "t1\nmatmul\n[64, 128]", "pullback of conv2d\nt2 [1, 2, 3, 4]"][below(3)];
-        drawing.node(format!("n{k}"), Look { round: below(2) == 0, line }, label);
+        drawing.node(format!("n{k}"), Look { round: below(2) == 0, line, shade: below(3) as f64 / 2.0 }, label);
         for _ in 0..below(4).min(k) {
             // Mostly near, as in programs; now and then from far.
             let from = if below(4) == 0 { below(k) } else { k - 1 - below(k.min(5)) };

@@ -1,10 +1,11 @@
 //! A program as text, and as a graph to draw.
 
 use super::TensorFunction;
-use super::graph::{Act, Source, Value};
+use super::graph::{Act, Known, Source, Value};
 use super::notes::Asked;
 use super::plan::Plan;
 use crate::drawing::{Drawing, Line, Look};
+use crate::seeing::size;
 use crate::tensor::TensorFloat;
 use core::fmt;
 
@@ -85,15 +86,16 @@ impl<F: TensorFloat> fmt::Display for TensorFunction<F> {
 impl<F: TensorFloat> TensorFunction<F> {
     /// The plan as a graph in the language of Graphviz: `dot -Tsvg` draws it.
     ///
-    /// What a replay does are boxes with the shapes of what is made, pullbacks and passes of several steps among them. Inputs,
-    /// data and parameters are bold, constants dashed; what makes a result has a double line.
+    /// What a replay does are boxes with shapes and bytes of what is made, pullbacks and passes of several steps among them.
+    /// Inputs, data and parameters are bold, constants dashed; what makes a result has a double line. Bytes are those of the
+    /// elements, also where a tensor shows the memory of another; of one element where one number stands for all.
     ///
     /// # Examples
     /// ```
     /// # use wengert_core::{TensorFunction, prelude::*};
     /// # use wengert_tensor::Tensor;
     /// let f = TensorFunction::record(&[Tensor::from([[1.0, 2.0]])], |x| x[0].matmul(x[0].t()).sum())?;
-    /// assert!(f.to_graphviz().starts_with("digraph program {\n  x0 [shape=box, style=bold, label=\"x0\\n[1, 2]\"];"));
+    /// assert!(f.to_graphviz().contains(r#"x0 [shape=box, style=bold, label="input\nx0 [1, 2], 16 B"];"#));
     /// # Ok::<(), wengert_core::FunctionError>(())
     /// ```
     #[must_use]
@@ -136,8 +138,8 @@ impl<F: TensorFloat> TensorFunction<F> {
             let name = made.first().map_or_else(|| format!("a{k}"), |&value| self.name(value));
             let is_result = made.iter().any(|value| plan.targets.contains(value));
             let line = if is_result { Line::Double } else { Line::Plain };
-            let shapes = made.iter().map(|&value| format!("{} {}", self.name(value), self.known[value].shape));
-            let text = [self.title(act)].into_iter().chain(shapes).collect::<Vec<_>>().join("\n");
+            let values = made.iter().map(|&value| self.described(value));
+            let text = [self.title(act)].into_iter().chain(values).collect::<Vec<_>>().join("\n");
             drawing.node(&name, Look::angular(line), text);
             let mut makers: Vec<&String> = read.iter().map(|&value| &maker[value]).collect();
             if matches!(act, Act::Pull { .. } | Act::Pass { .. }) {
@@ -157,15 +159,24 @@ impl<F: TensorFloat> TensorFunction<F> {
 
     /// Draws a value that no act makes, once.
     fn draw_given(&self, value: Value, is_drawn: &mut [bool], drawing: &mut Drawing) {
-        let line = match self.known[value].source {
+        let (line, title) = match self.known[value].source {
             Source::Act => return,
-            Source::Constant => Line::Dashed,
-            Source::Input(_) | Source::Data(_) | Source::Parameter(_) => Line::Bold,
+            Source::Constant => (Line::Dashed, "constant"),
+            Source::Input(_) => (Line::Bold, "input"),
+            Source::Data(_) => (Line::Bold, "data"),
+            Source::Parameter(_) => (Line::Bold, "parameter"),
         };
         if !core::mem::replace(&mut is_drawn[value], true) {
-            let text = format!("{}\n{}", self.name(value), self.known[value].shape);
+            let text = format!("{title}\n{}", self.described(value));
             drawing.node(self.name(value), Look::angular(line), text);
         }
+    }
+
+    /// The name of a value, its shape and its bytes.
+    fn described(&self, value: Value) -> String {
+        let Known { shape, splat, .. } = &self.known[value];
+        let elements = if *splat { 1 } else { shape.iter().product() };
+        format!("{} {shape}, {}", self.name(value), size(elements * size_of::<F>()))
     }
 
     /// What an act is called.

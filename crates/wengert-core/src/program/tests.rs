@@ -266,8 +266,9 @@ fn a_program_is_drawn_with_its_acts_and_what_they_read() {
     let f = TensorFunction::record_with_data(&[w], &[x], |p, d| d[0].matmul(p[0]).tanh().sum()).unwrap();
     let graph = f.to_graphviz();
     let given = [
-        "  x0 [shape=box, style=bold, label=\"x0\\n[3, 2]\"];",
-        "  d0 [shape=box, style=bold, label=\"d0\\n[4, 3]\"];",
+        // f64: 6 and 12 elements of 8 bytes.
+        "  x0 [shape=box, style=bold, label=\"input\\nx0 [3, 2], 48 B\"];",
+        "  d0 [shape=box, style=bold, label=\"data\\nd0 [4, 3], 96 B\"];",
     ];
     for text in given.into_iter().chain(["label=\"matmul\\nt", "label=\"sum\\nt", "label=\"pullback of matmul\\nt"]) {
         assert_eq!(graph.matches(text).count(), 1, "{text} in\n{graph}");

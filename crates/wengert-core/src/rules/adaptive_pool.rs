@@ -63,14 +63,17 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if there are not four axes, no windows are asked for or the images have no entries.
     #[track_caller]
     pub fn try_adaptive_avg_pool2d(self, output: impl Into<Pair>) -> Result<Self, Error> {
-        let shape = self.shape();
-        match self.fit(Adaptive::plan("adaptive_avg_pool2d", &shape, output.into().0))? {
+        let (op, shape) = ("adaptive_avg_pool2d", self.shape());
+        let y = match self.fit(Adaptive::plan(op, &shape, output.into().0))? {
             Adaptive::Global => self.try_mean_axes(keep([2, 3])),
             Adaptive::Even(pooling) => self.try_avg_pool2d(&pooling),
             Adaptive::Uneven([rows, columns]) => {
-                self.try_resample(2, Taps::mean(shape[2], rows))?.try_resample(3, Taps::mean(shape[3], columns))
+                // Not `and_then`: closures do not hand the caller's line on.
+                let x = self.try_resample(2, Taps::mean(shape[2], rows)).map_err(|error| error.called(op))?;
+                x.try_resample(3, Taps::mean(shape[3], columns))
             }
-        }
+        };
+        y.map_err(|error| error.called(op))
     }
 
     /// The largest elements of `output` windows; see [`adaptive_avg_pool2d`](Self::adaptive_avg_pool2d). Of equal elements the
@@ -91,13 +94,13 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// As [`try_adaptive_avg_pool2d`](Self::try_adaptive_avg_pool2d).
     #[track_caller]
     pub fn try_adaptive_max_pool2d(self, output: impl Into<Pair>) -> Result<Self, Error> {
-        let output = output.into().0;
-        let shape = self.shape();
-        match self.fit(Adaptive::plan("adaptive_max_pool2d", &shape, output))? {
+        let (op, output, shape) = ("adaptive_max_pool2d", output.into().0, self.shape());
+        let y = match self.fit(Adaptive::plan(op, &shape, output))? {
             Adaptive::Global => self.try_max_pool2d(&Pooling::new([shape[2], shape[3]])),
             Adaptive::Even(pooling) => self.try_max_pool2d(&pooling),
             Adaptive::Uneven(_) => self.try_record1(AdaptiveMaxPool2d(Box::new((output, None)), PhantomData)),
-        }
+        };
+        y.map_err(|error| error.called(op))
     }
 
     /// [`adaptive_avg_pool2d`](Self::adaptive_avg_pool2d) of sequences: `[n, c, l] -> [n, c, output]`.
@@ -115,9 +118,9 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// As [`try_adaptive_avg_pool2d`](Self::try_adaptive_avg_pool2d); there must be three axes.
     #[track_caller]
     pub fn try_adaptive_avg_pool1d(self, output: usize) -> Result<Self, Error> {
-        let images = self.fit(one_high("adaptive_avg_pool1d", &self.shape(), "sequences, [n, c, l]"))?;
-        let kept = [images[0], images[1], output];
-        self.try_reshape(images)?.try_adaptive_avg_pool2d([1, output])?.try_reshape(kept)
+        let x = self.try_one_high("adaptive_avg_pool1d", output)?;
+        let y = x.try_adaptive_avg_pool2d([1, output]).map_err(|error| error.of_sequences("adaptive_avg_pool1d"))?;
+        y.try_reshape([x.shape()[0], x.shape()[1], output])
     }
 
     /// [`adaptive_max_pool2d`](Self::adaptive_max_pool2d) of sequences: `[n, c, l] -> [n, c, output]`.
@@ -135,8 +138,16 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// As [`try_adaptive_avg_pool1d`](Self::try_adaptive_avg_pool1d).
     #[track_caller]
     pub fn try_adaptive_max_pool1d(self, output: usize) -> Result<Self, Error> {
-        let images = self.fit(one_high("adaptive_max_pool1d", &self.shape(), "sequences, [n, c, l]"))?;
-        let kept = [images[0], images[1], output];
-        self.try_reshape(images)?.try_adaptive_max_pool2d([1, output])?.try_reshape(kept)
+        let x = self.try_one_high("adaptive_max_pool1d", output)?;
+        let y = x.try_adaptive_max_pool2d([1, output]).map_err(|error| error.of_sequences("adaptive_max_pool1d"))?;
+        y.try_reshape([x.shape()[0], x.shape()[1], output])
+    }
+
+    /// Sequences as images one entry high, if they can be pooled: what is refused leaves no images on the tape.
+    #[track_caller]
+    fn try_one_high(self, op: &'static str, output: usize) -> Result<Self, Error> {
+        let images = self.fit(one_high(op, &self.shape(), "sequences, [n, c, l]"))?;
+        self.fit(Adaptive::plan(op, &images, [1, output]).map_err(|error| error.of_sequences(op)))?;
+        self.try_reshape(images)
     }
 }

@@ -11,7 +11,8 @@ use super::{Array, Cotangents, Op, two};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
-use wengert_tensor::{Convolution, Shape, ShapeError, Tensor};
+use core::panic::Location;
+use wengert_tensor::{Convolution, Shape, ShapeError, Tensor, one_high};
 
 /// `y` from `x`, `w`. Boxed: the largest op sets the size of all nodes.
 #[derive(Clone)]
@@ -168,23 +169,19 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// As [`try_conv2d`](Self::try_conv2d); an operand must have three axes.
     #[track_caller]
     pub fn try_conv1d(self, weight: Self, options: &Convolution) -> Result<Self, Error> {
-        let raised = |x: Self, expected| {
-            let shape = x.shape();
-            let [n, c, l] = *shape else {
-                return x.fit(Err(ShapeError::Rank { op: "conv1d", shape, expected }));
-            };
-            x.try_reshape([n, c, 1, l])
-        };
-        let x = raised(self, "sequences, [n, c, l]")?;
-        let w = raised(weight, "filters, [out, in / groups, k]")?;
+        let op = "conv1d";
+        let x = self.fit(one_high(op, &self.shape(), "sequences, [n, c, l]"))?;
+        let w = self.fit(one_high(op, &weight.shape(), "filters, [out, in / groups, k]"))?;
         let horizontal = Convolution {
             stride: [1, options.stride[1]],
             padding: [0, options.padding[1]],
             dilation: [1, options.dilation[1]],
             ..*options
         };
-        let y = x.try_conv2d(w, &horizontal)?;
-        let shape = y.shape();
-        y.try_reshape([shape[0], shape[1], shape[3]])
+        // Asked before anything is recorded: what is refused leaves nothing on the tape.
+        let shape = self.fit(horizontal.output_shape(&x, &w).map_err(|error| error.of_sequences(op)))?;
+        self.same_tape(weight, op, Location::caller())?;
+        let y = self.try_reshape(x)?.try_conv2d(weight.try_reshape(w)?, &horizontal);
+        y.map_err(|error| error.of_sequences(op))?.try_reshape([shape[0], shape[1], shape[3]])
     }
 }

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::panic::Location;
-use wengert_tensor::{Convolution3d, Padding};
+use wengert_tensor::{Convolution3d, Flattened, Padding};
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Slides filters over volumes; see [`conv2d`](Self::conv2d).
@@ -42,13 +42,22 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     pub fn try_conv3d(self, weight: Self, options: &Convolution3d) -> Result<Self, Error> {
         let flat = self.fit(options.flattened(&self.shape(), &weight.shape()))?;
         self.same_tape(weight, "conv3d", Location::caller())?;
+        self.try_flat_conv3d(weight, &flat).map_err(|error| error.called("conv3d"))
+    }
+
+    #[track_caller]
+    fn try_flat_conv3d(self, weight: Self, flat: &Flattened) -> Result<Self, Error> {
         let mut x = self;
         if flat.padding > 0 {
             let sides = (flat.padding, flat.padding);
             x = x.try_pad(&[sides, (0, 0), (0, 0)], Padding::Constant(F::ZERO))?;
         }
         let x = x.try_transpose(1, 2)?; // [n, d, in, h, w]
-        let depths: Vec<_> = flat.depths.iter().map(|&depths| x.try_slice(1, depths)).collect::<Result<_, _>>()?;
+        let mut depths = Vec::with_capacity(flat.depths.len());
+        // A loop, since closures do not hand the caller's line on.
+        for &range in &flat.depths {
+            depths.push(x.try_slice(1, range)?);
+        }
         let x = Self::try_stack(&depths, 3)?; // [n, od, in, kd, h, w]
         let x = x.try_reshape(&flat.images)?;
         let y = x.try_conv2d(weight.try_reshape(&flat.filters)?, &flat.convolution)?;

@@ -41,13 +41,14 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// nothing is left of the result; [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_conv_transpose2d(self, weight: Self, options: &TransposedConvolution) -> Result<Self, Error> {
+        let op = "conv_transpose2d";
         let shape = self.fit(options.output_shape(&self.shape(), &weight.shape()))?;
-        self.same_tape(weight, "conv_transpose2d", Location::caller())?;
+        self.same_tape(weight, op, Location::caller())?;
         let x = match options.zeros_behind() {
             [(0, 0), (0, 0)] => self,
-            sides => self.try_pad(&sides, Padding::Constant(F::ZERO))?,
+            sides => self.try_pad(&sides, Padding::Constant(F::ZERO)).map_err(|error| error.called(op))?,
         };
-        weight.try_record2(transposed(options.convolution(), shape), x)
+        weight.try_record2(transposed(options.convolution(), shape), x).map_err(|error| error.called(op))
     }
 
     /// [`conv_transpose2d`](Self::conv_transpose2d) of sequences, images one entry high.
@@ -71,8 +72,12 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         let op = "conv_transpose1d";
         let x = self.fit(one_high(op, &self.shape(), "sequences, [n, c, l]"))?;
         let w = self.fit(one_high(op, &weight.shape(), "filters, [in, out / groups, k]"))?;
-        let y = self.try_reshape(x)?.try_conv_transpose2d(weight.try_reshape(w)?, &options.horizontal())?;
-        let shape = y.shape();
+        let horizontal = options.horizontal();
+        // Asked before anything is recorded: what is refused leaves nothing on the tape.
+        let shape = self.fit(horizontal.output_shape(&x, &w).map_err(|error| error.of_sequences(op)))?;
+        self.same_tape(weight, op, Location::caller())?;
+        let y = self.try_reshape(x)?.try_conv_transpose2d(weight.try_reshape(w)?, &horizontal);
+        let y = y.map_err(|error| error.of_sequences(op))?;
         y.try_reshape([shape[0], shape[1], shape[3]])
     }
 }

@@ -39,8 +39,10 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     pub fn try_interpolate(self, size: impl Into<Pair>, interpolation: Interpolation) -> Result<Self, Error> {
         let (shape, size) = (self.shape(), size.into().0);
         self.fit(interpolated_shape(&shape, size))?;
-        let rows = self.try_resample(2, interpolation.taps(shape[2], size[0]))?;
-        rows.try_resample(3, interpolation.taps(shape[3], size[1]))
+        let rows = self.try_resample(2, interpolation.taps(shape[2], size[0]));
+        let rows = rows.map_err(|error| error.called("interpolate"))?;
+        let y = rows.try_resample(3, interpolation.taps(shape[3], size[1]));
+        y.map_err(|error| error.called("interpolate"))
     }
 
     /// Spreads channels over images `factor` times as high and wide: channel `c factor^2 + i factor + j` becomes every

@@ -1,6 +1,7 @@
 //! Who looks on while a tape records and sweeps.
 
 use super::profile::{Event, Log, Phase};
+use super::times::Times;
 use super::watch::{Quantity, Suspect, Watch};
 use crate::error::Caller;
 use crate::tape::{Tape, Var};
@@ -34,11 +35,20 @@ impl Observer {
         self.watch.is_some()
     }
 
-    /// Forgets the lines of tensors from number `len` on. What was found stays: a step clears before anyone asks.
+    /// Forgets the lines and times of tensors from number `len` on. What was found stays: a step clears before anyone asks.
     pub(crate) fn truncate(&mut self, len: usize) {
         if let Some(watch) = &mut self.watch {
             watch.callers.truncate(len);
         }
+        if let Some(mut log) = self.log.upgrade().as_ref().and_then(|log| log.lock().ok()) {
+            log.times.truncate(len);
+        }
+    }
+
+    /// The times of what lies on the tape; empty where there is no profile.
+    pub(super) fn times(&self) -> Times {
+        let log = self.log.upgrade();
+        log.as_ref().and_then(|log| log.lock().ok()).map(|log| log.times.clone()).unwrap_or_default()
     }
 
     pub(super) fn write_to(&mut self, log: Weak<Mutex<Log>>) {

@@ -1,5 +1,8 @@
 //! The two halves of a tape in one recording order.
 
+use super::observer::bytes;
+use super::text::size;
+use super::times::Times;
 use crate::number::Primal;
 use crate::tape::node::{Edge, Kind, Node, Special};
 use crate::tape::{Pullbacks, Tape};
@@ -27,6 +30,8 @@ pub(super) struct Outline<'a, F: TensorFloat> {
     pub(super) edges: &'a [Edge<F>],
     pub(super) tensors: &'a Columns<F>,
     pub(super) packed: &'a [Edge<F>],
+    /// What ops took, if the tape is profiled.
+    pub(super) times: Times,
     specials: &'a [Special],
     inputs: &'a [(u32, u32)],
     pullbacks: &'a Pullbacks<F>,
@@ -35,13 +40,14 @@ pub(super) struct Outline<'a, F: TensorFloat> {
 /// Reads a tape.
 pub(super) fn with_outline<F: TensorFloat, R>(tape: &Tape<F>, read: impl FnOnce(&Outline<'_, F>) -> R) -> R {
     let tensors = &*tape.tensors.nodes.borrow();
+    let times = tape.tensors.observer.borrow().times();
     tape.nodes.with(|nodes| {
         tape.edges.with(|edges| {
             tape.specials.with(|specials| {
                 tape.inputs.with(|inputs| {
                     tape.tensors.edges.with(|packed| {
                         let pullbacks = &tape.pullbacks;
-                        read(&Outline { nodes, edges, tensors, packed, specials, inputs, pullbacks })
+                        read(&Outline { nodes, edges, tensors, packed, times, specials, inputs, pullbacks })
                     })
                 })
             })
@@ -124,6 +130,11 @@ impl<F: TensorFloat> Outline<'_, F> {
             Origin::Op { operands, .. } => operands.iter().any(|&x| self.value(x).shares_storage(self.value(number))),
             _ => false,
         }
+    }
+
+    /// The memory of tensor `number` as text.
+    pub(super) fn memory(&self, number: u32) -> String {
+        if self.is_view(number) { "view".to_owned() } else { size(bytes(self.value(number))) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where the time goes, op by op.
 
 use super::text::size;
+use super::times::Times;
 use crate::tape::Tape;
 use crate::tensor::TensorFloat;
 use core::fmt::{self, Write};
@@ -61,7 +62,8 @@ impl OpTimes {
 
 impl<F: TensorFloat> Tape<F> {
     /// From now on takes the times of every tensor op, forward and in sweeps, until the [`Profile`] is dropped. A tape has
-    /// one profile at a time: the last one asked for.
+    /// one profile at a time: the last one asked for. While it is there, [`listing`](Self::listing),
+    /// [`to_graphviz`](Self::to_graphviz) and [`to_svg`](Self::to_svg) show the time of every op that lies on the tape.
     ///
     /// Costs two readings of the clock and a lock for each op while it is on, and nothing otherwise. Scalar
     /// operations take less than a reading of the clock: their time is what the ops' leave.
@@ -122,7 +124,7 @@ impl Profile {
         text + "\n]}\n"
     }
 
-    fn log(&self) -> MutexGuard<'_, Log> {
+    pub(super) fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -187,7 +189,7 @@ impl fmt::Display for Profile {
 }
 
 /// A time in the unit that leaves one to three digits before the point.
-fn short(time: Duration) -> String {
+pub(super) fn short(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     match seconds {
         s if s < 1e-3 => format!("{:.1} us", 1e6 * s),
@@ -234,16 +236,19 @@ pub(super) struct Log {
     end: Instant,
     events: Vec<Event>,
     totals: BTreeMap<&'static str, OpTimes>,
+    /// Of what lies on the tape now.
+    pub(super) times: Times,
 }
 
 impl Log {
     fn new() -> Self {
         let start = Instant::now();
-        Log { start, end: start, events: Vec::new(), totals: BTreeMap::new() }
+        Log { start, end: start, events: Vec::new(), totals: BTreeMap::new(), times: Times::default() }
     }
 
     pub(super) fn note(&mut self, event: Event) {
         self.end = self.end.max(event.start + event.time);
+        self.times.note(&event);
         let zero =
             OpTimes { op: event.op, calls: 0, sweeps: 0, forward: Duration::ZERO, sweep: Duration::ZERO, bytes: 0 };
         let op = self.totals.entry(event.op).or_insert(zero);

@@ -23,6 +23,9 @@ impl<F: TensorFloat> Tape<F> {
     /// operations on one variable alone are no nodes. Of lists longer than 60 entries the middle is left out, see
     /// [`Listing::entries`].
     ///
+    /// While a [`profile`](Self::profile) is there, the lines of tensor ops end with what they took: to evaluate, and in all
+    /// sweeps since.
+    ///
     /// The last line counts: nodes, the bytes they take, and the most bytes that cotangents take at once in a sweep from
     /// the last op. Residuals of rules are not counted.
     ///
@@ -146,14 +149,15 @@ fn tensor<F: TensorFloat>(outline: &Outline<'_, F>, number: u32) -> String {
         }
     };
     let value = outline.value(number);
-    let memory = if outline.is_view(number) { "view".to_owned() } else { size(bytes(value)) };
+    let memory = outline.memory(number);
     let flags = outline.tensors.flags[number as usize];
     let kind = match (flags.active, flags.retained) {
         (true, true) => "active, retained",
         (true, false) => "active",
         (false, _) => "constant",
     };
-    format!("{formula:<34}{:<16}{memory:>10}  {kind}", value.shape().to_string())
+    let took = outline.times.of(number).unwrap_or_default();
+    format!("{formula:<34}{:<16}{memory:>10}  {kind:<18}{took}", value.shape().to_string())
 }
 
 fn total<F: TensorFloat>(f: &mut fmt::Formatter<'_>, outline: &Outline<'_, F>) -> fmt::Result {
@@ -214,7 +218,7 @@ fn most_cotangents<F: TensorFloat>(outline: &Outline<'_, F>) -> usize {
 }
 
 /// Bytes in the unit that leaves one to four digits.
-pub(super) fn size(bytes: usize) -> String {
+pub(crate) fn size(bytes: usize) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     let mut size = bytes as f64;
     let mut unit = None;

@@ -1,8 +1,11 @@
 //! Lists and graphs.
 
 use super::{Quoted, small};
-use crate::Primal;
 use crate::prelude::*;
+use crate::seeing::profile::{Event, Phase};
+use crate::{Primal, Profile};
+use std::time::{Duration, Instant};
+use wengert_tensor::{Shape, Tensor};
 
 #[test]
 fn the_listing_of_a_small_tape_is_the_one_written_by_hand() {
@@ -130,7 +133,7 @@ fn the_graph_is_well_formed_and_draws_every_node_once() {
     }
     assert!(graph.contains("t0 -> t2;") && graph.contains("t1 -> t2;"));
     assert!(graph.contains("t4 -> v4 [label=\"[0]\"];") && graph.contains("v3 -> v5 [label=\"10\"];"));
-    assert!(strings.contains(&r#"t11\nsay \"hi\" \\ {now\n[1]"#.to_owned()), "{strings:?}");
+    assert!(strings.contains(&r#"say \"hi\" \\ {now\nt11 [1], view"#.to_owned()), "{strings:?}");
 }
 
 #[test]
@@ -149,6 +152,89 @@ fn the_picture_shows_what_the_graph_says() {
     assert_eq!(found, expected);
     let nodes = graph.matches("shape=").count();
     assert_eq!(svg.matches("<title>").count(), 1 + nodes + expected.len());
-    assert!(svg.contains(">[2, 2]</text>") && svg.contains(">10</text>"), "{svg}");
+    assert!(svg.contains(">t0 [2, 2], 32 B</text>") && svg.contains(">10</text>"), "{svg}");
+    assert!(svg.contains(">t3 [2], view</text>") && !svg.contains(" %</text>"), "{svg}");
     assert!(svg.contains(r#">say "hi" \ {now</text>"#), "{svg}");
+}
+
+/// A tape of a product, `tanh` and a sum, with times of round numbers in place of those the clock said.
+fn timed(tape: &Tape) -> Profile {
+    let x = tape.tensor(Tensor::full([32, 32], 0.5));
+    let profile = tape.profile();
+    let y = x.matmul(x).tanh().sum();
+    y.gradient();
+    let run = |node, phase, nanoseconds| {
+        let (shape, start, time) = (Shape::from([]), Instant::now(), Duration::from_nanos(nanoseconds));
+        profile.log().times.note(&Event { op: "op", node, phase, shape, bytes: 0, start, time });
+    };
+    run(1, Phase::Forward, 1500);
+    run(1, Phase::Sweep, 2000);
+    run(1, Phase::Sweep, 2500);
+    run(2, Phase::Forward, 3600);
+    run(3, Phase::Forward, 400);
+    run(3, Phase::Sweep, 2000);
+    profile
+}
+
+#[test]
+fn a_profiled_tape_shows_the_time_of_every_op_as_written_by_hand() {
+    let tape = Tape::new();
+    let profile = timed(&tape);
+    // 1024 elements of 8 bytes. Times of 6, 3.6 and 2.4 us, together 12: shares of 50, 30 and 20 %, and 1, 0.6 and 0.4 of
+    // the longest. So much of the way from white to (246, 169, 74), in hexadecimal f6a94a: 0.6 of it is
+    // (249.6, 203.4, 146.4), 0.4 of it (251.4, 220.6, 182.6).
+    let graph = r##"digraph tape {
+  t0 [shape=box, style=bold, label="input\nt0 [32, 32], 8.0 KiB"];
+  t1 [shape=box, style=filled, fillcolor="#f6a94a", label="matmul, 50.0 %\nt1 [32, 32], 8.0 KiB\n1.5 us, sweep 4.5 us"];
+  t2 [shape=box, style=filled, fillcolor="#facb92", label="tanh, 30.0 %\nt2 [32, 32], 8.0 KiB\n3.6 us"];
+  t3 [shape=box, style=filled, fillcolor="#fbddb7", label="sum, 20.0 %\nt3 [], 8 B\n0.4 us, sweep 2.0 us"];
+  t0 -> t1;
+  t0 -> t1;
+  t1 -> t2;
+  t2 -> t3;
+}
+"##;
+    assert_eq!(tape.to_graphviz(), graph);
+    let listing = "\
+t0 = input                        [32, 32]           8.0 KiB  active
+t1 = matmul(t0, t0)               [32, 32]           8.0 KiB  active            1.5 us, sweep 4.5 us
+t2 = tanh(t1)                     [32, 32]           8.0 KiB  active            3.6 us
+t3 = sum(t2)                      []                     8 B  active            0.4 us, sweep 2.0 us
+";
+    assert!(tape.to_string().starts_with(listing), "{tape}");
+    let svg = tape.to_svg();
+    for text in ["matmul, 50.0 %", "t1 [32, 32], 8.0 KiB", "1.5 us, sweep 4.5 us", "3.6 us", "t3 [], 8 B"] {
+        assert_eq!(svg.matches(&format!(">{text}</text>")).count(), 1, "{text} in\n{svg}");
+    }
+    for (fill, count) in [("#f6a94a", 1), ("#facb92", 1), ("#fbddb7", 1), ("#ffffff", 1)] {
+        assert_eq!(svg.matches(&format!("fill=\"{fill}\"")).count(), count, "{fill} in\n{svg}");
+    }
+    // The profile over, pictures are those of a tape that never had one.
+    drop(profile);
+    assert!(tape.to_graphviz().contains(r#"t1 [shape=box, label="matmul\nt1 [32, 32], 8.0 KiB"];"#));
+    assert!(!tape.to_string().contains(" us"), "{tape}");
+}
+
+#[test]
+fn times_of_ops_that_are_no_longer_on_the_tape_are_not_shown() {
+    /// Lines with a time, which a machine that is busy may say in another unit.
+    fn timed_lines(tape: &Tape) -> usize {
+        tape.to_string().lines().filter(|line| line.ends_with('s') && line.contains("active  ")).count()
+    }
+    let mut tape = Tape::new();
+    let profile = timed(&tape);
+    let kept = tape.mark();
+    let x = tape.tensor([2.0]);
+    let _forgotten = x.exp();
+    assert_eq!(timed_lines(&tape), 3 + 1);
+    tape.rewind(kept);
+    assert_eq!(timed_lines(&tape), 3);
+    tape.clear();
+    let x = tape.tensor([[2.0]]);
+    let _transposed = x.t();
+    // t1 is another tensor than before: what its sweeps took is forgotten. A view takes time as well.
+    let text = tape.to_string();
+    let line = text.lines().nth(1).unwrap_or_default();
+    assert!(line.contains("view  active") && timed_lines(&tape) == 1 && !line.contains("sweep"), "{text}");
+    assert_eq!(profile.ops().len(), 5, "of all that ran: matmul, tanh, sum, exp, and the transposition");
 }
