@@ -1,5 +1,6 @@
 //! One test binary whose modules mirror the rooms of the workspace.
 
+mod basics;
 mod convolution;
 mod elementary;
 mod elementwise;
@@ -7,6 +8,7 @@ mod errors;
 mod examples;
 mod function;
 mod layers;
+mod layouts;
 mod linalg;
 mod maps;
 mod neural_ops;
