@@ -11,6 +11,7 @@ mod layers;
 mod layouts;
 mod linalg;
 mod maps;
+mod mistakes;
 mod neural_ops;
 mod panics;
 mod reference;

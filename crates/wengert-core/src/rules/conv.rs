@@ -168,22 +168,21 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// As [`try_conv2d`](Self::try_conv2d); an operand must have three axes.
     #[track_caller]
     pub fn try_conv1d(self, weight: Self, options: &Convolution) -> Result<Self, Error> {
-        let raised = |x: Self, expected| {
-            let shape = x.shape();
+        let raised = |shape: Shape, expected| {
             let [n, c, l] = *shape else {
-                return x.fit(Err(ShapeError::Rank { op: "conv1d", shape, expected }));
+                return Err(ShapeError::Rank { op: "conv1d", shape, expected });
             };
-            x.try_reshape([n, c, 1, l])
+            Ok([n, c, 1, l])
         };
-        let x = raised(self, "sequences, [n, c, l]")?;
-        let w = raised(weight, "filters, [out, in / groups, k]")?;
+        let x = self.fit(raised(self.shape(), "sequences, [n, c, l]"))?;
+        let w = self.fit(raised(weight.shape(), "filters, [out, in / groups, k]"))?;
         let horizontal = Convolution {
             stride: [1, options.stride[1]],
             padding: [0, options.padding[1]],
             dilation: [1, options.dilation[1]],
             ..*options
         };
-        let y = x.try_conv2d(w, &horizontal)?;
+        let y = self.try_reshape(x)?.try_conv2d(weight.try_reshape(w)?, &horizontal)?;
         let shape = y.shape();
         y.try_reshape([shape[0], shape[1], shape[3]])
     }

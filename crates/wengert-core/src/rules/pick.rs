@@ -7,6 +7,7 @@ use super::{Array, Cotangents, Op, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
+use core::panic::Location;
 use wengert_tensor::{Axis, Shape, ShapeError, Tensor, positions_along};
 
 #[derive(Clone)]
@@ -176,6 +177,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_scatter(self, axis: impl Into<Axis>, index: &Tensor<i64>, source: Self) -> Result<Self, Error> {
+        self.same_tape(source, "scatter", Location::caller())?;
         let axis = axis.into();
         // Which element of the source each element comes from: what scattering the numbers leaves behind.
         let numbers = Tensor::<i64>::arange(source.shape().size()).try_reshape(source.shape());
@@ -204,6 +206,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_scatter_add(self, axis: impl Into<Axis>, index: &Tensor<i64>, source: Self) -> Result<Self, Error> {
         let op = "scatter_add";
+        self.same_tape(source, op, Location::caller())?;
         let positions = self.fit(positions_along(op, &self.shape(), axis, index))?;
         if *index.shape() != source.shape() {
             return self.fit(Err(ShapeError::Unequal { op, lhs: index.shape().clone(), rhs: source.shape() }));

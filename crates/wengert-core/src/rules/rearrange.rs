@@ -224,9 +224,12 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
                     let filled = |n: usize| {
                         let mut shape = y.shape().to_vec();
                         shape[axis] = n;
-                        self.fit(Tensor::try_full(shape, value)).map(|part| self.tape().constant_tensor(part))
+                        Tensor::try_full(shape, value)
                     };
-                    Self::try_concat(&[filled(sides.0)?, y, filled(sides.1)?], axis)?
+                    // Not in the closure, where the caller's line would be this file's.
+                    let (before, after) = (self.fit(filled(sides.0))?, self.fit(filled(sides.1))?);
+                    let constant = |part| self.tape().constant_tensor(part);
+                    Self::try_concat(&[constant(before), y, constant(after)], axis)?
                 }
                 Padding::Reflect | Padding::Replicate => {
                     let reflect = matches!(with, Padding::Reflect);

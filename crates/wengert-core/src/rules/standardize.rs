@@ -14,6 +14,7 @@ use super::zip::zip;
 use super::{Array, Cotangents, Op, fitting};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
+use core::panic::Location;
 use smallvec::SmallVec;
 use wengert_kernels::{Binary, Unary};
 use wengert_tensor::{Shape, ShapeError, Standard, Tensor};
@@ -122,6 +123,10 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         [weight, bias]: [Option<Self>; 2],
         stats: Option<Tensor<F>>,
     ) -> Result<Self, Error> {
+        // Here, so that the error names what was called.
+        for other in [weight, bias].into_iter().flatten() {
+            self.same_tape(other, of, Location::caller())?;
+        }
         let kept = Kept { of, features, standard, weight: weight.is_some(), bias: bias.is_some(), stats };
         let operands: SmallVec<[Self; 3]> = [Some(self), weight, bias].into_iter().flatten().collect();
         Self::try_record_many(Standardize(Box::new(kept)), &operands)
