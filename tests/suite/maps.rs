@@ -3,9 +3,10 @@
 
 use crate::panics::panic_text;
 use crate::ulp::ulps;
+use proptest::prelude::*;
 use wengert::prelude::*;
 use wengert::{Error, FunctionError, TensorFloat, try_zip_map, try_zip_map_mean, try_zip_map_sum};
-use wengert_check::{check_tensor, check_tensors};
+use wengert_check::{check_tensor, check_tensors, strategies};
 
 /// The expression as single ops and as a closure: one text for both.
 macro_rules! expression {
@@ -132,6 +133,46 @@ fn one_operand_used_twice_gets_both_cotangents() {
     let x = tape.tensor([2.0, 3.0]);
     let y = zip_map_sum([x, x], |[a, b]| a * a * b);
     assert_eq!(y.gradient()[x].to_vec(), [12.0, 27.0]);
+}
+
+/// Checks the pullbacks of a function, for several blocks of elements and a part of one, against one scalar gradient each.
+macro_rules! assert_elementwise {
+    (|$x:ident| $f:expr) => {{
+        let at = [1, 2, 3].map(|seed| normal::<f64>([300], seed));
+        let tape = Tape::new();
+        let inputs = at.each_ref().map(|x| tape.tensor(x));
+        let seed = normal([300], 4);
+        let whole = zip_map(inputs, |$x| $f).vjp(&seed);
+        let total = zip_map_sum(inputs, |$x| $f).gradient();
+        for i in (0..300).step_by(7) {
+            let want = grad(|$x| $f, &at.each_ref().map(|x| x.at([i])));
+            for (k, &want) in want.iter().enumerate() {
+                let close = |got: f64, want: f64| (got - want).abs() <= 1e-11 * want.abs().max(1.0);
+                assert!(close(total[inputs[k]].at([i]), want), "{:e} for {want:e}", total[inputs[k]].at([i]));
+                let want = want * seed.at([i]);
+                assert!(close(whole[inputs[k]].at([i]), want), "{:e} for {want:e}", whole[inputs[k]].at([i]));
+            }
+        }
+    }};
+}
+
+#[test]
+fn adjoints_begin_anew_in_every_block() {
+    assert_elementwise!(|x| x[1]);
+    assert_elementwise!(|x| x[0].atan2(x[0] * x[1]) + x[0].hypot(x[0]) + x[2] * x[2]);
+    assert_elementwise!(|x| (x[0] * x[1]).detach() * x[1] + x[2].sin().detach());
+    assert_elementwise!(|x| (x[0].sin() + x[1].exp() + x[2] + x[0]).tanh() * x[2].sigmoid() - x[2].tanh());
+    assert_elementwise!(|x| product(&[x[0], x[1].cos(), x[2], x[0]]) + norm2(&[x[1], x[2], x[1]]) + x[2]);
+    assert_elementwise!(|x| dot(&[x[0], x[1]], &[x[1], x[2]]) * x[0].elu(1.5) + x[1].elu(0.5));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(30))]
+
+    #[test]
+    fn random_expressions_have_the_gradients_of_scalar_programs(program in strategies::program(3, 8)) {
+        assert_elementwise!(|x| program.call(&x));
+    }
 }
 
 #[test]
