@@ -60,8 +60,10 @@ fn rows_of_one_argument_agree_with_the_reference_in_every_layout() {
     misses.assert_none();
 }
 
-/// Operands with a point in every column, and how often each element of the operands meets the other's.
-fn broadcast(points: &[Point]) -> Vec<(&'static str, [Tensor<f64>; 2], [f64; 2])> {
+/// Which side is repeated, operands with a point in every column, and how often each element of them meets the other's.
+type Sided = (&'static str, [Tensor<f64>; 2], [f64; 2]);
+
+fn broadcast(points: &[Point]) -> Vec<Sided> {
     let n = points.len();
     let a = |shape: Shape| column(points, |point| point.arguments[0]).broadcast_to(shape).to_contiguous();
     let b = |shape: Shape| column(points, |point| point.arguments[1]).broadcast_to(shape).to_contiguous();
