@@ -15,6 +15,7 @@ mod mistakes;
 mod neural_ops;
 mod panics;
 mod reference;
+mod sizes;
 mod tape;
 mod tensor_ops;
 mod torch;
