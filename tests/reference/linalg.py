@@ -99,9 +99,9 @@ CASES = [
     ("r of a wide matrix", WIDE, lambda a: (lambda q, r: r * r.detach().diagonal(dim1=-2, dim2=-1).sign().unsqueeze(-1))(*L.qr(a)),
      lambda a: float(L.cond(a[..., : a.shape[-2]]).max()) < 5),
     ("eigh", SQUARE, lambda x: eigh(symmetric(x)),
-     lambda x: x.shape[-1] < 2 or float(L.eigvalsh(symmetric(x)).diff().min()) > 0.5),
+     lambda x: x.numel() == 0 or x.shape[-1] < 2 or float(L.eigvalsh(symmetric(x)).diff().min()) > 0.5),
     ("eigvalsh", SQUARE, lambda x: L.eigvalsh(symmetric(x)),
-     lambda x: x.shape[-1] < 2 or float(L.eigvalsh(symmetric(x)).diff().min()) > 0.5),
+     lambda x: x.numel() == 0 or x.shape[-1] < 2 or float(L.eigvalsh(symmetric(x)).diff().min()) > 0.5),
     ("svd", LONG + WIDE + [[(1, 3)]], svd, lambda a: gaps(a) and float(L.svdvals(a).min()) > 0.4),
     ("svdvals", LONG + WIDE, lambda a: L.svdvals(a), lambda a: gaps(a) and float(L.svdvals(a).min()) > 0.4),
     ("expm", SQUARE, lambda a: L.matrix_exp(a), any_),
@@ -109,5 +109,19 @@ CASES = [
     ("trace", SQUARE, lambda a: (a @ a).diagonal(dim1=-2, dim2=-1).sum(-1), any_),
 ]
 
+# More shapes: no matrices, matrices of nothing, of one element.
+NONE = [[(0, 2, 2)], [(0, 0)], [(2, 0, 0)]]
+EDGES = {
+    **{name: NONE for name in ["cholesky", "inverse", "det", "slogdet", "eigvalsh", "expm", "trace"]},
+    "solve": [[(0, 2, 2), (0, 2, 1)], [(0, 0), (0, 2)], [(2, 2), (2, 0)]],
+    "solve_triangular lower": [[(0, 2, 2), (0, 2, 1)], [(0, 0), (0, 2)], [(2, 2), (2, 0)]],
+    "solve_triangular upper": [[(1, 1), (1, 1)]],
+    "svd": [[(1, 1)]],
+    "svdvals": [[(1, 1)], [(1, 3)]],
+    "qr": [[(1, 1)], [(3, 1)]],
+    "lstsq": [[(1, 1), (1, 1)]],
+}
+# Equal rows have no inverse, and equal entries no gap.
+TIED = {"lstsq a vector": "never"}
 
-write("linalg.txt", rng, CASES)
+write("linalg.txt", rng, CASES, EDGES, TIED)

@@ -1,8 +1,9 @@
 """Operands, weights and the file format of the reference values of tensor ops, for the scripts beside this file.
 
-A case has operands x, the result y, the gradient g of `sum w y` and the gradient h of `sum v g`, in double precision, with the
-weights w and v given below; the test computes them again. Operands are distinct multiples of 1/16, so that the file stays small
-and nothing is tied. Needs PyTorch (`pip install torch`).
+A case has operands x, the result y, the gradient g of `sum w y`, the gradient h of `sum v g` and its derivative t by w, which is
+the Jacobian of y times v, in double precision, with the weights w and v given below; the test computes them again. Operands are
+distinct multiples of 1/16, so that the file stays small and nothing is tied. Every op has a case whose operands are constant along
+an axis, which the test expands. Needs PyTorch (`pip install torch`).
 """
 
 import pathlib
@@ -29,23 +30,58 @@ def show(letter, x):
     return f"{letter} {','.join(map(str, x.shape))}: {numbers}".rstrip()
 
 
-def write(file, rng, cases):
-    """Writes the cases: name, lists of operands' shapes, function, and perhaps which operands will do."""
+def constant_axis(shape):
+    """The first axis of more than one entry."""
+    return next((axis for axis, n in enumerate(shape) if n > 1), None)
+
+
+def expanded(rng, shape, axis):
+    """An operand that repeats its entry along an axis."""
+    axis = constant_axis(shape) if axis is None else axis % len(shape)
+    if axis is None:
+        return operand(rng, shape)
+    narrow = [1 if k == axis else n for k, n in enumerate(shape)]
+    return operand(rng, narrow).expand(shape).contiguous()
+
+
+def differentiable(y, x):
+    """Numbers and truths no gradient reaches are added to a zero that one does."""
+    return y if y.requires_grad else y.to(torch.float64) + sum((0 * x).sum() for x in x)
+
+
+def write(file, rng, cases, edges={}, tied={}):
+    """Writes the cases: name, lists of operands' shapes, function, and perhaps which operands will do.
+
+    `edges` has more shapes by name: operands of no axes, of no elements, of one. `tied` has the axis along which a name's operands
+    may be constant, where it is not the first of the operands of most axes, and "never" where there is none without ties.
+    """
     lines = []
+
+    def case(name, f, x):
+        x = [x.requires_grad_() for x in x]
+        y = differentiable(f(*x), x)
+        w = weights(y.numel(), 7, 11, 4).requires_grad_()
+        g = torch.autograd.grad((y.reshape(-1) * w).sum(), x, create_graph=True)
+        s = sum((g.reshape(-1) * weights(g.numel(), 5, 13, 8)).sum() for g in g)
+        h = [None] * (len(x) + 1)
+        if s.requires_grad:
+            h = torch.autograd.grad(s, [*x, w], allow_unused=True)
+        *h, t = [torch.zeros_like(x) if h is None else h for x, h in zip([*x, w], h)]
+        lines.append(f"= {name}")
+        lines.extend([show("x", v) for v in x] + [show("y", y)] + [show("g", v) for v in g] + [show("h", v) for v in h])
+        lines.append(show("t", t.reshape(y.shape)))
+
     for name, operands, f, *fits in cases:
-        for shapes in operands:
+        for shapes in operands + edges.get(name, []):
             x = [operand(rng, shape) for shape in shapes]
             while not all(fit(*x) for fit in fits):
                 x = [operand(rng, shape) for shape in shapes]
-            x = [x.requires_grad_() for x in x]
-            y = f(*x)
-            loss = (y.reshape(-1) * weights(y.numel(), 7, 11, 4)).sum()
-            g = torch.autograd.grad(loss, x, create_graph=True)
-            s = sum((g.reshape(-1) * weights(g.numel(), 5, 13, 8)).sum() for g in g)
-            h = [None] * len(x)
-            if s.requires_grad:
-                h = torch.autograd.grad(s, x, allow_unused=True)
-            h = [torch.zeros_like(x) if h is None else h for x, h in zip(x, h)]
-            lines.append(f"= {name}")
-            lines += [show("x", v) for v in x] + [show("y", y)] + [show("g", v) for v in g] + [show("h", v) for v in h]
+            case(name, f, x)
+        if tied.get(name) != "never":
+            shapes = max((s for s in operands if constant_axis(s[0]) is not None and 0 not in s[0]), key=lambda s: len(s[0]))
+            x = [expanded(rng, shape, tied.get(name)) for shape in shapes]
+            while not all(fit(*x) for fit in fits):
+                x = [expanded(rng, shape, tied.get(name)) for shape in shapes]
+            case(name, f, x)
+    assert not (edges.keys() | tied.keys()) - {name for name, *_ in cases}
     (HERE / file).write_text("\n".join(lines) + "\n")

@@ -46,4 +46,29 @@ CASES = [
     ("conv3d groups", [[(1, 4, 3, 2, 2), (4, 2, 2, 1, 2)]], lambda x, w: nn.conv3d(x, w, padding=1, dilation=(2, 1, 1), groups=2)),
 ]
 
-write("windows.txt", rng, CASES)
+CASES += [
+    ("conv2d", [[(2, 2, 3, 4), (3, 2, 2, 2)], [(1, 1, 1, 1), (1, 1, 1, 1)], [(0, 2, 3, 3), (2, 2, 2, 1)]], nn.conv2d),
+    ("conv2d strided", [[(1, 4, 4, 3), (2, 2, 3, 2)]], lambda x, w: nn.conv2d(x, w, stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2)),
+    ("conv1d", [[(2, 2, 5), (3, 2, 3)], [(1, 1, 1), (1, 1, 1)], [(0, 2, 5), (1, 2, 1)]], nn.conv1d),
+    ("conv1d strided", [[(2, 2, 6), (4, 1, 2)]], lambda x, w: nn.conv1d(x, w, stride=2, padding=1, dilation=2, groups=2)),
+    ("max_pool2d", [[(2, 1, 4, 5)], [(1, 1, 3, 2)], [(0, 1, 3, 3)], [(1, 1, 1, 1)]], lambda x: nn.max_pool2d(x, (2, 1), padding=(1, 0))),
+    ("max_pool2d overlapping", [[(1, 2, 4, 5)]], lambda x: nn.max_pool2d(x, 3, stride=(1, 2), padding=1)),
+    ("avg_pool2d", [[(2, 1, 4, 5)], [(1, 1, 3, 2)], [(0, 1, 3, 3)], [(1, 1, 1, 1)]], lambda x: nn.avg_pool2d(x, (2, 1), padding=(1, 0))),
+    ("avg_pool2d overlapping", [[(1, 2, 4, 5)]], lambda x: nn.avg_pool2d(x, 3, stride=(1, 2), padding=1)),
+]
+# More shapes: no elements, one element.
+EDGES = {
+    "conv_transpose1d": [[(1, 1, 1), (1, 1, 3)], [(0, 2, 4), (2, 1, 3)]],
+    "adaptive_max_pool2d 2 3": [[(0, 2, 5, 4)]],
+    "adaptive_avg_pool1d 3": [[(1, 1, 1)], [(0, 2, 4)]],
+    "adaptive_max_pool1d 3": [[(1, 1, 1)], [(0, 2, 4)]],
+    "interpolate nearest 5 3": [[(0, 1, 2, 2)]],
+    "interpolate corners 5 3": [[(0, 1, 2, 2)]],
+    "pixel_shuffle": [[(1, 4, 1, 1)]],
+    "pixel_unshuffle": [[(1, 1, 2, 2)]],
+    "unfold": [[(1, 1, 2, 3)]],
+    "unfold strided": [[(1, 1, 3, 1)]],
+    "conv3d strided": [[(1, 1, 1, 1, 1), (1, 1, 2, 1, 2)]],
+}
+
+write("windows.txt", rng, CASES, EDGES)

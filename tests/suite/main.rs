@@ -1,5 +1,6 @@
 //! One test binary whose modules mirror the rooms of the workspace.
 
+mod basics;
 mod convolution;
 mod elementary;
 mod elementwise;
@@ -7,13 +8,16 @@ mod errors;
 mod examples;
 mod function;
 mod layers;
+mod layouts;
 mod linalg;
 mod made_of_others;
 mod maps;
+mod mistakes;
 mod neural_ops;
 mod panics;
 mod pictures;
 mod reference;
+mod sizes;
 mod tape;
 mod tensor_ops;
 mod torch;

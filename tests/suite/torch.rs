@@ -1,5 +1,5 @@
-//! Tensor ops against PyTorch: values and gradients to 1e-12, second order to 1e-11, for operands of every layout, and against
-//! finite differences.
+//! Tensor ops against PyTorch: values, gradients and Jacobians' products to 1e-12, second order to 1e-11, for operands of every
+//! layout; and against finite differences.
 
 use wengert_check::{check_tensor, check_tensors};
 use wengert_core::{Tape, TensorVar};
@@ -17,6 +17,8 @@ struct Case {
     y: Vec<Tensor<f64>>,
     first: Vec<Tensor<f64>>,
     second: Vec<Tensor<f64>>,
+    /// The Jacobian's product with the weights of the second order.
+    tangent: Vec<Tensor<f64>>,
 }
 
 fn cases(reference: &'static str) -> Vec<Case> {
@@ -35,7 +37,8 @@ fn cases(reference: &'static str) -> Vec<Case> {
             "x" => &mut case.x,
             "y" => &mut case.y,
             "g" => &mut case.first,
-            _ => &mut case.second,
+            "h" => &mut case.second,
+            _ => &mut case.tangent,
         };
         list.push(Tensor::from_vec(shape, numbers));
     }
@@ -64,7 +67,9 @@ fn compare(what: &str, case: &Case, op: Op, x: &[Tensor<f64>]) {
     let inputs: Vec<Var<'_>> = x.iter().map(|x| tape.tensor(x)).collect();
     let y = op(&inputs);
     close(&format!("{what}, value"), &y.value(), &case.y[0], 1e-12);
-    let loss = (y * tape.constant_tensor(weights(&y.shape(), 7, 11, 4.0))).sum();
+    // A variable: what it gets from a product with the gradient is the Jacobian's product with a tangent.
+    let u = tape.tensor(weights(&y.shape(), 7, 11, 4.0));
+    let loss = (y * u).sum();
     let gradient = loss.gradient();
     let mut second: Option<Var<'_>> = None;
     for (k, &x) in inputs.iter().enumerate() {
@@ -74,15 +79,24 @@ fn compare(what: &str, case: &Case, op: Op, x: &[Tensor<f64>]) {
         let term = (g * tape.constant_tensor(weights(&g.shape(), 5, 13, 8.0))).sum();
         second = Some(second.map_or(term, |sum| sum + term));
     }
-    let second = second.expect("an operand");
+    let gradient = second.expect("an operand").gradient();
     for (k, &x) in inputs.iter().enumerate() {
-        let h = if second.is_active() { second.gradient()[x].clone() } else { Tensor::zeros(x.shape()) };
-        close(&format!("{what}, second order, operand {k}"), &h, &case.second[k], 1e-11);
+        close(&format!("{what}, second order, operand {k}"), &gradient[x], &case.second[k], 1e-11);
     }
+    close(&format!("{what}, Jacobian's product"), &gradient[u], &case.tangent[0], 1e-12);
 }
 
-/// The same elements in another layout.
-fn relaid(x: &Tensor<f64>) -> Vec<(&'static str, Tensor<f64>)> {
+/// The first axis along which all entries are equal, if there are several.
+fn constant_axis(x: &Tensor<f64>) -> Option<isize> {
+    let repeats = |&axis: &isize| {
+        let first = x.slice(axis, ..1).broadcast_to(x.shape());
+        x.shape()[axis as usize] > 1 && first.iter().eq(x.iter())
+    };
+    (0..x.rank() as isize).filter(|_| !x.is_empty()).find(repeats)
+}
+
+/// The same elements in other layouts.
+pub fn relaid(x: &Tensor<f64>) -> Vec<(&'static str, Tensor<f64>)> {
     let mut layouts = vec![("dense", x.clone())];
     let last = x.rank() as isize - 1;
     if last >= 0 {
@@ -93,10 +107,14 @@ fn relaid(x: &Tensor<f64>) -> Vec<(&'static str, Tensor<f64>)> {
         let stepped = Slice::from(..).step(2);
         layouts.push(("stepped", Tensor::try_embed(wide, last, stepped, x).expect("half of it").slice(last, stepped)));
     }
+    if let Some(axis) = constant_axis(x) {
+        layouts.push(("expanded", x.slice(axis, ..1).to_contiguous().broadcast_to(x.shape())));
+    }
     layouts
 }
 
-/// Compares values and derivatives with the reference, for operands dense, flipped, transposed and stepped.
+/// Compares values and derivatives with the reference, for operands dense, flipped, transposed, stepped and, where they are constant
+/// along an axis, expanded.
 pub fn compare_in_every_layout(reference: &'static str, op: fn(&str) -> Op) {
     for case in cases(reference) {
         let layouts: Vec<_> = case.x.iter().map(relaid).collect();
@@ -109,37 +127,20 @@ pub fn compare_in_every_layout(reference: &'static str, op: fn(&str) -> Op) {
     }
 }
 
-/// Compares what repeated rows give with what their copies do.
-pub fn compare_expanded(reference: &'static str, op: fn(&str) -> Op) {
-    for case in cases(reference) {
-        let rows = |x: &Tensor<f64>| match x.rank() > 0 && !x.is_empty() {
-            true => x.slice(0, ..1).broadcast_to(x.shape()),
-            false => x.clone(),
-        };
-        // Equal rows are ties, at which the first element is taken whatever the layout.
-        let run = |x: Vec<Tensor<f64>>| {
-            let tape = Tape::<f64>::new();
-            let x: Vec<Var<'_>> = x.iter().map(|x| tape.tensor(x)).collect();
-            let y = op(case.name)(&x);
-            let gradient = y.vjp(&weights(&y.shape(), 7, 11, 4.0));
-            [vec![y.value()], x.iter().map(|&x| gradient[x].clone()).collect()].concat()
-        };
-        let expanded = run(case.x.iter().map(rows).collect());
-        let copied = run(case.x.iter().map(|x| rows(x).to_contiguous()).collect());
-        for (a, b) in expanded.iter().zip(&copied) {
-            close(case.name, a, b, 1e-14);
-        }
-    }
-}
-
-/// Compares derivatives with finite differences, to second order, for all cases but those named by `except`.
+/// Compares derivatives with finite differences, to second order, for all cases but those named by `except` and those made to be
+/// expanded: their equal entries are ties, where differences see kinks.
 pub fn check_differences(reference: &'static str, op: fn(&str) -> Op, except: fn(&str) -> bool) {
-    for case in cases(reference).into_iter().filter(|case| !except(case.name)) {
+    let differs = |case: &Case| !except(case.name) && !case.x.iter().any(|x| constant_axis(x).is_some());
+    for case in cases(reference).into_iter().filter(differs) {
         let f = op(case.name);
         let checked = match &case.x[..] {
             [x] => check_tensor(|x| f(&[x])).at(x).orders(2).run(),
             [a, b] => check_tensors(|[a, b]| f(&[a, b])).at([a.clone(), b.clone()]).orders(2).run(),
             [a, b, c] => check_tensors(|[a, b, c]| f(&[a, b, c])).at([a.clone(), b.clone(), c.clone()]).orders(2).run(),
+            [a, b, c, d] => {
+                let at = [a.clone(), b.clone(), c.clone(), d.clone()];
+                check_tensors(|[a, b, c, d]| f(&[a, b, c, d])).at(at).orders(2).run()
+            }
             _ => panic!("{}: write the call for so many operands", case.name),
         };
         if let Err(error) = checked {

@@ -190,6 +190,8 @@ pub use rearrange::{chunk_sizes, first_padded, padded_entries, tiled_shapes};
 pub use resample::Taps;
 #[doc(hidden)]
 pub use scatter_reduce::{count_positions, reduced_positions};
+#[doc(hidden)]
+pub use statistics::check_norm;
 
 #[doc(hidden)]
 pub use wengert_kernels::normalize::Standard;

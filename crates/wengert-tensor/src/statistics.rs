@@ -6,7 +6,24 @@ use crate::axis::Axes;
 use crate::element::{Element, FloatElement, Numeric};
 use crate::error::{OrPanic, ShapeError};
 use crate::lanes::Lanes;
+use crate::shape::Shape;
 use crate::tensor::Tensor;
+
+/// What a norm refuses: an order below 1, axes that do not exist, the largest element of nothing.
+#[doc(hidden)]
+pub fn check_norm(shape: &Shape, p: f64, axes: &Axes) -> Result<(), ShapeError> {
+    let op = "norm";
+    if p.is_nan() || p < 1.0 {
+        let expected = "1, 2, another number above 1, or infinity";
+        return Err(ShapeError::Parameter { op, name: "p", value: p, expected });
+    }
+    let named = axes.resolve(op, shape)?;
+    let is_empty = |along: bool| shape.iter().zip(&named).any(|(&n, &named)| named == along && n == 0);
+    if p.is_infinite() && is_empty(true) && !is_empty(false) {
+        return Err(ShapeError::Empty { op, shape: shape.clone() });
+    }
+    Ok(())
+}
 
 impl<F: FloatElement> Tensor<F> {
     /// The product of all elements; 1 when there are none.
@@ -172,14 +189,7 @@ impl<F: FloatElement> Tensor<F> {
     /// [`ShapeError::Parameter`], [`ShapeError::Axis`], [`ShapeError::RepeatedAxis`] or [`ShapeError::Empty`].
     pub fn try_norm_axes(&self, p: f64, axes: impl Into<Axes>) -> Result<Tensor<F>, ShapeError> {
         let (op, axes) = ("norm", axes.into());
-        if p.is_nan() || p < 1.0 {
-            return Err(ShapeError::Parameter {
-                op,
-                name: "p",
-                value: p,
-                expected: "1, 2, another number above 1, or infinity",
-            });
-        }
+        check_norm(self.shape(), p, &axes)?;
         if p == 2.0 {
             return self.try_norm2_axes(axes);
         }

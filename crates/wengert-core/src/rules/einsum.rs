@@ -98,9 +98,11 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if the shapes differ, [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_dot(self, other: Self) -> Result<Self, Error> {
+        let op = "dot";
+        self.same_tape(other, op, Location::caller())?;
         let (lhs, rhs) = (self.shape(), other.shape());
         if lhs != rhs {
-            return self.fit(Err(ShapeError::Unequal { op: "dot", lhs, rhs }));
+            return self.fit(Err(ShapeError::Unequal { op, lhs, rhs }));
         }
         self.try_reshape(lhs.size())?.try_matmul(other.try_reshape(rhs.size())?)
     }

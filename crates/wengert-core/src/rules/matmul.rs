@@ -12,6 +12,7 @@ use super::{Array, Cotangents, Op, two};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
+use core::panic::Location;
 use smallvec::SmallVec;
 use wengert_tensor::{Shape, ShapeError, Tensor};
 
@@ -114,7 +115,21 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_matmul(self, other: Self) -> Result<Self, Error> {
-        let (row, column) = (self.shape().rank() == 1, other.shape().rank() == 1);
+        let op = "matmul";
+        self.same_tape(other, op, Location::caller())?;
+        let (lhs, rhs) = (self.shape(), other.shape());
+        let (row, column) = (lhs.rank() == 1, rhs.rank() == 1);
+        if (row || column) && lhs.rank() * rhs.rank() > 0 {
+            // Reported with the shapes as they were given, and before anything is recorded.
+            let (k_lhs, k_rhs) = (lhs[lhs.rank() - 1], rhs[if column { 0 } else { rhs.rank() - 2 }]);
+            if k_lhs != k_rhs {
+                return self.fit(Err(ShapeError::Inner { op, lhs, rhs, k_lhs, k_rhs }));
+            }
+        } else if lhs.rank() * rhs.rank() == 0 {
+            let expected = "one at least; a single number is multiplied with `*`";
+            let shape = if lhs.rank() == 0 { lhs } else { rhs };
+            return self.fit(Err(ShapeError::Rank { op, shape, expected }));
+        }
         let a = if row { self.try_reshape([1, self.shape()[0]])? } else { self };
         let b = if column { other.try_reshape([other.shape()[0], 1])? } else { other };
         let y = a.try_matmul_t(false, b, false)?;

@@ -24,6 +24,9 @@ impl<F: TensorFloat> Op<F> for Mse<F> {
             let (lhs, rhs) = (x[0].shape().clone(), x[1].shape().clone());
             return Err(ShapeError::Unequal { op: Self::NAME, lhs, rhs });
         }
+        if x[0].is_empty() {
+            return Err(ShapeError::Empty { op: Self::NAME, shape: x[0].shape().clone() });
+        }
         x[0].try_zip_binary(Binary::Sub, x[1])?.map_unary(Unary::Square).try_mean_axes(())
     }
 

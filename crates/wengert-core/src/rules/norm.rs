@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use wengert_kernels::{Binary, BinaryFunctions, UnaryFunctions};
-use wengert_tensor::{Axes, ShapeError, Tensor, keep};
+use wengert_tensor::{Axes, ShapeError, Tensor, check_norm, keep};
 
 #[derive(Clone)]
 pub(crate) struct Norm2<F> {
@@ -160,10 +160,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_norm_axes(self, p: f64, axes: impl Into<Axes>) -> Result<Self, Error> {
         let axes = axes.into();
-        if p.is_nan() || p < 1.0 {
-            let expected = "1, 2, another number above 1, or infinity";
-            return self.fit(Err(ShapeError::Parameter { op: "norm", name: "p", value: p, expected }));
-        }
+        // First, so that no error names a step on the way and no step stays on the tape.
+        self.fit(check_norm(&self.shape(), p, &axes))?;
         match p {
             1.0 => return self.abs().try_sum_axes(axes),
             2.0 => return self.try_norm2_axes(axes),

@@ -241,6 +241,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if `q` is not from 0 to 1, an axis does not exist or is named twice, or there is nothing along the axes.
     #[track_caller]
     pub fn try_quantile_axes(self, q: f64, axes: impl Into<Axes>) -> Result<Self, Error> {
+        // Before the rows are recorded.
+        self.fit(quantile_place(q, 1))?;
         let (rows, x, n) = self.try_rows("quantile", &axes.into())?;
         let (below, above, share) = self.fit(quantile_place(q, n))?;
         let taken = x.try_record1(BySize::new(Order::Quantile { below, above }))?;

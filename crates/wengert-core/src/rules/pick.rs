@@ -9,6 +9,7 @@ use super::{Array, Cotangents, Op, fitting, one, two};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
+use core::panic::Location;
 use wengert_tensor::{Axis, Shape, ShapeError, Tensor, positions_along};
 
 #[derive(Clone)]
@@ -297,6 +298,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_scatter(self, axis: impl Into<Axis>, index: &Tensor<i64>, source: Self) -> Result<Self, Error> {
+        self.same_tape(source, "scatter", Location::caller())?;
         self.try_record2(Scatter(Box::new(Along::new(axis.into(), index)), PhantomData), source)
     }
 
@@ -317,6 +319,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// As [`try_scatter`](Self::try_scatter).
     #[track_caller]
     pub fn try_scatter_add(self, axis: impl Into<Axis>, index: &Tensor<i64>, source: Self) -> Result<Self, Error> {
+        self.same_tape(source, "scatter_add", Location::caller())?;
         let along = (Along::new(axis.into(), index), self.shape());
         self.try_add(source.try_record1(PlaceAlong(Box::new(along), PhantomData))?)
     }

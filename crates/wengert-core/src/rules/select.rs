@@ -8,7 +8,7 @@ use super::{Array, Cotangents, Op, two};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
-use wengert_tensor::{ShapeError, Tensor, triangle_mask};
+use wengert_tensor::{Shape, ShapeError, Tensor, triangle_mask};
 
 #[derive(Clone)]
 pub(crate) struct Select<F>(Tensor<bool>, PhantomData<F>);
@@ -90,6 +90,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if the shapes do not broadcast.
     #[track_caller]
     pub fn try_masked_fill(self, mask: impl Into<Tensor<bool>>, value: F) -> Result<Self, Error> {
+        let mask = mask.into();
+        self.fit(Shape::broadcast("masked_fill", mask.shape(), &self.shape()))?;
         Self::try_select(mask, self.tape().constant_tensor(Tensor::scalar(value)), self)
     }
 

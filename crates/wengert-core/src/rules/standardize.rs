@@ -16,6 +16,7 @@ use super::{Array, Cotangents, Op, fitting};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
+use core::panic::Location;
 use smallvec::SmallVec;
 use wengert_kernels::{Binary, Unary};
 use wengert_tensor::{Shape, ShapeError, Standard, Tensor};
@@ -157,6 +158,10 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         [weight, bias]: [Option<Self>; 2],
         stats: Option<Self>,
     ) -> Result<Self, Error> {
+        // Here, so that the error names what was called.
+        for other in [weight, bias].into_iter().flatten() {
+            self.same_tape(other, of, Location::caller())?;
+        }
         let operands: SmallVec<[Self; 4]> = [Some(self), weight, bias, stats].into_iter().flatten().collect();
         let given = stats.is_some();
         let kept = Kept { of, features, standard, weight: weight.is_some(), bias: bias.is_some(), given, stats: None };

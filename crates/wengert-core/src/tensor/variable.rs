@@ -193,7 +193,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[inline]
     #[track_caller]
     pub(crate) fn try_record2<O: Op<F>>(self, op: O, other: Self) -> Result<Self, Error> {
-        self.same_tape(other, O::NAME, Location::caller())?;
+        self.same_tape(other, op.label(), Location::caller())?;
         self.tape.record_tensor(op, Operands::from_slice(&[self.number, other.number]), Location::caller())
     }
 
@@ -202,7 +202,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         let caller = Location::caller();
         let Some(first) = parts.first() else { return Err(Error::Empty { op: O::NAME, caller }) };
         for part in parts {
-            first.same_tape(*part, O::NAME, caller)?;
+            first.same_tape(*part, op.label(), caller)?;
         }
         first.tape.record_tensor(op, parts.iter().map(|part| part.number).collect(), caller)
     }

@@ -1,6 +1,6 @@
 //! Losses of numbers against numbers, of distributions against distributions, and of margins.
 
-use super::{alike, positive};
+use super::{alike, positive, unequal};
 use crate::error::Error;
 use wengert_core::{Binary, ParametricFunctions, TensorFloat, TensorVar, UnaryFunctions};
 use wengert_tensor::Tensor;
@@ -55,6 +55,9 @@ pub fn smooth_l1<'t, F: TensorFloat>(
         return super::l1(y, target);
     }
     positive("smooth_l1", "beta", beta)?;
+    if y.shape() != *target.shape() {
+        return Err(unequal("smooth_l1", y.shape(), target.shape().clone()));
+    }
     scaled(huber(y, target, beta)?, 1.0 / beta)
 }
 
