@@ -50,6 +50,8 @@ pub(super) enum Act<F: TensorFloat> {
         rule: usize,
         x: Values,
         y: Value,
+        /// Whether it needs `y`, and not only that the rule was evaluated.
+        reads_result: bool,
         y_bar: Value,
         wanted: SmallVec<[bool; 4]>,
         x_bar: SmallVec<[Option<Value>; 4]>,
@@ -356,7 +358,7 @@ impl<F: TensorFloat> Graph<F> {
         }
         let operands: SmallVec<[Tensor<F>; 4]> = x.iter().map(|&x| self.whole(x)).collect();
         let operands: SmallVec<[&Tensor<F>; 4]> = operands.iter().collect();
-        let pull = self.rules[rule].calls.pull;
+        let Calls { pull, reads_result, .. } = *self.rules[rule].calls;
         let cotangents = pull(&self.evaluated[rule], &operands, &self.whole(y), self.whole(y_bar), wanted);
         let mut x_bar = SmallVec::new();
         for (cotangent, &wanted) in cotangents.into_iter().zip(wanted) {
@@ -364,7 +366,7 @@ impl<F: TensorFloat> Graph<F> {
             x_bar.push(flowed.map(|bar| self.value(bar.shape().clone(), false, Source::Act, bar)));
         }
         let (x, wanted, all) = (Values::from_slice(x), SmallVec::from_slice(wanted), x_bar.clone());
-        self.acts.push(Act::Pull { rule, x, y, y_bar, wanted, x_bar });
+        self.acts.push(Act::Pull { rule, x, y, reads_result, y_bar, wanted, x_bar });
         Ok(all)
     }
 

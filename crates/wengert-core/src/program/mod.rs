@@ -202,6 +202,7 @@ impl<F: TensorFloat> TensorFunction<F> {
             memory: Memory {
                 values: graph.known.iter().zip(graph.now).map(constant).collect(),
                 evaluated: graph.rules.iter().map(|_| None).collect(),
+                unread: Tensor::scalar(F::from_f64(f64::NAN)),
             },
             known: graph.known,
             rules: graph.rules,

@@ -28,8 +28,16 @@ pub(super) struct Planned<F: TensorFloat> {
 }
 
 impl<F: TensorFloat> Act<F> {
-    /// Calls `f` for every value it reads.
-    pub(super) fn reads(&self, mut f: impl FnMut(Value)) {
+    /// Calls `f` for every value whose numbers it needs.
+    pub(super) fn reads(&self, f: impl FnMut(Value)) {
+        match self {
+            Act::Pull { x, y_bar, reads_result: false, .. } => x.iter().chain([y_bar]).copied().for_each(f),
+            _ => self.follows(f),
+        }
+    }
+
+    /// Calls `f` for every value that has to be computed before it.
+    fn follows(&self, mut f: impl FnMut(Value)) {
         match self {
             Act::Forward { operands, .. } | Act::Link { operands, .. } => operands.iter().copied().for_each(f),
             Act::Pull { x, y, y_bar, .. } => x.iter().chain([y, y_bar]).copied().for_each(f),
@@ -95,7 +103,7 @@ impl<F: TensorFloat> Graph<F> {
             *alive = matches!(act, Act::Ask(..));
             act.writes(|value| *alive |= needed[value]);
             if *alive {
-                act.reads(|value| needed[value] = true);
+                act.follows(|value| needed[value] = true);
             }
         }
         alive
@@ -108,7 +116,7 @@ impl<F: TensorFloat> Graph<F> {
         let mut readers: Vec<SmallVec<[usize; 2]>> = vec![SmallVec::new(); self.known.len()];
         let mut waits = vec![0; self.acts.len()];
         for (k, act) in self.acts.iter().enumerate().filter(|(k, _)| alive[*k]) {
-            act.reads(|value| {
+            act.follows(|value| {
                 if self.known[value].source == Source::Act {
                     readers[value].push(k);
                     waits[k] += 1;

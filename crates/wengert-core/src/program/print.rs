@@ -60,11 +60,11 @@ impl<F: TensorFloat> fmt::Display for TensorFunction<F> {
                 Act::Forward { rule, operands, y, .. } => {
                     writeln!(f, "{} = {}({})", of(*y), self.rules[*rule].rule.label(), self.names(operands))?;
                 }
-                Act::Pull { rule, x, y, y_bar, x_bar, .. } => {
+                Act::Pull { rule, x, y, reads_result, y_bar, x_bar, .. } => {
                     let made: Vec<String> = x_bar.iter().flatten().map(|&bar| of(bar)).collect();
                     let (label, read) = (self.rules[*rule].rule.label(), self.names(x));
-                    let (y, y_bar) = (self.name(*y), self.name(*y_bar));
-                    writeln!(f, "{} = pullback of {label}({read}; {y}, {y_bar})", made.join(", "))?;
+                    let y = if *reads_result { self.name(*y) + ", " } else { String::new() };
+                    writeln!(f, "{} = pullback of {label}({read}; {y}{})", made.join(", "), self.name(*y_bar))?;
                 }
                 Act::Pass { chain, operands, results, shape, .. } => {
                     let steps = if chain.len() == 1 { "1 step" } else { &format!("{} steps", chain.len()) };

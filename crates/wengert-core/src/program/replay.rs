@@ -14,6 +14,8 @@ pub(super) struct Memory<F: TensorFloat> {
     pub(super) values: Vec<Option<Tensor<F>>>,
     /// Rules that were evaluated, with their residuals, until their pullback has run.
     pub(super) evaluated: Vec<Option<Rule<F>>>,
+    /// What stands for a value that is not kept: NaN, which would show.
+    pub(super) unread: Tensor<F>,
 }
 
 /// What a replay reads and what it writes.
@@ -117,12 +119,12 @@ impl<F: TensorFloat> Replay<'_, F> {
                 self.memory.values[*y] = Some(value.map_err(|source| failed(caller, source))?);
                 self.memory.evaluated[*rule] = wanted.contains(&true).then_some(evaluated);
             }
-            Act::Pull { rule, x, y, y_bar, wanted, x_bar } => {
+            Act::Pull { rule, x, y, reads_result, y_bar, wanted, x_bar } => {
                 // Handed on whole where this is its last use: then a pullback may write over it.
                 let handed = dropped.contains(y_bar) && !x.contains(y_bar) && y != y_bar && !self.known[*y_bar].splat;
                 let bar = if handed { self.memory.values[*y_bar].take() } else { None };
                 let bar = bar.unwrap_or_else(|| self.whole(*y_bar));
-                self.pull(*rule, x, *y, bar, wanted, x_bar);
+                self.pull(*rule, x, reads_result.then_some(*y), bar, wanted, x_bar);
             }
             Act::Pass { chain, operands, results, shape, caller } => {
                 let x: SmallVec<[&Tensor<F>; 8]> = operands.iter().map(|&x| self.value(x)).collect();
@@ -148,11 +150,21 @@ impl<F: TensorFloat> Replay<'_, F> {
         Ok(())
     }
 
-    fn pull(&mut self, rule: usize, x: &[Value], y: Value, y_bar: Tensor<F>, wanted: &[bool], x_bar: &[Option<Value>]) {
+    fn pull(
+        &mut self,
+        rule: usize,
+        x: &[Value],
+        y: Option<Value>,
+        y_bar: Tensor<F>,
+        wanted: &[bool],
+        x_bar: &[Option<Value>],
+    ) {
+        let y = y.map(|y| self.whole(y));
+        let y = y.as_ref().unwrap_or(&self.memory.unread);
         let Some(evaluated) = self.memory.evaluated[rule].take() else {
             unreachable!("a pullback runs once, after its rule")
         };
-        let cotangents = self.with(x, |x| (self.rules[rule].calls.pull)(&evaluated, x, &self.whole(y), y_bar, wanted));
+        let cotangents = self.with(x, |x| (self.rules[rule].calls.pull)(&evaluated, x, y, y_bar, wanted));
         let mut cotangents = cotangents.into_iter();
         for value in x_bar {
             let flowed = cotangents.next().flatten();

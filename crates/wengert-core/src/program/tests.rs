@@ -7,7 +7,7 @@ use crate::prelude::*;
 use crate::rules::zip_map_sum;
 use crate::{FunctionError, Parameter};
 use wengert_kernels::par;
-use wengert_tensor::{Attention, Convolution, Pooling, Tensor, pool, rng};
+use wengert_tensor::{Attention, Convolution, Pooling, Tensor, Windows, pool, rng};
 
 type Var<'t> = TensorVar<'t, f64>;
 
@@ -43,6 +43,32 @@ fn agrees<const N: usize>(what: &str, shapes: [&[usize]; N], f: impl for<'t> Fn(
         }
     }
     format!("{program:?}")
+}
+
+/// The cotangents are constants here: a pullback could run before its rule, and with what stands for the result.
+#[test]
+fn pullbacks_that_read_no_result_run_without_it_and_after_their_rule() {
+    agrees("matmul", [&[2, 3], &[3, 2]], |x| x[0].matmul(x[1]).sum());
+    agrees("linear", [&[2, 3], &[4, 3], &[4]], |x| x[0].linear(x[1], x[2]).sum());
+    agrees("conv2d", [&[1, 2, 4, 4], &[3, 2, 3, 3]], |x| x[0].conv2d(x[1], &Convolution::default()).sum());
+    agrees("pools", [&[1, 2, 4, 4]], |x| {
+        x[0].max_pool2d(&Pooling::new(2)).sum() + x[0].avg_pool2d(&Pooling::new(2)).sum()
+    });
+    agrees("layer_norm", [&[3, 4], &[4], &[4]], |x| x[0].layer_norm([4], Some(x[1]), Some(x[2]), 1e-5).sum());
+    agrees("attention", [&[1, 2, 3, 4], &[1, 2, 3, 4], &[1, 2, 3, 4]], |x| {
+        x[0].scaled_dot_product_attention(x[1], x[2], &Attention::new()).sum()
+    });
+    agrees("rows and windows", [&[3, 2], &[1, 1, 4, 4]], |x| {
+        let windows = x[1].unfold(&Windows::new(2));
+        x[0].gather_rows(&Tensor::from([2, 0, 2])).sum() + windows.sum()
+    });
+    agrees("losses", [&[3, 4], &[3, 4]], |x| x[0].mse(x[1]) + x[0].cross_entropy(&[1, 0, 3]));
+    let [x, w] = tensors([&[2, 3], &[3, 2]], 1);
+    let f = TensorFunction::record(&[x, w], |x| x[0].matmul(x[1]).tanh().sum()).unwrap();
+    let list = f.to_string();
+    let pullback = list.lines().find(|line| line.contains("pullback of matmul")).unwrap();
+    // The product `t2` goes into `tanh` alone, whose cotangent `t7` comes back.
+    assert!(pullback.ends_with("pullback of matmul(x0, x1; t7)"), "{list}");
 }
 
 #[test]

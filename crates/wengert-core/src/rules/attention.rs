@@ -32,6 +32,7 @@ struct Kept<F: TensorFloat> {
 
 impl<F: TensorFloat> Op<F> for Attend<F> {
     const NAME: &'static str = "scaled_dot_product_attention";
+    const READS_RESULT: bool = false;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         let (y, stats) = x[0].try_scaled_dot_product_attention(x[1], x[2], &self.0.options)?;

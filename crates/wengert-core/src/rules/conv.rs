@@ -20,6 +20,7 @@ pub(crate) struct Conv2d<F>(Box<Convolution>, PhantomData<F>);
 
 impl<F: TensorFloat> Op<F> for Conv2d<F> {
     const NAME: &'static str = "conv2d";
+    const READS_RESULT: bool = false;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         x[0].try_conv2d(x[1], &self.0)
@@ -47,6 +48,7 @@ struct ToInput {
 
 impl<F: TensorFloat> Op<F> for ConvToInput<F> {
     const NAME: &'static str = "conv2d_input_adjoint";
+    const READS_RESULT: bool = false;
 
     fn label(&self) -> &'static str {
         self.0.label
@@ -71,6 +73,7 @@ pub(crate) struct ConvToWeight<F>(Box<(Convolution, Shape)>, PhantomData<F>);
 
 impl<F: TensorFloat> Op<F> for ConvToWeight<F> {
     const NAME: &'static str = "conv2d_weight_adjoint";
+    const READS_RESULT: bool = false;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         Tensor::conv2d_weight_adjoint(x[0], &self.0.1, x[1], &self.0.0)

@@ -25,6 +25,7 @@ struct Kept<F: TensorFloat> {
 
 impl<F: TensorFloat> Op<F> for CrossEntropy<F> {
     const NAME: &'static str = "cross_entropy";
+    const READS_RESULT: bool = false;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         let (losses, statistics) = x[0].try_cross_entropy(&self.0.labels)?;

@@ -14,6 +14,7 @@ pub(crate) struct GatherRows<F>(Tensor<i64>, PhantomData<F>);
 
 impl<F: TensorFloat> Op<F> for GatherRows<F> {
     const NAME: &'static str = "gather_rows";
+    const READS_RESULT: bool = false;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         x[0].try_gather_rows(&self.0)

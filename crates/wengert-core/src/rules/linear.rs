@@ -18,6 +18,7 @@ pub(crate) struct Linear<F>(PhantomData<F>);
 
 impl<F: TensorFloat> Op<F> for Linear<F> {
     const NAME: &'static str = "linear";
+    const READS_RESULT: bool = false;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         x[0].try_linear(x[1], x[2])

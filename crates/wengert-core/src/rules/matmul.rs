@@ -27,6 +27,7 @@ pub(crate) struct MatMul<F> {
 
 impl<F: TensorFloat> Op<F> for MatMul<F> {
     const NAME: &'static str = "matmul";
+    const READS_RESULT: bool = false;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         let [ta, tb] = self.transposed;

@@ -94,6 +94,9 @@ pub(crate) trait Op<F: TensorFloat>: Clone + Listed<F> {
     /// As error texts name it.
     const NAME: &'static str;
 
+    /// Whether the pullback reads the result. Where it does not, a recorded program does not keep it for that.
+    const READS_RESULT: bool = true;
+
     /// As listings and profiles name it: more closely, where one rule stands for many functions.
     fn label(&self) -> &'static str {
         Self::NAME
@@ -177,6 +180,7 @@ type Pull<F> = fn(&Rule<F>, &[&Tensor<F>], &Tensor<F>, Tensor<F>, &[bool]) -> Co
 pub(crate) struct Calls<F: TensorFloat> {
     pub(crate) forward: Forward<F>,
     pub(crate) pull: Pull<F>,
+    pub(crate) reads_result: bool,
 }
 
 impl<F: TensorFloat> Calls<F> {
@@ -185,6 +189,7 @@ impl<F: TensorFloat> Calls<F> {
             &Calls {
                 forward: |rule, x, wanted| O::of_mut(rule).forward_recorded(x, wanted),
                 pull: |rule, x, y, y_bar, wanted| O::of(rule).pull(x, y, y_bar, wanted),
+                reads_result: O::READS_RESULT,
             }
         }
     }

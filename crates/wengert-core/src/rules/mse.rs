@@ -17,6 +17,7 @@ pub(crate) struct Mse<F>(PhantomData<F>);
 
 impl<F: TensorFloat> Op<F> for Mse<F> {
     const NAME: &'static str = "mse";
+    const READS_RESULT: bool = false;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         if x[0].shape() != x[1].shape() {

@@ -16,6 +16,7 @@ pub(crate) struct MaxPool2d<F>(Box<Pooling>, Option<Arc<Places>>, PhantomData<F>
 
 impl<F: TensorFloat> Op<F> for MaxPool2d<F> {
     const NAME: &'static str = "max_pool2d";
+    const READS_RESULT: bool = false;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         let (y, places) = x[0].try_max_pool2d_with_places(&self.0)?;
@@ -69,6 +70,7 @@ pub(crate) struct AvgPool2d<F>(Box<Pooling>, PhantomData<F>);
 
 impl<F: TensorFloat> Op<F> for AvgPool2d<F> {
     const NAME: &'static str = "avg_pool2d";
+    const READS_RESULT: bool = false;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         x[0].try_avg_pool2d(&self.0)

@@ -53,6 +53,7 @@ impl<F: TensorFloat> Kept<F> {
 
 impl<F: TensorFloat> Op<F> for Standardize<F> {
     const NAME: &'static str = "standardize";
+    const READS_RESULT: bool = false;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         let kept = &mut *self.0;

@@ -14,6 +14,7 @@ pub(crate) struct Unfold<F>(Box<Windows>, PhantomData<F>);
 
 impl<F: TensorFloat> Op<F> for Unfold<F> {
     const NAME: &'static str = "unfold";
+    const READS_RESULT: bool = false;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         x[0].try_unfold(&self.0)
@@ -31,6 +32,7 @@ pub(crate) struct Fold<F>(Box<(Windows, [usize; 2])>, PhantomData<F>);
 
 impl<F: TensorFloat> Op<F> for Fold<F> {
     const NAME: &'static str = "fold";
+    const READS_RESULT: bool = false;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         x[0].try_fold(self.0.1, &self.0.0)
