@@ -13,7 +13,7 @@ use crate::normalize::{self, Standard};
 use crate::optimizer::{self, Coefficients, Sgd};
 use crate::pool::{self, Pool2d, Span};
 use crate::reduce::{self, Extreme, Term};
-use crate::rows::{self, Arithmetic, Flow};
+use crate::rows::{self, Arithmetic};
 use crate::softmax;
 use crate::{Binary, Parametric, Unary};
 
@@ -55,13 +55,13 @@ compiled! {
     fn scale_at(level: Level, y: &mut [Self], c: Self) = elementwise::loops::scale_loop;
 
     fn narrow_rows_at(level: Level, op: Arithmetic, values: &mut [Self], first: usize, operands: &[u32]) = rows::narrow;
-    fn narrow_rows_vjp_at(level: Level, op: Arithmetic, flow: Flow, values: &[Self], bars: &mut [Self], first: usize, operands: &[u32])
+    fn narrow_rows_vjp_at(level: Level, op: Arithmetic, active: u8, values: &[Self], bars: &mut [Self], first: usize, operands: &[u32])
         = rows::narrow_vjp;
     fn wide_rows_at(level: Level, op: Arithmetic, parts: usize, values: &mut [Self], first: usize, operands: &[u32])
         = rows::wide;
-    fn wide_rows_vjp_at(level: Level, op: Arithmetic, parts: usize, flow: Flow, values: &[Self], bars: &mut [Self], first: usize, operands: &[u32])
+    fn wide_rows_vjp_at(level: Level, op: Arithmetic, parts: usize, active: u8, values: &[Self], bars: &mut [Self], first: usize, operands: &[u32])
         = rows::wide_vjp;
-    fn careful_rows_vjp_at(op: Arithmetic, parts: usize, flow: Flow, values: &[Self], bars: &mut [Self], first: usize, operands: &[u32])
+    fn careful_rows_vjp_at(op: Arithmetic, parts: usize, active: u8, values: &[Self], bars: &mut [Self], first: usize, operands: &[u32])
         = rows::careful_vjp;
 
     fn product_at(level: Level, product: Product<'_, Self>) = matmul::blocked::at;

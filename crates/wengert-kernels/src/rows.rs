@@ -82,29 +82,21 @@ pub fn forward<F: Float>(op: Arithmetic, width: Width, values: &mut [F], first: 
     }
 }
 
-/// What happens to the adjoints when a sweep comes through a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Flow {
-    /// Bit `k` says whether operand `k` of each step is wanted (of a sum: any of them; of a dot product: the first or the second
-    /// of any pair).
-    pub active: u8,
-    /// Bit `k` says that nothing has reached the adjoint of operand `k` yet: it is written, whatever it holds. Not of sums and
-    /// dot products, which always add.
-    pub fresh: u8,
-    /// Whether the adjoints of the results are set to 0 after they were read, for the next sweep to add to.
-    pub consumed: bool,
-    /// Whether zero times anything is zero, at the cost of a select per product.
-    pub careful: bool,
-}
-
-/// Adds to the adjoints of the operands of a run what flows back from its results, last step first.
+/// Adds to the adjoints of the operands of a run what flows back from its results, last step first, and sets the adjoints
+/// of the results to 0.
+///
+/// Bit `k` of `active` says whether operand `k` of each step is wanted (of a sum: any of them; of a dot product: the first or
+/// the second of any pair). `careful` makes zero of zero
+/// times anything, at the cost of a select per product.
 ///
 /// # Panics
 /// As [`forward`].
+#[expect(clippy::too_many_arguments, reason = "the two arrays, and what a run is")]
 pub fn reverse<F: Float>(
     op: Arithmetic,
     width: Width,
-    flow: Flow,
+    careful: bool,
+    active: u8,
     values: &[F],
     bars: &mut [F],
     first: usize,
@@ -112,9 +104,9 @@ pub fn reverse<F: Float>(
 ) {
     let level = simd_level();
     match width {
-        _ if flow.careful => F::careful_rows_vjp_at(op, width.lanes() / 8, flow, values, bars, first, operands),
-        Width::Narrow => F::narrow_rows_vjp_at(level, op, flow, values, bars, first, operands),
-        _ => F::wide_rows_vjp_at(level, op, width.lanes() / 64, flow, values, bars, first, operands),
+        _ if careful => F::careful_rows_vjp_at(op, width.lanes() / 8, active, values, bars, first, operands),
+        Width::Narrow => F::narrow_rows_vjp_at(level, op, active, values, bars, first, operands),
+        _ => F::wide_rows_vjp_at(level, op, width.lanes() / 64, active, values, bars, first, operands),
     }
 }
 
@@ -146,10 +138,9 @@ fn store<F: Float, const K: usize>(y: &mut [F; K], f: impl Fn(usize) -> F) {
     *y = result;
 }
 
-// To nothing, if `fresh`: the bits are those of a sum that began with 0.
 #[inline(always)]
-fn add<F: Float, const K: usize>(bar: &mut [F; K], fresh: bool, f: impl Fn(usize) -> F) {
-    let mut sum = if fresh { [F::ZERO; K] } else { *bar };
+fn add<F: Float, const K: usize>(bar: &mut [F; K], f: impl Fn(usize) -> F) {
+    let mut sum = *bar;
     for (lane, sum) in sum.iter_mut().enumerate() {
         *sum += f(lane);
     }
@@ -222,16 +213,14 @@ fn forward_rows<F: Float, const K: usize>(
 fn reverse_rows<F: Float, const K: usize, const CAREFUL: bool>(
     op: Arithmetic,
     parts: usize,
-    flow: Flow,
+    active: u8,
     values: &[[F; K]],
     bars: &mut [[F; K]],
     first: usize,
     operands: &[u32],
 ) {
     let times = times::<F, CAREFUL>;
-    let Flow { active, fresh, consumed, .. } = flow;
     let (left, right, third) = (active & 1 != 0, active & 2 != 0, active & 4 != 0);
-    let (new_left, new_right, new_third) = (fresh & 1 != 0, fresh & 2 != 0, fresh & 4 != 0);
     macro_rules! one {
         (|$a:ident, $y_bar:ident, $l:ident| $x_bar:expr) => {
             for (step, &a) in (first..first + operands.len()).zip(operands).rev() {
@@ -239,10 +228,8 @@ fn reverse_rows<F: Float, const K: usize, const CAREFUL: bool>(
                 let $a = row(values, parts, a);
                 for (part, $y_bar) in own.iter_mut().enumerate() {
                     let $a = &$a[part];
-                    add(&mut below[a as usize * parts + part], new_left, |$l| $x_bar);
-                    if consumed {
-                        *$y_bar = [F::ZERO; K];
-                    }
+                    add(&mut below[a as usize * parts + part], |$l| $x_bar);
+                    *$y_bar = [F::ZERO; K];
                 }
             }
         };
@@ -256,14 +243,12 @@ fn reverse_rows<F: Float, const K: usize, const CAREFUL: bool>(
                 for (part, $y_bar) in own.iter_mut().enumerate() {
                     let ($a, $b, $y) = (&$a[part], &$b[part], &$y[part]);
                     if left {
-                        add(&mut below[a as usize * parts + part], new_left, |$l| $a_bar);
+                        add(&mut below[a as usize * parts + part], |$l| $a_bar);
                     }
                     if right {
-                        add(&mut below[b as usize * parts + part], new_right, |$l| $b_bar);
+                        add(&mut below[b as usize * parts + part], |$l| $b_bar);
                     }
-                    if consumed {
-                        *$y_bar = [F::ZERO; K];
-                    }
+                    *$y_bar = [F::ZERO; K];
                 }
             }
         };
@@ -277,18 +262,16 @@ fn reverse_rows<F: Float, const K: usize, const CAREFUL: bool>(
                 for (part, $y_bar) in own.iter_mut().enumerate() {
                     if left {
                         let b = &b_row[part];
-                        add(&mut below[a as usize * parts + part], new_left, |$l| times($product_bar, b[$l]));
+                        add(&mut below[a as usize * parts + part], |$l| times($product_bar, b[$l]));
                     }
                     if right {
                         let a = &a_row[part];
-                        add(&mut below[b as usize * parts + part], new_right, |$l| times($product_bar, a[$l]));
+                        add(&mut below[b as usize * parts + part], |$l| times($product_bar, a[$l]));
                     }
                     if third {
-                        add(&mut below[c as usize * parts + part], new_third, |$l| $c_bar);
+                        add(&mut below[c as usize * parts + part], |$l| $c_bar);
                     }
-                    if consumed {
-                        *$y_bar = [F::ZERO; K];
-                    }
+                    *$y_bar = [F::ZERO; K];
                 }
             }
         };
@@ -321,12 +304,10 @@ fn reverse_rows<F: Float, const K: usize, const CAREFUL: bool>(
             let (below, own) = at(bars, parts, first);
             for &a in operands {
                 for (part, y_bar) in own.iter().enumerate() {
-                    add(&mut below[a as usize * parts + part], false, |l| y_bar[l]);
+                    add(&mut below[a as usize * parts + part], |l| y_bar[l]);
                 }
             }
-            if consumed {
-                own.fill([F::ZERO; K]);
-            }
+            own.fill([F::ZERO; K]);
         }
         Arithmetic::Dot => {
             let (below, own) = at(bars, parts, first);
@@ -335,17 +316,15 @@ fn reverse_rows<F: Float, const K: usize, const CAREFUL: bool>(
                 for (part, y_bar) in own.iter().enumerate() {
                     if left {
                         let b = &b_row[part];
-                        add(&mut below[a as usize * parts + part], false, |l| times(y_bar[l], b[l]));
+                        add(&mut below[a as usize * parts + part], |l| times(y_bar[l], b[l]));
                     }
                     if right {
                         let a = &a_row[part];
-                        add(&mut below[b as usize * parts + part], false, |l| times(y_bar[l], a[l]));
+                        add(&mut below[b as usize * parts + part], |l| times(y_bar[l], a[l]));
                     }
                 }
             }
-            if consumed {
-                own.fill([F::ZERO; K]);
-            }
+            own.fill([F::ZERO; K]);
         }
     }
 }
@@ -356,8 +335,8 @@ kernel! {
         forward_rows::<F, 8>(op, 1, values.as_chunks_mut().0, first, operands);
     }
 
-    pub(crate) fn narrow_vjp<F: Float>(op: Arithmetic, flow: Flow, values: &'a [F], bars: &'a mut [F], first: usize, operands: &'a [u32]) -> () {
-        reverse_rows::<F, 8, false>(op, 1, flow, values.as_chunks().0, bars.as_chunks_mut().0, first, operands);
+    pub(crate) fn narrow_vjp<F: Float>(op: Arithmetic, active: u8, values: &'a [F], bars: &'a mut [F], first: usize, operands: &'a [u32]) -> () {
+        reverse_rows::<F, 8, false>(op, 1, active, values.as_chunks().0, bars.as_chunks_mut().0, first, operands);
     }
 
     // Rows of any number of parts of 64.
@@ -365,32 +344,27 @@ kernel! {
         forward_rows::<F, 64>(op, parts, values.as_chunks_mut().0, first, operands);
     }
 
-    pub(crate) fn wide_vjp<F: Float>(op: Arithmetic, parts: usize, flow: Flow, values: &'a [F], bars: &'a mut [F], first: usize, operands: &'a [u32]) -> () {
-        reverse_rows::<F, 64, false>(op, parts, flow, values.as_chunks().0, bars.as_chunks_mut().0, first, operands);
+    pub(crate) fn wide_vjp<F: Float>(op: Arithmetic, parts: usize, active: u8, values: &'a [F], bars: &'a mut [F], first: usize, operands: &'a [u32]) -> () {
+        reverse_rows::<F, 64, false>(op, parts, active, values.as_chunks().0, bars.as_chunks_mut().0, first, operands);
     }
-
 }
 
 /// Rows of any number of parts of 8, with care, which counts more than speed here: compiled once, since every level rounds alike.
 pub(crate) fn careful_vjp<F: Float>(
     op: Arithmetic,
     parts: usize,
-    flow: Flow,
+    active: u8,
     values: &[F],
     bars: &mut [F],
     first: usize,
     operands: &[u32],
 ) {
-    reverse_rows::<F, 8, true>(op, parts, flow, values.as_chunks().0, bars.as_chunks_mut().0, first, operands);
+    reverse_rows::<F, 8, true>(op, parts, active, values.as_chunks().0, bars.as_chunks_mut().0, first, operands);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn flow(active: u8, careful: bool) -> Flow {
-        Flow { active, fresh: 0, consumed: true, careful }
-    }
 
     const OPS: [(Arithmetic, usize); 9] = [
         (Arithmetic::Add, 2),
@@ -432,7 +406,7 @@ mod tests {
                 forward(op, width, &mut values, 3, &operands);
                 let mut bars = vec![0.0; 5 * k];
                 bars[4 * k..].fill(2.0);
-                reverse(op, width, flow(7, false), &values, &mut bars, 3, &operands);
+                reverse(op, width, false, 7, &values, &mut bars, 3, &operands);
                 for lane in 0..k {
                     let x = [0, 1, 2].map(|row| inputs(row, lane));
                     let (first, p) = plain(op, x);
@@ -455,24 +429,6 @@ mod tests {
     }
 
     #[test]
-    fn what_nothing_has_reached_is_written() {
-        // `y = a a - b`, and `b` reached before: 2 a y_bar over whatever was there, and what was there less y_bar.
-        for width in [Width::Narrow, Width::Wide, Width::Broad] {
-            let k = width.lanes();
-            let values = [[3.0; 256], [5.0; 256], [4.0; 256]].map(|row| row[..k].to_vec()).concat();
-            let mut bars = [[f64::NAN; 256], [7.0; 256], [2.0; 256]].map(|row| row[..k].to_vec()).concat();
-            for careful in [false, true] {
-                let written = Flow { active: 7, fresh: 1, consumed: false, careful };
-                reverse(Arithmetic::MulSub, width, written, &values, &mut bars, 2, &[0, 0, 1]);
-                let b_bar = if careful { 3.0 } else { 5.0 };
-                for (row, want) in bars.chunks_exact(k).zip([12.0, b_bar, 2.0]) {
-                    assert_eq!(row, vec![want; k], "{width:?}");
-                }
-            }
-        }
-    }
-
-    #[test]
     fn a_sum_adds_in_order_and_spreads_its_adjoint() {
         let mut values = [[1e16; 8], [1.0; 8], [-1e16; 8], [0.0; 8]];
         forward(Arithmetic::Sum, Width::Narrow, values.as_flattened_mut(), 3, &[0, 1, 2, 1]);
@@ -481,7 +437,8 @@ mod tests {
         reverse(
             Arithmetic::Sum,
             Width::Narrow,
-            flow(1, false),
+            false,
+            1,
             values.as_flattened(),
             bars.as_flattened_mut(),
             3,
@@ -505,7 +462,7 @@ mod tests {
             ] {
                 for careful in [false, true] {
                     let mut got = fill([0.0, 0.0, 0.0, 0.0, 2.0]);
-                    reverse(Arithmetic::Dot, width, flow(active, careful), &values, &mut got, 4, &[0, 1, 1, 3, 2, 0]);
+                    reverse(Arithmetic::Dot, width, careful, active, &values, &mut got, 4, &[0, 1, 1, 3, 2, 0]);
                     assert_eq!(got, fill(bars), "{active}");
                 }
             }
@@ -516,25 +473,9 @@ mod tests {
     fn zero_times_infinity_is_zero_with_care() {
         let values = [[0.0; 8], [f64::INFINITY; 8], [f64::NAN; 8]];
         let mut bars = [[0.0; 8], [0.0; 8], [0.0; 8]];
-        reverse(
-            Arithmetic::Mul,
-            Width::Narrow,
-            flow(3, true),
-            values.as_flattened(),
-            bars.as_flattened_mut(),
-            2,
-            &[0, 1],
-        );
+        reverse(Arithmetic::Mul, Width::Narrow, true, 3, values.as_flattened(), bars.as_flattened_mut(), 2, &[0, 1]);
         assert_eq!(bars[..2], [[0.0; 8]; 2]);
-        reverse(
-            Arithmetic::Mul,
-            Width::Narrow,
-            flow(3, false),
-            values.as_flattened(),
-            bars.as_flattened_mut(),
-            2,
-            &[0, 1],
-        );
+        reverse(Arithmetic::Mul, Width::Narrow, false, 3, values.as_flattened(), bars.as_flattened_mut(), 2, &[0, 1]);
         assert!(bars[0][0].is_nan());
     }
 }

@@ -53,7 +53,7 @@ impl<F: TensorFloat> Expression<F> {
 
     pub(super) fn of_list(list: List<F>) -> Self {
         let list = optimise(list);
-        Expression { program: Program::new(&list).writing_first(), list, spare: Mutex::default() }
+        Expression { program: Program::new(&list), list, spare: Mutex::default() }
     }
 
     /// The optimised list.

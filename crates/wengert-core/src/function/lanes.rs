@@ -10,7 +10,7 @@ use super::reverse;
 use crate::tape::Nary;
 use crate::tensor::TensorFloat;
 use wengert_kernels::elementwise::{self, Operand};
-use wengert_kernels::rows::{self, Arithmetic, Flow, Width};
+use wengert_kernels::rows::{self, Arithmetic, Width};
 use wengert_kernels::{Binary, Par, Unary, reduce};
 
 /// Rows of values and adjoints that may be used up before narrow ones are better: a part of the second-level cache, which
@@ -193,7 +193,7 @@ impl<F: TensorFloat> Program<F> {
         let mut sweep = |careful| {
             self.clear_bars(width, rows);
             match self.outputs[..] {
-                // The adjoint of a result holds nothing.
+                // The adjoint of a result is 0 between sweeps.
                 [output] if self.output_is_active[0] && output as usize >= self.first_result() => {
                     seed(0, &mut rows.bars.numbers_mut()[output as usize * width.lanes()..][..width.lanes()]);
                 }
@@ -207,14 +207,9 @@ impl<F: TensorFloat> Program<F> {
         }
     }
 
-    /// Sets the adjoints of inputs, data and constants to 0; those of results are, between sweeps, or are written first.
+    /// Sets the adjoints of inputs, data and constants to 0; those of results are, between sweeps.
     pub(crate) fn clear_bars(&self, width: Width, rows: &mut Rows<F>) {
-        let lanes = width.lanes();
-        let bars = rows.bars.numbers_mut();
-        match &self.cleared {
-            None => bars[..self.first_result() * lanes].fill(F::ZERO),
-            Some(cleared) => cleared.iter().for_each(|&a| bars[a as usize * lanes..][..lanes].fill(F::ZERO)),
-        }
+        rows.bars.numbers_mut()[..self.first_result() * width.lanes()].fill(F::ZERO);
     }
 
     /// Adds the seeds of the outputs, which `seed` writes over zeros.
@@ -243,15 +238,13 @@ impl<F: TensorFloat> Program<F> {
             if run.active() == 0 || !wanted(run) {
                 return;
             }
-            let consumed = self.cleared.is_none();
-            let flow = Flow { active: run.active(), fresh: run.fresh(), consumed, careful };
             match arithmetic(run.op) {
-                Some(op) => rows::reverse(op, width, flow, values, bars, first, operands),
+                Some(op) => rows::reverse(op, width, careful, run.active(), values, bars, first, operands),
                 None if run.keeps_slopes() => {
                     // As back through a product with the slope.
                     for (k, &a) in operands.iter().enumerate().rev() {
                         let factors = [a, (first_slope + k) as u32];
-                        rows::reverse(Arithmetic::Mul, width, flow, values, bars, first + k, &factors);
+                        rows::reverse(Arithmetic::Mul, width, careful, 1, values, bars, first + k, &factors);
                     }
                 }
                 None => self.reverse_run_of_rows(width, run, first, operands, values, bars, spare),
@@ -291,14 +284,19 @@ impl<F: TensorFloat> Program<F> {
             let (below, rest) = bars.split_at_mut(step * lanes);
             let y_bar = &mut rest[..lanes];
             let (a, y) = (value(operands[0]), value(step as u32));
-            let [left, right] = &mut *spare;
+            let [left, right] = spare;
             match run.op {
                 Op::Unary(op) => elementwise::unary_vjp(op, a, y, y_bar, left, Par::SEQUENTIAL),
                 Op::Binary(op) => {
+                    let b = value(operands[1]);
                     let a_bar = (run.active() & 1 != 0).then_some(&mut left[..]);
                     let b_bar = (run.active() & 2 != 0).then_some(&mut right[..]);
-                    let (a, b) = (Operand::Slice(a), Operand::Slice(value(operands[1])));
+                    let (a, b) = (Operand::Slice(a), Operand::Slice(b));
                     elementwise::binary_vjp(op, a, b, y, y_bar, a_bar, b_bar, Par::SEQUENTIAL);
+                    if run.active() & 2 != 0 {
+                        let b_bar = &mut below[operands[1] as usize * lanes..][..lanes];
+                        elementwise::add_assign(b_bar, right, Par::SEQUENTIAL);
+                    }
                 }
                 _ => {
                     let op = self.parameters[operands[1] as usize];
@@ -307,18 +305,11 @@ impl<F: TensorFloat> Program<F> {
                     }
                 }
             }
-            for (side, (&operand, flowed)) in operands.iter().zip(&*spare).enumerate() {
-                if run.active() >> side & 1 != 0 {
-                    let x_bar = &mut below[operand as usize * lanes..][..lanes];
-                    match run.fresh() >> side & 1 != 0 {
-                        true => x_bar.copy_from_slice(flowed),
-                        false => elementwise::add_assign(x_bar, flowed, Par::SEQUENTIAL),
-                    }
-                }
+            if run.active() & 1 != 0 {
+                let a_bar = &mut below[operands[0] as usize * lanes..][..lanes];
+                elementwise::add_assign(a_bar, left, Par::SEQUENTIAL);
             }
-            if self.cleared.is_none() {
-                y_bar.fill(F::ZERO);
-            }
+            y_bar.fill(F::ZERO);
         }
     }
 
@@ -356,11 +347,7 @@ impl<F: TensorFloat> Program<F> {
         rows: &'a mut Rows<F>,
     ) -> (&'a [F], &'a [F]) {
         self.forward_rows(width, rows, true, |_| true, |rows| load(rows, width.lanes(), len, read));
-        self.reverse_rows(width, rows, |_, row| {
-            let (row, rest) = row.split_at_mut(len);
-            seed(row);
-            rest.fill(F::ZERO);
-        });
+        self.reverse_rows(width, rows, |_, row| seed(&mut row[..len]));
         let rows = &*rows;
         let lanes = width.lanes();
         (&rows.values()[self.outputs[0] as usize * lanes..][..len], &rows.bars()[..self.inputs * lanes])

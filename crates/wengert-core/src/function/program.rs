@@ -20,7 +20,7 @@ const WINDOW: usize = 1024;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Run {
     pub(crate) op: Op,
-    /// Three bits of activity, three that say what is [fresh](Run::fresh), and [`OF_DATA`].
+    /// Three bits of activity, and [`OF_DATA`].
     flags: u8,
     /// How many steps, less 1.
     more: u8,
@@ -28,23 +28,13 @@ pub(crate) struct Run {
 
 /// The flag of steps that hang on data.
 const OF_DATA: u8 = 1 << 7;
-/// The flags of activity, and where those of what is fresh begin.
-const ACTIVITY: u8 = 0b111;
-const FRESH: u32 = 3;
 
 impl Run {
     /// Which operands a derivative can flow to: bit 0 the first, bit 1 the second, bit 2 any other; of a dot product, whose
     /// operands are pairs, the first and the second of any pair. Those that hang on no input are left out.
     #[inline(always)]
     pub(crate) fn active(self) -> u8 {
-        self.flags & ACTIVITY
-    }
-
-    /// To which operands' adjoints a sweep has brought nothing before these steps, bits as of [`active`](Self::active). None
-    /// where that is not known.
-    #[inline(always)]
-    pub(crate) fn fresh(self) -> u8 {
-        self.flags >> FRESH & ACTIVITY
+        self.flags & !OF_DATA
     }
 
     /// Whether the steps hang on data.
@@ -100,8 +90,6 @@ pub(crate) struct Program<F> {
     pub(crate) slots: usize,
     /// How many steps have their slopes kept.
     pub(crate) slopes: usize,
-    /// The adjoints that have to be 0 before a sweep, if the others are written before they are added to.
-    pub(crate) cleared: Option<Vec<u32>>,
 }
 
 impl<F: TensorFloat> Program<F> {
@@ -121,7 +109,6 @@ impl<F: TensorFloat> Program<F> {
             output_is_active: Vec::new(),
             slots: base + list.steps.len(),
             slopes: 0,
-            cleared: None,
         };
         // The slot of each step, with a bit that says whether it hangs on an input.
         const ACTIVE: u32 = 1 << 31;
@@ -196,7 +183,7 @@ impl<F: TensorFloat> Program<F> {
                 places[start + k] |= slot;
             }
         }
-        program.slopes = slopes(&program.runs);
+        program.slopes = program.runs.iter().filter(|run| run.keeps_slopes()).map(|run| run.len()).sum();
         for &output in &list.outputs {
             let place = place(output, &places);
             program.outputs.push(place & !ACTIVE);
@@ -208,59 +195,6 @@ impl<F: TensorFloat> Program<F> {
             program.checks.push(Check { a, b, question, answer, place });
         }
         program
-    }
-
-    /// The same program for sweeps over all of it: what first comes to an adjoint is written, not added to a zero that would
-    /// have to be put there before.
-    ///
-    /// Steps of one run that differ in this become several runs: right for short programs, whose runs are short anyway.
-    pub(crate) fn writing_first(mut self) -> Self {
-        let mut reached = vec![false; self.slots];
-        self.outputs.iter().for_each(|&output| reached[output as usize] = true);
-        // Seeds are added to these, and written to results.
-        let mut cleared: Vec<u32> =
-            self.outputs.iter().copied().filter(|&y| (y as usize) < self.first_result()).collect();
-        let mut runs: Vec<Run> = Vec::new();
-        self.each_run_back(|run, first, operands| {
-            let width = run.op.width();
-            for k in (0..run.len()).rev() {
-                let mut step = Run { more: 0, ..run };
-                if !reached[first + k] {
-                    // Nothing flows to it that it could pass on.
-                    step.flags &= !ACTIVITY;
-                }
-                if step.active() != 0 {
-                    match run.op.arity() {
-                        Some(arity) => {
-                            for (side, &a) in operands[k * width..][..arity].iter().enumerate() {
-                                if step.active() >> side & 1 != 0 && !core::mem::replace(&mut reached[a as usize], true)
-                                {
-                                    step.flags |= 1 << side << FRESH;
-                                }
-                            }
-                        }
-                        // N-ary steps add.
-                        None => cleared.extend(
-                            operands.iter().copied().filter(|&a| !core::mem::replace(&mut reached[a as usize], true)),
-                        ),
-                    }
-                }
-                match runs.last_mut() {
-                    Some(next)
-                        if step.op == next.op && step.flags == next.flags && width > 0 && next.more < u8::MAX =>
-                    {
-                        next.more += 1;
-                    }
-                    _ => runs.push(step),
-                }
-            }
-        });
-        runs.reverse();
-        cleared.extend((0..self.inputs as u32).filter(|&input| !reached[input as usize]));
-        self.slopes = slopes(&runs);
-        self.runs = runs;
-        self.cleared = Some(cleared);
-        self
     }
 
     /// The slot of the first result.
@@ -298,11 +232,6 @@ impl<F: TensorFloat> Program<F> {
     pub(crate) fn has_checks(&self) -> bool {
         !self.checks.is_empty()
     }
-}
-
-/// How many steps have their slopes kept.
-fn slopes(runs: &[Run]) -> usize {
-    runs.iter().filter(|run| run.keeps_slopes()).map(|run| run.len()).sum()
 }
 
 impl Check {

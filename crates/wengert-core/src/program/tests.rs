@@ -62,6 +62,9 @@ fn pullbacks_that_read_no_result_run_without_it_and_after_their_rule() {
         let windows = x[1].unfold(&Windows::new(2));
         x[0].gather_rows(&Tensor::from([2, 0, 2])).sum() + windows.sum()
     });
+    agrees("sums of columns and planes", [&[2, 3, 2, 2], &[3, 1, 1], &[2, 1, 1, 2]], |x| {
+        ((x[0] + x[1]).relu() - x[2]).square().sum() + (x[1] - x[0]).sum()
+    });
     agrees("losses", [&[3, 4], &[3, 4]], |x| x[0].mse(x[1]) + x[0].cross_entropy(&[1, 0, 3]));
     let [x, w] = tensors([&[2, 3], &[3, 2]], 1);
     let f = TensorFunction::record(&[x, w], |x| x[0].matmul(x[1]).tanh().sum()).unwrap();
