@@ -4,8 +4,8 @@
 //! Shapes: `x: [n, c, h, w]`, `y: [n, c, oh, ow]`. Cotangent of the largest: `y_bar` to the first of them in each window, whose
 //! number the forward pass finds.
 
-use super::pick::place;
-use super::{Array, Cotangents, Op, one};
+use super::pick::Found;
+use super::{Array, Cotangents, Op};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -14,23 +14,18 @@ use wengert_tensor::{Adaptive, Pair, Pooling, ShapeError, Taps, Tensor, keep, la
 /// The largest of windows that differ in size, `[vertical, horizontal]` of them; knows the places once it has run. Boxed: the
 /// largest op sets the size of all nodes.
 #[derive(Clone)]
-pub(crate) struct AdaptiveMaxPool2d<F>(Box<([usize; 2], Option<Tensor<i64>>)>, PhantomData<F>);
+pub(crate) struct AdaptiveMaxPool2d<F>(Box<([usize; 2], Found)>, PhantomData<F>);
 
 impl<F: TensorFloat> Op<F> for AdaptiveMaxPool2d<F> {
     const NAME: &'static str = "adaptive_max_pool2d";
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         let positions = largest_positions(x[0], self.0.0)?;
-        let y = x[0].try_pick(&positions)?;
-        self.0.1 = Some(positions);
-        Ok(y)
+        self.0.1.pick(x[0], positions)
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        match &self.0.1 {
-            Some(positions) => one(place(&y_bar, positions, x[0].shape())),
-            None => unreachable!("a pullback runs after its op"),
-        }
+        self.0.1.place(x[0], &y_bar)
     }
 }
 
@@ -98,7 +93,9 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         let y = match self.fit(Adaptive::plan(op, &shape, output))? {
             Adaptive::Global => self.try_max_pool2d(&Pooling::new([shape[2], shape[3]])),
             Adaptive::Even(pooling) => self.try_max_pool2d(&pooling),
-            Adaptive::Uneven(_) => self.try_record1(AdaptiveMaxPool2d(Box::new((output, None)), PhantomData)),
+            Adaptive::Uneven(_) => {
+                self.try_record1(AdaptiveMaxPool2d(Box::new((output, Found::default())), PhantomData))
+            }
         };
         y.map_err(|error| error.called(op))
     }

@@ -3,9 +3,9 @@
 //! Where the elements are is found by the forward pass, anew in every replay. NaN counts as larger than every number, and of
 //! equal elements the first comes first: it takes the whole gradient. Cotangent: `y_bar` to the elements taken.
 
-use super::pick::place;
+use super::pick::Found;
 use super::rows::Rows;
-use super::{Array, Cotangents, Op, one};
+use super::{Array, Cotangents, Op};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -13,7 +13,7 @@ use wengert_tensor::{Axes, Axis, ShapeError, Tensor, positions_along, quantile_p
 
 /// Elements picked by their size; knows their numbers once it has run. Boxed: the largest op sets the size of all nodes.
 #[derive(Clone)]
-pub(crate) struct BySize<F>(Box<(Order, Option<Tensor<i64>>)>, PhantomData<F>);
+pub(crate) struct BySize<F>(Box<(Order, Found)>, PhantomData<F>);
 
 #[derive(Clone, Copy)]
 enum Order {
@@ -65,7 +65,7 @@ fn quantile_columns<F: TensorFloat>(x: &Tensor<F>, below: usize, above: usize) -
 
 impl<F: TensorFloat> BySize<F> {
     fn new(order: Order) -> Self {
-        BySize(Box::new((order, None)), PhantomData)
+        BySize(Box::new((order, Found::default())), PhantomData)
     }
 }
 
@@ -84,16 +84,11 @@ impl<F: TensorFloat> Op<F> for BySize<F> {
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         let (axis, index) = self.0.0.find(x[0])?;
         let positions = positions_along(self.label(), x[0].shape(), axis, &index)?;
-        let y = x[0].try_pick(&positions)?;
-        self.0.1 = Some(positions);
-        Ok(y)
+        self.0.1.pick(x[0], positions)
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        match &self.0.1 {
-            Some(positions) => one(place(&y_bar, positions, x[0].shape())),
-            None => unreachable!("a pullback runs after its op"),
-        }
+        self.0.1.place(x[0], &y_bar)
     }
 }
 

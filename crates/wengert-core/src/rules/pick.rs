@@ -41,12 +41,12 @@ struct Along {
     index: Tensor<i64>,
     /// Whether the other axes broadcast, as NumPy's `take_along_axis` has it.
     broadcast: bool,
-    positions: Option<Tensor<i64>>,
+    found: Found,
 }
 
 impl Along {
     fn new(axis: Axis, index: &Tensor<i64>) -> Self {
-        Along { axis, index: index.clone(), broadcast: false, positions: None }
+        Along { axis, index: index.clone(), broadcast: false, found: Found::default() }
     }
 
     fn find(&self, shape: &Shape) -> Result<Tensor<i64>, ShapeError> {
@@ -71,9 +71,7 @@ impl<F: TensorFloat> Op<F> for Gather<F> {
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         let positions = self.0.find(x[0].shape())?;
-        let y = x[0].try_pick(&positions)?;
-        self.0.positions = Some(positions);
-        Ok(y)
+        self.0.found.pick(x[0], positions)
     }
 
     fn labels(&mut self) -> Option<&mut Tensor<i64>> {
@@ -81,15 +79,42 @@ impl<F: TensorFloat> Op<F> for Gather<F> {
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        match &self.0.positions {
-            Some(positions) => one(place(&y_bar, positions, x[0].shape())),
-            None => unreachable!("a pullback runs after its op"),
-        }
+        self.0.found.place(x[0], &y_bar)
     }
 }
 
 pub(crate) fn pick<F: TensorFloat, A: Array<F>>(x: &A, positions: &Tensor<i64>) -> A {
     Pick(positions.clone(), PhantomData).on(&[x])
+}
+
+/// The numbers of the elements that a rule's forward pass chose.
+#[derive(Clone, Default)]
+pub(super) struct Found(Option<Tensor<i64>>);
+
+impl Found {
+    /// The elements with these numbers, which it remembers.
+    pub(super) fn pick<F: TensorFloat>(
+        &mut self,
+        x: &Tensor<F>,
+        positions: Tensor<i64>,
+    ) -> Result<Tensor<F>, ShapeError> {
+        let y = x.try_pick(&positions)?;
+        self.0 = Some(positions);
+        Ok(y)
+    }
+
+    pub(super) fn remember(&mut self, positions: Tensor<i64>) {
+        self.0 = Some(positions);
+    }
+
+    pub(super) fn positions(&self) -> &Tensor<i64> {
+        self.0.as_ref().unwrap_or_else(|| unreachable!("a pullback runs after its op"))
+    }
+
+    /// The cotangent of the operand they were chosen from.
+    pub(super) fn place<F: TensorFloat, A: Array<F>>(&self, x: &A, y_bar: &A) -> Cotangents<A> {
+        one(place(y_bar, self.positions(), x.shape()))
+    }
 }
 
 /// The adjoint of [`pick`] from a tensor of `shape`.
@@ -129,7 +154,7 @@ impl<F: TensorFloat> Op<F> for PlaceAlong<F> {
             return Err(ShapeError::Unequal { op, lhs, rhs });
         }
         let y = Tensor::try_place(shape.clone(), &positions, x[0])?;
-        along.positions = Some(positions);
+        along.found.remember(positions);
         Ok(y)
     }
 
@@ -138,10 +163,7 @@ impl<F: TensorFloat> Op<F> for PlaceAlong<F> {
     }
 
     fn vjp<A: Array<F>>(&self, _x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        match &self.0.0.positions {
-            Some(positions) => one(pick(&y_bar, positions)),
-            None => unreachable!("a pullback runs after its op"),
-        }
+        one(pick(&y_bar, self.0.0.found.positions()))
     }
 }
 
@@ -154,9 +176,9 @@ impl<F: TensorFloat> Op<F> for Scatter<F> {
     const NAME: &'static str = "scatter";
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
-        let Along { axis, index, positions, .. } = &mut *self.0;
+        let Along { axis, index, found, .. } = &mut *self.0;
         let numbers = Tensor::<i64>::arange(x[1].len()).try_reshape(x[1].shape())?;
-        *positions = Some(Tensor::try_full(x[0].shape(), -1_i64)?.try_scatter(*axis, index, &numbers)?);
+        found.remember(Tensor::try_full(x[0].shape(), -1_i64)?.try_scatter(*axis, index, &numbers)?);
         x[0].try_scatter(*axis, index, x[1])
     }
 
@@ -165,7 +187,7 @@ impl<F: TensorFloat> Op<F> for Scatter<F> {
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
-        let Some(from) = &self.0.positions else { unreachable!("a pullback runs after its op") };
+        let from = self.0.found.positions();
         let zero = y_bar.constant(Tensor::scalar(F::ZERO));
         let x_bar = wanted[0].then(|| select(&fitting(from.try_greater_equal(0)), &zero, &y_bar));
         two(x_bar, wanted[1].then(|| place(&y_bar, from, x[1].shape())))

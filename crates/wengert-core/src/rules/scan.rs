@@ -8,7 +8,7 @@
 //! `a_bar_k = g_k y_(k-1)` (lagged: `a_bar_k = g_(k+1) y_k`). So the four kinds are each other's derivatives at every order, in
 //! `O(n)` and without a division. Of a running extreme: `y_bar` to the elements that were it, whose numbers the forward pass finds.
 
-use super::pick::place;
+use super::pick::Found;
 use super::slice::{embed, slice};
 use super::zip::zip;
 use super::{Array, Cotangents, Op, one, two};
@@ -46,12 +46,12 @@ pub(crate) struct CumExtreme<F>(Box<Running>, PhantomData<F>);
 struct Running {
     axis: Axis,
     largest: bool,
-    positions: Option<Tensor<i64>>,
+    found: Found,
 }
 
 impl<F: TensorFloat> CumExtreme<F> {
     fn new(axis: Axis, largest: bool) -> Self {
-        CumExtreme(Box::new(Running { axis, largest, positions: None }), PhantomData)
+        CumExtreme(Box::new(Running { axis, largest, found: Found::default() }), PhantomData)
     }
 }
 
@@ -65,15 +65,13 @@ impl<F: TensorFloat> Op<F> for CumExtreme<F> {
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         let axis = self.0.axis;
         let (y, index) = if self.0.largest { x[0].try_cummax(axis)? } else { x[0].try_cummin(axis)? };
-        self.0.positions = Some(positions_along(self.label(), x[0].shape(), axis, &index)?);
+        let positions = positions_along(self.label(), x[0].shape(), axis, &index)?;
+        self.0.found.remember(positions);
         Ok(y)
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        match &self.0.positions {
-            Some(positions) => one(place(&y_bar, positions, x[0].shape())),
-            None => unreachable!("a pullback runs after its op"),
-        }
+        self.0.found.place(x[0], &y_bar)
     }
 }
 
