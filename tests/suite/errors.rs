@@ -168,6 +168,11 @@ fn scalars_between_tensors_cannot_be_recorded_through() {
     let y = tape.pack(&x.scalars()).square().sum();
     let error = failure(y.try_recorded_gradient([x]));
     assert!(matches!(error, Error::ScalarsBetween { .. }), "{error}");
+    let text = failure(y.try_jvp([x], [&Tensor::ones([2])])).to_string();
+    assert!(
+        text.contains("errors.rs:") && text.contains(": jvp: scalars lie between the output and the inputs"),
+        "{text}"
+    );
     assert_eq!(y.gradient()[x].to_vec(), [2.0, 4.0]);
 }
 

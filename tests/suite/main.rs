@@ -6,6 +6,7 @@ mod elementary;
 mod elementwise;
 mod errors;
 mod examples;
+mod forward_mode;
 mod function;
 mod layers;
 mod layouts;

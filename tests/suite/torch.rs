@@ -84,6 +84,9 @@ fn compare(what: &str, case: &Case, op: Op, x: &[Tensor<f64>]) {
         close(&format!("{what}, second order, operand {k}"), &gradient[x], &case.second[k], 1e-11);
     }
     close(&format!("{what}, Jacobian's product"), &gradient[u], &case.tangent[0], 1e-12);
+    let along: Vec<_> = inputs.iter().map(|x| weights(&x.shape(), 5, 13, 8.0)).collect();
+    let tangents = tape.jvp_tensors([y], inputs.iter().copied().zip(&along));
+    close(&format!("{what}, forward mode"), &tangents[0], &case.tangent[0], 1e-12);
 }
 
 /// The first axis along which all entries are equal, if there are several.

@@ -124,7 +124,7 @@ pub enum CheckError {
         comparison: Comparison,
     },
     /// Forward and reverse mode disagree.
-    #[error("forward and reverse mode disagree: J v = {forward:e} with duals, {reverse:e} from the gradient")]
+    #[error("forward and reverse mode disagree: J v = {forward:e} forwards, {reverse:e} from the gradient")]
     ForwardReverse {
         /// The directional derivative from dual numbers.
         forward: f64,

@@ -146,10 +146,12 @@ pub enum Error {
     },
     /// A gradient that should be recorded passes through scalars.
     #[error(
-        "{caller}: recorded_gradient: scalars lie between the output and the inputs; keep the program in tensors, or take second derivatives over duals"
+        "{caller}: {op}: scalars lie between the output and the inputs; keep the program in tensors, or take the derivative over duals"
     )]
     ScalarsBetween {
-        /// Where the gradient was asked for.
+        /// What was asked for.
+        op: &'static str,
+        /// Where the derivative was asked for.
         caller: Caller,
     },
     /// Two sets of gradients, or two recordings, do not correspond.

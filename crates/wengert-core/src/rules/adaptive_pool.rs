@@ -27,6 +27,10 @@ impl<F: TensorFloat> Op<F> for AdaptiveMaxPool2d<F> {
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
         self.0.1.place(x[0], &y_bar)
     }
+
+    fn jvp<A: Array<F>>(&self, _x: &[&A], _y: &A, x_dot: &[Option<&A>]) -> Option<A> {
+        self.0.1.push(x_dot)
+    }
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {

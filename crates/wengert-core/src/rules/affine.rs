@@ -2,7 +2,7 @@
 //!
 //! Shapes: `x: [..]`, `y: [..]`. Cotangent: `x_bar = scale y_bar`.
 
-use super::{Array, Cotangents, Fusible, Op, one};
+use super::{Array, Cotangents, Fusible, Op, Pushforward, one};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::ops::{Add, Div, Mul, Neg, Sub};
 use wengert_kernels::{Binary, Elementary};
@@ -16,6 +16,7 @@ pub(crate) struct Affine<F> {
 
 impl<F: TensorFloat> Op<F> for Affine<F> {
     const NAME: &'static str = "affine";
+    const PUSHFORWARD: Pushforward = Pushforward::Symmetric;
 
     #[inline]
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {

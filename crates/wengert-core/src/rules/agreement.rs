@@ -44,10 +44,27 @@ impl Walk {
         let y = f(x);
         let seed = self.tensor(&y.shape(), -1.0, 1.0);
         let fused = y.vjp(&seed);
-        let loss = (y * tape.constant_tensor(seed)).sum();
+        let loss = (y * tape.constant_tensor(&seed)).sum();
         let emitted = loss.recorded_gradient(x);
         for (k, x_bar) in emitted.iter().enumerate() {
             close(&format!("{what}, operand {k} of shapes {shapes:?}"), &fused[x[k]], &x_bar.value());
+        }
+        // Forward mode, on values and recorded, against the product with the emitted gradient's derivative in the seed.
+        let u = tape.tensor(self.tensor(&y.shape(), -1.0, 1.0));
+        let v = x.map(|x| self.tensor(&x.shape(), -1.0, 1.0));
+        let along = (y * u).sum().recorded_gradient(x).into_iter().zip(&v);
+        let along = along.map(|(x_bar, v)| (x_bar * tape.constant_tensor(v)).sum()).reduce(|sum, term| sum + term);
+        let along = along.expect("there are operands").gradient();
+        let of = format!("{what}, operands of shapes {shapes:?}");
+        close(&format!("{of}, tangent"), &y.jvp(x, v.each_ref()), &along[u]);
+        let recorded = y.recorded_jvp(x, v.each_ref().map(|v| tape.constant_tensor(v)));
+        close(&format!("{of}, recorded tangent"), &recorded.value(), &along[u]);
+        // The tangent's gradient is the Hessian's product with the direction.
+        let weighted = (recorded * tape.constant_tensor(&seed)).sum();
+        let curved = loss.hvp(x, v.each_ref());
+        for (k, (x, expected)) in x.into_iter().zip(&curved).enumerate() {
+            let got = if weighted.is_active() { weighted.gradient()[x].clone() } else { Tensor::zeros(x.shape()) };
+            close(&format!("{of}, gradient of the tangent, operand {k}"), &got, expected);
         }
         // Second order: the pullbacks of the ops just emitted, in the same two ways.
         let v = emitted.map(|x_bar| self.tensor(&x_bar.shape(), -1.0, 1.0));
@@ -55,6 +72,8 @@ impl Walk {
             emitted.iter().zip(&v).map(|(&x_bar, v)| (x_bar * tape.constant_tensor(v)).sum()).collect();
         let second = weighted.into_iter().reduce(|sum, term| sum + term).expect("there are operands");
         let fused = second.gradient();
+        // Beyond the last derivative there is of a special function the recorded one is NaN, a constant.
+        let known = emitted.iter().all(|x_bar| x_bar.value().iter().all(|x_bar| !x_bar.is_nan()));
         // And the gradient left out, as far as nobody reads it.
         let product = loss.hvp(x, v.each_ref());
         for (k, x_bar) in second.recorded_gradient(x).iter().enumerate() {
@@ -62,6 +81,9 @@ impl Walk {
             let of = format!("{what}, operand {k} of shapes {shapes:?}");
             close(&format!("{of}, second order"), &expected, &x_bar.value());
             close(&format!("{of}, Hessian product"), &product[k], &x_bar.value());
+            if known {
+                close(&format!("{of}, forward over reverse"), &emitted[k].jvp(x, v.each_ref()), &product[k]);
+            }
         }
         self.met.borrow_mut().extend(tape.rule_names());
     }

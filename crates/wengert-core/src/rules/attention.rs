@@ -11,13 +11,14 @@
 use super::affine::scaled;
 use super::masked_softmax::masked_softmax;
 use super::matmul::matmul;
+use super::pushforward::total;
 use super::sum::sum_keep;
 use super::zip::zip;
 use super::{Array, Cotangents, Op, fitting};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use wengert_kernels::Binary;
-use wengert_tensor::{Attention, Axis, ShapeError, Tensor};
+use wengert_tensor::{Attention, Axis, Shape, ShapeError, Tensor};
 
 /// Boxed: the largest op sets the size of all nodes.
 #[derive(Clone)]
@@ -45,6 +46,10 @@ impl<F: TensorFloat> Op<F> for Attend<F> {
         Cotangents::from_iter(bars)
     }
 
+    fn jvp<A: Array<F>>(&self, x: &[&A], y: &A, x_dot: &[Option<&A>]) -> Option<A> {
+        pushed([x[0], x[1], x[2]], [x_dot[0], x_dot[1], x_dot[2]], &y.shape(), &self.0.options)
+    }
+
     fn pull(&self, x: &[&Tensor<F>], y: &Tensor<F>, y_bar: Tensor<F>, wanted: &[bool]) -> Cotangents<Tensor<F>> {
         let Kept { options, stats: Some(stats) } = &*self.0 else { return self.vjp(x, y, y_bar, wanted) };
         let bars = fitting(x[0].scaled_dot_product_attention_vjp(x[1], x[2], options, stats, &y_bar));
@@ -59,11 +64,8 @@ pub(super) fn with_all_weights<F: TensorFloat, A: Array<F>>(
     options: &Attention,
     wanted: [bool; 3],
 ) -> [Option<A>; 3] {
-    let (shape, axis) = (q.shape(), q.shape().rank() - 1);
-    let (l, s) = (shape[axis - 1], k.shape()[axis - 1]);
-    let scale = F::from_f64(options.scale_for(&shape));
-    let products = scaled(&matmul(q, false, k, true), scale);
-    let p = masked_softmax(&products, options.allowed(l, s), Axis::from(axis));
+    let axis = q.shape().rank() - 1;
+    let (scale, p) = all_weights(q, k, options);
     let v_bar = wanted[2].then(|| matmul(&p, true, y_bar, false));
     let p_bar = matmul(y_bar, false, v, true);
     let inner = sum_keep(&zip(Binary::MulZero, &p_bar, &p), axis);
@@ -71,6 +73,34 @@ pub(super) fn with_all_weights<F: TensorFloat, A: Array<F>>(
     let q_bar = wanted[0].then(|| matmul(&products_bar, false, k, false));
     let k_bar = wanted[1].then(|| matmul(&products_bar, true, q, false));
     [q_bar, k_bar, v_bar]
+}
+
+/// The tangent of the result, likewise: `P_dot v + P v_dot`, with `P_dot = P (S_dot - <P, S_dot>)` row by row.
+pub(super) fn pushed<F: TensorFloat, A: Array<F>>(
+    [q, k, v]: [&A; 3],
+    [q_dot, k_dot, v_dot]: [Option<&A>; 3],
+    shape: &Shape,
+    options: &Attention,
+) -> Option<A> {
+    let axis = shape.rank() - 1;
+    let (scale, p) = all_weights(q, k, options);
+    let products = [q_dot.map(|q_dot| matmul(q_dot, false, k, true)), k_dot.map(|k_dot| matmul(q, false, k_dot, true))];
+    let p_dot = total(products, &p.shape()).map(|products_dot| {
+        let inner = sum_keep(&zip(Binary::MulZero, &products_dot, &p), axis);
+        scaled(&zip(Binary::MulZero, &zip(Binary::Sub, &products_dot, &inner), &p), scale)
+    });
+    let terms =
+        [p_dot.map(|p_dot| matmul(&p_dot, false, v, false)), v_dot.map(|v_dot| matmul(&p, false, v_dot, false))];
+    total(terms, shape)
+}
+
+/// The scale of products, and the weights.
+fn all_weights<F: TensorFloat, A: Array<F>>(q: &A, k: &A, options: &Attention) -> (F, A) {
+    let (shape, axis) = (q.shape(), q.shape().rank() - 1);
+    let (l, s) = (shape[axis - 1], k.shape()[axis - 1]);
+    let scale = F::from_f64(options.scale_for(&shape));
+    let products = scaled(&matmul(q, false, k, true), scale);
+    (scale, masked_softmax(&products, options.allowed(l, s), Axis::from(axis)))
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {

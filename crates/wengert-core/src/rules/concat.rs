@@ -5,7 +5,7 @@
 
 use super::reshape::reshape;
 use super::slice::slice;
-use super::{Array, Cotangents, Op};
+use super::{Array, Cotangents, Op, Pushforward};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -16,6 +16,7 @@ pub(crate) struct Concat<F>(Axis, PhantomData<F>);
 
 impl<F: TensorFloat> Op<F> for Concat<F> {
     const NAME: &'static str = "concat";
+    const PUSHFORWARD: Pushforward = Pushforward::Linear;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         Tensor::try_concat(x, self.0)
@@ -39,6 +40,7 @@ pub(crate) struct Stack<F>(Axis, PhantomData<F>);
 
 impl<F: TensorFloat> Op<F> for Stack<F> {
     const NAME: &'static str = "stack";
+    const PUSHFORWARD: Pushforward = Pushforward::Linear;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         Tensor::try_stack(x, self.0)

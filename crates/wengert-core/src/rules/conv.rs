@@ -7,7 +7,7 @@
 //! cotangent that arrives at one of the three takes the place of the argument it stands for, and the other two ops give what
 //! flows on.
 
-use super::{Array, Cotangents, Op, two};
+use super::{Array, Cotangents, Op, Pushforward, two};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -21,6 +21,7 @@ pub(crate) struct Conv2d<F>(Box<Convolution>, PhantomData<F>);
 impl<F: TensorFloat> Op<F> for Conv2d<F> {
     const NAME: &'static str = "conv2d";
     const READS_RESULT: bool = false;
+    const PUSHFORWARD: Pushforward = Pushforward::Multilinear;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         x[0].try_conv2d(x[1], &self.0)
@@ -49,6 +50,7 @@ struct ToInput {
 impl<F: TensorFloat> Op<F> for ConvToInput<F> {
     const NAME: &'static str = "conv2d_input_adjoint";
     const READS_RESULT: bool = false;
+    const PUSHFORWARD: Pushforward = Pushforward::Multilinear;
 
     fn label(&self) -> &'static str {
         self.0.label
@@ -74,6 +76,7 @@ pub(crate) struct ConvToWeight<F>(Box<(Convolution, Shape)>, PhantomData<F>);
 impl<F: TensorFloat> Op<F> for ConvToWeight<F> {
     const NAME: &'static str = "conv2d_weight_adjoint";
     const READS_RESULT: bool = false;
+    const PUSHFORWARD: Pushforward = Pushforward::Multilinear;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         Tensor::conv2d_weight_adjoint(x[0], &self.0.1, x[1], &self.0.0)

@@ -3,7 +3,7 @@
 //! Shapes: as sums. Cotangent: `y_bar` to the elements equal to the extreme, split evenly among ties; NaN wins, and takes
 //! a NaN gradient with it.
 
-use super::sum::broadcast_back;
+use super::sum::{broadcast_back, sum_axes};
 use super::zip::zip;
 use super::{Array, Cotangents, Op, one, two};
 use crate::error::Error;
@@ -31,11 +31,20 @@ impl<F: TensorFloat> Op<F> for Extreme<F> {
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        let shape = x[0].shape();
-        let extreme = broadcast_back(y, &self.axes, &shape);
-        let share = TieShare(self.axes.clone(), PhantomData).on(&[x[0], &extreme]);
-        let y_bar = broadcast_back(&y_bar, &self.axes, &shape);
-        one(zip(Binary::MulZero, &share, &y_bar))
+        let y_bar = broadcast_back(&y_bar, &self.axes, &x[0].shape());
+        one(zip(Binary::MulZero, &self.shares(x[0], y), &y_bar))
+    }
+
+    fn jvp<A: Array<F>>(&self, x: &[&A], y: &A, x_dot: &[Option<&A>]) -> Option<A> {
+        Some(sum_axes(&zip(Binary::MulZero, &self.shares(x[0], y), x_dot[0]?), self.axes.clone()))
+    }
+}
+
+impl<F: TensorFloat> Extreme<F> {
+    /// The share that each element has in the extreme.
+    fn shares<A: Array<F>>(&self, x: &A, y: &A) -> A {
+        let extreme = broadcast_back(y, &self.axes, &x.shape());
+        TieShare(self.axes.clone(), PhantomData).on(&[x, &extreme])
     }
 }
 

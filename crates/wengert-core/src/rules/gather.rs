@@ -3,7 +3,7 @@
 //! Shapes: `x: [n, ..]`, `rows: [m]`, `y: [m, ..]`. Cotangent: `x_bar[rows[k]] += y_bar[k]`: a row picked twice receives
 //! both.
 
-use super::{Array, Cotangents, Op, one};
+use super::{Array, Cotangents, Op, Pushforward, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -15,6 +15,7 @@ pub(crate) struct GatherRows<F>(Tensor<i64>, PhantomData<F>);
 impl<F: TensorFloat> Op<F> for GatherRows<F> {
     const NAME: &'static str = "gather_rows";
     const READS_RESULT: bool = false;
+    const PUSHFORWARD: Pushforward = Pushforward::Linear;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         x[0].try_gather_rows(&self.0)
@@ -35,6 +36,7 @@ pub(crate) struct ScatterRows<F>(Box<(Tensor<i64>, Shape)>, PhantomData<F>);
 
 impl<F: TensorFloat> Op<F> for ScatterRows<F> {
     const NAME: &'static str = "scatter_rows";
+    const PUSHFORWARD: Pushforward = Pushforward::Linear;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         let (rows, shape) = &*self.0;

@@ -6,6 +6,7 @@
 //! Cotangents: those of the product, and `b_bar` the sum of `y_bar` over all rows.
 
 use super::matmul::MatMul;
+use super::pushforward::total;
 use super::sum::sum_to;
 use super::{Array, Cotangents, Op};
 use crate::error::Error;
@@ -32,6 +33,11 @@ impl<F: TensorFloat> Op<F> for Linear<F> {
         let mut cotangents = MatMul::new(false, true).cotangents(&x[..2], &y_bar, &wanted[..2], &read[..2]);
         cotangents.push(wanted[2].then(|| sum_to(&y_bar, &x[2].shape())));
         cotangents
+    }
+
+    fn jvp<A: Array<F>>(&self, x: &[&A], y: &A, x_dot: &[Option<&A>]) -> Option<A> {
+        let product = MatMul::new(false, true).jvp(&x[..2], y, &x_dot[..2]);
+        total([product, x_dot[2].cloned()], &y.shape())
     }
 }
 

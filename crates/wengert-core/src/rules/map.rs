@@ -3,7 +3,7 @@
 //! Shapes: `x: [..]`, `y: [..]`. Cotangent: `x_bar = y_bar dy/dx`, zero wherever `y_bar` is. Keeps `dy/dx` of the functions that are
 //! computed with it at little more cost, if a gradient will flow.
 
-use super::{Array, Cotangents, Fusible, Op, fitting, one};
+use super::{Array, Cotangents, Fusible, Op, Pushforward, fitting, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use wengert_kernels::{Unary, UnaryFunctions, unary_table};
@@ -24,6 +24,7 @@ impl<F: TensorFloat> Map<F> {
 
 impl<F: TensorFloat> Op<F> for Map<F> {
     const NAME: &'static str = "map";
+    const PUSHFORWARD: Pushforward = Pushforward::Symmetric;
 
     fn label(&self) -> &'static str {
         if self.op == Unary::Neg { "neg" } else { self.op.name() }

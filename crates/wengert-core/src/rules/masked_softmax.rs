@@ -5,7 +5,7 @@
 
 use super::sum::sum_keep;
 use super::zip::zip;
-use super::{Array, Cotangents, Op, one};
+use super::{Array, Cotangents, Op, Pushforward, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -22,6 +22,7 @@ pub(crate) struct MaskedSoftmax<F> {
 
 impl<F: TensorFloat> Op<F> for MaskedSoftmax<F> {
     const NAME: &'static str = "masked_softmax";
+    const PUSHFORWARD: Pushforward = Pushforward::Symmetric;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         x[0].try_masked_softmax(self.mask.as_deref(), self.axis)

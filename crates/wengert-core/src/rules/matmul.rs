@@ -6,6 +6,7 @@
 //! (Giles 2008, "Collected matrix derivative results for forward and reverse mode algorithmic differentiation"),
 //! summed over broadcast batches.
 
+use super::pushforward::total;
 use super::reshape::reshape;
 use super::sum::sum_to;
 use super::{Array, Cotangents, Op, two};
@@ -46,6 +47,12 @@ impl<F: TensorFloat> Op<F> for MatMul<F> {
 
     fn vjp_unread<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, wanted: &[bool], read: &[bool]) -> Cotangents<A> {
         self.cotangents(x, &y_bar, wanted, read)
+    }
+
+    fn jvp<A: Array<F>>(&self, x: &[&A], y: &A, x_dot: &[Option<&A>]) -> Option<A> {
+        let [ta, tb] = self.transposed;
+        let of_a = x_dot[0].map(|a_dot| matmul(a_dot, ta, x[1], tb));
+        total([of_a, x_dot[1].map(|b_dot| matmul(x[0], ta, b_dot, tb))], &y.shape())
     }
 }
 

@@ -3,7 +3,7 @@
 //! A rule states its forward computation on values and its pullback once, generically over [`Array`]: evaluated on tensors
 //! the pullback is the reverse sweep, evaluated on variables it records ops, so the gradient is on the list like anything
 //! else and can be differentiated again, to any order. Where a fused loop is faster a rule adds `pull`, with a test that
-//! both agree.
+//! both agree. Forward mode needs a word about the op's Jacobian, or nothing, or, where that is faster, `jvp`.
 //!
 //! To add an op: write its file, add its line to [`rules!`] below.
 
@@ -41,6 +41,7 @@ mod permute;
 mod pick;
 mod pool;
 mod prod;
+mod pushforward;
 mod rearrange;
 mod resample;
 mod reshape;
@@ -60,12 +61,14 @@ mod zip_map;
 
 pub use cross_entropy::Labels;
 pub use custom::TensorOp;
+pub(crate) use pushforward::{Pushforward, zeros};
 pub(crate) use reshape::Reshape;
 pub(crate) use sum::sum_to;
 pub(crate) use zip::zip;
 pub use zip_map::{try_zip_map, try_zip_map_mean, try_zip_map_sum, zip_map, zip_map_mean, zip_map_sum};
 
-use crate::tensor::TensorFloat;
+use crate::tape::Tape;
+use crate::tensor::{TensorFloat, TensorVar};
 use smallvec::SmallVec;
 use wengert_kernels::{Binary, Parametric, Unary};
 use wengert_tensor::{Shape, ShapeError, Tensor};
@@ -85,6 +88,10 @@ pub(crate) trait Array<F: TensorFloat>: Clone {
     fn parametric_pullback(op: Parametric, x: &Self, y: &Self, y_bar: Self) -> Self;
     /// `y_bar dy/da` and `y_bar dy/db`, summed to the operands' shapes.
     fn binary_pullback(op: Binary, a: &Self, b: &Self, y: &Self, y_bar: Self, wanted: [bool; 2]) -> [Option<Self>; 2];
+    /// The pullback of an op, in its faster form where there are two.
+    fn pullback<O: Op<F>>(op: &O, x: &[&Self], y: &Self, y_bar: Self, wanted: &[bool]) -> Cotangents<Self>;
+    /// The tangent of an op's result, from the pullback alone.
+    fn transposed_pullback<O: Op<F>>(op: &O, x: &[&Self], y: &Self, x_dot: &[Option<&Self>]) -> Option<Self>;
     /// The pullback of a user's op.
     fn custom_pullback(op: &dyn TensorOp<F>, x: &[&Self], y: &Self, y_bar: Self, wanted: &[bool]) -> Vec<Option<Self>>;
 }
@@ -96,6 +103,9 @@ pub(crate) trait Op<F: TensorFloat>: Clone + Listed<F> {
 
     /// Whether the pullback reads the result. Where it does not, a recorded program does not keep it for that.
     const READS_RESULT: bool = true;
+
+    /// What its pullback tells of its pushforward.
+    const PUSHFORWARD: Pushforward = Pushforward::Transposed;
 
     /// As listings and profiles name it: more closely, where one rule stands for many functions.
     fn label(&self) -> &'static str {
@@ -124,6 +134,11 @@ pub(crate) trait Op<F: TensorFloat>: Clone + Listed<F> {
         self.vjp(x, y, y_bar, wanted)
     }
 
+    /// The tangent of the result from those of the operands, of which at least one is there; `None` where nothing flows.
+    fn jvp<A: Array<F>>(&self, x: &[&A], y: &A, x_dot: &[Option<&A>]) -> Option<A> {
+        pushforward::tangent(self, x, y, x_dot)
+    }
+
     /// What it is to a program that fuses elementwise ops.
     fn fusible(&self) -> Fusible<F> {
         Fusible::No
@@ -134,7 +149,7 @@ pub(crate) trait Op<F: TensorFloat>: Clone + Listed<F> {
         None
     }
 
-    /// Applies the op inside a pullback, where shapes fit by construction.
+    /// Applies the op inside a derivative, where shapes fit by construction.
     fn on<A: Array<F>>(self, operands: &[&A]) -> A {
         fitting(A::apply(self, operands))
     }
@@ -212,9 +227,9 @@ fn two<A>(a_bar: Option<A>, b_bar: Option<A>) -> Cotangents<A> {
     cotangents
 }
 
-/// The result of an operation inside a pullback: shapes fit there by construction, so only memory can be wanting.
+/// The result of an operation inside a derivative: shapes fit there by construction, so only memory can be wanting.
 fn fitting<T>(result: Result<T, ShapeError>) -> T {
-    result.unwrap_or_else(|error| panic!("in a reverse sweep: {error}"))
+    result.unwrap_or_else(|error| panic!("in a derivative: {error}"))
 }
 
 macro_rules! rules {
@@ -269,6 +284,9 @@ macro_rules! rules {
                 &self, x: &[&A], y: &A, y_bar: A, wanted: &[bool], read: &[bool],
             ) -> Cotangents<A> {
                 match self { $( $(#[$only])? Rule::$Op(op) => op.vjp_unread(x, y, y_bar, wanted, read), )* }
+            }
+            pub(crate) fn jvp<A: Array<F>>(&self, x: &[&A], y: &A, x_dot: &[Option<&A>]) -> Option<A> {
+                match self { $( $(#[$only])? Rule::$Op(op) => op.jvp(x, y, x_dot), )* }
             }
         }
     };
@@ -382,6 +400,19 @@ impl<F: TensorFloat> Array<F> for Tensor<F> {
     }
     fn binary_pullback(op: Binary, a: &Self, b: &Self, y: &Self, y_bar: Self, wanted: [bool; 2]) -> [Option<Self>; 2] {
         fitting(Tensor::binary_vjp(op, a, b, Some(y), &y_bar, wanted))
+    }
+    fn pullback<O: Op<F>>(op: &O, x: &[&Self], y: &Self, y_bar: Self, wanted: &[bool]) -> Cotangents<Self> {
+        op.pull(x, y, y_bar, wanted)
+    }
+    fn transposed_pullback<O: Op<F>>(op: &O, x: &[&Self], y: &Self, x_dot: &[Option<&Self>]) -> Option<Self> {
+        // On a tape of its own, on which only the cotangent moves.
+        let tape = Tape::new();
+        let x: SmallVec<[TensorVar<'_, F>; 4]> = x.iter().map(|&x| tape.constant_tensor(x)).collect();
+        let x_dot: SmallVec<[Option<TensorVar<'_, F>>; 4]> =
+            x_dot.iter().map(|x_dot| x_dot.map(|x_dot| tape.constant_tensor(x_dot))).collect();
+        let x: SmallVec<[&TensorVar<'_, F>; 4]> = x.iter().collect();
+        let x_dot: SmallVec<[Option<&TensorVar<'_, F>>; 4]> = x_dot.iter().map(Option::as_ref).collect();
+        Array::transposed_pullback(op, &x, &tape.constant_tensor(y), &x_dot).map(TensorVar::value)
     }
     fn custom_pullback(op: &dyn TensorOp<F>, x: &[&Self], y: &Self, y_bar: Self, wanted: &[bool]) -> Vec<Option<Self>> {
         op.pull(x, y, &y_bar, wanted)

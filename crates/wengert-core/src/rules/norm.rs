@@ -7,9 +7,9 @@
 //! direction.
 
 use super::select::select;
-use super::sum::broadcast_back;
+use super::sum::{broadcast_back, sum_axes};
 use super::zip::zip;
-use super::{Array, Cotangents, Op, one};
+use super::{Array, Cotangents, Op, Pushforward, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -43,13 +43,23 @@ impl<F: TensorFloat> Op<F> for Norm2<F> {
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        let shape = x[0].shape();
-        let direction = zip(Binary::Div, x[0], &broadcast_back(y, &self.axes, &shape));
-        let direction = match &self.directed {
+        let y_bar = broadcast_back(&y_bar, &self.axes, &x[0].shape());
+        one(zip(Binary::MulZero, &self.direction(x[0], y), &y_bar))
+    }
+
+    fn jvp<A: Array<F>>(&self, x: &[&A], y: &A, x_dot: &[Option<&A>]) -> Option<A> {
+        Some(sum_axes(&zip(Binary::MulZero, &self.direction(x[0], y), x_dot[0]?), self.axes.clone()))
+    }
+}
+
+impl<F: TensorFloat> Norm2<F> {
+    /// `x / y`, and 0 where the length is.
+    fn direction<A: Array<F>>(&self, x: &A, y: &A) -> A {
+        let direction = zip(Binary::Div, x, &broadcast_back(y, &self.axes, &x.shape()));
+        match &self.directed {
             Some(directed) => select(directed, &direction, &direction.constant(Tensor::scalar(F::ZERO))),
             None => direction,
-        };
-        one(zip(Binary::MulZero, &direction, &broadcast_back(&y_bar, &self.axes, &shape)))
+        }
     }
 }
 
@@ -83,6 +93,7 @@ pub(crate) struct Directed<F> {
 
 impl<F: TensorFloat> Op<F> for Directed<F> {
     const NAME: &'static str = "directed";
+    const PUSHFORWARD: Pushforward = Pushforward::Symmetric;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         if x[0].iter().any(|x| x == F::ZERO) {

@@ -2,7 +2,7 @@
 //!
 //! Shapes: `x: [..]`, `y: [..]`. Cotangent: `x_bar = y_bar dy/dx`, zero wherever `y_bar` is; the constants get none.
 
-use super::{Array, Cotangents, Fusible, Op, one};
+use super::{Array, Cotangents, Fusible, Op, Pushforward, one};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use wengert_kernels::{Elementary, Parametric, ParametricFunctions, parametric_table};
@@ -13,6 +13,7 @@ pub(crate) struct Parameterized<F>(Parametric, PhantomData<F>);
 
 impl<F: TensorFloat> Op<F> for Parameterized<F> {
     const NAME: &'static str = "parametric";
+    const PUSHFORWARD: Pushforward = Pushforward::Symmetric;
 
     fn label(&self) -> &'static str {
         self.0.name()

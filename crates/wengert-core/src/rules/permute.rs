@@ -2,7 +2,7 @@
 //!
 //! Shapes: axis `k` of `y` is axis `order[k]` of `x`. Cotangent: the inverse permutation.
 
-use super::{Array, Cotangents, Op, one};
+use super::{Array, Cotangents, Op, Pushforward, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -17,6 +17,7 @@ pub(crate) struct Permute<F> {
 
 impl<F: TensorFloat> Op<F> for Permute<F> {
     const NAME: &'static str = "permute";
+    const PUSHFORWARD: Pushforward = Pushforward::Linear;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         x[0].try_permute(self.order.iter().copied())

@@ -5,7 +5,7 @@
 //! twice receives both.
 
 use super::select::select;
-use super::{Array, Cotangents, Op, fitting, one, two};
+use super::{Array, Cotangents, Op, Pushforward, fitting, one, two};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -17,6 +17,7 @@ pub(crate) struct Pick<F>(Tensor<i64>, PhantomData<F>);
 
 impl<F: TensorFloat> Op<F> for Pick<F> {
     const NAME: &'static str = "pick";
+    const PUSHFORWARD: Pushforward = Pushforward::Linear;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         x[0].try_pick(&self.0)
@@ -81,6 +82,10 @@ impl<F: TensorFloat> Op<F> for Gather<F> {
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
         self.0.found.place(x[0], &y_bar)
     }
+
+    fn jvp<A: Array<F>>(&self, _x: &[&A], _y: &A, x_dot: &[Option<&A>]) -> Option<A> {
+        self.0.found.push(x_dot)
+    }
 }
 
 pub(crate) fn pick<F: TensorFloat, A: Array<F>>(x: &A, positions: &Tensor<i64>) -> A {
@@ -111,6 +116,11 @@ impl Found {
         self.0.as_ref().unwrap_or_else(|| unreachable!("a pullback runs after its op"))
     }
 
+    /// The tangent of what was chosen, from that of the operand.
+    pub(super) fn push<F: TensorFloat, A: Array<F>>(&self, x_dot: &[Option<&A>]) -> Option<A> {
+        Some(pick(x_dot[0]?, self.positions()))
+    }
+
     /// The cotangent of the operand they were chosen from.
     pub(super) fn place<F: TensorFloat, A: Array<F>>(&self, x: &A, y_bar: &A) -> Cotangents<A> {
         one(place(y_bar, self.positions(), x.shape()))
@@ -128,6 +138,7 @@ pub(crate) struct Place<F>(Box<(Tensor<i64>, Shape)>, PhantomData<F>);
 
 impl<F: TensorFloat> Op<F> for Place<F> {
     const NAME: &'static str = "place";
+    const PUSHFORWARD: Pushforward = Pushforward::Linear;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         let (positions, shape) = &*self.0;
@@ -145,6 +156,7 @@ pub(crate) struct PlaceAlong<F>(Box<(Along, Shape)>, PhantomData<F>);
 
 impl<F: TensorFloat> Op<F> for PlaceAlong<F> {
     const NAME: &'static str = "scatter_add";
+    const PUSHFORWARD: Pushforward = Pushforward::Linear;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         let (along, shape) = &mut *self.0;
@@ -174,6 +186,7 @@ pub(crate) struct Scatter<F>(Box<Along>, PhantomData<F>);
 
 impl<F: TensorFloat> Op<F> for Scatter<F> {
     const NAME: &'static str = "scatter";
+    const PUSHFORWARD: Pushforward = Pushforward::Linear;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         let Along { axis, index, found, .. } = &mut *self.0;

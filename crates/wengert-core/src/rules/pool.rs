@@ -3,7 +3,7 @@
 //! Shapes: `x: [n, c, h, w]`, `y: [n, c, oh, ow]`. The mean is linear and keeps nothing; of the largest the places are kept,
 //! and with them it is linear too: what flows back goes to the first of the largest in each window.
 
-use super::{Array, Cotangents, Op, one};
+use super::{Array, Cotangents, Op, Pushforward, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -30,6 +30,10 @@ impl<F: TensorFloat> Op<F> for MaxPool2d<F> {
             None => unreachable!("a pullback runs after its op"),
         }
     }
+
+    fn jvp<A: Array<F>>(&self, _x: &[&A], _y: &A, x_dot: &[Option<&A>]) -> Option<A> {
+        Some(PickPlaces(self.1.clone()?, PhantomData).on(&[x_dot[0]?]))
+    }
 }
 
 /// Elements added to zeros at the places of a pooling.
@@ -38,6 +42,7 @@ pub(crate) struct ScatterPlaces<F>(Arc<Places>, PhantomData<F>);
 
 impl<F: TensorFloat> Op<F> for ScatterPlaces<F> {
     const NAME: &'static str = "max_pool2d_adjoint";
+    const PUSHFORWARD: Pushforward = Pushforward::Linear;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         self.0.scatter(x[0])
@@ -54,6 +59,7 @@ pub(crate) struct PickPlaces<F>(Arc<Places>, PhantomData<F>);
 
 impl<F: TensorFloat> Op<F> for PickPlaces<F> {
     const NAME: &'static str = "max_pool2d_pick";
+    const PUSHFORWARD: Pushforward = Pushforward::Linear;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         self.0.pick(x[0])
@@ -71,6 +77,7 @@ pub(crate) struct AvgPool2d<F>(Box<Pooling>, PhantomData<F>);
 impl<F: TensorFloat> Op<F> for AvgPool2d<F> {
     const NAME: &'static str = "avg_pool2d";
     const READS_RESULT: bool = false;
+    const PUSHFORWARD: Pushforward = Pushforward::Linear;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         x[0].try_avg_pool2d(&self.0)
@@ -87,6 +94,7 @@ pub(crate) struct SpreadMeans<F>(Box<(Pooling, Shape)>, PhantomData<F>);
 
 impl<F: TensorFloat> Op<F> for SpreadMeans<F> {
     const NAME: &'static str = "avg_pool2d_adjoint";
+    const PUSHFORWARD: Pushforward = Pushforward::Linear;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         Tensor::avg_pool2d_adjoint(&self.0.1, x[0], &self.0.0)

@@ -5,7 +5,7 @@
 
 use super::rows::Rows;
 use super::scan::product_beside;
-use super::sum::broadcast_back;
+use super::sum::{broadcast_back, sum_axes};
 use super::zip::zip;
 use super::{Array, Cotangents, Op, one};
 use crate::error::Error;
@@ -25,11 +25,21 @@ impl<F: TensorFloat> Op<F> for Prod<F> {
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        let shape = x[0].shape();
-        let rows = Rows::new(&shape, &self.0);
-        let x = rows.of(x[0]);
-        let others = zip(Binary::Mul, &product_beside(&x, 1, false), &product_beside(&x, 1, true));
-        one(zip(Binary::MulZero, &rows.back(&others), &broadcast_back(&y_bar, &self.0, &shape)))
+        let y_bar = broadcast_back(&y_bar, &self.0, &x[0].shape());
+        one(zip(Binary::MulZero, &self.others(x[0]), &y_bar))
+    }
+
+    fn jvp<A: Array<F>>(&self, x: &[&A], _y: &A, x_dot: &[Option<&A>]) -> Option<A> {
+        Some(sum_axes(&zip(Binary::MulZero, &self.others(x[0]), x_dot[0]?), self.0.clone()))
+    }
+}
+
+impl<F: TensorFloat> Prod<F> {
+    /// For each element the product of the others.
+    fn others<A: Array<F>>(&self, x: &A) -> A {
+        let rows = Rows::new(&x.shape(), &self.0);
+        let x = rows.of(x);
+        rows.back(&zip(Binary::Mul, &product_beside(&x, 1, false), &product_beside(&x, 1, true)))
     }
 }
 

@@ -3,7 +3,7 @@
 //! Shapes: axis `axis` of `y` has as many entries as there are sums. Linear: the cotangent is the same with the weights
 //! transposed.
 
-use super::{Array, Cotangents, Op, one};
+use super::{Array, Cotangents, Op, Pushforward, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -19,6 +19,7 @@ pub(crate) struct Resample<F> {
 
 impl<F: TensorFloat> Op<F> for Resample<F> {
     const NAME: &'static str = "resample";
+    const PUSHFORWARD: Pushforward = Pushforward::Linear;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         x[0].try_resample(self.axis, &self.taps)

@@ -2,7 +2,7 @@
 //!
 //! Shapes: `x: [..]`, `y: shape` of as many elements. Cotangent: the reshape back.
 
-use super::{Array, Cotangents, Op, one};
+use super::{Array, Cotangents, Op, Pushforward, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -13,6 +13,7 @@ pub(crate) struct Reshape<F>(Shape, PhantomData<F>);
 
 impl<F: TensorFloat> Op<F> for Reshape<F> {
     const NAME: &'static str = "reshape";
+    const PUSHFORWARD: Pushforward = Pushforward::Linear;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         x[0].try_reshape(self.0.clone())

@@ -9,9 +9,10 @@
 //! `O(n)` and without a division. Of a running extreme: `y_bar` to the elements that were it, whose numbers the forward pass finds.
 
 use super::pick::Found;
+use super::pushforward::total;
 use super::slice::{embed, slice};
 use super::zip::zip;
-use super::{Array, Cotangents, Op, one, two};
+use super::{Array, Cotangents, Op, Pushforward, one, two};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -27,6 +28,7 @@ pub(crate) struct CumSum<F> {
 
 impl<F: TensorFloat> Op<F> for CumSum<F> {
     const NAME: &'static str = "cumsum";
+    const PUSHFORWARD: Pushforward = Pushforward::Linear;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         x[0].try_cumsum(self.axis, self.reverse)
@@ -73,6 +75,10 @@ impl<F: TensorFloat> Op<F> for CumExtreme<F> {
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
         self.0.found.place(x[0], &y_bar)
     }
+
+    fn jvp<A: Array<F>>(&self, _x: &[&A], _y: &A, x_dot: &[Option<&A>]) -> Option<A> {
+        self.0.found.push(x_dot)
+    }
 }
 
 #[derive(Clone)]
@@ -99,6 +105,17 @@ impl<F: TensorFloat> Op<F> for Recurrence<F> {
             true => zip(Binary::MulZero, y, &moved_on(&g, axis, !self.reverse)),
         });
         two(a_bar, wanted[1].then_some(g))
+    }
+
+    fn jvp<A: Array<F>>(&self, x: &[&A], y: &A, x_dot: &[Option<&A>]) -> Option<A> {
+        // y_dot_k = a_k y_dot_(k-1) + (a_dot_k y_(k-1) + b_dot_k), a recurrence of the same kind.
+        let axis = self.axis.resolve(Self::NAME, &y.shape()).unwrap_or_default();
+        let of_a = x_dot[0].map(|a_dot| match self.lagged {
+            false => zip(Binary::MulZero, &moved_on(y, axis, self.reverse), a_dot),
+            true => moved_on(&zip(Binary::MulZero, y, a_dot), axis, self.reverse),
+        });
+        let start = total([of_a, x_dot[1].cloned()], &y.shape())?;
+        Some(self.clone().on(&[x[0], &start]))
     }
 }
 

@@ -5,7 +5,8 @@
 //! division, so exact where there are zeros, at every order. Extremes are a rule of their own. Cotangent: `y_bar` to the
 //! elements equal to the extreme, split evenly among ties; NaN wins, and takes a NaN gradient with it.
 
-use super::pick::pick;
+use super::pick::{pick, place};
+use super::pushforward::total;
 use super::zip::zip;
 use super::{Array, Cotangents, Op, two};
 use crate::error::Error;
@@ -60,11 +61,23 @@ impl<F: TensorFloat> Op<F> for ScatterExtreme<F> {
     }
 
     fn vjp<A: Array<F>>(&self, _x: &[&A], _y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
-        let Some([own, others]) = &self.0.shares else { unreachable!("a pullback runs after its op") };
-        let share = |share: &Tensor<F>, y_bar: &A| zip(Binary::MulZero, &y_bar.constant(share.clone()), y_bar);
-        let x_bar = wanted[0].then(|| share(own, &y_bar));
-        let source_bar = wanted[1].then(|| share(others, &pick(&y_bar, &self.0.positions)));
+        let x_bar = wanted[0].then(|| self.share(0, &y_bar));
+        let source_bar = wanted[1].then(|| self.share(1, &pick(&y_bar, &self.0.positions)));
         two(x_bar, source_bar)
+    }
+
+    fn jvp<A: Array<F>>(&self, _x: &[&A], y: &A, x_dot: &[Option<&A>]) -> Option<A> {
+        let own = x_dot[0].map(|x_dot| self.share(0, x_dot));
+        let others = x_dot[1].map(|source_dot| place(&self.share(1, source_dot), &self.0.positions, y.shape()));
+        total([own, others], &y.shape())
+    }
+}
+
+impl<F: TensorFloat> ScatterExtreme<F> {
+    /// What of a derivative belongs to the elements of operand `k`.
+    fn share<A: Array<F>>(&self, k: usize, of: &A) -> A {
+        let Some(shares) = &self.0.shares else { unreachable!("a derivative is asked for after the op") };
+        zip(Binary::MulZero, &of.constant(shares[k].clone()), of)
     }
 }
 

@@ -4,7 +4,7 @@
 //! an exact 0 elsewhere, so that nothing of the branch not taken, NaN included, reaches a derivative.
 
 use super::sum::sum_to;
-use super::{Array, Cotangents, Op, two};
+use super::{Array, Cotangents, Op, Pushforward, two};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -15,6 +15,7 @@ pub(crate) struct Select<F>(Tensor<bool>, PhantomData<F>);
 
 impl<F: TensorFloat> Op<F> for Select<F> {
     const NAME: &'static str = "select";
+    const PUSHFORWARD: Pushforward = Pushforward::Linear;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         self.0.try_select(x[0], x[1])

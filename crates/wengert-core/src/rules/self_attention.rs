@@ -7,7 +7,7 @@
 //!
 //! Cotangent: those of queries, keys and values, side by side.
 
-use super::attention::with_all_weights;
+use super::attention::{pushed, with_all_weights};
 use super::concat::concat;
 use super::permute::permute;
 use super::reshape::reshape;
@@ -40,18 +40,31 @@ impl<F: TensorFloat> Op<F> for SelfAttend<F> {
 
     fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
         let axis = y.shape().rank() - 1;
-        let features = y.shape()[axis] as isize;
-        let part = |k: isize| apart(&slice(x[0], axis, k * features..(k + 1) * features), self.0.heads);
-        let [q, k, v] = [part(0), part(1), part(2)];
+        let [q, k, v] = self.parts(x[0]);
         let y_bar = apart(&y_bar, self.0.heads);
         let bars = with_all_weights([&q, &k, &v], &y_bar, &self.0.options, [true; 3]);
         let bars: Vec<A> = bars.into_iter().flatten().map(|bar| together(&bar)).collect();
         one(concat(&bars.iter().collect::<Vec<_>>(), axis))
     }
 
+    fn jvp<A: Array<F>>(&self, x: &[&A], _y: &A, x_dot: &[Option<&A>]) -> Option<A> {
+        let ([q, k, v], [q_dot, k_dot, v_dot]) = (self.parts(x[0]), self.parts(x_dot[0]?));
+        let moving = [Some(&q_dot), Some(&k_dot), Some(&v_dot)];
+        pushed([&q, &k, &v], moving, &q.shape(), &self.0.options).map(|y_dot| together(&y_dot))
+    }
+
     fn pull(&self, x: &[&Tensor<F>], y: &Tensor<F>, y_bar: Tensor<F>, wanted: &[bool]) -> Cotangents<Tensor<F>> {
         let Kept { heads, options, stats: Some(stats) } = &*self.0 else { return self.vjp(x, y, y_bar, wanted) };
         one(fitting(x[0].self_attention_vjp(*heads, options, stats, &y_bar)))
+    }
+}
+
+impl<F: TensorFloat> SelfAttend<F> {
+    /// Queries, keys and values by heads.
+    fn parts<A: Array<F>>(&self, x: &A) -> [A; 3] {
+        let axis = x.shape().rank() - 1;
+        let features = x.shape()[axis] as isize / 3;
+        [0, 1, 2].map(|k| apart(&slice(x, axis, k * features..(k + 1) * features), self.0.heads))
     }
 }
 

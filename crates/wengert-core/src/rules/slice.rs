@@ -2,7 +2,7 @@
 //!
 //! Shapes: axis `axis` of `y` has as many entries as the range names. Cotangent: `y_bar` in its place among zeros.
 
-use super::{Array, Cotangents, Op, one};
+use super::{Array, Cotangents, Op, Pushforward, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -17,6 +17,7 @@ pub(crate) struct Slice<F> {
 
 impl<F: TensorFloat> Op<F> for Slice<F> {
     const NAME: &'static str = "slice";
+    const PUSHFORWARD: Pushforward = Pushforward::Linear;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         x[0].try_slice(self.axis, self.range)
@@ -33,6 +34,7 @@ pub(crate) struct Embed<F>(Box<(Slice<F>, Shape)>);
 
 impl<F: TensorFloat> Op<F> for Embed<F> {
     const NAME: &'static str = "embed";
+    const PUSHFORWARD: Pushforward = Pushforward::Linear;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         let (slice, shape) = &*self.0;

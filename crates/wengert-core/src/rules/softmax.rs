@@ -7,9 +7,9 @@
 //! `y (y_bar - <y, y_bar>)`, `y_bar - exp(y) <1, y_bar>`, and `softmax(x) y_bar`.
 
 use super::map::map;
-use super::sum::{broadcast_back, sum_keep};
+use super::sum::{broadcast_back, sum_axes, sum_keep};
 use super::zip::zip;
-use super::{Array, Cotangents, Op, fitting, one};
+use super::{Array, Cotangents, Op, Pushforward, fitting, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -21,6 +21,7 @@ pub(crate) struct Softmax<F>(Axis, PhantomData<F>);
 
 impl<F: TensorFloat> Op<F> for Softmax<F> {
     const NAME: &'static str = "softmax";
+    const PUSHFORWARD: Pushforward = Pushforward::Symmetric;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         x[0].try_softmax(self.0)
@@ -55,6 +56,13 @@ impl<F: TensorFloat> Op<F> for LogSoftmax<F> {
         one(x_bar)
     }
 
+    fn jvp<A: Array<F>>(&self, _x: &[&A], y: &A, x_dot: &[Option<&A>]) -> Option<A> {
+        let axis = self.0.resolve(Self::NAME, &y.shape()).unwrap_or_default();
+        let x_dot = x_dot[0]?;
+        let mean = sum_keep(&zip(Binary::MulZero, &map(Unary::Exp, y), x_dot), axis);
+        Some(zip(Binary::Sub, x_dot, &mean))
+    }
+
     fn pull(&self, _x: &[&Tensor<F>], y: &Tensor<F>, y_bar: Tensor<F>, _wanted: &[bool]) -> Cotangents<Tensor<F>> {
         one(fitting(Tensor::log_softmax_vjp(y, &y_bar, self.0)))
     }
@@ -71,18 +79,27 @@ impl<F: TensorFloat> Op<F> for LogSumExp<F> {
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        let shape = x[0].shape();
-        let axes = Axes::from(self.0);
-        // Not exp(x - y): that loses digits where x is large.
-        let weights = Softmax(self.0, PhantomData).on(&[x[0]]);
-        // A slice that is all minus infinity has softmax NaN and no slope.
-        let defined = broadcast_back(&map(Unary::Exp, y), &axes, &shape);
-        let weights = zip(Binary::MulZero, &weights, &map(Unary::Step, &defined));
-        one(zip(Binary::MulZero, &weights, &broadcast_back(&y_bar, &axes, &shape)))
+        let y_bar = broadcast_back(&y_bar, &Axes::from(self.0), &x[0].shape());
+        one(zip(Binary::MulZero, &self.weights(x[0], y), &y_bar))
+    }
+
+    fn jvp<A: Array<F>>(&self, x: &[&A], y: &A, x_dot: &[Option<&A>]) -> Option<A> {
+        Some(sum_axes(&zip(Binary::MulZero, &self.weights(x[0], y), x_dot[0]?), Axes::from(self.0)))
     }
 
     fn pull(&self, x: &[&Tensor<F>], _y: &Tensor<F>, y_bar: Tensor<F>, _wanted: &[bool]) -> Cotangents<Tensor<F>> {
         one(fitting(Tensor::log_sum_exp_vjp(x[0], &y_bar, self.0)))
+    }
+}
+
+impl<F: TensorFloat> LogSumExp<F> {
+    /// `dy/dx`.
+    fn weights<A: Array<F>>(&self, x: &A, y: &A) -> A {
+        // Not exp(x - y): that loses digits where x is large.
+        let weights = softmax(x, self.0);
+        // A slice that is all minus infinity has softmax NaN and no slope.
+        let defined = broadcast_back(&map(Unary::Exp, y), &Axes::from(self.0), &x.shape());
+        zip(Binary::MulZero, &weights, &map(Unary::Step, &defined))
     }
 }
 

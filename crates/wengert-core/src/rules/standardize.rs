@@ -9,6 +9,7 @@
 
 use super::affine::{Affine, scaled};
 use super::map::map;
+use super::pushforward::total;
 use super::reshape::reshape;
 use super::sum::{sum_axes, sum_keep};
 use super::zip::zip;
@@ -103,6 +104,21 @@ impl<F: TensorFloat> Op<F> for Standardize<F> {
         // They are functions of `x`, whose cotangent takes them into account.
         cotangents.extend(kept.given.then_some(None));
         cotangents
+    }
+
+    fn jvp<A: Array<F>>(&self, x: &[&A], y: &A, x_dot: &[Option<&A>]) -> Option<A> {
+        let kept = &*self.0;
+        let plain = Kept { weight: false, bias: false, given: false, stats: None, ..kept.clone() };
+        let plain = Standardize(Box::new(plain));
+        // The Jacobian of a row in itself is symmetric.
+        let z_dot = x_dot[0].and_then(|x_dot| plain.vjp(&x[..1], y, x_dot.clone(), &[true]).pop().flatten());
+        let of_x = match kept.weight {
+            true => z_dot.map(|z_dot| zip(Binary::MulZero, x[1], &z_dot)),
+            false => z_dot,
+        };
+        let (w_dot, b_dot) = (kept.weight.then(|| x_dot[1]), kept.bias.then(|| x_dot[1 + usize::from(kept.weight)]));
+        let of_w = w_dot.flatten().map(|w_dot| zip(Binary::MulZero, &plain.on(&x[..1]), w_dot));
+        total([of_x, of_w, b_dot.flatten().cloned()], &y.shape())
     }
 
     fn pull(&self, x: &[&Tensor<F>], y: &Tensor<F>, y_bar: Tensor<F>, wanted: &[bool]) -> Cotangents<Tensor<F>> {

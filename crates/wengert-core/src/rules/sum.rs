@@ -5,7 +5,7 @@
 
 use super::affine::scaled;
 use super::reshape::reshape;
-use super::{Array, Cotangents, Fusible, Op, one};
+use super::{Array, Cotangents, Fusible, Op, Pushforward, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -21,6 +21,7 @@ pub(crate) struct SumAxes<F> {
 
 impl<F: TensorFloat> Op<F> for SumAxes<F> {
     const NAME: &'static str = "sum";
+    const PUSHFORWARD: Pushforward = Pushforward::Linear;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         if self.mean { x[0].try_mean_axes(self.axes.clone()) } else { x[0].try_sum_axes(self.axes.clone()) }
@@ -56,6 +57,7 @@ pub(crate) struct BroadcastTo<F>(Shape, PhantomData<F>);
 
 impl<F: TensorFloat> Op<F> for BroadcastTo<F> {
     const NAME: &'static str = "broadcast_to";
+    const PUSHFORWARD: Pushforward = Pushforward::Linear;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         x[0].try_broadcast_to(self.0.clone())
@@ -76,6 +78,7 @@ pub(crate) struct SumTo<F>(Shape, PhantomData<F>);
 
 impl<F: TensorFloat> Op<F> for SumTo<F> {
     const NAME: &'static str = "sum_to";
+    const PUSHFORWARD: Pushforward = Pushforward::Linear;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         x[0].try_sum_to(&self.0)

@@ -2,7 +2,7 @@
 //!
 //! Shapes: `x: [n, c, h, w]`, columns `[n, c kh kw, oh ow]`. Both are linear and each the other's cotangent.
 
-use super::{Array, Cotangents, Op, one};
+use super::{Array, Cotangents, Op, Pushforward, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -15,6 +15,7 @@ pub(crate) struct Unfold<F>(Box<Windows>, PhantomData<F>);
 impl<F: TensorFloat> Op<F> for Unfold<F> {
     const NAME: &'static str = "unfold";
     const READS_RESULT: bool = false;
+    const PUSHFORWARD: Pushforward = Pushforward::Linear;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         x[0].try_unfold(&self.0)
@@ -33,6 +34,7 @@ pub(crate) struct Fold<F>(Box<(Windows, [usize; 2])>, PhantomData<F>);
 impl<F: TensorFloat> Op<F> for Fold<F> {
     const NAME: &'static str = "fold";
     const READS_RESULT: bool = false;
+    const PUSHFORWARD: Pushforward = Pushforward::Linear;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         x[0].try_fold(self.0.1, &self.0.0)

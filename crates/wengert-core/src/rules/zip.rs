@@ -3,6 +3,8 @@
 //! Shapes: `a` and `b` broadcast against each other (axes aligned at the end; a dimension of 1 repeats), `y` has the
 //! broadcast shape. Cotangents: `y_bar dy/da` and `y_bar dy/db`, summed over what was repeated.
 
+use super::pushforward::total;
+use super::sum::broadcast_to;
 use super::{Array, Cotangents, Fusible, Op, two};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
@@ -39,6 +41,17 @@ impl<F: TensorFloat> Op<F> for Zip<F> {
     fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
         let [a_bar, b_bar] = A::binary_pullback(self.0, x[0], x[1], y, y_bar, [wanted[0], wanted[1]]);
         two(a_bar, b_bar)
+    }
+
+    fn jvp<A: Array<F>>(&self, x: &[&A], y: &A, x_dot: &[Option<&A>]) -> Option<A> {
+        // At every element for itself, with all operands repeated to one shape, pullback and pushforward are the same.
+        let shape = y.shape();
+        let (a, b) = (broadcast_to(x[0], &shape), broadcast_to(x[1], &shape));
+        let term = |k: usize| {
+            let x_dot = broadcast_to(x_dot[k]?, &shape);
+            A::binary_pullback(self.0, &a, &b, y, x_dot, [k == 0, k == 1])[k].take()
+        };
+        total([term(0), term(1)], &shape)
     }
 
     #[inline]

@@ -7,6 +7,7 @@
 //! The cotangent of a sum is one number for all elements, so its derivatives are computed with its values, while those are in
 //! the registers, and kept: the sweep multiplies them by that number, which mostly is 1.
 
+use super::pushforward::total;
 use super::{Array, Cotangents, Op, fitting, sum_to, zip};
 use crate::error::Error;
 use crate::function::{Expression, Symbol};
@@ -107,6 +108,22 @@ fn emit<F: TensorFloat, A: Array<F>>(
     wanted.iter().enumerate().map(|(k, &wanted)| wanted.then(|| x_bar(k))).collect()
 }
 
+/// The pushforward of both: the same op of the derivative in each operand that moves, times its tangent, which takes the place of
+/// the result's cotangent.
+fn push<F: TensorFloat, A: Array<F>, O: Op<F>>(
+    expression: &Expression<F>,
+    x: &[&A],
+    x_dot: &[Option<&A>],
+    shape: &Shape,
+    op: impl Fn(Arc<Expression<F>>) -> O,
+) -> Option<A> {
+    let term = |(k, x_dot): (usize, &Option<&A>)| {
+        let operands: SmallVec<[&A; 4]> = x.iter().copied().chain(*x_dot).collect();
+        x_dot.map(|_| op(Arc::new(expression.pullback(k))).on(&operands))
+    };
+    total(x_dot.iter().enumerate().map(term), shape)
+}
+
 impl<F: TensorFloat> Op<F> for ZipMap<F> {
     const NAME: &'static str = "zip_map";
 
@@ -119,6 +136,10 @@ impl<F: TensorFloat> Op<F> for ZipMap<F> {
 
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
         emit(&self.0, x, &y_bar, wanted)
+    }
+
+    fn jvp<A: Array<F>>(&self, x: &[&A], y: &A, x_dot: &[Option<&A>]) -> Option<A> {
+        push(&self.0, x, x_dot, &y.shape(), ZipMap)
     }
 
     fn pull(&self, x: &[&Tensor<F>], _y: &Tensor<F>, y_bar: Tensor<F>, wanted: &[bool]) -> Cotangents<Tensor<F>> {
@@ -164,6 +185,10 @@ impl<F: TensorFloat> Op<F> for ZipMapSum<F> {
             y_bar
         };
         emit(&self.expression, x, &y_bar, wanted)
+    }
+
+    fn jvp<A: Array<F>>(&self, x: &[&A], y: &A, x_dot: &[Option<&A>]) -> Option<A> {
+        push(&self.expression, x, x_dot, &y.shape(), |expression| ZipMapSum::of(expression, self.mean))
     }
 
     fn pull(&self, x: &[&Tensor<F>], _y: &Tensor<F>, y_bar: Tensor<F>, wanted: &[bool]) -> Cotangents<Tensor<F>> {

@@ -6,6 +6,7 @@
 
 mod adjoints;
 mod bridge;
+mod forward;
 mod parameter;
 mod recorded;
 mod variable;

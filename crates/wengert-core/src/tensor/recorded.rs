@@ -2,7 +2,7 @@
 
 use super::{Origin, TensorFloat, TensorVar};
 use crate::error::{Caller, Error};
-use crate::rules::{Array, Op, Rule, TensorOp, sum_to, zip};
+use crate::rules::{Array, Cotangents, Op, Rule, TensorOp, sum_to, zeros, zip};
 use crate::tape::Tape;
 use core::panic::Location;
 use smallvec::SmallVec;
@@ -50,6 +50,19 @@ impl<'t, F: TensorFloat> Array<F> for TensorVar<'t, F> {
                 [wanted[0].then(|| through(&p, a)), wanted[1].then(|| through(&q, b))]
             }
         }
+    }
+    fn pullback<O: Op<F>>(op: &O, x: &[&Self], y: &Self, y_bar: Self, wanted: &[bool]) -> Cotangents<Self> {
+        op.vjp(x, y, y_bar, wanted)
+    }
+    fn transposed_pullback<O: Op<F>>(op: &O, x: &[&Self], y: &Self, x_dot: &[Option<&Self>]) -> Option<Self> {
+        // Any cotangent would do; of what is recorded from here on, only what it reaches is differentiated.
+        let y_bar = y.tape().push_tensor(zeros(&y.shape()), Origin::Input, true);
+        let wanted: SmallVec<[bool; 4]> = x_dot.iter().map(Option::is_some).collect();
+        let x_bar = op.vjp(x, y, y_bar, &wanted);
+        let term = |(x_bar, x_dot): (&Option<Self>, &Option<&Self>)| {
+            x_bar.as_ref()?.recorded_pullback(*(*x_dot)?, y_bar.number(), &[y_bar]).pop().flatten()
+        };
+        x_bar.iter().zip(x_dot).filter_map(term).reduce(|sum, term| sum + term)
     }
     fn custom_pullback(op: &dyn TensorOp<F>, x: &[&Self], y: &Self, y_bar: Self, wanted: &[bool]) -> Vec<Option<Self>> {
         let x: SmallVec<[Self; 4]> = x.iter().map(|&&x| x).collect();
@@ -103,7 +116,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         }
         let _asked_at = tape.tensors.asked_at(caller);
         let one = tape.constant_tensor(Tensor::full(shape, F::ONE));
-        let adjoints = self.recorded_sweep(one, 0, read, caller)?;
+        let adjoints = self.recorded_sweep(one, 0, &wrt, read, caller)?;
         Ok(wrt.map(|x| match adjoints.get(x.number() as usize) {
             Some(Some(x_bar)) => *x_bar,
             _ => tape.constant_tensor(Tensor::zeros(x.shape())),
@@ -147,26 +160,34 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// What flows from the cotangent `y_bar` of this tensor to `wrt`, over the nodes from `first` on alone; `None` where
     /// nothing does.
     pub(crate) fn recorded_pullback(self, y_bar: Self, first: u32, wrt: &[Self]) -> Vec<Option<Self>> {
-        let adjoints = self.recorded_sweep(y_bar, first, true, Location::caller());
+        let adjoints = self.recorded_sweep(y_bar, first, wrt, true, Location::caller());
         let adjoints = adjoints.unwrap_or_else(|error| panic!("recording a pullback: {error}"));
         wrt.iter().map(|x| adjoints.get(x.number() as usize).copied().flatten()).collect()
     }
 
-    /// The adjoints of all nodes up to this one, recorded, from that of this one; nodes before `first` only gather. Whether those of
+    /// The adjoints of `wrt` and of the nodes from `first` on between them and this one, recorded, from that of this one. Whether those of
     /// inputs are `read` says whether they must have values: some have a derivative and no value if not.
-    fn recorded_sweep(self, y_bar: Self, first: u32, read: bool, caller: Caller) -> Result<Vec<Option<Self>>, Error> {
+    fn recorded_sweep(
+        self,
+        y_bar: Self,
+        first: u32,
+        wrt: &[Self],
+        read: bool,
+        caller: Caller,
+    ) -> Result<Vec<Option<Self>>, Error> {
         let tape = self.tape();
         let mut adjoints: Vec<Option<Self>> = vec![None; self.number() as usize + 1];
         if tape.tensors.notes.differentiate(caller) {
             return Ok(adjoints);
         }
+        let moves = tape.moved_by(wrt.iter().map(|x| x.number()), first, self.number());
         adjoints[self.number() as usize] = Some(y_bar);
         for number in (first..=self.number()).rev() {
             let Some(y_bar) = adjoints[number as usize] else { continue };
-            let Some((rule, operands)) = tape.rule_of(number, caller)? else { continue };
+            let Some((rule, operands)) = tape.rule_of(number, "recorded_gradient", caller)? else { continue };
             let x: SmallVec<[Self; 4]> = operands.iter().map(|&k| TensorVar::new(tape, k)).collect();
             let x: SmallVec<[&Self; 4]> = x.iter().collect();
-            let wanted: SmallVec<[bool; 8]> = x.iter().map(|x| x.is_active()).collect();
+            let wanted: SmallVec<[bool; 8]> = operands.iter().map(|&k| moves[k as usize]).collect();
             let read: SmallVec<[bool; 8]> = x.iter().map(|x| read || !tape.is_input(x.number())).collect();
             let cotangents = rule.vjp_unread(&x, &TensorVar::new(tape, number), y_bar, &wanted, &read);
             for ((cotangent, x), wanted) in cotangents.into_iter().zip(&x).zip(wanted) {
@@ -181,12 +202,52 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 }
 
 impl<F: TensorFloat> Tape<F> {
+    /// Which of the tensors up to `last` move with some: those themselves, and of the ones from `first` on what is made of them.
+    pub(super) fn moved_by(&self, some: impl Iterator<Item = u32>, first: u32, last: u32) -> Vec<bool> {
+        let nodes = self.tensors.nodes.borrow();
+        let mut moves = vec![false; last as usize + 1];
+        for number in some.filter(|&number| number <= last) {
+            moves[number as usize] = nodes.flags[number as usize].active;
+        }
+        for number in first..=last {
+            // Scalars between are met by the sweep, which refuses them.
+            moves[number as usize] |= match &nodes.origins[number as usize] {
+                Origin::Op { operands, .. } => {
+                    nodes.flags[number as usize].active && operands.iter().any(|&x| moves[x as usize])
+                }
+                Origin::Packed { .. } | Origin::Read { .. } => true,
+                Origin::Input | Origin::Constant => false,
+            };
+        }
+        moves
+    }
+
+    /// Which of the tensors up to `last` some are made of, those themselves included.
+    pub(super) fn made_of(&self, some: &[u32], last: u32) -> Vec<bool> {
+        let nodes = self.tensors.nodes.borrow();
+        let mut needed = vec![false; last as usize + 1];
+        for &number in some {
+            needed[number as usize] = true;
+        }
+        for number in (0..=last as usize).rev() {
+            if let (true, Origin::Op { operands, .. }) = (needed[number], &nodes.origins[number]) {
+                operands.iter().for_each(|&x| needed[x as usize] = true);
+            }
+        }
+        needed
+    }
+
     /// The rule and the operands of tensor `number`; none for inputs and constants.
-    fn rule_of(&self, number: u32, caller: Caller) -> Result<Option<(Rule<F>, super::Operands)>, Error> {
+    pub(super) fn rule_of(
+        &self,
+        number: u32,
+        op: &'static str,
+        caller: Caller,
+    ) -> Result<Option<(Rule<F>, super::Operands)>, Error> {
         match &self.tensors.nodes.borrow().origins[number as usize] {
             Origin::Input | Origin::Constant => Ok(None),
             Origin::Op { rule, operands, .. } => Ok(Some((rule.clone(), operands.clone()))),
-            Origin::Packed { .. } | Origin::Read { .. } => Err(Error::ScalarsBetween { caller }),
+            Origin::Packed { .. } | Origin::Read { .. } => Err(Error::ScalarsBetween { op, caller }),
         }
     }
 

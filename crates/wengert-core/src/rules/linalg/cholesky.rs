@@ -26,15 +26,28 @@ impl<F: TensorFloat> Op<F> for Cholesky<F> {
     }
 
     fn vjp<A: Array<F>>(&self, _x: &[&A], l: &A, l_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        let shape = l.shape();
-        let n = shape[shape.rank() - 1];
+        let n = l.shape()[l.shape().rank() - 1];
         let lower = by_distance(n, n, |right| if right <= 0 { 1.0 } else { 0.0 });
-        let halved = by_distance(n, n, |right| if right < 0 { 1.0 } else { f64::from(u8::from(right == 0)) / 2.0 });
-        let p = weighted(&matmul(l, true, &weighted(&l_bar, lower), false), halved);
+        let p = halved(&matmul(l, true, &weighted(&l_bar, lower), false));
         let across = Triangle::lower().transposed();
         let s_t = substitute(l, &transposed(&substitute(l, &p, across)), across);
         one(scaled(&with_transpose(&s_t), F::from_f64(0.5)))
     }
+
+    fn jvp<A: Array<F>>(&self, _x: &[&A], l: &A, x_dot: &[Option<&A>]) -> Option<A> {
+        // l_dot = l P(l^-1 s l^-T), with s the symmetric part of a_dot.
+        let s = scaled(&with_transpose(x_dot[0]?), F::from_f64(0.5));
+        let half = substitute(l, &s, Triangle::lower());
+        let inner = substitute(l, &transposed(&half), Triangle::lower());
+        Some(matmul(l, false, &halved(&inner), false))
+    }
+}
+
+/// The lower triangle with half of its diagonal.
+fn halved<F: TensorFloat, A: Array<F>>(x: &A) -> A {
+    let n = x.shape()[x.shape().rank() - 1];
+    let half = by_distance(n, n, |right| if right < 0 { 1.0 } else { f64::from(u8::from(right == 0)) / 2.0 });
+    weighted(x, half)
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {

@@ -11,7 +11,7 @@ use super::{columns, transposed};
 use crate::error::Error;
 use crate::rules::concat::concat;
 use crate::rules::slice::slice;
-use crate::rules::{Array, Cotangents, Op, one};
+use crate::rules::{Array, Cotangents, Op, one, zeros};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use wengert_tensor::{ShapeError, Tensor};
@@ -34,14 +34,24 @@ impl<F: TensorFloat> Op<F> for Expm<F> {
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        let a_t = transposed(x[0]);
-        let shape = a_t.shape();
+        one(self.derivative(&transposed(x[0]), &y_bar))
+    }
+
+    fn jvp<A: Array<F>>(&self, x: &[&A], _y: &A, x_dot: &[Option<&A>]) -> Option<A> {
+        Some(self.derivative(x[0], x_dot[0]?))
+    }
+}
+
+impl<F: TensorFloat> Expm<F> {
+    /// The derivative of the exponential at `a` in a direction.
+    fn derivative<A: Array<F>>(&self, a: &A, direction: &A) -> A {
+        let shape = a.shape();
         let (rows, n) = (shape.rank() - 2, shape[shape.rank() - 1]);
-        let zeros = a_t.constant(Tensor::zeros(shape));
-        let above = concat(&[&a_t, &y_bar], rows + 1);
-        let block = concat(&[&above, &concat(&[&zeros, &a_t], rows + 1)], rows);
+        let zeros = a.constant(zeros(&shape));
+        let above = concat(&[a, direction], rows + 1);
+        let block = concat(&[&above, &concat(&[&zeros, a], rows + 1)], rows);
         let y = Expm { leading: Some(self.leading.unwrap_or(n)), number: PhantomData }.on(&[&block]);
-        one(columns(&slice(&y, rows, 0..n), n..2 * n))
+        columns(&slice(&y, rows, 0..n), n..2 * n)
     }
 }
 

@@ -33,6 +33,10 @@ impl<F: TensorFloat> Op<F> for Inverse<F> {
     fn vjp<A: Array<F>>(&self, _x: &[&A], y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
         one(scaled(&matmul(&matmul(y, true, &y_bar, false), false, y, true), -F::ONE))
     }
+
+    fn jvp<A: Array<F>>(&self, _x: &[&A], y: &A, x_dot: &[Option<&A>]) -> Option<A> {
+        Some(scaled(&matmul(&matmul(y, false, x_dot[0]?, false), false, y, false), -F::ONE))
+    }
 }
 
 /// The inverse, not finite where there is none.

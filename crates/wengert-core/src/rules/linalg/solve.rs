@@ -9,6 +9,7 @@
 use crate::error::Error;
 use crate::rules::affine::scaled;
 use crate::rules::matmul::matmul;
+use crate::rules::pushforward::total;
 use crate::rules::sum::sum_to;
 use crate::rules::{Array, Cotangents, Op, two};
 use crate::tensor::{TensorFloat, TensorVar};
@@ -44,6 +45,13 @@ impl<F: TensorFloat> Op<F> for Solve<F> {
             scaled(&sum_to(&product, &a.shape()), -F::ONE)
         });
         two(a_bar, wanted[1].then(|| sum_to(&b_bar, &x[1].shape())))
+    }
+
+    fn jvp<A: Array<F>>(&self, x: &[&A], y: &A, x_dot: &[Option<&A>]) -> Option<A> {
+        // a x_dot = b_dot - a_dot x.
+        let of_a = x_dot[0].map(|a_dot| scaled(&matmul(a_dot, self.transposed, y, false), -F::ONE));
+        let b_dot = total([of_a, x_dot[1].cloned()], &y.shape())?;
+        Some(self.clone().on(&[x[0], &b_dot]))
     }
 }
 

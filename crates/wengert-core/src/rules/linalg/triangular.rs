@@ -9,6 +9,7 @@ use super::{by_distance, weighted};
 use crate::error::Error;
 use crate::rules::affine::scaled;
 use crate::rules::matmul::matmul;
+use crate::rules::pushforward::total;
 use crate::rules::sum::sum_to;
 use crate::rules::{Array, Cotangents, Op, two};
 use crate::tensor::{TensorFloat, TensorVar};
@@ -41,14 +42,29 @@ impl<F: TensorFloat> Op<F> for SolveTriangular<F> {
                 false => matmul(&b_bar, false, y, true),
                 true => matmul(y, false, &b_bar, true),
             };
-            let n = a.shape()[a.shape().rank() - 1];
-            let read = by_distance(n, n, |right| {
-                let inside = if triangle.is_lower() { right < 0 } else { right > 0 };
-                f64::from(u8::from(inside || right == 0 && !triangle.is_unit()))
-            });
-            scaled(&weighted(&sum_to(&product, &a.shape()), read), -F::ONE)
+            scaled(&self.read(&sum_to(&product, &a.shape())), -F::ONE)
         });
         two(a_bar, wanted[1].then(|| sum_to(&b_bar, &x[1].shape())))
+    }
+
+    fn jvp<A: Array<F>>(&self, x: &[&A], y: &A, x_dot: &[Option<&A>]) -> Option<A> {
+        // t(a) x_dot = b_dot - t(a_dot) x.
+        let product = |a_dot: &A| matmul(&self.read(a_dot), self.triangle.is_transposed(), y, false);
+        let of_a = x_dot[0].map(|a_dot| scaled(&product(a_dot), -F::ONE));
+        let b_dot = total([of_a, x_dot[1].cloned()], &y.shape())?;
+        Some(substitute(x[0], &b_dot, self.triangle))
+    }
+}
+
+impl<F: TensorFloat> SolveTriangular<F> {
+    /// What is read of a matrix, and zeros elsewhere.
+    fn read<A: Array<F>>(&self, a: &A) -> A {
+        let n = a.shape()[a.shape().rank() - 1];
+        let read = by_distance(n, n, |right| {
+            let inside = if self.triangle.is_lower() { right < 0 } else { right > 0 };
+            f64::from(u8::from(inside || right == 0 && !self.triangle.is_unit()))
+        });
+        weighted(a, read)
     }
 }
 
