@@ -14,7 +14,7 @@ use wengert_tensor::{ShapeError, Tensor};
 /// The pullback is written once, with the ops of [`TensorVar`]: recorded it can be differentiated again, to any order; in an
 /// ordinary sweep it runs on constants, which record nothing. Where a loop over the values is faster, add
 /// [`pull`](TensorOp::pull), and a test that both agree: `wengert_check::check_tensor(..).orders(2)` uses `pull` for the
-/// first order and `vjp` for the second.
+/// gradient, `vjp` for the second order and, transposed, for forward mode.
 ///
 /// # Examples
 /// The running sum along a vector, whose pullback is the running sum from the other end:

@@ -108,16 +108,16 @@ impl<F: TensorFloat> Op<F> for Standardize<F> {
 
     fn jvp<A: Array<F>>(&self, x: &[&A], y: &A, x_dot: &[Option<&A>]) -> Option<A> {
         let kept = &*self.0;
-        let plain = Kept { weight: false, bias: false, given: false, stats: None, ..kept.clone() };
-        let plain = Standardize(Box::new(plain));
+        let plain = Standardize(Box::new(Kept { weight: false, bias: false, ..kept.clone() }));
+        let rows: SmallVec<[&A; 2]> = [Some(x[0]), kept.given(x)].into_iter().flatten().collect();
         // The Jacobian of a row in itself is symmetric.
-        let z_dot = x_dot[0].and_then(|x_dot| plain.vjp(&x[..1], y, x_dot.clone(), &[true]).pop().flatten());
+        let z_dot = x_dot[0].and_then(|x_dot| A::pullback(&plain, &rows, y, x_dot.clone(), &[true, false])[0].take());
         let of_x = match kept.weight {
             true => z_dot.map(|z_dot| zip(Binary::MulZero, x[1], &z_dot)),
             false => z_dot,
         };
         let (w_dot, b_dot) = (kept.weight.then(|| x_dot[1]), kept.bias.then(|| x_dot[1 + usize::from(kept.weight)]));
-        let of_w = w_dot.flatten().map(|w_dot| zip(Binary::MulZero, &plain.on(&x[..1]), w_dot));
+        let of_w = w_dot.flatten().map(|w_dot| zip(Binary::MulZero, &plain.on(&rows), w_dot));
         total([of_x, of_w, b_dot.flatten().cloned()], &y.shape())
     }
 
