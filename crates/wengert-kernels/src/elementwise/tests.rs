@@ -192,7 +192,7 @@ fn zero_times_anything_is_zero_in_a_pullback() {
         let mut x_bar = vec![f64::NAN; n];
         unary_vjp(Unary::Sqrt, &[], &vec![0.0; n], &vec![0.0; n], &mut x_bar, Par::SEQUENTIAL);
         assert!(x_bar.iter().all(|&x| x == 0.0));
-        unary_vjp(Unary::Relu, &vec![-1.0; n], &[], &vec![f64::INFINITY; n], &mut x_bar, Par::SEQUENTIAL);
+        unary_vjp(Unary::Relu, &[], &vec![0.0; n], &vec![f64::INFINITY; n], &mut x_bar, Par::SEQUENTIAL);
         assert!(x_bar.iter().all(|&x| x == 0.0));
         let zero = Operand::Splat(0.0);
         binary_vjp(

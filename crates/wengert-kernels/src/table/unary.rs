@@ -190,10 +190,10 @@ macro_rules! unary_table {
             d(x) x.sign();
             on 0.5..2.0;
         }
-        /// `max(x, 0)`; `dy/dx = step x`, 0 at the kink. NaN stays NaN and passes no gradient.
+        /// `max(x, 0)`; `dy/dx = step y`, 0 at the kink. NaN stays NaN and passes no gradient.
         Relu: relu(x) {
             value math::relu(x);
-            d(x) x.step();
+            d(y) y.step();
             on 0.5..2.0;
         }
         /// `-1`, `0` or `1` by the sign of `x`; the derivative is 0. NaN stays NaN.
