@@ -53,6 +53,8 @@ pub(super) enum Act<F: TensorFloat> {
         /// Whether it needs `y`, and not only that the rule was evaluated.
         reads_result: bool,
         y_bar: Value,
+        /// Whether `y_bar` is given away: then the pullback may write over it.
+        handed: bool,
         wanted: SmallVec<[bool; 4]>,
         x_bar: SmallVec<[Option<Value>; 4]>,
     },
@@ -261,7 +263,7 @@ impl<F: TensorFloat> Graph<F> {
 
     /// A value as a rule reads it.
     fn whole(&self, value: Value) -> Tensor<F> {
-        whole(&self.known[value], &self.now[value])
+        whole(&self.known[value], self.now[value].clone())
     }
 
     /// Whether a pass over tensors of `shape` can read it.
@@ -367,7 +369,7 @@ impl<F: TensorFloat> Graph<F> {
             x_bar.push(flowed.map(|bar| self.value(bar.shape().clone(), false, Source::Act, bar)));
         }
         let (x, wanted, all) = (Values::from_slice(x), SmallVec::from_slice(wanted), x_bar.clone());
-        self.acts.push(Act::Pull { rule, x, y, reads_result, y_bar, wanted, x_bar });
+        self.acts.push(Act::Pull { rule, x, y, reads_result, y_bar, handed: false, wanted, x_bar });
         Ok(all)
     }
 
@@ -410,8 +412,8 @@ impl<F: TensorFloat> Graph<F> {
 }
 
 /// A value as a rule reads it: with all its elements.
-pub(super) fn whole<F: TensorFloat>(known: &Known, value: &Tensor<F>) -> Tensor<F> {
-    if known.splat { value.broadcast_to(known.shape.clone()) } else { value.clone() }
+pub(super) fn whole<F: TensorFloat>(known: &Known, value: Tensor<F>) -> Tensor<F> {
+    if known.splat { value.broadcast_to(known.shape.clone()) } else { value }
 }
 
 pub(super) fn failed(caller: Caller, source: ShapeError) -> FunctionError {

@@ -20,11 +20,12 @@ pub(crate) use notes::Notes;
 
 use crate::function::FunctionError;
 use crate::tape::{Gradients, Tape};
-use crate::tensor::{ParameterId, TensorAdjoints, TensorFloat, TensorVar};
+use crate::tensor::{ParameterId, Slot, TensorAdjoints, TensorFloat, TensorVar};
 use core::fmt;
-use graph::{Given, Graph, Known, Recorded, Source, Value};
+use graph::{Given, Graph, Known, Recorded, Source};
 use plan::Plan;
 use replay::Memory;
+use smallvec::SmallVec;
 use wengert_tensor::{Element, Shape, Tensor};
 
 /// A function of tensors, recorded once and replayed at other values, with its gradient.
@@ -84,8 +85,6 @@ pub struct TensorFunction<F: TensorFloat = f64> {
     parameters: Vec<(ParameterId, Shape)>,
     value: Plan<F>,
     gradient: Option<Plan<F>>,
-    /// The values that are handed in.
-    given: Vec<(Value, Source)>,
     memory: Memory<F>,
 }
 
@@ -187,10 +186,6 @@ impl<F: TensorFloat> TensorFunction<F> {
         let value = graph.plan(vec![graph.y]);
         let gradient = graph.gradient.as_ref().map(with_gradient);
         let constant = |(known, now): (&Known, Tensor<F>)| (known.source == Source::Constant).then_some(now);
-        let is_given = |(value, known): (Value, &Known)| match known.source {
-            Source::Constant | Source::Act => None,
-            source => Some((value, source)),
-        };
         Ok(TensorFunction {
             inputs: x.iter().map(|x| x.shape()).collect(),
             data,
@@ -198,7 +193,6 @@ impl<F: TensorFloat> TensorFunction<F> {
             parameters: bound.iter().map(|&(id, node)| (id, shape(node))).collect(),
             value,
             gradient,
-            given: graph.known.iter().enumerate().filter_map(is_given).collect(),
             memory: Memory {
                 values: graph.known.iter().zip(graph.now).map(constant).collect(),
                 evaluated: graph.rules.iter().map(|_| None).collect(),
@@ -240,8 +234,8 @@ impl<F: TensorFloat> TensorFunction<F> {
         let op = "value";
         check(op, "input", x.iter().map(Tensor::shape), self.inputs.iter())?;
         check(op, "parameter", [].into_iter(), self.parameters.iter().map(|(_, shape)| shape))?;
-        let mut results = self.replay(x, &[], false)?;
-        Ok(results.swap_remove(0))
+        let (value, _) = self.replay(x, &[], false, |x_bar| x_bar)?;
+        Ok(value)
     }
 
     /// The value, one number, and the gradient with respect to every input.
@@ -253,9 +247,7 @@ impl<F: TensorFloat> TensorFunction<F> {
         check(op, "input", x.iter().map(Tensor::shape), self.inputs.iter())?;
         check(op, "parameter", [].into_iter(), self.parameters.iter().map(|(_, shape)| shape))?;
         self.check_gradient(op)?;
-        let mut results = self.replay(x, &[], true)?;
-        let value = results.remove(0);
-        Ok((value, results))
+        self.replay(x, &[], true, |x_bar| x_bar)
     }
 
     /// The value of a [model's](Self::record_model) loss and its gradients with respect to the parameters, looked up by
@@ -270,24 +262,28 @@ impl<F: TensorFloat> TensorFunction<F> {
         parameters: impl IntoIterator<Item = &'p crate::Parameter<F>>,
     ) -> Result<(Tensor<F>, Gradients<F>), FunctionError> {
         let op = "value_and_gradients_of";
-        let mut given: Vec<Option<Tensor<F>>> = vec![None; self.parameters.len()];
+        let mut given: SmallVec<[Option<&Tensor<F>>; 16]> = SmallVec::from_elem(None, self.parameters.len());
         let mut next = 0; // they mostly come in the order in which they were bound
         for parameter in parameters {
             let is = |(id, _): &(ParameterId, Shape)| *id == parameter.id();
             let here = self.parameters.get(next).is_some_and(is).then_some(next);
             if let Some(k) = here.or_else(|| self.parameters.iter().position(is)) {
-                given[k] = Some(parameter.value().clone());
+                given[k] = Some(parameter.value());
                 next = k + 1;
             }
         }
-        let given: Vec<Tensor<F>> = given.into_iter().flatten().collect();
+        let given: SmallVec<[&Tensor<F>; 16]> = given.into_iter().flatten().collect();
         check(op, "input", [].into_iter(), self.inputs.iter())?;
-        check(op, "parameter", given.iter().map(Tensor::shape), self.parameters.iter().map(|(_, shape)| shape))?;
+        check(
+            op,
+            "parameter",
+            given.iter().map(|given| given.shape()),
+            self.parameters.iter().map(|(_, shape)| shape),
+        )?;
         self.check_gradient(op)?;
-        let mut results = self.replay(&[], &given, true)?;
-        let value = results.remove(0);
+        let (value, slots) = self.replay(&[], &given, true, Slot::Flowed)?;
         let mut gradients = Gradients::of_a_constant();
-        gradients.tensors = TensorAdjoints::of_parameters(self.parameters.iter().map(|(id, _)| *id).zip(results));
+        gradients.tensors = TensorAdjoints::of_parameters(self.parameters.iter().map(|(id, _)| *id), slots);
         Ok((value, gradients))
     }
 

@@ -17,8 +17,8 @@ const LONGEST: usize = 48;
 pub(super) struct Plan<F: TensorFloat> {
     pub(super) acts: Vec<Planned<F>>,
     pub(super) targets: Vec<Value>,
-    /// What is dropped at the end: what was handed in and what is handed out.
-    pub(super) last: Vec<Value>,
+    /// By target: whether it is given away, and not a copy of it.
+    pub(super) handed: Vec<bool>,
 }
 
 /// An act, and the values nobody needs after it.
@@ -71,7 +71,13 @@ impl<F: TensorFloat> Graph<F> {
         for &target in &targets {
             last_use[target] = usize::MAX;
         }
-        let acts = ordered.into_iter().enumerate().map(|(position, act)| {
+        let mut pulled = vec![false; self.rules.len()];
+        for act in &ordered {
+            if let Act::Pull { rule, .. } = act {
+                pulled[*rule] = true;
+            }
+        }
+        let acts = ordered.into_iter().enumerate().map(|(position, mut act)| {
             let mut dropped = Values::new();
             let mut note = |value: Value| {
                 let goes = self.known[value].source == Source::Act && last_use[value] == position;
@@ -81,15 +87,22 @@ impl<F: TensorFloat> Graph<F> {
             };
             act.reads(&mut note);
             act.writes(&mut note);
+            match &mut act {
+                // Without a way back nothing is kept for it.
+                Act::Forward { rule, wanted, .. } if !pulled[*rule] => wanted.fill(false),
+                Act::Pull { x, y, y_bar, handed, .. } => {
+                    let read_beside = x.contains(y_bar) || y == y_bar || self.known[*y_bar].splat;
+                    *handed = dropped.contains(y_bar) && !read_beside;
+                    dropped.retain(|value| !(*handed && value == y_bar));
+                }
+                _ => {}
+            }
             Planned { act, dropped }
         });
         let acts = acts.collect();
-        let last = (0..self.known.len()).filter(|&value| match self.known[value].source {
-            Source::Constant => false,
-            Source::Act => targets.contains(&value),
-            Source::Input(_) | Source::Data(_) | Source::Parameter(_) => true,
-        });
-        Plan { acts, last: last.collect(), targets }
+        let goes =
+            |(k, value): (usize, &Value)| self.known[*value].source == Source::Act && !targets[k + 1..].contains(value);
+        Plan { acts, handed: targets.iter().enumerate().map(goes).collect(), targets }
     }
 
     /// The acts on which a target depends, and those that ask.

@@ -97,6 +97,10 @@ pub(crate) trait Op<F: TensorFloat>: Clone + Listed<F> {
     /// Whether the pullback reads the result. Where it does not, a recorded program does not keep it for that.
     const READS_RESULT: bool = true;
 
+    /// Whether it holds what comes with a replay and goes with it: residuals, labels. Then a recorded program evaluates a copy and
+    /// drops it; otherwise the op itself, where it lies. An op that owns nothing holds nothing.
+    const HOLDS: bool = core::mem::needs_drop::<Self>();
+
     /// As listings and profiles name it: more closely, where one rule stands for many functions.
     fn label(&self) -> &'static str {
         Self::NAME
@@ -181,6 +185,7 @@ pub(crate) struct Calls<F: TensorFloat> {
     pub(crate) forward: Forward<F>,
     pub(crate) pull: Pull<F>,
     pub(crate) reads_result: bool,
+    pub(crate) holds: bool,
 }
 
 impl<F: TensorFloat> Calls<F> {
@@ -190,6 +195,7 @@ impl<F: TensorFloat> Calls<F> {
                 forward: |rule, x, wanted| O::of_mut(rule).forward_recorded(x, wanted),
                 pull: |rule, x, y, y_bar, wanted| O::of(rule).pull(x, y, y_bar, wanted),
                 reads_result: O::READS_RESULT,
+                holds: O::HOLDS,
             }
         }
     }

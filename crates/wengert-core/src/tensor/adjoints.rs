@@ -37,10 +37,8 @@ impl<F: TensorFloat> Default for TensorAdjoints<F> {
 
 impl<F: TensorFloat> TensorAdjoints<F> {
     /// The adjoints of parameters that were not on a tape.
-    pub(crate) fn of_parameters(adjoints: impl Iterator<Item = (ParameterId, Tensor<F>)>) -> Self {
-        let (bound, slots): (Vec<_>, Vec<_>) =
-            adjoints.enumerate().map(|(k, (id, x_bar))| ((id, k as u32), Slot::Flowed(x_bar))).unzip();
-        TensorAdjoints { slots, bound, spare: None }
+    pub(crate) fn of_parameters(parameters: impl Iterator<Item = ParameterId>, slots: Vec<Slot<F>>) -> Self {
+        TensorAdjoints { slots, bound: parameters.zip(0..).collect(), spare: None }
     }
 
     pub(super) fn start(&mut self, spare: &Spare<F>, count: usize, bound: &[(ParameterId, u32)]) {
