@@ -39,20 +39,12 @@ impl<F: FloatElement> Tensor<F> {
         outputs: usize,
     ) -> Result<SmallVec<[Tensor<F>; 4]>, ShapeError> {
         const OP: &str = "chain";
-        let mut results: SmallVec<[Tensor<F>; 4]> = SmallVec::new();
-        for _ in 0..outputs {
-            results.push(Tensor::try_scratch_for(OP, shape.clone())?);
-        }
-        let mut copies: SmallVec<[Tensor<F>; 4]> = SmallVec::new();
-        for input in inputs {
-            if input.as_slice().is_none() {
-                copies.push(input.try_to_contiguous(OP)?);
-            }
-        }
-        let mut copies = copies.iter().map(Tensor::as_slice);
         let mut operands: SmallVec<[Input<'_, F>; 8]> = SmallVec::new();
         for input in inputs {
-            let elements = input.as_slice().or_else(|| copies.next().flatten()).unwrap_or_default();
+            let Some(elements) = input.as_slice() else {
+                let copies = inputs.iter().map(|input| input.try_to_contiguous(OP)).collect::<Result<Vec<_>, _>>()?;
+                return Self::try_chain(chain, &copies.iter().collect::<Vec<_>>(), shape, outputs);
+            };
             operands.push(match elements {
                 _ if input.shape() == shape => Input::Slice(elements),
                 &[element] => Input::Splat(element),
@@ -62,6 +54,10 @@ impl<F: FloatElement> Tensor<F> {
                     return Err(ShapeError::Unequal { op: OP, lhs, rhs });
                 }
             });
+        }
+        let mut results: SmallVec<[Tensor<F>; 4]> = SmallVec::new();
+        for _ in 0..outputs {
+            results.push(Tensor::try_scratch_for(OP, shape.clone())?);
         }
         let mut slices: SmallVec<[&mut [F]; 4]> = results.iter_mut().map(Tensor::fresh_mut).collect();
         chain.run(&operands, &mut slices, Par::current());

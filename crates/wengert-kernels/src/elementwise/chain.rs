@@ -5,10 +5,15 @@
 //! the loop that [`unary`](super::unary), [`binary`](super::binary) and their pullbacks run, so a result has the same bits as
 //! a call for each step would give. Where a function and its pullback share work, the slope is computed with the value.
 
+#![expect(
+    unsafe_code,
+    reason = "a step reads and writes entries of one table; that they differ is known when it is planned"
+)]
+
 use super::PIECE;
 use crate::dispatch::{Level, simd_level};
 use crate::{Binary, Float, Par, Parametric, Unary};
-use core::mem::take;
+use core::slice::{from_raw_parts, from_raw_parts_mut};
 use smallvec::SmallVec;
 
 /// What one step of a chain computes.
@@ -75,21 +80,18 @@ pub enum Input<'a, F> {
     Splat(F),
 }
 
-/// Where a number of the program is while a block is worked on.
-#[derive(Debug, Clone, Copy)]
-enum Home {
-    Input(usize),
-    Block(usize),
-    Output(usize),
-}
+/// Where a number of the program is while a block is worked on: an entry of a table of all inputs, outputs and blocks, in this
+/// order.
+type Home = usize;
 
 #[derive(Debug, Clone)]
 struct Link {
     step: Step,
     operands: [Home; 4],
+    /// No operand's home.
     result: Home,
-    /// The block of the slope, of a function whose pullback comes later and shares its work.
-    slope: Option<usize>,
+    /// The block of the slope, of a function whose pullback comes later and shares its work. Nor is it any of the above.
+    slope: Option<Home>,
 }
 
 /// A straight program of elementary functions over slices of one length.
@@ -119,11 +121,9 @@ pub struct Chain {
 
 /// Elements of a block: a multiple of the widest vector.
 const BLOCK: usize = 512;
-/// Blocks that fit where nothing is asked of the heap, if they are short.
+/// Blocks that fit where nothing is asked of the heap, if they are short; and fewer, since all of them are cleared.
 const ON_STACK: usize = 512;
-
-/// Blocks, or outputs, as a program runs over them.
-type Slices<'a, F> = SmallVec<[&'a mut [F]; 16]>;
+const FEW: usize = 64;
 
 impl Chain {
     /// A program of `steps`, each with the numbers of its operands, that writes the results numbered `outputs`.
@@ -159,23 +159,24 @@ impl Chain {
                 last_use[operand] = k;
             }
         }
-        let mut homes: Vec<Home> = (0..inputs).map(Home::Input).collect();
+        let mut homes: Vec<Home> = (0..inputs).collect();
+        let first_block = inputs + outputs.len();
         let (mut free, mut blocks, mut links) = (Vec::new(), 0, Vec::<Link>::with_capacity(steps.len()));
         let place = |free: &mut Vec<usize>, blocks: &mut usize| {
             free.pop().unwrap_or_else(|| {
                 *blocks += 1;
-                *blocks - 1
+                first_block + *blocks - 1
             })
         };
         for (k, (step, numbers)) in steps.iter().enumerate() {
-            let mut operands = [homes.first().copied().unwrap_or(Home::Input(0)); 4];
+            let mut operands = [0; 4];
             for (operand, &number) in operands.iter_mut().zip(*numbers) {
                 *operand = homes[number];
             }
             let number = inputs + k;
             let result = match outputs.iter().position(|&output| output == number) {
-                Some(output) => Home::Output(output),
-                None => Home::Block(place(&mut free, &mut blocks)),
+                Some(output) => inputs + output,
+                None => place(&mut free, &mut blocks),
             };
             let slope = (last_use_of_slope[k] > 0).then(|| place(&mut free, &mut blocks));
             let mut step = *step;
@@ -185,26 +186,24 @@ impl Chain {
                 // The product with a slope: the pullback of `exp`, whose derivative is its value.
                 step = Step::UnaryVjp(Unary::Exp);
                 // Its argument, which that does not read, may have lost its place.
-                operands = [operands[2], Home::Block(block), operands[2], operands[2]];
+                operands = [operands[2], block, operands[2], operands[2]];
                 if last_use_of_slope[j] == k {
                     free.push(block);
                 }
             }
             // Freed after the result has its place: a loop may not write what it reads.
             for (i, &number) in numbers.iter().enumerate() {
-                if let Home::Block(block) = homes[number]
-                    && last_use[number] == k
-                    && !numbers[..i].contains(&number)
-                {
-                    free.push(block);
+                if homes[number] >= first_block && last_use[number] == k && !numbers[..i].contains(&number) {
+                    free.push(homes[number]);
                 }
             }
-            if let Home::Block(block) = result
-                && last_use[number] == 0
-            {
-                free.push(block); // nobody reads it
+            if result >= first_block && last_use[number] == 0 {
+                free.push(result); // nobody reads it
             }
             homes.push(result);
+            let written = [Some(result), slope];
+            assert!(result >= inputs && slope != Some(result), "step {k} writes what it must not");
+            assert!(!operands.iter().any(|&read| written.contains(&Some(read))), "step {k} writes what it reads");
             links.push(Link { step, operands, result, slope });
         }
         for (i, &output) in outputs.iter().enumerate() {
@@ -244,24 +243,24 @@ impl Chain {
         }
         assert!(outputs.iter().all(|output| output.len() == len), "results must have one length");
         if len < 2 * PIECE {
-            let outputs: Slices<'_, F> = outputs.iter_mut().map(|output| &mut **output).collect();
             return self.piece(inputs, 0, outputs);
         }
-        let mut pieces: Vec<Slices<'_, F>> = (0..len.div_ceil(PIECE)).map(|_| Slices::new()).collect();
+        let mut pieces: Vec<Vec<&mut [F]>> = (0..len.div_ceil(PIECE)).map(|_| Vec::new()).collect();
         for output in outputs {
             for (piece, part) in pieces.iter_mut().zip(output.chunks_mut(PIECE)) {
                 piece.push(part);
             }
         }
-        par.for_each(pieces.into_iter().enumerate(), |(i, outputs)| self.piece(inputs, i * PIECE, outputs));
+        par.for_each(pieces.into_iter().enumerate(), |(i, mut outputs)| self.piece(inputs, i * PIECE, &mut outputs));
     }
 
     /// The elements from `start` on that `outputs` have room for.
-    fn piece<F: Float>(&self, inputs: &[Input<'_, F>], start: usize, outputs: Slices<'_, F>) {
+    fn piece<F: Float>(&self, inputs: &[Input<'_, F>], start: usize, outputs: &mut [&mut [F]]) {
         let block = outputs.first().map_or(0, |output| output.len()).min(BLOCK);
         // Splats and rows are copied to blocks of their own.
         let room = block * (self.blocks + inputs.iter().filter(|input| !matches!(input, Input::Slice(_))).count());
         match room {
+            0..=FEW => self.blocks::<F>(inputs, start, outputs, block, &mut [F::ZERO; FEW]),
             0..=ON_STACK => self.blocks::<F>(inputs, start, outputs, block, &mut [F::ZERO; ON_STACK]),
             _ => self.blocks(inputs, start, outputs, block, &mut vec![F::ZERO; room]),
         }
@@ -271,7 +270,7 @@ impl Chain {
         &self,
         inputs: &[Input<'_, F>],
         start: usize,
-        mut outputs: Slices<'_, F>,
+        outputs: &mut [&mut [F]],
         block: usize,
         room: &mut [F],
     ) {
@@ -279,76 +278,48 @@ impl Chain {
             return;
         }
         let level = simd_level();
-        let mut rooms = room.chunks_exact_mut(block);
-        let mut blocks: Slices<'_, F> = rooms.by_ref().take(self.blocks).collect();
-        let mut copies: Slices<'_, F> = inputs
-            .iter()
-            .map(|input| match input {
-                Input::Slice(_) => &mut [][..],
-                Input::Row(_) => rooms.next().unwrap_or_default(),
-                Input::Splat(value) => {
-                    let copies = rooms.next().unwrap_or_default();
-                    copies.fill(*value);
-                    copies
-                }
-            })
-            .collect();
         let len = outputs.first().map_or(0, |output| output.len());
+        let mut rooms = room.chunks_exact_mut(block);
+        let mut next = || rooms.next().unwrap_or_else(|| unreachable!("`piece` makes room for all"));
+        let mut table: SmallVec<[*mut F; 32]> = SmallVec::new();
+        for input in inputs {
+            table.push(match input {
+                // Never written: no step's result is an input.
+                Input::Slice(elements) => elements[start..][..len].as_ptr().cast_mut(),
+                Input::Row(_) => next().as_mut_ptr(),
+                Input::Splat(value) => {
+                    let copies = next();
+                    copies.fill(*value);
+                    copies.as_mut_ptr()
+                }
+            });
+        }
+        outputs.iter_mut().for_each(|output| table.push(output.as_mut_ptr()));
+        (0..self.blocks).for_each(|_| table.push(next().as_mut_ptr()));
         for at in (0..len).step_by(block) {
             let n = block.min(len - at);
-            for (input, copies) in inputs.iter().zip(&mut copies) {
+            for (input, copies) in inputs.iter().zip(&table) {
                 if let Input::Row(row) = input {
-                    repeat(row, start + at, &mut copies[..n]);
+                    // SAFETY: the block of a row, `block` elements long, which nothing else refers to now.
+                    repeat(row, start + at, unsafe { from_raw_parts_mut(*copies, n) });
                 }
             }
             for Link { step, operands, result, slope } in &self.links {
-                // What is written is taken out meanwhile, so that the others can be read.
-                let mut slopes = slope.map(|i| take(&mut blocks[i]));
-                let slopes_now = slopes.as_deref_mut().map(|slopes| &mut slopes[..n]);
-                match *result {
-                    Home::Block(i) => {
-                        let whole = take(&mut blocks[i]);
-                        let now = Now { inputs, copies: &copies, blocks: &blocks, outputs: &outputs, start, at, n };
-                        step.run(level, operands.map(|home| now.slice(home)), &mut whole[..n], slopes_now);
-                        blocks[i] = whole;
-                    }
-                    Home::Output(i) => {
-                        let whole = take(&mut outputs[i]);
-                        let now = Now { inputs, copies: &copies, blocks: &blocks, outputs: &outputs, start, at, n };
-                        step.run(level, operands.map(|home| now.slice(home)), &mut whole[at..][..n], slopes_now);
-                        outputs[i] = whole;
-                    }
-                    Home::Input(_) => unreachable!("no step writes an input"),
-                }
-                if let (Some(i), Some(slopes)) = (*slope, slopes) {
-                    blocks[i] = slopes;
+                // SAFETY: an entry of the table has `n` elements left: blocks and copies are `block` long, inputs and outputs
+                // `len`, of which `at` were passed. What is written is no input and is not what is read, nor is the slope the result:
+                // `new` checked it. All memory is borrowed by this call.
+                unsafe {
+                    let read = operands.map(|home| from_raw_parts(table[home].cast_const(), n));
+                    let slope = slope.map(|home| from_raw_parts_mut(table[home], n));
+                    step.run(level, read, from_raw_parts_mut(table[*result], n), slope);
                 }
             }
-        }
-    }
-}
-
-/// What can be read while a block is worked on: `n` elements, `at` elements into a piece that begins at `start`.
-struct Now<'a, F> {
-    inputs: &'a [Input<'a, F>],
-    copies: &'a [&'a mut [F]],
-    blocks: &'a [&'a mut [F]],
-    outputs: &'a [&'a mut [F]],
-    start: usize,
-    at: usize,
-    n: usize,
-}
-
-impl<'a, F> Now<'a, F> {
-    #[inline]
-    fn slice(&self, home: Home) -> &'a [F] {
-        match home {
-            Home::Input(i) => match self.inputs[i] {
-                Input::Slice(slice) => &slice[self.start + self.at..][..self.n],
-                _ => &self.copies[i][..self.n],
-            },
-            Home::Block(i) => &self.blocks[i][..self.n],
-            Home::Output(i) => &self.outputs[i][self.at..][..self.n],
+            let outputs = inputs.len()..inputs.len() + outputs.len();
+            for (home, place) in table.iter_mut().enumerate() {
+                if outputs.contains(&home) || matches!(inputs.get(home), Some(Input::Slice(_))) {
+                    *place = place.wrapping_add(n);
+                }
+            }
         }
     }
 }
