@@ -238,6 +238,9 @@ pub(super) fn sum_axis_of<F: Float>(
         return y.fill(F::ZERO);
     }
     let small = x.len() < 4 * PIECE;
+    if outer == 1 && inner > 1 {
+        return column_sums(level, term, x, n, y, par);
+    }
     if inner == 1 {
         if !small && outer < 16 {
             let each = y.iter_mut().zip(x.chunks(n));
@@ -260,13 +263,10 @@ pub(super) fn sum_axis_of<F: Float>(
 /// Sums of the columns of a matrix `[n, inner]`.
 fn column_sums<F: Float>(level: Level, term: Term, x: &[F], n: usize, y: &mut [F], par: Par) {
     let inner = y.len();
-    if inner <= FEW && n <= 4 * FEW {
-        let mut sums = [0.0; FEW];
-        for row in x.chunks_exact(inner) {
-            for (sum, &x) in sums.iter_mut().zip(row) {
-                *sum += term.of(x, x);
-            }
-        }
+    // Row by row where nothing else is worth its while; up to 64 elements a stripe does the same.
+    if (inner <= FEW && n <= 4 * FEW) || x.len() <= 64 {
+        let mut sums = [0.0; 64];
+        F::add_rows_at(level, term, x, n, inner, &mut sums[..inner]);
         for (y, sum) in y.iter_mut().zip(sums) {
             *y = F::from_f64(sum);
         }
