@@ -1,7 +1,7 @@
 //! Running a plan.
 
 use super::TensorFunction;
-use super::graph::{Act, Known, Recorded, Source, Value, failed, whole};
+use super::graph::{Act, Known, Recorded, Source, Value, failed, total, whole};
 use super::plan::{Plan, Planned};
 use crate::function::FunctionError;
 use crate::rules::Rule;
@@ -163,13 +163,17 @@ impl<F: TensorFloat> Replay<'_, F> {
             Act::Pass { chain, operands, results, shape, caller } => {
                 let mut x: SmallVec<[&Tensor<F>; 8]> = SmallVec::new();
                 operands.iter().for_each(|&operand| x.push(values.get(operand)));
-                let y = Tensor::try_chain(chain, &x, shape, results.len()).map_err(|source| failed(caller, source))?;
+                let y = Tensor::try_chain(chain, &x, shape).map_err(|source| failed(caller, source))?;
                 drop(x);
                 for (&result, y) in results.iter().zip(y) {
                     values.made[result] = Some(y);
                 }
             }
             Act::Link { .. } => unreachable!("the plan joins every step to a pass"),
+            Act::Total { x, y, mean, caller } => {
+                let total = values.with(&[*x], |x| total(x[0], *mean));
+                values.made[*y] = Some(total.map_err(|source| failed(caller, source))?);
+            }
             Act::SumTo { x, y, caller } => {
                 let sum = values.with(&[*x], |x| x[0].try_sum_to(&values.known[*y].shape));
                 values.made[*y] = Some(sum.map_err(|source| failed(caller, source))?);

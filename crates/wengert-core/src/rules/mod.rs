@@ -168,10 +168,13 @@ pub(crate) enum Fusible<F> {
         scale: F,
         shift: F,
     },
-    /// A sum over axes, or the mean: if over all of them, its cotangent is one number.
+    /// A sum over axes, or the mean: if over all of them, its cotangent is one number. `all`: over all of them, and none is left.
     Sum {
         mean: bool,
+        all: bool,
     },
+    /// The mean of the squared differences of two operands.
+    MeanSquare,
 }
 
 /// The value of a rule; the last argument says where a gradient will flow.
