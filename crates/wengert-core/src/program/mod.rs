@@ -20,7 +20,7 @@ pub(crate) use notes::Notes;
 
 use crate::function::FunctionError;
 use crate::tape::{Gradients, Tape};
-use crate::tensor::{ParameterId, Slot, TensorAdjoints, TensorFloat, TensorVar};
+use crate::tensor::{ParameterId, Slot, Spare, TensorFloat, TensorVar};
 use core::fmt;
 use graph::{Given, Graph, Known, Recorded, Source};
 use plan::Plan;
@@ -82,7 +82,11 @@ pub struct TensorFunction<F: TensorFloat = f64> {
     inputs: Vec<Shape>,
     data: Vec<Tensor<F>>,
     labels: Vec<Tensor<i64>>,
-    parameters: Vec<(ParameterId, Shape)>,
+    parameters: Vec<Shape>,
+    /// Which they are, and the place of each.
+    bound: Vec<(ParameterId, u32)>,
+    /// The memory of dropped gradients.
+    spare: Spare<F>,
     value: Plan<F>,
     gradient: Option<Plan<F>>,
     memory: Memory<F>,
@@ -185,16 +189,25 @@ impl<F: TensorFloat> TensorFunction<F> {
         let with_gradient = |gradient: &Vec<_>| graph.plan([graph.y].iter().chain(gradient).copied().collect());
         let value = graph.plan(vec![graph.y]);
         let gradient = graph.gradient.as_ref().map(with_gradient);
-        let constant = |(known, now): (&Known, Tensor<F>)| (known.source == Source::Constant).then_some(now);
+        let mut read = vec![false; graph.known.len()];
+        for plan in [Some(&value), gradient.as_ref()].into_iter().flatten() {
+            plan.acts.iter().for_each(|planned| planned.act.reads(|value| read[value] = true));
+            plan.targets.iter().for_each(|&target| read[target] = true);
+        }
+        let constant = |((known, read), now): ((&Known, bool), Tensor<F>)| {
+            (known.source == Source::Constant && read).then_some(now)
+        };
         Ok(TensorFunction {
             inputs: x.iter().map(|x| x.shape()).collect(),
             data,
             labels,
-            parameters: bound.iter().map(|&(id, node)| (id, shape(node))).collect(),
+            parameters: bound.iter().map(|&(_, node)| shape(node)).collect(),
+            bound: bound.iter().map(|&(id, _)| id).zip(0..).collect(),
+            spare: Spare::default(),
             value,
             gradient,
             memory: Memory {
-                values: graph.known.iter().zip(graph.now).map(constant).collect(),
+                values: graph.known.iter().zip(read).zip(graph.now).map(constant).collect(),
                 evaluated: graph.rules.iter().map(|_| None).collect(),
                 unread: Tensor::scalar(F::from_f64(f64::NAN)),
             },
@@ -233,9 +246,8 @@ impl<F: TensorFloat> TensorFunction<F> {
     pub fn value(&mut self, x: &[Tensor<F>]) -> Result<Tensor<F>, FunctionError> {
         let op = "value";
         check(op, "input", x.iter().map(Tensor::shape), self.inputs.iter())?;
-        check(op, "parameter", [].into_iter(), self.parameters.iter().map(|(_, shape)| shape))?;
-        let (value, _) = self.replay(x, &[], false, |x_bar| x_bar)?;
-        Ok(value)
+        check(op, "parameter", [].into_iter(), self.parameters.iter())?;
+        self.replay(x, &[], false, &mut Vec::new(), |x_bar| x_bar)
     }
 
     /// The value, one number, and the gradient with respect to every input.
@@ -245,9 +257,11 @@ impl<F: TensorFloat> TensorFunction<F> {
     pub fn value_and_gradient(&mut self, x: &[Tensor<F>]) -> Result<(Tensor<F>, Vec<Tensor<F>>), FunctionError> {
         let op = "value_and_gradient";
         check(op, "input", x.iter().map(Tensor::shape), self.inputs.iter())?;
-        check(op, "parameter", [].into_iter(), self.parameters.iter().map(|(_, shape)| shape))?;
+        check(op, "parameter", [].into_iter(), self.parameters.iter())?;
         self.check_gradient(op)?;
-        self.replay(x, &[], true, |x_bar| x_bar)
+        let mut gradient = Vec::new();
+        let value = self.replay(x, &[], true, &mut gradient, |x_bar| x_bar)?;
+        Ok((value, gradient))
     }
 
     /// The value of a [model's](Self::record_model) loss and its gradients with respect to the parameters, looked up by
@@ -265,25 +279,20 @@ impl<F: TensorFloat> TensorFunction<F> {
         let mut given: SmallVec<[Option<&Tensor<F>>; 16]> = SmallVec::from_elem(None, self.parameters.len());
         let mut next = 0; // they mostly come in the order in which they were bound
         for parameter in parameters {
-            let is = |(id, _): &(ParameterId, Shape)| *id == parameter.id();
-            let here = self.parameters.get(next).is_some_and(is).then_some(next);
-            if let Some(k) = here.or_else(|| self.parameters.iter().position(is)) {
+            let is = |(id, _): &(ParameterId, u32)| *id == parameter.id();
+            let here = self.bound.get(next).is_some_and(is).then_some(next);
+            if let Some(k) = here.or_else(|| self.bound.iter().position(is)) {
                 given[k] = Some(parameter.value());
                 next = k + 1;
             }
         }
         let given: SmallVec<[&Tensor<F>; 16]> = given.into_iter().flatten().collect();
         check(op, "input", [].into_iter(), self.inputs.iter())?;
-        check(
-            op,
-            "parameter",
-            given.iter().map(|given| given.shape()),
-            self.parameters.iter().map(|(_, shape)| shape),
-        )?;
+        check(op, "parameter", given.iter().map(|given| given.shape()), self.parameters.iter())?;
         self.check_gradient(op)?;
-        let (value, slots) = self.replay(&[], &given, true, Slot::Flowed)?;
-        let mut gradients = Gradients::of_a_constant();
-        gradients.tensors = TensorAdjoints::of_parameters(self.parameters.iter().map(|(id, _)| *id), slots);
+        let mut gradients: Gradients<F> = Gradients::of_a_constant();
+        gradients.tensors.start(&self.spare, 0, &self.bound);
+        let value = self.replay(&[], &given, true, gradients.tensors.slots_mut(), Slot::Flowed)?;
         Ok((value, gradients))
     }
 

@@ -37,14 +37,15 @@ struct Replay<'a, F: TensorFloat> {
 }
 
 impl<F: TensorFloat> TensorFunction<F> {
-    /// Computes the targets of a plan, the value and what `kept` makes of the others, and forgets everything else.
+    /// Computes the targets of a plan, the value and, as `kept` makes them `rest`, the others, and forgets everything else.
     pub(super) fn replay<R>(
         &mut self,
         inputs: &[Tensor<F>],
         parameters: &[&Tensor<F>],
         gradient: bool,
+        rest: &mut Vec<R>,
         kept: impl Fn(Tensor<F>) -> R,
-    ) -> Result<(Tensor<F>, Vec<R>), FunctionError> {
+    ) -> Result<Tensor<F>, FunctionError> {
         let plan: &Plan<F> = match (gradient, &self.gradient) {
             (true, Some(plan)) => plan,
             _ => &self.value,
@@ -62,7 +63,8 @@ impl<F: TensorFloat> TensorFunction<F> {
             false => replay.values.whole(target),
         });
         let value = results.next().unwrap_or_else(|| unreachable!("a plan has a target"));
-        Ok((value, results.map(kept).collect()))
+        rest.extend(results.map(kept));
+        Ok(value)
     }
 }
 

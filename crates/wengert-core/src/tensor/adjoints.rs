@@ -36,12 +36,12 @@ impl<F: TensorFloat> Default for TensorAdjoints<F> {
 }
 
 impl<F: TensorFloat> TensorAdjoints<F> {
-    /// The adjoints of parameters that were not on a tape.
-    pub(crate) fn of_parameters(parameters: impl Iterator<Item = ParameterId>, slots: Vec<Slot<F>>) -> Self {
-        TensorAdjoints { slots, bound: parameters.zip(0..).collect(), spare: None }
+    /// The slots, to be filled from outside.
+    pub(crate) fn slots_mut(&mut self) -> &mut Vec<Slot<F>> {
+        &mut self.slots
     }
 
-    pub(super) fn start(&mut self, spare: &Spare<F>, count: usize, bound: &[(ParameterId, u32)]) {
+    pub(crate) fn start(&mut self, spare: &Spare<F>, count: usize, bound: &[(ParameterId, u32)]) {
         if self.spare.is_none() {
             let memory = spare.lock().ok().and_then(|mut spare| spare.pop());
             (self.slots, self.bound) = memory.unwrap_or_default();
