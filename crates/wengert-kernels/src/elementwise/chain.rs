@@ -347,10 +347,12 @@ impl Chain {
         let block = range.len().min(BLOCK);
         // Splats, rows and columns are copied to blocks of their own.
         let room = block * (self.blocks + inputs.iter().filter(|input| !matches!(input, Input::Slice(_))).count());
-        match room {
-            0..=FEW => self.blocks::<F>(inputs, range, outputs, partial, &mut [F::ZERO; FEW]),
-            0..=ON_STACK => self.blocks::<F>(inputs, range, outputs, partial, &mut [F::ZERO; ON_STACK]),
-            _ => self.blocks(inputs, range, outputs, partial, &mut vec![F::ZERO; room]),
+        if room <= FEW {
+            self.blocks::<F>(inputs, range, outputs, partial, &mut [F::ZERO; FEW]);
+        } else if room <= ON_STACK {
+            self.blocks::<F>(inputs, range, outputs, partial, &mut [F::ZERO; ON_STACK]);
+        } else {
+            self.blocks(inputs, range, outputs, partial, &mut vec![F::ZERO; room]);
         }
     }
 
