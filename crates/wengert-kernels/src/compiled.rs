@@ -87,6 +87,7 @@ compiled! {
     fn mean_plane_adjoint_at(level: Level, pool: &Pool2d, spans: &[Span], y_bar: &[Self], x_bar: &mut [Self]) = pool::mean_plane_adjoint;
 
     fn block_sum_at(level: Level, term: Term, a: &[Self], b: &[Self]) -> f64 = reduce::block_sum_at;
+    fn add_to_lanes_at(level: Level, x: &[Self], lanes: &mut [f64; reduce::LANES]) = reduce::add_to_lanes;
     fn add_rows_at(level: Level, term: Term, rows: &[Self], n: usize, stride: usize, sums: &mut [f64]) = reduce::add_rows_at;
     fn block_extreme_at(level: Level, extreme: Extreme, x: &[Self]) -> (Self, bool) = reduce::block_extreme_at;
     fn extreme_row_at(level: Level, extreme: Extreme, best: &mut [Self], row: &[Self]) = reduce::extreme_row_at;

@@ -116,7 +116,11 @@ fn sgd_at<F: Float>(
     par: Par,
 ) {
     assert_eq!(grad.len(), param.len(), "gradient and parameters must have one length");
-    let par = if param.len() < 4 * PIECE { Par::SEQUENTIAL } else { par };
+    let small = param.len() < 4 * PIECE;
+    if small && s.momentum == F::ZERO {
+        return F::sgd_at(level, s, grad, param);
+    }
+    let par = if small { Par::SEQUENTIAL } else { par };
     let pieces = param.chunks_mut(PIECE).zip(grad.chunks(PIECE));
     if s.momentum == F::ZERO {
         return par.for_each(pieces, |(p, g)| F::sgd_at(level, s, g, p));

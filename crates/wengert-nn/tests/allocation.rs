@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use wengert_core::Tape;
-use wengert_nn::{Adam, Layer, Linear, Mode, Optimizer, Predictor, Sequential, Sgd, Tanh, loss};
+use wengert_nn::{Adam, Layer, Linear, Mode, Optimizer, Predictor, RecordedLoss, Sequential, Sgd, Tanh, loss};
 use wengert_tensor::{Tensor, pool, rng};
 
 thread_local! {
@@ -73,6 +73,20 @@ fn a_training_step_allocates_nothing_once_it_runs() {
 #[test]
 fn nor_does_one_with_biases() {
     assert_eq!(requests_of_steps(network(true), Adam::new(0.01)), 0);
+}
+
+#[test]
+fn nor_does_a_recorded_one() {
+    let x = Tensor::<f32>::from([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]);
+    let target = Tensor::from([[0.0], [1.0], [1.0], [0.0]]);
+    let (mut model, mut optimizer) = (network(true), Adam::new(0.01));
+    let mut loss = RecordedLoss::record(&model, &x, &target, loss::mse).unwrap();
+    let mut step = || {
+        let (_, gradients) = loss.value_and_gradients(&model, &x, &target).unwrap();
+        optimizer.step(&mut model, &gradients).unwrap();
+    };
+    (0..10).for_each(|_| step());
+    assert_eq!(requests(|| (0..100).for_each(|_| step())), 0);
 }
 
 #[test]

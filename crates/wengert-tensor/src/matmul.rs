@@ -75,19 +75,21 @@ impl<F: FloatElement> Product<'_, F> {
             let (k_lhs, k_rhs) = (a_matrix.columns, b_matrix.rows);
             return Err(ShapeError::Inner { op, lhs: lhs.clone(), rhs: rhs.clone(), k_lhs, k_rhs });
         }
-        let mut shape = if lhs.rank() == 2 && rhs.rank() == 2 {
-            Shape::SCALAR
+        let (rows, columns) = (a_matrix.rows, b_matrix.columns);
+        let shape = if lhs.rank() == 2 && rhs.rank() == 2 {
+            Shape::from([rows, columns])
         } else {
             let batch = |shape: &Shape| Shape::from(&shape[..shape.rank() - 2]);
-            Shape::broadcast(op, &batch(lhs), &batch(rhs)).map_err(|error| match error {
+            let mut shape = Shape::broadcast(op, &batch(lhs), &batch(rhs)).map_err(|error| match error {
                 ShapeError::Broadcast { axis, .. } => {
                     ShapeError::Broadcast { op, lhs: lhs.clone(), rhs: rhs.clone(), axis }
                 }
                 other => other,
-            })?
+            })?;
+            shape.push(rows);
+            shape.push(columns);
+            shape
         };
-        shape.push(a_matrix.rows);
-        shape.push(b_matrix.columns);
         f(Product { a, b, a_matrix, b_matrix, shape })
     }
 

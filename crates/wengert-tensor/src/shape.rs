@@ -136,6 +136,25 @@ impl Shape {
         self
     }
 
+    /// How often each element of a tensor of this shape follows itself when it is repeated to `shape`, if that is all there is to
+    /// say: if its axes, but for ones at either end, are neighbours in `shape`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Shape;
+    /// let images = Shape::from([8, 3, 5, 5]);
+    /// let repeats = |shape: &[usize]| Shape::from(shape).repeats_in(&images);
+    /// assert_eq!((repeats(&[3, 1, 1]), repeats(&[5]), repeats(&[8, 1, 1, 1])), (Some(25), Some(1), Some(75)));
+    /// assert_eq!((repeats(&[3, 1, 5]), repeats(&[4, 1, 1])), (None, None));
+    /// ```
+    pub fn repeats_in(&self, shape: &Shape) -> Option<usize> {
+        let ones = self.iter().rev().take_while(|&&dim| dim == 1).count();
+        let rest = &self[..self.rank() - ones];
+        let rest = &rest[rest.iter().take_while(|&&dim| dim == 1).count()..];
+        let (lead, repeated) = shape.split_at(shape.rank().checked_sub(ones)?);
+        (self.rank() <= shape.rank() && lead.ends_with(rest)).then(|| repeated.iter().product())
+    }
+
     /// The shape both operands are repeated to by an element-by-element operation.
     ///
     /// Shapes are aligned at the last axis; along each axis the dimensions must be equal or one of them 1, and missing

@@ -12,9 +12,9 @@ use crate::tape::Tape;
 use crate::tensor::{Origin, TensorFloat};
 use core::panic::Location;
 use smallvec::SmallVec;
-use wengert_kernels::Binary;
 use wengert_kernels::elementwise::chain::{Chain, Step};
-use wengert_tensor::{Element, Shape, ShapeError, Tensor};
+use wengert_kernels::{Binary, Unary};
+use wengert_tensor::{Axes, Element, Shape, ShapeError, Tensor};
 
 /// The number of a value of a program.
 pub(super) type Value = usize;
@@ -53,16 +53,20 @@ pub(super) enum Act<F: TensorFloat> {
         /// Whether it needs `y`, and not only that the rule was evaluated.
         reads_result: bool,
         y_bar: Value,
+        /// Whether `y_bar` is given away: then the pullback may write over it.
+        handed: bool,
         wanted: SmallVec<[bool; 4]>,
         x_bar: SmallVec<[Option<Value>; 4]>,
     },
     /// A step of an elementwise pass.
     Link { step: Step, operands: Values, y: Value, caller: Caller },
+    /// Sums all elements, or takes their mean.
+    Total { x: Value, y: Value, mean: bool, caller: Caller },
     /// Sums over what broadcasting repeated.
     SumTo { x: Value, y: Value, caller: Caller },
     /// One number, from now on standing for a tensor of it.
     Spread { x: Value, y: Value },
-    /// Several links in one pass over memory.
+    /// Several links in one pass over memory; the last results are totals of some of them.
     Pass { chain: Chain, operands: SmallVec<[Value; 8]>, results: Values, shape: Shape, caller: Caller },
     /// Asks again what was asked while recording, or shows a value.
     Ask(Asked<F>, Value),
@@ -261,13 +265,13 @@ impl<F: TensorFloat> Graph<F> {
 
     /// A value as a rule reads it.
     fn whole(&self, value: Value) -> Tensor<F> {
-        whole(&self.known[value], &self.now[value])
+        whole(&self.known[value], self.now[value].clone())
     }
 
     /// Whether a pass over tensors of `shape` can read it.
     fn fits(&self, value: Value, shape: &Shape) -> bool {
         let known = &self.known[value].shape;
-        known == shape || known.size() == 1 || shape.ends_with(known)
+        known.repeats_in(shape).is_some()
     }
 
     /// The rule added last, evaluated.
@@ -283,12 +287,13 @@ impl<F: TensorFloat> Graph<F> {
                     return self.link(Step::Binary(op), &x);
                 }
             }
-            Fusible::Affine { scale, shift } => {
-                // As the rule evaluates it.
-                let scaled = if scale == F::ONE { x[0] } else { self.with(Binary::Mul, x[0], scale)? };
-                let shifted = scale == F::ONE || shift != F::ZERO;
-                return if shifted { self.with(Binary::Add, scaled, shift) } else { Ok(scaled) };
+            Fusible::Affine { scale, shift } => return self.affine(x[0], scale, shift),
+            Fusible::MeanSquare => {
+                let difference = self.link(Step::Binary(Binary::Sub), &x)?;
+                let square = self.link(Step::Unary(Unary::Square), &[difference])?;
+                return self.total(square, true);
             }
+            Fusible::Sum { mean, all: true } => return self.total(x[0], mean),
             Fusible::Sum { .. } | Fusible::No => {}
         }
         let operands: SmallVec<[Tensor<F>; 4]> = x.iter().map(|&x| self.whole(x)).collect();
@@ -333,7 +338,7 @@ impl<F: TensorFloat> Graph<F> {
                             (_, Binary::Add, _) | (_, Binary::Sub, 0) => Some(self.sum_to(y_bar, operand)?),
                             (_, Binary::Sub, _) => {
                                 let sum = self.sum_to(y_bar, operand)?;
-                                Some(self.link(Step::Unary(wengert_kernels::Unary::Neg), &[sum])?)
+                                Some(self.link(Step::Unary(Unary::Neg), &[sum])?)
                             }
                             _ => {
                                 let step = if side == 0 { Step::LeftVjp(op) } else { Step::RightVjp(op) };
@@ -346,14 +351,25 @@ impl<F: TensorFloat> Graph<F> {
                     return Ok(x_bar);
                 }
             }
-            Fusible::Sum { mean } if self.known[y].shape.size() == 1 => {
+            Fusible::Sum { mean, .. } if self.known[y].shape.size() == 1 => {
                 let shape = self.known[x[0]].shape.clone();
                 let share = F::from_f64(1.0 / shape.size() as f64);
                 let x_bar = if mean { self.with(Binary::Mul, y_bar, share)? } else { y_bar };
                 let number = self.now[x_bar].reshape([]);
+                if self.are_constant(&[x_bar]) {
+                    return Ok(SmallVec::from_slice(&[Some(self.value(shape, true, Source::Constant, number))]));
+                }
                 let y = self.value(shape, true, Source::Act, number);
                 self.acts.push(Act::Spread { x: x_bar, y });
                 return Ok(SmallVec::from_slice(&[Some(y)]));
+            }
+            Fusible::MeanSquare => {
+                let difference = self.link(Step::Binary(Binary::Sub), x)?;
+                let scale = F::from_f64(2.0 / self.known[difference].shape.size() as f64);
+                let slope = self.affine(difference, scale, F::ZERO)?;
+                let x_bar = self.link(Step::Binary(Binary::MulZero), &[slope, y_bar])?;
+                let target_bar = wanted[1].then(|| self.affine(x_bar, -F::ONE, F::ZERO)).transpose()?;
+                return Ok(SmallVec::from_slice(&[wanted[0].then_some(x_bar), target_bar]));
             }
             Fusible::Sum { .. } | Fusible::No => {}
         }
@@ -367,7 +383,7 @@ impl<F: TensorFloat> Graph<F> {
             x_bar.push(flowed.map(|bar| self.value(bar.shape().clone(), false, Source::Act, bar)));
         }
         let (x, wanted, all) = (Values::from_slice(x), SmallVec::from_slice(wanted), x_bar.clone());
-        self.acts.push(Act::Pull { rule, x, y, reads_result, y_bar, wanted, x_bar });
+        self.acts.push(Act::Pull { rule, x, y, reads_result, y_bar, handed: false, wanted, x_bar });
         Ok(all)
     }
 
@@ -383,17 +399,40 @@ impl<F: TensorFloat> Graph<F> {
         let chain = Chain::new(operands.len(), [(step, &numbers[..])], &[operands.len()]);
         let x: SmallVec<[&Tensor<F>; 4]> = operands.iter().map(|&x| &self.now[x]).collect();
         let size = if splat { Shape::from([]) } else { shape.clone() };
-        let now = Tensor::try_chain(&chain, &x, &size, 1)?.remove(0);
+        let now = Tensor::try_chain(&chain, &x, &size)?.remove(0);
         drop(x);
+        if self.are_constant(operands) {
+            return Ok(self.value(shape, splat, Source::Constant, now));
+        }
         let y = self.value(shape, splat, Source::Act, now);
         self.acts.push(Act::Link { step, operands: Values::from_slice(operands), y, caller: self.caller });
         Ok(y)
+    }
+
+    /// Whether what is made of these is computed once and for all, as are the cotangents where the way back begins.
+    fn are_constant(&self, values: &[Value]) -> bool {
+        values.iter().all(|&value| self.known[value].source == Source::Constant)
     }
 
     /// A step with a constant on the right.
     fn with(&mut self, op: Binary, x: Value, c: F) -> Result<Value, ShapeError> {
         let c = self.constant(Tensor::scalar(c));
         self.link(Step::Binary(op), &[x, c])
+    }
+
+    /// `scale x + shift` as the rule evaluates it.
+    fn affine(&mut self, x: Value, scale: F, shift: F) -> Result<Value, ShapeError> {
+        let scaled = if scale == F::ONE { x } else { self.with(Binary::Mul, x, scale)? };
+        let shifted = scale == F::ONE || shift != F::ZERO;
+        if shifted { self.with(Binary::Add, scaled, shift) } else { Ok(scaled) }
+    }
+
+    /// The sum of all elements, or their mean.
+    fn total(&mut self, x: Value, mean: bool) -> Result<Value, ShapeError> {
+        let now = total(&self.whole(x), mean)?;
+        let y = self.value(now.shape().clone(), false, Source::Act, now);
+        self.acts.push(Act::Total { x, y, mean, caller: self.caller });
+        Ok(y)
     }
 
     /// `x` summed to the shape of `like`.
@@ -410,8 +449,12 @@ impl<F: TensorFloat> Graph<F> {
 }
 
 /// A value as a rule reads it: with all its elements.
-pub(super) fn whole<F: TensorFloat>(known: &Known, value: &Tensor<F>) -> Tensor<F> {
-    if known.splat { value.broadcast_to(known.shape.clone()) } else { value.clone() }
+pub(super) fn whole<F: TensorFloat>(known: &Known, value: Tensor<F>) -> Tensor<F> {
+    if known.splat { value.broadcast_to(known.shape.clone()) } else { value }
+}
+
+pub(super) fn total<F: TensorFloat>(x: &Tensor<F>, mean: bool) -> Result<Tensor<F>, ShapeError> {
+    if mean { x.try_mean_axes(Axes::ALL) } else { x.try_sum_axes(Axes::ALL) }
 }
 
 pub(super) fn failed(caller: Caller, source: ShapeError) -> FunctionError {

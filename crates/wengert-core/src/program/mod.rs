@@ -20,11 +20,12 @@ pub(crate) use notes::Notes;
 
 use crate::function::FunctionError;
 use crate::tape::{Gradients, Tape};
-use crate::tensor::{ParameterId, TensorAdjoints, TensorFloat, TensorVar};
+use crate::tensor::{ParameterId, Slot, Spare, TensorFloat, TensorVar};
 use core::fmt;
-use graph::{Given, Graph, Known, Recorded, Source, Value};
+use graph::{Given, Graph, Known, Recorded, Source};
 use plan::Plan;
 use replay::Memory;
+use smallvec::SmallVec;
 use wengert_tensor::{Element, Shape, Tensor};
 
 /// A function of tensors, recorded once and replayed at other values, with its gradient.
@@ -81,11 +82,13 @@ pub struct TensorFunction<F: TensorFloat = f64> {
     inputs: Vec<Shape>,
     data: Vec<Tensor<F>>,
     labels: Vec<Tensor<i64>>,
-    parameters: Vec<(ParameterId, Shape)>,
+    parameters: Vec<Shape>,
+    /// Which they are, and the place of each.
+    bound: Vec<(ParameterId, u32)>,
+    /// The memory of dropped gradients.
+    spare: Spare<F>,
     value: Plan<F>,
     gradient: Option<Plan<F>>,
-    /// The values that are handed in.
-    given: Vec<(Value, Source)>,
     memory: Memory<F>,
 }
 
@@ -186,21 +189,25 @@ impl<F: TensorFloat> TensorFunction<F> {
         let with_gradient = |gradient: &Vec<_>| graph.plan([graph.y].iter().chain(gradient).copied().collect());
         let value = graph.plan(vec![graph.y]);
         let gradient = graph.gradient.as_ref().map(with_gradient);
-        let constant = |(known, now): (&Known, Tensor<F>)| (known.source == Source::Constant).then_some(now);
-        let is_given = |(value, known): (Value, &Known)| match known.source {
-            Source::Constant | Source::Act => None,
-            source => Some((value, source)),
+        let mut read = vec![false; graph.known.len()];
+        for plan in [Some(&value), gradient.as_ref()].into_iter().flatten() {
+            plan.acts.iter().for_each(|planned| planned.act.reads(|value| read[value] = true));
+            plan.targets.iter().for_each(|&target| read[target] = true);
+        }
+        let constant = |((known, read), now): ((&Known, bool), Tensor<F>)| {
+            (known.source == Source::Constant && read).then_some(now)
         };
         Ok(TensorFunction {
             inputs: x.iter().map(|x| x.shape()).collect(),
             data,
             labels,
-            parameters: bound.iter().map(|&(id, node)| (id, shape(node))).collect(),
+            parameters: bound.iter().map(|&(_, node)| shape(node)).collect(),
+            bound: bound.iter().map(|&(id, _)| id).zip(0..).collect(),
+            spare: Spare::default(),
             value,
             gradient,
-            given: graph.known.iter().enumerate().filter_map(is_given).collect(),
             memory: Memory {
-                values: graph.known.iter().zip(graph.now).map(constant).collect(),
+                values: graph.known.iter().zip(read).zip(graph.now).map(constant).collect(),
                 evaluated: graph.rules.iter().map(|_| None).collect(),
                 unread: Tensor::scalar(F::from_f64(f64::NAN)),
             },
@@ -239,9 +246,8 @@ impl<F: TensorFloat> TensorFunction<F> {
     pub fn value(&mut self, x: &[Tensor<F>]) -> Result<Tensor<F>, FunctionError> {
         let op = "value";
         check(op, "input", x.iter().map(Tensor::shape), self.inputs.iter())?;
-        check(op, "parameter", [].into_iter(), self.parameters.iter().map(|(_, shape)| shape))?;
-        let mut results = self.replay(x, &[], false)?;
-        Ok(results.swap_remove(0))
+        check(op, "parameter", [].into_iter(), self.parameters.iter())?;
+        self.replay(x, &[], false, &mut Vec::new(), |x_bar| x_bar)
     }
 
     /// The value, one number, and the gradient with respect to every input.
@@ -251,11 +257,11 @@ impl<F: TensorFloat> TensorFunction<F> {
     pub fn value_and_gradient(&mut self, x: &[Tensor<F>]) -> Result<(Tensor<F>, Vec<Tensor<F>>), FunctionError> {
         let op = "value_and_gradient";
         check(op, "input", x.iter().map(Tensor::shape), self.inputs.iter())?;
-        check(op, "parameter", [].into_iter(), self.parameters.iter().map(|(_, shape)| shape))?;
+        check(op, "parameter", [].into_iter(), self.parameters.iter())?;
         self.check_gradient(op)?;
-        let mut results = self.replay(x, &[], true)?;
-        let value = results.remove(0);
-        Ok((value, results))
+        let mut gradient = Vec::new();
+        let value = self.replay(x, &[], true, &mut gradient, |x_bar| x_bar)?;
+        Ok((value, gradient))
     }
 
     /// The value of a [model's](Self::record_model) loss and its gradients with respect to the parameters, looked up by
@@ -270,24 +276,23 @@ impl<F: TensorFloat> TensorFunction<F> {
         parameters: impl IntoIterator<Item = &'p crate::Parameter<F>>,
     ) -> Result<(Tensor<F>, Gradients<F>), FunctionError> {
         let op = "value_and_gradients_of";
-        let mut given: Vec<Option<Tensor<F>>> = vec![None; self.parameters.len()];
+        let mut given: SmallVec<[Option<&Tensor<F>>; 16]> = SmallVec::from_elem(None, self.parameters.len());
         let mut next = 0; // they mostly come in the order in which they were bound
         for parameter in parameters {
-            let is = |(id, _): &(ParameterId, Shape)| *id == parameter.id();
-            let here = self.parameters.get(next).is_some_and(is).then_some(next);
-            if let Some(k) = here.or_else(|| self.parameters.iter().position(is)) {
-                given[k] = Some(parameter.value().clone());
+            let is = |(id, _): &(ParameterId, u32)| *id == parameter.id();
+            let here = self.bound.get(next).is_some_and(is).then_some(next);
+            if let Some(k) = here.or_else(|| self.bound.iter().position(is)) {
+                given[k] = Some(parameter.value());
                 next = k + 1;
             }
         }
-        let given: Vec<Tensor<F>> = given.into_iter().flatten().collect();
+        let given: SmallVec<[&Tensor<F>; 16]> = given.into_iter().flatten().collect();
         check(op, "input", [].into_iter(), self.inputs.iter())?;
-        check(op, "parameter", given.iter().map(Tensor::shape), self.parameters.iter().map(|(_, shape)| shape))?;
+        check(op, "parameter", given.iter().map(|given| given.shape()), self.parameters.iter())?;
         self.check_gradient(op)?;
-        let mut results = self.replay(&[], &given, true)?;
-        let value = results.remove(0);
-        let mut gradients = Gradients::of_a_constant();
-        gradients.tensors = TensorAdjoints::of_parameters(self.parameters.iter().map(|(id, _)| *id).zip(results));
+        let mut gradients: Gradients<F> = Gradients::of_a_constant();
+        gradients.tensors.start(&self.spare, 0, &self.bound);
+        let value = self.replay(&[], &given, true, gradients.tensors.slots_mut(), Slot::Flowed)?;
         Ok((value, gradients))
     }
 

@@ -7,7 +7,7 @@ use core::cmp::Reverse;
 use core::panic::Location;
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
-use wengert_kernels::elementwise::chain::{Chain, Step};
+use wengert_kernels::elementwise::chain::{Chain, Step, Sum};
 use wengert_tensor::Shape;
 
 /// Steps of one pass: what they hold between them should stay in the cache.
@@ -17,8 +17,8 @@ const LONGEST: usize = 48;
 pub(super) struct Plan<F: TensorFloat> {
     pub(super) acts: Vec<Planned<F>>,
     pub(super) targets: Vec<Value>,
-    /// What is dropped at the end: what was handed in and what is handed out.
-    pub(super) last: Vec<Value>,
+    /// By target: whether it is given away, and not a copy of it.
+    pub(super) handed: Vec<bool>,
 }
 
 /// An act, and the values nobody needs after it.
@@ -42,15 +42,20 @@ impl<F: TensorFloat> Act<F> {
             Act::Forward { operands, .. } | Act::Link { operands, .. } => operands.iter().copied().for_each(f),
             Act::Pull { x, y, y_bar, .. } => x.iter().chain([y, y_bar]).copied().for_each(f),
             Act::Pass { operands, .. } => operands.iter().copied().for_each(f),
-            Act::SumTo { x, .. } | Act::Spread { x, .. } => f(*x),
+            Act::Total { x, .. } | Act::SumTo { x, .. } | Act::Spread { x, .. } => f(*x),
             Act::Ask(_, of) => f(*of),
         }
+    }
+
+    fn sums(&self, value: Value) -> bool {
+        matches!(self, Act::Total { x, .. } if *x == value)
     }
 
     /// Calls `f` for every value it computes.
     pub(super) fn writes(&self, mut f: impl FnMut(Value)) {
         match self {
-            Act::Forward { y, .. } | Act::Link { y, .. } | Act::SumTo { y, .. } | Act::Spread { y, .. } => f(*y),
+            Act::Forward { y, .. } | Act::Link { y, .. } | Act::Total { y, .. } => f(*y),
+            Act::SumTo { y, .. } | Act::Spread { y, .. } => f(*y),
             Act::Pull { x_bar, .. } => x_bar.iter().flatten().copied().for_each(f),
             Act::Pass { results, .. } => results.iter().copied().for_each(f),
             Act::Ask(..) => {}
@@ -71,7 +76,13 @@ impl<F: TensorFloat> Graph<F> {
         for &target in &targets {
             last_use[target] = usize::MAX;
         }
-        let acts = ordered.into_iter().enumerate().map(|(position, act)| {
+        let mut pulled = vec![false; self.rules.len()];
+        for act in &ordered {
+            if let Act::Pull { rule, .. } = act {
+                pulled[*rule] = true;
+            }
+        }
+        let acts = ordered.into_iter().enumerate().map(|(position, mut act)| {
             let mut dropped = Values::new();
             let mut note = |value: Value| {
                 let goes = self.known[value].source == Source::Act && last_use[value] == position;
@@ -81,15 +92,22 @@ impl<F: TensorFloat> Graph<F> {
             };
             act.reads(&mut note);
             act.writes(&mut note);
+            match &mut act {
+                // Without a way back nothing is kept for it.
+                Act::Forward { rule, wanted, .. } if !pulled[*rule] => wanted.fill(false),
+                Act::Pull { x, y, y_bar, handed, .. } => {
+                    let read_beside = x.contains(y_bar) || y == y_bar || self.known[*y_bar].splat;
+                    *handed = dropped.contains(y_bar) && !read_beside;
+                    dropped.retain(|value| !(*handed && value == y_bar));
+                }
+                _ => {}
+            }
             Planned { act, dropped }
         });
         let acts = acts.collect();
-        let last = (0..self.known.len()).filter(|&value| match self.known[value].source {
-            Source::Constant => false,
-            Source::Act => targets.contains(&value),
-            Source::Input(_) | Source::Data(_) | Source::Parameter(_) => true,
-        });
-        Plan { acts, last: last.collect(), targets }
+        let goes =
+            |(k, value): (usize, &Value)| self.known[*value].source == Source::Act && !targets[k + 1..].contains(value);
+        Plan { acts, handed: targets.iter().enumerate().map(goes).collect(), targets }
     }
 
     /// The acts on which a target depends, and those that ask.
@@ -123,7 +141,14 @@ impl<F: TensorFloat> Graph<F> {
                 }
             });
         }
-        let mut ready = Ready { others: BinaryHeap::new(), links: BTreeMap::new(), shapes: Vec::new() };
+        let mut made_by_link = vec![false; self.known.len()];
+        for act in &self.acts {
+            if let Act::Link { y, .. } = act {
+                made_by_link[*y] = !self.known[*y].splat;
+            }
+        }
+        let (others, totals) = (BinaryHeap::new(), Vec::new());
+        let mut ready = Ready { others, totals, links: BTreeMap::new(), shapes: Vec::new(), made_by_link };
         for k in (0..self.acts.len()).filter(|&k| alive[k] && waits[k] == 0) {
             ready.add(self, k);
         }
@@ -156,6 +181,11 @@ impl<F: TensorFloat> Graph<F> {
                 done(k, &mut ready);
             }
             ready.links.retain(|_, links| !links.is_empty());
+            // What the pass sums is known after it, not in it.
+            for total in core::mem::take(&mut ready.totals) {
+                group.push(total);
+                done(total, &mut ready);
+            }
             ordered.push(self.pass(&group, &readers, targets));
         }
         ordered
@@ -186,9 +216,17 @@ impl<F: TensorFloat> Graph<F> {
         let steps: Vec<(Step, Values)> =
             links().map(|(step, read, _)| (step, read.iter().map(|&value| number(value)).collect())).collect();
         let outside = |value: Value| readers[value].iter().any(|reader| !group.contains(reader));
-        let results: Values = made.iter().copied().filter(|y| targets.contains(y) || outside(*y)).collect();
+        let mut results: Values = made.iter().copied().filter(|y| targets.contains(y) || outside(*y)).collect();
         let outputs: Vec<usize> = results.iter().map(|&y| number(y)).collect();
         let chain = Chain::new(operands.len(), steps.iter().map(|(step, read)| (*step, &read[..])), &outputs);
+        let totals = || {
+            group.iter().filter_map(|&k| match self.acts[k] {
+                Act::Total { x, y, mean, .. } => Some((Sum { of: number(x), mean }, y)),
+                _ => None,
+            })
+        };
+        let chain = chain.with_sums(totals().map(|(sum, _)| sum).collect());
+        results.extend(totals().map(|(_, y)| y));
         let shape = match made.first().map(|&y| &self.known[y]) {
             Some(known) if !known.splat => known.shape.clone(),
             _ => Shape::from([]),
@@ -201,17 +239,29 @@ impl<F: TensorFloat> Graph<F> {
     }
 }
 
-/// Acts whose operands are known: elementwise steps by shape, and the others.
+/// Acts whose operands are known: elementwise steps by shape, totals of what a step makes, and the others.
 struct Ready {
     others: BinaryHeap<Reverse<usize>>,
+    totals: Vec<usize>,
     links: BTreeMap<usize, BTreeSet<usize>>,
     /// The shapes met, and whether one number stands for all elements.
     shapes: Vec<(Shape, bool)>,
+    /// By value: whether it is an element of a pass, one for each of its shape.
+    made_by_link: Vec<bool>,
 }
 
 impl Ready {
     fn add<F: TensorFloat>(&mut self, graph: &Graph<F>, k: usize) {
-        let Act::Link { y, .. } = &graph.acts[k] else { return self.others.push(Reverse(k)) };
+        let y = match &graph.acts[k] {
+            Act::Link { y, .. } => y,
+            // A pass adds up a number once: its mean beside its sum is an act of its own.
+            Act::Total { x, .. }
+                if self.made_by_link[*x] && !self.totals.iter().any(|&other| graph.acts[other].sums(*x)) =>
+            {
+                return self.totals.push(k);
+            }
+            _ => return self.others.push(Reverse(k)),
+        };
         let known = &graph.known[*y];
         let kind = (known.shape.clone(), known.splat);
         let kind = self.shapes.iter().position(|shape| *shape == kind).unwrap_or_else(|| {

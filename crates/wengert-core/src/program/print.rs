@@ -46,9 +46,9 @@ impl<F: TensorFloat> TensorFunction<F> {
 /// # use wengert_tensor::Tensor;
 /// let f = TensorFunction::record(&[Tensor::from([1.0, 2.0])], |x| (x[0].exp() * x[0]).sum())?;
 /// let text = f.to_string();
-/// // Values and both ways of the product and the exponential in one pass; the sum; what is returned.
-/// assert_eq!(text.matches("of [2] = pass of 6 steps(x0, ").count(), 1, "{text}");
-/// assert_eq!((text.matches("= sum(").count(), text.matches("return ").count()), (1, 1), "{text}");
+/// // Values and both ways of the product and the exponential, and the sum, in one pass; what is returned.
+/// assert_eq!(text.matches(" = pass of 6 steps(x0, ").count(), 1, "{text}");
+/// assert_eq!((text.matches(", sums ").count(), text.matches("return ").count()), (1, 1), "{text}");
 /// # Ok::<(), wengert_core::FunctionError>(())
 /// ```
 impl<F: TensorFloat> fmt::Display for TensorFunction<F> {
@@ -68,10 +68,17 @@ impl<F: TensorFloat> fmt::Display for TensorFunction<F> {
                 }
                 Act::Pass { chain, operands, results, shape, .. } => {
                     let steps = if chain.len() == 1 { "1 step" } else { &format!("{} steps", chain.len()) };
-                    let (made, read) = (self.names(results), self.names(operands));
-                    writeln!(f, "{made} of {shape} = pass of {steps}({read})")?;
+                    let (outputs, sums) = results.split_at(chain.results()[0]);
+                    let made = match (outputs, sums) {
+                        (_, []) => format!("{} of {shape}", self.names(outputs)),
+                        ([], _) => format!("sums {} over {shape}", self.names(sums)),
+                        _ => format!("{} of {shape}, sums {}", self.names(outputs), self.names(sums)),
+                    };
+                    writeln!(f, "{made} = pass of {steps}({})", self.names(operands))?;
                 }
-                Act::SumTo { x, y, .. } => writeln!(f, "{} = sum({})", of(*y), self.name(*x))?,
+                Act::Total { x, y, .. } | Act::SumTo { x, y, .. } => {
+                    writeln!(f, "{} = {}({})", of(*y), self.title(&planned.act), self.name(*x))?;
+                }
                 Act::Spread { x, y } => writeln!(f, "{} = {} everywhere", of(*y), self.name(*x))?,
                 Act::Ask(asked, value) => {
                     writeln!(f, "{}: {} is {}", asked.caller, self.name(*value), asked.done())?;
@@ -187,7 +194,8 @@ impl<F: TensorFloat> TensorFunction<F> {
             Act::Pull { rule, .. } => format!("pullback of {}", label(*rule)),
             Act::Pass { chain, .. } if chain.len() == 1 => "pass of 1 step".to_owned(),
             Act::Pass { chain, .. } => format!("pass of {} steps", chain.len()),
-            Act::SumTo { .. } => "sum".to_owned(),
+            Act::Total { mean: true, .. } => "mean".to_owned(),
+            Act::Total { .. } | Act::SumTo { .. } => "sum".to_owned(),
             Act::Spread { .. } => "everywhere".to_owned(),
             Act::Ask(asked, _) => asked.done(),
             Act::Link { .. } => "step".to_owned(),

@@ -1,7 +1,7 @@
 //! Running a plan.
 
 use super::TensorFunction;
-use super::graph::{Act, Known, Recorded, Source, Value, failed, whole};
+use super::graph::{Act, Known, Recorded, Source, Value, failed, total, whole};
 use super::plan::{Plan, Planned};
 use crate::function::FunctionError;
 use crate::rules::Rule;
@@ -9,63 +9,62 @@ use crate::tensor::TensorFloat;
 use smallvec::SmallVec;
 use wengert_tensor::Tensor;
 
-/// The values of a replay; between replays those of constants alone.
+/// What a replay computes; between replays constants alone.
 pub(super) struct Memory<F: TensorFloat> {
     pub(super) values: Vec<Option<Tensor<F>>>,
-    /// Rules that were evaluated, with their residuals, until their pullback has run.
+    /// Copies of rules that hold something, until their pullback has run.
     pub(super) evaluated: Vec<Option<Rule<F>>>,
     /// What stands for a value that is not kept: NaN, which would show.
     pub(super) unread: Tensor<F>,
 }
 
+/// The values of a replay: those handed in where they are, the others in its memory.
+struct Values<'a, F: TensorFloat> {
+    known: &'a [Known],
+    inputs: &'a [Tensor<F>],
+    data: &'a [Tensor<F>],
+    parameters: &'a [&'a Tensor<F>],
+    made: &'a mut [Option<Tensor<F>>],
+}
+
 /// What a replay reads and what it writes.
 struct Replay<'a, F: TensorFloat> {
-    known: &'a [Known],
-    rules: &'a [Recorded<F>],
+    rules: &'a mut [Recorded<F>],
     labels: &'a [Tensor<i64>],
-    memory: &'a mut Memory<F>,
+    values: Values<'a, F>,
+    evaluated: &'a mut [Option<Rule<F>>],
+    unread: &'a Tensor<F>,
 }
 
 impl<F: TensorFloat> TensorFunction<F> {
-    /// Computes the targets of a plan, and forgets everything else.
-    pub(super) fn replay(
+    /// Computes the targets of a plan, the value and, as `kept` makes them `rest`, the others, and forgets everything else.
+    pub(super) fn replay<R>(
         &mut self,
-        x: &[Tensor<F>],
-        parameters: &[Tensor<F>],
+        inputs: &[Tensor<F>],
+        parameters: &[&Tensor<F>],
         gradient: bool,
-    ) -> Result<Vec<Tensor<F>>, FunctionError> {
+        rest: &mut Vec<R>,
+        kept: impl Fn(Tensor<F>) -> R,
+    ) -> Result<Tensor<F>, FunctionError> {
         let plan: &Plan<F> = match (gradient, &self.gradient) {
             (true, Some(plan)) => plan,
             _ => &self.value,
         };
-        for &(value, source) in &self.given {
-            self.memory.values[value] = match source {
-                Source::Input(k) => Some(x[k].clone()),
-                Source::Data(k) => Some(self.data[k].clone()),
-                Source::Parameter(k) => Some(parameters[k].clone()),
-                Source::Constant | Source::Act => None,
-            };
-        }
-        let memory = &mut self.memory;
-        let mut replay = Replay { known: &self.known, rules: &self.rules, labels: &self.labels, memory };
-        let mut outcome = Ok(());
-        for planned in &plan.acts {
-            outcome = replay.act(planned, gradient);
-            if outcome.is_err() {
-                break;
-            }
-            for &value in &planned.dropped {
-                replay.memory.values[value] = None;
-            }
-        }
-        let results = outcome.map(|()| plan.targets.iter().map(|&target| replay.whole(target)).collect());
-        for &value in &plan.last {
-            self.memory.values[value] = None;
-        }
-        if results.is_err() {
+        let Memory { values, evaluated, unread } = &mut self.memory;
+        let (data, labels) = (&self.data, &self.labels);
+        let values = Values { known: &self.known, inputs, data, parameters, made: values };
+        let mut replay = Replay { rules: &mut self.rules, labels, values, evaluated, unread };
+        if let Err(error) = plan.acts.iter().try_for_each(|planned| replay.act(planned)) {
             self.memory.forget(&self.known);
+            return Err(error);
         }
-        results
+        let mut results = plan.targets.iter().zip(&plan.handed).map(|(&target, &handed)| match handed {
+            true => whole(&self.known[target], replay.values.take(target)),
+            false => replay.values.whole(target),
+        });
+        let value = results.next().unwrap_or_else(|| unreachable!("a plan has a target"));
+        rest.extend(results.map(kept));
+        Ok(value)
     }
 }
 
@@ -82,97 +81,114 @@ impl<F: TensorFloat> Memory<F> {
     }
 }
 
-impl<F: TensorFloat> Replay<'_, F> {
+impl<F: TensorFloat> Values<'_, F> {
     #[inline]
-    fn value(&self, value: Value) -> &Tensor<F> {
-        self.memory.values[value].as_ref().unwrap_or_else(|| unreachable!("value {value} is read before it is known"))
+    fn get(&self, value: Value) -> &Tensor<F> {
+        match self.known[value].source {
+            Source::Input(k) => &self.inputs[k],
+            Source::Data(k) => &self.data[k],
+            Source::Parameter(k) => self.parameters[k],
+            Source::Constant | Source::Act => self.made[value].as_ref().unwrap_or_else(|| early(value)),
+        }
+    }
+
+    /// Gives a computed value away.
+    #[inline]
+    fn take(&mut self, value: Value) -> Tensor<F> {
+        self.made[value].take().unwrap_or_else(|| early(value))
     }
 
     fn whole(&self, value: Value) -> Tensor<F> {
-        whole(&self.known[value], self.value(value))
+        whole(&self.known[value], self.get(value).clone())
     }
 
     /// Calls `f` with values as a rule reads them.
+    #[inline]
     fn with<R>(&self, values: &[Value], f: impl FnOnce(&[&Tensor<F>]) -> R) -> R {
-        let splat = |&&value: &&Value| self.known[value].splat;
-        let spread: SmallVec<[Tensor<F>; 2]> = values.iter().filter(splat).map(|&value| self.whole(value)).collect();
-        let mut spread = spread.iter();
-        let read = |&value: &Value| match self.known[value].splat {
-            true => spread.next().unwrap_or_else(|| self.value(value)),
-            false => self.value(value),
-        };
-        let operands: SmallVec<[&Tensor<F>; 4]> = values.iter().map(read).collect();
+        let spread: SmallVec<[Tensor<F>; 2]>;
+        let mut operands: SmallVec<[&Tensor<F>; 4]> = SmallVec::new();
+        if values.iter().any(|&value| self.known[value].splat) {
+            spread = values.iter().map(|&value| self.whole(value)).collect();
+            operands.extend(&spread);
+        } else {
+            values.iter().for_each(|&value| operands.push(self.get(value)));
+        }
         f(&operands)
     }
+}
 
-    fn act(&mut self, Planned { act, dropped }: &Planned<F>, gradient: bool) -> Result<(), FunctionError> {
+#[cold]
+fn early(value: Value) -> ! {
+    unreachable!("value {value} is read before it is known")
+}
+
+impl<F: TensorFloat> Replay<'_, F> {
+    fn act(&mut self, Planned { act, dropped }: &Planned<F>) -> Result<(), FunctionError> {
+        let values = &mut self.values;
         match act {
-            Act::Forward { rule, operands, wanted, y } => {
-                let Recorded { rule: recorded, labels, calls, caller } = &self.rules[*rule];
-                let mut evaluated = recorded.clone();
-                if let (Some((k, shape)), Some(held)) = (labels, evaluated.labels()) {
+            Act::Forward { rule: number, operands, wanted, y } => {
+                let Recorded { rule, labels, calls, caller } = &mut self.rules[*number];
+                let evaluated = match calls.holds {
+                    false => rule,
+                    true => self.evaluated[*number].insert(rule.clone()),
+                };
+                if let Some((k, shape)) = labels
+                    && let Some(held) = evaluated.labels()
+                {
                     *held = self.labels[*k].reshape(shape.clone());
                 }
-                // Without a gradient nothing is kept for it.
-                let wanted: SmallVec<[bool; 4]> = wanted.iter().map(|&wanted| wanted && gradient).collect();
-                let value = self.with(operands, |x| (calls.forward)(&mut evaluated, x, &wanted));
-                self.memory.values[*y] = Some(value.map_err(|source| failed(caller, source))?);
-                self.memory.evaluated[*rule] = wanted.contains(&true).then_some(evaluated);
+                let value = values.with(operands, |x| (calls.forward)(evaluated, x, wanted));
+                values.made[*y] = Some(value.map_err(|source| failed(caller, source))?);
+                if calls.holds && !wanted.contains(&true) {
+                    self.evaluated[*number] = None;
+                }
             }
-            Act::Pull { rule, x, y, reads_result, y_bar, wanted, x_bar } => {
-                // Handed on whole where this is its last use: then a pullback may write over it.
-                let handed = dropped.contains(y_bar) && !x.contains(y_bar) && y != y_bar && !self.known[*y_bar].splat;
-                let bar = if handed { self.memory.values[*y_bar].take() } else { None };
-                let bar = bar.unwrap_or_else(|| self.whole(*y_bar));
-                self.pull(*rule, x, reads_result.then_some(*y), bar, wanted, x_bar);
+            Act::Pull { rule, x, y, reads_result, y_bar, handed, wanted, x_bar } => {
+                let y_bar = if *handed { values.take(*y_bar) } else { values.whole(*y_bar) };
+                let y = if *reads_result { values.get(*y) } else { self.unread };
+                let Recorded { rule: recorded, calls, .. } = &self.rules[*rule];
+                let evaluated = self.evaluated[*rule].as_ref().unwrap_or(recorded);
+                let mut cotangents = values.with(x, |x| (calls.pull)(evaluated, x, y, y_bar, wanted));
+                let mut cotangents = cotangents.iter_mut();
+                for value in x_bar {
+                    let flowed = cotangents.next().and_then(Option::take);
+                    if let &Some(value) = value {
+                        // What flowed while recording and does not now is 0.
+                        let zero = || Tensor::scalar(F::ZERO).broadcast_to(values.known[value].shape.clone());
+                        values.made[value] = Some(flowed.unwrap_or_else(zero));
+                    }
+                }
+                if calls.holds {
+                    self.evaluated[*rule] = None;
+                }
             }
             Act::Pass { chain, operands, results, shape, caller } => {
-                let x: SmallVec<[&Tensor<F>; 8]> = operands.iter().map(|&x| self.value(x)).collect();
-                let y = Tensor::try_chain(chain, &x, shape, results.len()).map_err(|source| failed(caller, source))?;
+                let mut x: SmallVec<[&Tensor<F>; 8]> = SmallVec::new();
+                operands.iter().for_each(|&operand| x.push(values.get(operand)));
+                let y = Tensor::try_chain(chain, &x, shape).map_err(|source| failed(caller, source))?;
                 drop(x);
                 for (&result, y) in results.iter().zip(y) {
-                    self.memory.values[result] = Some(y);
+                    values.made[result] = Some(y);
                 }
             }
             Act::Link { .. } => unreachable!("the plan joins every step to a pass"),
-            Act::SumTo { x, y, caller } => {
-                let sum = self.whole(*x).try_sum_to(&self.known[*y].shape);
-                self.memory.values[*y] = Some(sum.map_err(|source| failed(caller, source))?);
+            Act::Total { x, y, mean, caller } => {
+                let total = values.with(&[*x], |x| total(x[0], *mean));
+                values.made[*y] = Some(total.map_err(|source| failed(caller, source))?);
             }
-            Act::Spread { x, y } => self.memory.values[*y] = Some(self.value(*x).reshape([])),
+            Act::SumTo { x, y, caller } => {
+                let sum = values.with(&[*x], |x| x[0].try_sum_to(&values.known[*y].shape));
+                values.made[*y] = Some(sum.map_err(|source| failed(caller, source))?);
+            }
+            Act::Spread { x, y } => values.made[*y] = Some(values.get(*x).reshape([])),
             Act::Ask(asked, of) => {
-                let now = (asked.question)(&self.whole(*of));
+                let now = values.with(&[*of], |of| (asked.question)(of[0]));
                 if let Some(recorded) = asked.answer.filter(|&recorded| recorded != now) {
                     return Err(FunctionError::Holds { place: asked.caller.into(), recorded });
                 }
             }
         }
+        dropped.iter().for_each(|&value| values.made[value] = None);
         Ok(())
-    }
-
-    fn pull(
-        &mut self,
-        rule: usize,
-        x: &[Value],
-        y: Option<Value>,
-        y_bar: Tensor<F>,
-        wanted: &[bool],
-        x_bar: &[Option<Value>],
-    ) {
-        let y = y.map(|y| self.whole(y));
-        let y = y.as_ref().unwrap_or(&self.memory.unread);
-        let Some(evaluated) = self.memory.evaluated[rule].take() else {
-            unreachable!("a pullback runs once, after its rule")
-        };
-        let cotangents = self.with(x, |x| (self.rules[rule].calls.pull)(&evaluated, x, y, y_bar, wanted));
-        let mut cotangents = cotangents.into_iter();
-        for value in x_bar {
-            let flowed = cotangents.next().flatten();
-            if let &Some(value) = value {
-                // What flowed while recording and does not now is 0.
-                let zero = || Tensor::scalar(F::ZERO).broadcast_to(self.known[value].shape.clone());
-                self.memory.values[value] = Some(flowed.unwrap_or_else(zero));
-            }
-        }
     }
 }

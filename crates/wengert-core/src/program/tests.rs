@@ -123,9 +123,28 @@ fn elementwise_steps_are_one_pass_and_dead_work_is_not_done() {
         let _dead = x[0].matmul_t(false, x[1], true);
         ((x[0] * x[1]).tanh() + x[0].exp()).sum()
     });
-    // A pass and a sum; the cotangent of the sum is a number, and both gradients are in the pass.
-    assert!(said.contains("acts: 2,"), "{said}");
-    assert!(said.contains("acts_with_gradient: 3"), "{said}");
+    // The sum is in the pass; its cotangent is a constant, and both gradients are in the pass too.
+    assert!(said.contains("acts: 1,"), "{said}");
+    assert!(said.contains("acts_with_gradient: 1"), "{said}");
+    let said = agrees("bias", [&[2, 3, 4, 4], &[3, 1, 1]], |x| (x[0] + x[1]).relu().mean());
+    // The pass, and the bias's own cotangent.
+    assert!(said.contains("acts: 1,"), "{said}");
+    assert!(said.contains("acts_with_gradient: 2"), "{said}");
+    let said = agrees("mean square", [&[5, 3], &[5, 3]], |x| x[0].tanh().mse(x[1]));
+    assert!(said.contains("acts: 1,"), "{said}");
+    assert!(said.contains("acts_with_gradient: 1"), "{said}");
+}
+
+#[test]
+fn what_is_summed_may_be_read_beside_and_summed_again() {
+    agrees("sum and mean", [&[2, 3]], |x| {
+        let y = x[0].exp();
+        y.sum() * y.mean() + y.max() + (y / y.sum()).mean()
+    });
+    agrees("mean square of one", [&[1], &[1]], |x| x[0].mse(x[1]).exp());
+    agrees("mean square of two", [&[2], &[2]], |x| x[0].mse(x[1]) + x[0].sum().mse(x[1].mean()));
+    agrees("sum of a number everywhere", [&[2, 3], &[]], |x| (x[0] * 0.0 + x[1].exp()).mean());
+    agrees("many", [&[300, 500], &[300, 500], &[500]], |x| (x[0] * x[1] + x[2]).tanh().mse(x[1]) + x[0].square().sum());
 }
 
 #[test]
@@ -299,10 +318,12 @@ fn a_program_is_drawn_with_its_acts_and_what_they_read() {
         "  x0 [shape=box, style=bold, label=\"input\\nx0 [3, 2], 48 B\"];",
         "  d0 [shape=box, style=bold, label=\"data\\nd0 [4, 3], 96 B\"];",
     ];
-    for text in given.into_iter().chain(["label=\"matmul\\nt", "label=\"sum\\nt", "label=\"pullback of matmul\\nt"]) {
+    for text in
+        given.into_iter().chain(["label=\"matmul\\nt", "label=\"pass of 2 steps\\nt", "label=\"pullback of matmul\\nt"])
+    {
         assert_eq!(graph.matches(text).count(), 1, "{text} in\n{graph}");
     }
-    // The value and the gradient.
+    // The value, which the pass makes, and the gradient.
     assert_eq!(graph.matches("peripheries=2").count(), 2, "{graph}");
     let svg = f.to_svg();
     let (nodes, edges) = (graph.matches(" [shape=").count(), graph.matches(" -> ").count());

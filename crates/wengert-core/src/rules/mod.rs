@@ -107,6 +107,10 @@ pub(crate) trait Op<F: TensorFloat>: Clone + Listed<F> {
     /// What its pullback tells of its pushforward.
     const PUSHFORWARD: Pushforward = Pushforward::Transposed;
 
+    /// Whether it holds what comes with a replay and goes with it: residuals, labels. Then a recorded program evaluates a copy and
+    /// drops it; otherwise the op itself, where it lies. An op that owns nothing holds nothing.
+    const HOLDS: bool = core::mem::needs_drop::<Self>();
+
     /// As listings and profiles name it: more closely, where one rule stands for many functions.
     fn label(&self) -> &'static str {
         Self::NAME
@@ -179,10 +183,13 @@ pub(crate) enum Fusible<F> {
         scale: F,
         shift: F,
     },
-    /// A sum over axes, or the mean: if over all of them, its cotangent is one number.
+    /// A sum over axes, or the mean: if over all of them, its cotangent is one number. `all`: over all of them, and none is left.
     Sum {
         mean: bool,
+        all: bool,
     },
+    /// The mean of the squared differences of two operands.
+    MeanSquare,
 }
 
 /// The value of a rule; the last argument says where a gradient will flow.
@@ -196,6 +203,7 @@ pub(crate) struct Calls<F: TensorFloat> {
     pub(crate) forward: Forward<F>,
     pub(crate) pull: Pull<F>,
     pub(crate) reads_result: bool,
+    pub(crate) holds: bool,
 }
 
 impl<F: TensorFloat> Calls<F> {
@@ -205,6 +213,7 @@ impl<F: TensorFloat> Calls<F> {
                 forward: |rule, x, wanted| O::of_mut(rule).forward_recorded(x, wanted),
                 pull: |rule, x, y, y_bar, wanted| O::of(rule).pull(x, y, y_bar, wanted),
                 reads_result: O::READS_RESULT,
+                holds: O::HOLDS,
             }
         }
     }

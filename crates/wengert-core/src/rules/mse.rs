@@ -5,7 +5,7 @@
 
 use super::affine::scaled;
 use super::zip::zip;
-use super::{Array, Cotangents, Op, two};
+use super::{Array, Cotangents, Fusible, Op, two};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
@@ -29,6 +29,10 @@ impl<F: TensorFloat> Op<F> for Mse<F> {
             return Err(ShapeError::Empty { op: Self::NAME, shape: x[0].shape().clone() });
         }
         x[0].try_zip_binary(Binary::Sub, x[1])?.map_unary(Unary::Square).try_mean_axes(())
+    }
+
+    fn fusible(&self) -> Fusible<F> {
+        Fusible::MeanSquare
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {

@@ -28,7 +28,7 @@ impl<F: TensorFloat> Op<F> for SumAxes<F> {
     }
 
     fn fusible(&self) -> Fusible<F> {
-        Fusible::Sum { mean: self.mean }
+        Fusible::Sum { mean: self.mean, all: self.axes == Axes::ALL }
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {

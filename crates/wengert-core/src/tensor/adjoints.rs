@@ -36,14 +36,12 @@ impl<F: TensorFloat> Default for TensorAdjoints<F> {
 }
 
 impl<F: TensorFloat> TensorAdjoints<F> {
-    /// The adjoints of parameters that were not on a tape.
-    pub(crate) fn of_parameters(adjoints: impl Iterator<Item = (ParameterId, Tensor<F>)>) -> Self {
-        let (bound, slots): (Vec<_>, Vec<_>) =
-            adjoints.enumerate().map(|(k, (id, x_bar))| ((id, k as u32), Slot::Flowed(x_bar))).unzip();
-        TensorAdjoints { slots, bound, spare: None }
+    /// The slots, to be filled from outside.
+    pub(crate) fn slots_mut(&mut self) -> &mut Vec<Slot<F>> {
+        &mut self.slots
     }
 
-    pub(super) fn start(&mut self, spare: &Spare<F>, count: usize, bound: &[(ParameterId, u32)]) {
+    pub(crate) fn start(&mut self, spare: &Spare<F>, count: usize, bound: &[(ParameterId, u32)]) {
         if self.spare.is_none() {
             let memory = spare.lock().ok().and_then(|mut spare| spare.pop());
             (self.slots, self.bound) = memory.unwrap_or_default();

@@ -11,8 +11,8 @@ mod parameter;
 mod recorded;
 mod variable;
 
-pub(crate) use adjoints::Slot;
 pub use adjoints::TensorAdjoints;
+pub(crate) use adjoints::{Slot, Spare};
 pub use parameter::{Parameter, ParameterId};
 pub use variable::TensorVar;
 
@@ -24,7 +24,6 @@ use crate::seeing::{Observer, Suspect};
 use crate::tape::Tape;
 use crate::tape::arena::Arena;
 use crate::tape::node::{Edge, Kind, Special};
-use adjoints::Spare;
 use core::cell::{Cell, RefCell};
 use core::panic::Location;
 use smallvec::SmallVec;

@@ -5,10 +5,17 @@
 //! the loop that [`unary`](super::unary), [`binary`](super::binary) and their pullbacks run, so a result has the same bits as
 //! a call for each step would give. Where a function and its pullback share work, the slope is computed with the value.
 
+#![expect(
+    unsafe_code,
+    reason = "a step reads and writes entries of one table; that they differ is known when it is planned"
+)]
+
 use super::PIECE;
 use crate::dispatch::{Level, simd_level};
-use crate::{Binary, Float, Par, Parametric, Unary};
+use crate::{Binary, Float, Par, Parametric, Unary, reduce};
 use core::mem::take;
+use core::ops::Range;
+use core::slice::{from_raw_parts, from_raw_parts_mut};
 use smallvec::SmallVec;
 
 /// What one step of a chain computes.
@@ -71,25 +78,36 @@ pub enum Input<'a, F> {
     Slice(&'a [F]),
     /// A row that is repeated: the element for result `i` is that at `i` modulo its length.
     Row(&'a [F]),
+    /// Numbers each of which stands for so many results in a row, repeated: the element for result `i` is that at `i / each` modulo
+    /// their number. The bias of a convolution.
+    Columns(&'a [F], usize),
     /// The same number for every result.
     Splat(F),
 }
 
-/// Where a number of the program is while a block is worked on.
-#[derive(Debug, Clone, Copy)]
-enum Home {
-    Input(usize),
-    Block(usize),
-    Output(usize),
-}
+/// Where a number of the program is while a block is worked on: an entry of a table of all inputs, outputs and blocks, in this
+/// order.
+type Home = usize;
 
 #[derive(Debug, Clone)]
 struct Link {
     step: Step,
     operands: [Home; 4],
+    /// No operand's home.
     result: Home,
-    /// The block of the slope, of a function whose pullback comes later and shares its work.
-    slope: Option<usize>,
+    /// The block of the slope, of a function whose pullback comes later and shares its work. Nor is it any of the above.
+    slope: Option<Home>,
+    /// Which sum it is a term of.
+    sum: Option<usize>,
+}
+
+/// A number of a program whose elements are added up as [`reduce::sum`] adds them, to the bit.
+#[derive(Debug, Clone, Copy)]
+pub struct Sum {
+    /// A step's result.
+    pub of: usize,
+    /// Whether the sum is divided by the number of elements.
+    pub mean: bool,
 }
 
 /// A straight program of elementary functions over slices of one length.
@@ -105,7 +123,7 @@ struct Link {
 /// let steps = [(Step::Unary(Unary::Tanh), &[0][..]), (Step::Binary(Binary::Mul), &[2, 1][..])];
 /// let chain = Chain::new(2, steps, &[3]);
 /// let mut y = [0.0_f64; 3];
-/// chain.run(&[Input::Slice(&[0.0, 1.0, 2.0]), Input::Splat(10.0)], &mut [&mut y], Par::current());
+/// chain.run(3, &[Input::Slice(&[0.0, 1.0, 2.0]), Input::Splat(10.0)], &mut [&mut y], &mut [], Par::current());
 /// assert_eq!(y, [0.0, 10.0 * 1.0_f64.tanh(), 10.0 * 2.0_f64.tanh()]);
 /// ```
 #[derive(Debug, Clone)]
@@ -115,15 +133,14 @@ pub struct Chain {
     /// Blocks that hold results between steps.
     blocks: usize,
     outputs: usize,
+    sums: Vec<Sum>,
 }
 
-/// Elements of a block: a multiple of the widest vector.
+/// Elements of a block, a part of those that sums are made of: a multiple of the widest vector.
 const BLOCK: usize = 512;
-/// Blocks that fit where nothing is asked of the heap, if they are short.
+/// Blocks that fit where nothing is asked of the heap, if they are short; and fewer, since all of them are cleared.
 const ON_STACK: usize = 512;
-
-/// Blocks, or outputs, as a program runs over them.
-type Slices<'a, F> = SmallVec<[&'a mut [F]; 16]>;
+const FEW: usize = 64;
 
 impl Chain {
     /// A program of `steps`, each with the numbers of its operands, that writes the results numbered `outputs`.
@@ -159,23 +176,24 @@ impl Chain {
                 last_use[operand] = k;
             }
         }
-        let mut homes: Vec<Home> = (0..inputs).map(Home::Input).collect();
+        let mut homes: Vec<Home> = (0..inputs).collect();
+        let first_block = inputs + outputs.len();
         let (mut free, mut blocks, mut links) = (Vec::new(), 0, Vec::<Link>::with_capacity(steps.len()));
         let place = |free: &mut Vec<usize>, blocks: &mut usize| {
             free.pop().unwrap_or_else(|| {
                 *blocks += 1;
-                *blocks - 1
+                first_block + *blocks - 1
             })
         };
         for (k, (step, numbers)) in steps.iter().enumerate() {
-            let mut operands = [homes.first().copied().unwrap_or(Home::Input(0)); 4];
+            let mut operands = [0; 4];
             for (operand, &number) in operands.iter_mut().zip(*numbers) {
                 *operand = homes[number];
             }
             let number = inputs + k;
             let result = match outputs.iter().position(|&output| output == number) {
-                Some(output) => Home::Output(output),
-                None => Home::Block(place(&mut free, &mut blocks)),
+                Some(output) => inputs + output,
+                None => place(&mut free, &mut blocks),
             };
             let slope = (last_use_of_slope[k] > 0).then(|| place(&mut free, &mut blocks));
             let mut step = *step;
@@ -185,33 +203,65 @@ impl Chain {
                 // The product with a slope: the pullback of `exp`, whose derivative is its value.
                 step = Step::UnaryVjp(Unary::Exp);
                 // Its argument, which that does not read, may have lost its place.
-                operands = [operands[2], Home::Block(block), operands[2], operands[2]];
+                operands = [operands[2], block, operands[2], operands[2]];
                 if last_use_of_slope[j] == k {
                     free.push(block);
                 }
             }
             // Freed after the result has its place: a loop may not write what it reads.
             for (i, &number) in numbers.iter().enumerate() {
-                if let Home::Block(block) = homes[number]
-                    && last_use[number] == k
-                    && !numbers[..i].contains(&number)
-                {
-                    free.push(block);
+                if homes[number] >= first_block && last_use[number] == k && !numbers[..i].contains(&number) {
+                    free.push(homes[number]);
                 }
             }
-            if let Home::Block(block) = result
-                && last_use[number] == 0
-            {
-                free.push(block); // nobody reads it
+            if result >= first_block && last_use[number] == 0 {
+                free.push(result); // nobody reads it
             }
             homes.push(result);
-            links.push(Link { step, operands, result, slope });
+            let written = [Some(result), slope];
+            assert!(result >= inputs && slope != Some(result), "step {k} writes what it must not");
+            assert!(!operands.iter().any(|&read| written.contains(&Some(read))), "step {k} writes what it reads");
+            links.push(Link { step, operands, result, slope, sum: None });
         }
         for (i, &output) in outputs.iter().enumerate() {
             assert!((inputs..homes.len()).contains(&output), "output {output} is no step's result");
             assert!(!outputs[..i].contains(&output), "output {output} is named twice");
         }
-        Chain { inputs, links, blocks, outputs: outputs.len() }
+        Chain { inputs, links, blocks, outputs: outputs.len(), sums: Vec::new() }
+    }
+
+    /// The same program, which also adds up some of its numbers, whether or not they are outputs.
+    ///
+    /// # Panics
+    /// When a number is no step's result or is named twice.
+    ///
+    /// # Examples
+    /// ```
+    /// use wengert_kernels::elementwise::chain::{Chain, Input, Step, Sum};
+    /// use wengert_kernels::{Par, Unary};
+    ///
+    /// let squares = Chain::new(1, [(Step::Unary(Unary::Square), &[0][..])], &[]).with_sums(vec![Sum { of: 1, mean: true }]);
+    /// let mut mean = [0.0_f64];
+    /// squares.run(2, &[Input::Slice(&[3.0, 4.0])], &mut [], &mut mean, Par::current());
+    /// assert_eq!(mean, [12.5]);
+    /// ```
+    #[must_use]
+    pub fn with_sums(mut self, sums: Vec<Sum>) -> Chain {
+        for (k, &Sum { of, .. }) in sums.iter().enumerate() {
+            let link = of.checked_sub(self.inputs).and_then(|step| self.links.get_mut(step));
+            let Some(Link { sum: sum @ None, .. }) = link else {
+                panic!("number {of} cannot be summed, or is already")
+            };
+            *sum = Some(k);
+        }
+        self.sums = sums;
+        self
+    }
+
+    /// How many outputs it writes, and how many sums.
+    #[must_use]
+    pub fn results(&self) -> [usize; 2] {
+        [self.outputs, self.sums.len()]
     }
 
     /// The number of steps.
@@ -226,130 +276,180 @@ impl Chain {
         self.links.is_empty()
     }
 
-    /// Runs the program on `inputs` and overwrites `outputs`.
+    /// Runs the program on `inputs` for `len` elements, and overwrites `outputs` and `sums`.
     ///
     /// # Panics
-    /// When there are not as many inputs or outputs as the program has, slices differ in length, or a row is empty and the
-    /// outputs are not.
-    pub fn run<F: Float>(&self, inputs: &[Input<'_, F>], outputs: &mut [&mut [F]], par: Par) {
+    /// When there are not as many inputs, outputs or sums as the program has, a slice is not `len` long, or a row or column is empty and
+    /// `len` is not 0.
+    pub fn run<F: Float>(
+        &self,
+        len: usize,
+        inputs: &[Input<'_, F>],
+        outputs: &mut [&mut [F]],
+        sums: &mut [F],
+        par: Par,
+    ) {
         assert_eq!(inputs.len(), self.inputs, "the program has {} inputs", self.inputs);
         assert_eq!(outputs.len(), self.outputs, "the program has {} outputs", self.outputs);
-        let len = outputs.first().map_or(0, |output| output.len());
+        assert_eq!(sums.len(), self.sums.len(), "the program has {} sums", self.sums.len());
         for input in inputs {
             match input {
                 Input::Slice(slice) => assert_eq!(slice.len(), len, "operands and results must have one length"),
                 Input::Row(row) => assert!(!row.is_empty() || len == 0, "an empty row has nothing to repeat"),
+                Input::Columns(column, each) => {
+                    assert!(!column.is_empty() && *each > 0 || len == 0, "empty columns have nothing to repeat");
+                }
                 Input::Splat(_) => {}
             }
         }
-        assert!(outputs.iter().all(|output| output.len() == len), "results must have one length");
+        assert!(outputs.iter().all(|output| output.len() == len), "operands and results must have one length");
+        // By sum and block of as many elements as `reduce` adds up at a time.
+        let mut partial: SmallVec<[f64; 4]> = SmallVec::from_elem(0.0, sums.len() * len.div_ceil(reduce::BLOCK));
         if len < 2 * PIECE {
-            let outputs: Slices<'_, F> = outputs.iter_mut().map(|output| &mut **output).collect();
-            return self.piece(inputs, 0, outputs);
-        }
-        let mut pieces: Vec<Slices<'_, F>> = (0..len.div_ceil(PIECE)).map(|_| Slices::new()).collect();
-        for output in outputs {
-            for (piece, part) in pieces.iter_mut().zip(output.chunks_mut(PIECE)) {
-                piece.push(part);
+            self.piece(inputs, 0..len, outputs, &mut partial);
+        } else {
+            let mut pieces: Vec<(Vec<&mut [F]>, Vec<f64>)> = Vec::new();
+            for start in (0..len).step_by(PIECE) {
+                let blocks = PIECE.min(len - start).div_ceil(reduce::BLOCK);
+                pieces.push((Vec::with_capacity(outputs.len()), vec![0.0; sums.len() * blocks]));
+            }
+            for output in outputs {
+                for ((piece, _), part) in pieces.iter_mut().zip(output.chunks_mut(PIECE)) {
+                    piece.push(part);
+                }
+            }
+            par.for_each(pieces.iter_mut().enumerate(), |(i, (outputs, partial))| {
+                self.piece(inputs, i * PIECE..len.min((i + 1) * PIECE), outputs, partial);
+            });
+            partial.clear();
+            for sum in 0..sums.len() {
+                for (_, of_piece) in &pieces {
+                    let blocks = of_piece.len() / sums.len();
+                    partial.extend_from_slice(&of_piece[sum * blocks..][..blocks]);
+                }
             }
         }
-        par.for_each(pieces.into_iter().enumerate(), |(i, outputs)| self.piece(inputs, i * PIECE, outputs));
+        let blocks = len.div_ceil(reduce::BLOCK);
+        for (k, (y, &Sum { mean, .. })) in sums.iter_mut().zip(&self.sums).enumerate() {
+            let sum = F::from_f64(reduce::sum_of_blocks(len, &partial[k * blocks..][..blocks]));
+            *y = if mean { sum / F::from_f64(len as f64) } else { sum };
+        }
     }
 
-    /// The elements from `start` on that `outputs` have room for.
-    fn piece<F: Float>(&self, inputs: &[Input<'_, F>], start: usize, outputs: Slices<'_, F>) {
-        let block = outputs.first().map_or(0, |output| output.len()).min(BLOCK);
-        // Splats and rows are copied to blocks of their own.
+    /// The elements of a range.
+    fn piece<F: Float>(
+        &self,
+        inputs: &[Input<'_, F>],
+        range: Range<usize>,
+        outputs: &mut [&mut [F]],
+        partial: &mut [f64],
+    ) {
+        let block = range.len().min(BLOCK);
+        // Splats, rows and columns are copied to blocks of their own.
         let room = block * (self.blocks + inputs.iter().filter(|input| !matches!(input, Input::Slice(_))).count());
-        match room {
-            0..=ON_STACK => self.blocks::<F>(inputs, start, outputs, block, &mut [F::ZERO; ON_STACK]),
-            _ => self.blocks(inputs, start, outputs, block, &mut vec![F::ZERO; room]),
+        if room <= FEW {
+            self.blocks::<F>(inputs, range, outputs, partial, &mut [F::ZERO; FEW]);
+        } else if room <= ON_STACK {
+            self.blocks::<F>(inputs, range, outputs, partial, &mut [F::ZERO; ON_STACK]);
+        } else {
+            self.blocks(inputs, range, outputs, partial, &mut vec![F::ZERO; room]);
         }
     }
 
     fn blocks<F: Float>(
         &self,
         inputs: &[Input<'_, F>],
-        start: usize,
-        mut outputs: Slices<'_, F>,
-        block: usize,
+        range: Range<usize>,
+        outputs: &mut [&mut [F]],
+        partial: &mut [f64],
         room: &mut [F],
     ) {
-        if block == 0 {
+        let (start, len) = (range.start, range.len());
+        if len == 0 {
             return;
         }
+        let block = len.min(BLOCK);
         let level = simd_level();
-        let mut rooms = room.chunks_exact_mut(block);
-        let mut blocks: Slices<'_, F> = rooms.by_ref().take(self.blocks).collect();
-        let mut copies: Slices<'_, F> = inputs
-            .iter()
-            .map(|input| match input {
-                Input::Slice(_) => &mut [][..],
-                Input::Row(_) => rooms.next().unwrap_or_default(),
+        // No chunks of a slice and no range in steps: of a few elements their divisions would be most of the work.
+        let mut rest = room;
+        let mut next = || {
+            let (first, others) = take(&mut rest).split_at_mut(block);
+            rest = others;
+            first
+        };
+        let mut table: SmallVec<[*mut F; 32]> = SmallVec::new();
+        for input in inputs {
+            table.push(match input {
+                // Never written: no step's result is an input.
+                Input::Slice(elements) => elements[start..][..len].as_ptr().cast_mut(),
+                Input::Row(_) | Input::Columns(..) => next().as_mut_ptr(),
                 Input::Splat(value) => {
-                    let copies = rooms.next().unwrap_or_default();
+                    let copies = next();
                     copies.fill(*value);
-                    copies
+                    copies.as_mut_ptr()
                 }
-            })
-            .collect();
-        let len = outputs.first().map_or(0, |output| output.len());
-        for at in (0..len).step_by(block) {
+            });
+        }
+        outputs.iter_mut().for_each(|output| table.push(output.as_mut_ptr()));
+        (0..self.blocks).for_each(|_| table.push(next().as_mut_ptr()));
+        let mut lanes: SmallVec<[_; 1]> = SmallVec::new();
+        (0..self.sums.len()).for_each(|_| lanes.push([0.0; reduce::LANES]));
+        let partial_blocks = len.div_ceil(reduce::BLOCK);
+        let few = start == 0 && len <= reduce::FEW;
+        let mut at = 0;
+        while at < len {
             let n = block.min(len - at);
-            for (input, copies) in inputs.iter().zip(&mut copies) {
-                if let Input::Row(row) = input {
-                    repeat(row, start + at, &mut copies[..n]);
+            for (input, copies) in inputs.iter().zip(&table) {
+                // SAFETY: a block of copies, `block` elements long, which nothing else refers to now.
+                let copies = || unsafe { from_raw_parts_mut(*copies, n) };
+                match input {
+                    Input::Row(row) => repeat(row, start + at, copies()),
+                    Input::Columns(column, each) => repeat_each(column, *each, start + at, copies()),
+                    Input::Slice(_) | Input::Splat(_) => {}
                 }
             }
-            for Link { step, operands, result, slope } in &self.links {
-                // What is written is taken out meanwhile, so that the others can be read.
-                let mut slopes = slope.map(|i| take(&mut blocks[i]));
-                let slopes_now = slopes.as_deref_mut().map(|slopes| &mut slopes[..n]);
-                match *result {
-                    Home::Block(i) => {
-                        let whole = take(&mut blocks[i]);
-                        let now = Now { inputs, copies: &copies, blocks: &blocks, outputs: &outputs, start, at, n };
-                        step.run(level, operands.map(|home| now.slice(home)), &mut whole[..n], slopes_now);
-                        blocks[i] = whole;
+            for Link { step, operands, result, slope, sum } in &self.links {
+                // SAFETY: an entry of the table has `n` elements left: blocks and copies are `block` long, inputs and outputs
+                // `len`, of which `at` were passed. What is written is no input and is not what is read, nor is the slope the result:
+                // `new` checked it. All memory is borrowed by this call.
+                let y = unsafe {
+                    let read = operands.map(|home| from_raw_parts(table[home].cast_const(), n));
+                    let slope = slope.map(|home| from_raw_parts_mut(table[home], n));
+                    let y = from_raw_parts_mut(table[*result], n);
+                    step.run(level, read, y, slope);
+                    &*y
+                };
+                match *sum {
+                    Some(sum) if few => {
+                        partial[sum] = y.iter().fold(0.0, |sum, y| sum + y.to_f64());
                     }
-                    Home::Output(i) => {
-                        let whole = take(&mut outputs[i]);
-                        let now = Now { inputs, copies: &copies, blocks: &blocks, outputs: &outputs, start, at, n };
-                        step.run(level, operands.map(|home| now.slice(home)), &mut whole[at..][..n], slopes_now);
-                        outputs[i] = whole;
-                    }
-                    Home::Input(_) => unreachable!("no step writes an input"),
+                    Some(sum) => F::add_to_lanes_at(level, y, &mut lanes[sum]),
+                    None => {}
                 }
-                if let (Some(i), Some(slopes)) = (*slope, slopes) {
-                    blocks[i] = slopes;
+            }
+            if !few && ((at + n).is_multiple_of(reduce::BLOCK) || at + n == len) {
+                for (sum, lanes) in lanes.iter_mut().enumerate() {
+                    partial[sum * partial_blocks + at / reduce::BLOCK] = reduce::fold(take(lanes));
+                }
+            }
+            at += n;
+            for (home, place) in table[..inputs.len() + outputs.len()].iter_mut().enumerate() {
+                if matches!(inputs.get(home), Some(Input::Slice(_)) | None) {
+                    *place = place.wrapping_add(n);
                 }
             }
         }
     }
 }
 
-/// What can be read while a block is worked on: `n` elements, `at` elements into a piece that begins at `start`.
-struct Now<'a, F> {
-    inputs: &'a [Input<'a, F>],
-    copies: &'a [&'a mut [F]],
-    blocks: &'a [&'a mut [F]],
-    outputs: &'a [&'a mut [F]],
-    start: usize,
-    at: usize,
-    n: usize,
-}
-
-impl<'a, F> Now<'a, F> {
-    #[inline]
-    fn slice(&self, home: Home) -> &'a [F] {
-        match home {
-            Home::Input(i) => match self.inputs[i] {
-                Input::Slice(slice) => &slice[self.start + self.at..][..self.n],
-                _ => &self.copies[i][..self.n],
-            },
-            Home::Block(i) => &self.blocks[i][..self.n],
-            Home::Output(i) => &self.outputs[i][self.at..][..self.n],
-        }
+/// The elements from `start` on of columns that are repeated, each element `each` times.
+fn repeat_each<F: Copy>(column: &[F], each: usize, start: usize, copies: &mut [F]) {
+    let (mut at, mut rest) = (start, copies);
+    while !rest.is_empty() {
+        let n = rest.len().min(each - at % each);
+        let (now, later) = rest.split_at_mut(n);
+        now.fill(column[at / each % column.len()]);
+        (at, rest) = (at + n, later);
     }
 }
 
@@ -434,12 +534,53 @@ mod tests {
                 for threads in [1, 2, 3] {
                     let mut outputs = [(); 3].map(|()| vec![f64::NAN; n]);
                     let mut slices = outputs.each_mut().map(|output| &mut output[..]);
-                    chain.run(&inputs, &mut slices, Par::new(threads));
+                    chain.run(n, &inputs, &mut slices, &mut [], Par::new(threads));
                     let equal = |(a, b): (&f64, &f64)| a.to_bits() == b.to_bits();
                     for (k, (output, expected)) in outputs.iter().zip(&expected).enumerate() {
                         assert!(output.iter().zip(expected).all(equal), "output {k} of {n}, {threads} threads");
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn sums_have_the_bits_of_sums_of_what_was_written() {
+        let steps = [(Step::Unary(Unary::Square), &[0][..]), (Step::Unary(Unary::Tanh), &[0])];
+        let sums = vec![Sum { of: 2, mean: false }, Sum { of: 1, mean: true }];
+        let (chain, alone) = (Chain::new(1, steps, &[1]), Chain::new(1, steps, &[]));
+        let (chain, alone) = (chain.with_sums(sums.clone()), alone.with_sums(sums));
+        let sizes = [
+            0,
+            1,
+            7,
+            8,
+            9,
+            33,
+            513,
+            4095,
+            4096,
+            4097,
+            9000,
+            PIECE - 1,
+            2 * PIECE,
+            2 * PIECE + 5,
+            4 * PIECE,
+            5 * PIECE + 3,
+        ];
+        for n in sizes {
+            let x: Vec<f32> = numbers(n, 1);
+            let (mut squares, mut tanh) = (vec![0.0; n], vec![0.0; n]);
+            unary(Unary::Square, &x, &mut squares, ONE);
+            unary(Unary::Tanh, &x, &mut tanh, ONE);
+            let expected = [reduce::sum(&tanh, ONE), reduce::sum(&squares, ONE) / n as f32];
+            for threads in [1, 2, 3] {
+                let (mut y, mut sums, mut sums_alone) = (vec![0.0; n], [f32::NAN; 2], [f32::NAN; 2]);
+                chain.run(n, &[Input::Slice(&x)], &mut [&mut y], &mut sums, Par::new(threads));
+                alone.run(n, &[Input::Slice(&x)], &mut [], &mut sums_alone, Par::new(threads));
+                assert_eq!(y, squares);
+                let bits = |sums: [f32; 2]| sums.map(f32::to_bits);
+                assert_eq!((bits(sums), bits(sums_alone)), (bits(expected), bits(expected)), "{n}, {threads} threads");
             }
         }
     }
@@ -463,7 +604,7 @@ mod tests {
         for n in [1, 15, 16, 17, 700] {
             let (x, bar): (Vec<f64>, Vec<f64>) = (numbers(n, 1), numbers(n, 2));
             let mut y = vec![f64::NAN; n];
-            chain.run(&[Input::Slice(&x), Input::Slice(&bar)], &mut [&mut y], ONE);
+            chain.run(n, &[Input::Slice(&x), Input::Slice(&bar)], &mut [&mut y], &mut [], ONE);
             for ((&x, &bar), y) in x.iter().zip(&bar).zip(y) {
                 let (t, s) = ((2.0 * x).tanh(), 1.0 / (1.0 + (-2.0 * x).exp()));
                 let (t_bar, s_bar) = (1.0 / (2.0 * x).cosh().powi(2), s * (1.0 - s));
@@ -485,7 +626,7 @@ mod tests {
             &[3],
         );
         let mut y = [0.0_f32; 2];
-        chain.run(&[Input::Slice(&[0.0, 1.0])], &mut [&mut y], ONE);
+        chain.run(2, &[Input::Slice(&[0.0, 1.0])], &mut [&mut y], &mut [], ONE);
         assert_eq!(y, [2.0, 2.0 * Elementary::exp(1.0_f32)]);
     }
 

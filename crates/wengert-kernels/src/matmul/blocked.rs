@@ -57,17 +57,17 @@ unsafe impl<F: Float> Sync for Product<'_, F> {}
 impl<'a, F: Float> Product<'a, F> {
     /// A product into `c`.
     pub(super) fn new(product: MatMul<'a, F>, c: &'a mut [F]) -> Self {
-        assert_eq!(Some(c.len()), product.m.checked_mul(product.n), "the result of a product holds m * n elements");
-        // SAFETY: the slice was checked, and is borrowed as long as the product lives.
+        product.assert_holds(c);
+        // SAFETY: the slices were checked, and are borrowed as long as the product lives.
         unsafe { Self::into_rows(product, c.as_mut_ptr(), product.n) }
     }
 
     /// A product into rows that start so far apart.
     ///
     /// # Safety
-    /// `c` can be written at `[m, n]` elements as long as the product lives, and nobody else reaches them.
+    /// The operands hold their elements. `c` can be written at `[m, n]` elements as long as the product lives, and nobody else
+    /// reaches them.
     pub(super) unsafe fn into_rows(product: MatMul<'a, F>, c: *mut F, c_row: usize) -> Self {
-        product.assert_operands();
         let MatMul { m, k, n, a, b, alpha, beta } = product;
         Product {
             m,

@@ -146,7 +146,8 @@ pub(super) fn into_at<F: Float>(level: Level, product: MatMul<'_, F>, mut c: Mat
         return;
     }
     let par = if flops(&product) < super::PARALLEL { Par::SEQUENTIAL } else { par };
-    // SAFETY: `c` holds the elements of the result, and is borrowed until they are written.
+    product.assert_operands();
+    // SAFETY: the operands were checked; `c` holds the elements of the result, and is borrowed until they are written.
     let product = unsafe { blocked::Product::into_rows(product, c.start, c.row_stride) };
     blocked::run(level, product, par);
 }

@@ -245,24 +245,21 @@ fn flops<F>(product: &MatMul<'_, F>) -> usize {
 
 fn matmul_at<F: Float>(level: Level, product: MatMul<'_, F>, c: &mut [F], par: Par) {
     let MatMul { m, k, n, beta, .. } = product;
-    product.assert_holds(c);
-    if m == 0 || n == 0 {
-        return;
-    }
-    if k == 0 {
-        if beta == Beta::Overwrite {
+    if m <= 1 || n <= 1 || k == 0 {
+        product.assert_holds(c);
+        if k == 0 && beta == Beta::Overwrite {
             c.fill(F::ZERO);
         }
-        return;
-    }
-    if (m == 1 || n == 1) && vector_product(level, product, c, par) {
-        return;
+        if k == 0 || c.is_empty() || vector_product(level, product, c, par) {
+            return;
+        }
     }
     let parts = inner_parts(m, k, n);
     if parts > 1 {
         return split_inner(level, product, parts, c, par);
     }
     let par = if flops(&product) < PARALLEL { Par::SEQUENTIAL } else { par };
+    // The slices are checked there.
     blocked::run(level, Product::new(product, c), par);
 }
 

@@ -19,15 +19,15 @@ mod sum;
 pub(crate) use extreme::{Extreme, block_extreme_at, extreme_row_at};
 pub use extreme::{argmax, argmax_axis, argmin, argmin_axis, max, max_axis, min, min_axis};
 pub use integer::{Integer, sum_integers, sum_integers_axis};
-pub(crate) use sum::{Term, add_rows_at, block_sum_at};
+pub(crate) use sum::{FEW, Term, add_rows_at, add_to_lanes, block_sum_at, fold, sum_of_blocks};
 pub use sum::{
     dot, mean, norm2, sum, sum_abs, sum_abs_axis, sum_axis, sum_of_squares, sum_of_squares_axis, sum_unrounded,
 };
 
 /// Partial sums kept side by side: enough to hide the latency of four-cycle additions at 512 bits.
-const LANES: usize = 32;
+pub(crate) const LANES: usize = 32;
 /// Elements summed into one set of lanes before they are folded.
-const BLOCK: usize = 4096;
+pub(crate) const BLOCK: usize = 4096;
 /// Elements a thread takes at a time, a multiple of [`BLOCK`].
 const PIECE: usize = 1 << 16;
 

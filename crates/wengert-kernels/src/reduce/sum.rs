@@ -44,16 +44,13 @@ kernel! {
     /// The sum of the terms of at most a few blocks.
     fn block_sum<F: Float, T: TermRow>(_term: T, a: &'a [F], b: &'a [F]) -> f64 {
         let mut lanes = [0.0; LANES];
-        let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-        for (a, b) in a.iter().zip(b) {
-            for i in 0..LANES {
-                lanes[i] += T::term(a[i].to_f64(), b[i].to_f64());
-            }
-        }
-        for (lane, (&a, &b)) in lanes.iter_mut().zip(a_rest.iter().zip(b_rest)) {
-            *lane += T::term(a.to_f64(), b.to_f64());
-        }
+        add_terms::<F, T>(a, b, &mut lanes);
         fold(lanes)
+    }
+
+    /// A piece of a block whose sum is made by the piece. All but the last are multiples of [`LANES`] long.
+    pub(crate) fn add_to_lanes<F: Float>(x: &'a [F], lanes: &'a mut [f64; LANES]) -> () {
+        add_terms::<F, Plain>(x, x, lanes);
     }
 
     /// `sums += rows`, for `n` rows `stride` apart.
@@ -84,9 +81,22 @@ pub(crate) fn add_rows_at<F: Float>(level: Level, term: Term, rows: &[F], n: usi
     }
 }
 
+#[inline(always)]
+fn add_terms<F: Float, T: TermRow>(a: &[F], b: &[F], lanes: &mut [f64; LANES]) {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    for (a, b) in a.iter().zip(b) {
+        for i in 0..LANES {
+            lanes[i] += T::term(a[i].to_f64(), b[i].to_f64());
+        }
+    }
+    for (lane, (&a, &b)) in lanes.iter_mut().zip(a_rest.iter().zip(b_rest)) {
+        *lane += T::term(a.to_f64(), b.to_f64());
+    }
+}
+
 /// The sum of the lanes, halves first.
 #[inline(always)]
-fn fold(mut lanes: [f64; LANES]) -> f64 {
+pub(crate) fn fold(mut lanes: [f64; LANES]) -> f64 {
     let mut half = LANES / 2;
     while half > 0 {
         for i in 0..half {
@@ -98,7 +108,7 @@ fn fold(mut lanes: [f64; LANES]) -> f64 {
 }
 
 /// Terms up to this many are summed one after another: setting up lanes takes longer.
-const FEW: usize = 8;
+pub(crate) const FEW: usize = 8;
 
 impl Term {
     #[inline(always)]
@@ -147,9 +157,29 @@ pub(super) fn sum_of<F: Float>(level: Level, term: Term, a: &[F], b: &[F], par: 
     }
     let mut parts = vec![0.0; a.len().div_ceil(PIECE)];
     par.for_each(parts.iter_mut().zip(a.chunks(PIECE).zip(b.chunks(PIECE))), |(part, (a, b))| {
-        *part = pairwise(level, term, a, b);
+        *part = in_blocks(level, term, a, b);
     });
     pairwise_f64(&parts)
+}
+
+/// The sum of `len` terms from the sums of their blocks of [`BLOCK`], with the bits of [`sum_of`].
+pub(crate) fn sum_of_blocks(len: usize, blocks: &[f64]) -> f64 {
+    fn tree(len: usize, blocks: &[f64]) -> f64 {
+        match blocks {
+            [] => 0.0,
+            [sum] => *sum,
+            _ => {
+                let middle = (len / 2).next_multiple_of(BLOCK);
+                let (start, end) = blocks.split_at(middle / BLOCK);
+                tree(middle, start) + tree(len - middle, end)
+            }
+        }
+    }
+    if len < 4 * PIECE {
+        return tree(len, blocks);
+    }
+    let part = |(i, blocks): (usize, &[f64])| tree(PIECE.min(len - i * PIECE), blocks);
+    pairwise_f64(&blocks.chunks(PIECE / BLOCK).enumerate().map(part).collect::<Vec<_>>())
 }
 
 /// The sum of all elements; 0 for none.
@@ -238,6 +268,9 @@ pub(super) fn sum_axis_of<F: Float>(
         return y.fill(F::ZERO);
     }
     let small = x.len() < 4 * PIECE;
+    if outer == 1 && inner > 1 {
+        return column_sums(level, term, x, n, y, par);
+    }
     if inner == 1 {
         if !small && outer < 16 {
             let each = y.iter_mut().zip(x.chunks(n));
@@ -260,13 +293,10 @@ pub(super) fn sum_axis_of<F: Float>(
 /// Sums of the columns of a matrix `[n, inner]`.
 fn column_sums<F: Float>(level: Level, term: Term, x: &[F], n: usize, y: &mut [F], par: Par) {
     let inner = y.len();
-    if inner <= FEW && n <= 4 * FEW {
-        let mut sums = [0.0; FEW];
-        for row in x.chunks_exact(inner) {
-            for (sum, &x) in sums.iter_mut().zip(row) {
-                *sum += term.of(x, x);
-            }
-        }
+    // Row by row where nothing else is worth its while; up to 64 elements a stripe does the same.
+    if (inner <= FEW && n <= 4 * FEW) || x.len() <= 64 {
+        let mut sums = [0.0; 64];
+        F::add_rows_at(level, term, x, n, inner, &mut sums[..inner]);
         for (y, sum) in y.iter_mut().zip(sums) {
             *y = F::from_f64(sum);
         }

@@ -46,8 +46,11 @@ impl<T: Numeric> Tensor<T> {
     /// # Errors
     /// [`ShapeError::Axis`] or [`ShapeError::RepeatedAxis`].
     pub fn try_sum_axes(&self, axes: impl Into<Axes>) -> Result<Tensor<T::Sum>, ShapeError> {
-        let op = "sum";
-        Plan::new(op, self.shape(), &axes.into())?.run(op, self, T::sum_axis, <T::Sum as Numeric>::sum_axis)
+        let (op, axes) = ("sum", axes.into());
+        if axes == Axes::ALL {
+            return Ok(Tensor::scalar(T::total(self.try_dense(op, &mut None)?)));
+        }
+        Plan::new(op, self.shape(), &axes)?.run(op, self, T::sum_axis, <T::Sum as Numeric>::sum_axis)
     }
 
     /// Sums the elements that broadcasting to this shape would have repeated: the adjoint of
@@ -140,8 +143,11 @@ impl<F: FloatElement> Tensor<F> {
     /// # Errors
     /// [`ShapeError::Axis`], [`ShapeError::RepeatedAxis`] or [`ShapeError::Empty`].
     pub fn try_mean_axes(&self, axes: impl Into<Axes>) -> Result<Tensor<F>, ShapeError> {
-        let op = "mean";
-        let plan = Plan::of_something(op, self.shape(), &axes.into())?;
+        let (op, axes) = ("mean", axes.into());
+        if axes == Axes::ALL {
+            return self.try_mean().map(Tensor::scalar);
+        }
+        let plan = Plan::of_something(op, self.shape(), &axes)?;
         let mut mean = plan.run(op, self, F::sum_axis, F::sum_axis)?;
         mean /= F::from_index(plan.count);
         Ok(mean)
