@@ -59,16 +59,14 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_adaptive_avg_pool2d(self, output: impl Into<Pair>) -> Result<Self, Error> {
         let (op, shape) = ("adaptive_avg_pool2d", self.shape());
-        let y = match self.fit(Adaptive::plan(op, &shape, output.into().0))? {
+        let _whole = self.whole(op);
+        match self.fit(Adaptive::plan(op, &shape, output.into().0))? {
             Adaptive::Global => self.try_mean_axes(keep([2, 3])),
             Adaptive::Even(pooling) => self.try_avg_pool2d(&pooling),
             Adaptive::Uneven([rows, columns]) => {
-                // Not `and_then`: closures do not hand the caller's line on.
-                let x = self.try_resample(2, Taps::mean(shape[2], rows)).map_err(|error| error.called(op))?;
-                x.try_resample(3, Taps::mean(shape[3], columns))
+                self.try_resample(2, Taps::mean(shape[2], rows))?.try_resample(3, Taps::mean(shape[3], columns))
             }
-        };
-        y.map_err(|error| error.called(op))
+        }
     }
 
     /// The largest elements of `output` windows; see [`adaptive_avg_pool2d`](Self::adaptive_avg_pool2d). Of equal elements the
@@ -90,14 +88,14 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_adaptive_max_pool2d(self, output: impl Into<Pair>) -> Result<Self, Error> {
         let (op, output, shape) = ("adaptive_max_pool2d", output.into().0, self.shape());
-        let y = match self.fit(Adaptive::plan(op, &shape, output))? {
+        let _whole = self.whole(op);
+        match self.fit(Adaptive::plan(op, &shape, output))? {
             Adaptive::Global => self.try_max_pool2d(&Pooling::new([shape[2], shape[3]])),
             Adaptive::Even(pooling) => self.try_max_pool2d(&pooling),
             Adaptive::Uneven(_) => {
                 self.try_record1(AdaptiveMaxPool2d(Box::new((output, Found::default())), PhantomData))
             }
-        };
-        y.map_err(|error| error.called(op))
+        }
     }
 
     /// [`adaptive_avg_pool2d`](Self::adaptive_avg_pool2d) of sequences: `[n, c, l] -> [n, c, output]`.
@@ -115,6 +113,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// As [`try_adaptive_avg_pool2d`](Self::try_adaptive_avg_pool2d); there must be three axes.
     #[track_caller]
     pub fn try_adaptive_avg_pool1d(self, output: usize) -> Result<Self, Error> {
+        let _whole = self.whole("adaptive_avg_pool1d");
         let x = self.try_one_high("adaptive_avg_pool1d", output)?;
         let y = x.try_adaptive_avg_pool2d([1, output]).map_err(|error| error.of_sequences("adaptive_avg_pool1d"))?;
         y.try_reshape([x.shape()[0], x.shape()[1], output])
@@ -135,6 +134,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// As [`try_adaptive_avg_pool1d`](Self::try_adaptive_avg_pool1d).
     #[track_caller]
     pub fn try_adaptive_max_pool1d(self, output: usize) -> Result<Self, Error> {
+        let _whole = self.whole("adaptive_max_pool1d");
         let x = self.try_one_high("adaptive_max_pool1d", output)?;
         let y = x.try_adaptive_max_pool2d([1, output]).map_err(|error| error.of_sequences("adaptive_max_pool1d"))?;
         y.try_reshape([x.shape()[0], x.shape()[1], output])

@@ -37,12 +37,11 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if there are not four axes, no size is asked for or the images have no entries.
     #[track_caller]
     pub fn try_interpolate(self, size: impl Into<Pair>, interpolation: Interpolation) -> Result<Self, Error> {
+        let _whole = self.whole("interpolate");
         let (shape, size) = (self.shape(), size.into().0);
         self.fit(interpolated_shape(&shape, size))?;
-        let rows = self.try_resample(2, interpolation.taps(shape[2], size[0]));
-        let rows = rows.map_err(|error| error.called("interpolate"))?;
-        let y = rows.try_resample(3, interpolation.taps(shape[3], size[1]));
-        y.map_err(|error| error.called("interpolate"))
+        let rows = self.try_resample(2, interpolation.taps(shape[2], size[0]))?;
+        rows.try_resample(3, interpolation.taps(shape[3], size[1]))
     }
 
     /// Spreads channels over images `factor` times as high and wide: channel `c factor^2 + i factor + j` becomes every
@@ -75,6 +74,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if there are not four axes, or `factor^2` is 0 or does not divide the channels.
     #[track_caller]
     pub fn try_pixel_shuffle(self, factor: usize) -> Result<Self, Error> {
+        let _whole = self.whole("pixel_shuffle");
         let shuffle = self.fit(Shuffle::of_channels(&self.shape(), factor))?;
         self.try_shuffle(shuffle)
     }
@@ -96,6 +96,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if there are not four axes, or `factor` is 0 or does not divide height and width.
     #[track_caller]
     pub fn try_pixel_unshuffle(self, factor: usize) -> Result<Self, Error> {
+        let _whole = self.whole("pixel_unshuffle");
         let shuffle = self.fit(Shuffle::of_pixels(&self.shape(), factor))?;
         self.try_shuffle(shuffle)
     }

@@ -13,7 +13,7 @@ use super::{Array, Cotangents, Op, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
-use wengert_kernels::{Binary, BinaryFunctions, UnaryFunctions};
+use wengert_kernels::{Binary, Unary};
 use wengert_tensor::{Axes, ShapeError, Tensor, check_norm, keep};
 
 #[derive(Clone)]
@@ -159,20 +159,20 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// along the axes.
     #[track_caller]
     pub fn try_norm_axes(self, p: f64, axes: impl Into<Axes>) -> Result<Self, Error> {
+        let _whole = self.whole("norm");
         let axes = axes.into();
-        // First, so that no error names a step on the way and no step stays on the tape.
         self.fit(check_norm(&self.shape(), p, &axes))?;
         match p {
-            1.0 => return self.abs().try_sum_axes(axes),
+            1.0 => return self.try_unary(Unary::Abs)?.try_sum_axes(axes),
             2.0 => return self.try_norm2_axes(axes),
-            f64::INFINITY => return self.abs().try_max_axes(axes),
-            _ if self.shape().size() == 0 => return self.abs().try_sum_axes(axes),
+            f64::INFINITY => return self.try_unary(Unary::Abs)?.try_max_axes(axes),
+            _ if self.shape().size() == 0 => return self.try_unary(Unary::Abs)?.try_sum_axes(axes),
             _ => {}
         }
         let scale = self.try_record1(LaneScale(axes.clone(), PhantomData))?;
         let number = |x: f64| self.tape().constant_tensor(Tensor::scalar(F::from_f64(x)));
-        let powers = self.abs().try_div(scale)?.powf(number(p));
-        let root = powers.try_sum_axes(keep(axes.clone()))?.powf(number(1.0 / p));
+        let powers = self.try_unary(Unary::Abs)?.try_div(scale)?.try_zip(Binary::Powf, number(p))?;
+        let root = powers.try_sum_axes(keep(axes.clone()))?.try_zip(Binary::Powf, number(1.0 / p))?;
         let y = root.try_mul(scale)?.try_record1(Directed { directed: None, number: PhantomData })?;
         y.try_sum_axes(axes)
     }

@@ -6,6 +6,7 @@
 
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
+use core::panic::Location;
 use smallvec::SmallVec;
 use wengert_kernels::{ParametricFunctions, UnaryFunctions};
 use wengert_tensor::{Axis, Shape, ShapeError, Standard, Tensor, check_epsilon, check_groups, keep};
@@ -198,6 +199,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         epsilon: f64,
     ) -> Result<(Self, Self), Error> {
         let op = "batch_norm";
+        let _whole = self.whole(op);
         let (shape, standard) = (self.shape(), Standard { centred: true, epsilon });
         let channels = self.fit(check_groups(op, &shape, 1))?;
         let given = shape[0] * shape[2..].iter().product::<usize>();
@@ -248,6 +250,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         epsilon: f64,
     ) -> Result<Self, Error> {
         let op = "batch_norm";
+        let _whole = self.whole(op);
         let shape = self.shape();
         let channels = Shape::from([self.fit(check_groups(op, &shape, 1))?]);
         self.fit(check_epsilon(op, epsilon))?;
@@ -324,6 +327,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         bias: Option<Self>,
         epsilon: f64,
     ) -> Result<Self, Error> {
+        let _whole = self.whole(op);
         let (shape, standard) = (self.shape(), Standard { centred: true, epsilon });
         let channels = self.fit(check_groups(op, &shape, groups))?;
         let width = channels / groups * shape[2..].iter().product::<usize>();
@@ -338,6 +342,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         let shape = self.shape();
         let channels = Shape::from([shape[1]]);
         for of in [weight, bias].into_iter().flatten() {
+            self.same_tape(of, op, Location::caller())?;
             if of.shape() != channels {
                 return self.fit(Err(ShapeError::Unequal { op, lhs: of.shape(), rhs: channels }));
             }
@@ -378,6 +383,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_normalize(self, axis: impl Into<Axis>, epsilon: f64) -> Result<Self, Error> {
         let op = "normalize";
+        let _whole = self.whole(op);
         self.fit(check_epsilon(op, epsilon))?;
         let axis = self.fit(axis.into().resolve(op, &self.shape()))?;
         self.try_div(self.try_norm2_axes(keep(axis))?.clamp(epsilon, f64::INFINITY))

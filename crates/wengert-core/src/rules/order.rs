@@ -197,6 +197,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if an axis does not exist or is named twice, or there is nothing along the axes.
     #[track_caller]
     pub fn try_median_axes(self, axes: impl Into<Axes>) -> Result<Self, Error> {
+        let _whole = self.whole("median");
         let (rows, x, _) = self.try_rows("median", &axes.into())?;
         x.try_record1(BySize::new(Order::Median))?.try_reshape(rows.result)
     }
@@ -236,7 +237,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if `q` is not from 0 to 1, an axis does not exist or is named twice, or there is nothing along the axes.
     #[track_caller]
     pub fn try_quantile_axes(self, q: f64, axes: impl Into<Axes>) -> Result<Self, Error> {
-        // Before the rows are recorded.
+        let _whole = self.whole("quantile");
         self.fit(quantile_place(q, 1))?;
         let (rows, x, n) = self.try_rows("quantile", &axes.into())?;
         let (below, above, share) = self.fit(quantile_place(q, n))?;
@@ -262,7 +263,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         if n == 0 && rows.result.size() > 0 {
             return self.fit(Err(ShapeError::Empty { op, shape }));
         }
-        let x = rows.of(&self);
+        let x = self.try_permute(rows.order.iter().copied())?.try_reshape(rows.matrix.clone())?;
         Ok((rows, x, n))
     }
 }

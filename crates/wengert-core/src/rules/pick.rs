@@ -281,6 +281,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if the axis or an entry does not exist, or `entries` has not one axis.
     #[track_caller]
     pub fn try_index_select(self, axis: impl Into<Axis>, entries: &Tensor<i64>) -> Result<Self, Error> {
+        let _whole = self.whole("index_select");
         let axis = self.fit(axis.into().resolve("index_select", &self.shape()))?;
         self.fit(wengert_tensor::check_entries("index_select", &self.shape(), axis, entries))?;
         if axis == 0 {
@@ -341,6 +342,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// As [`try_scatter`](Self::try_scatter).
     #[track_caller]
     pub fn try_scatter_add(self, axis: impl Into<Axis>, index: &Tensor<i64>, source: Self) -> Result<Self, Error> {
+        let _whole = self.whole("scatter_add");
         self.same_tape(source, "scatter_add", Location::caller())?;
         let along = (Along::new(axis.into(), index), self.shape());
         self.try_add(source.try_record1(PlaceAlong(Box::new(along), PhantomData))?)

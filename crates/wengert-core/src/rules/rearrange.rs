@@ -4,9 +4,10 @@
 use super::Array;
 use super::permute::permute;
 use super::reshape::reshape;
-use super::slice::{embed, slice};
+use super::slice::{embedding, slice};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
+use core::panic::Location;
 use wengert_tensor::{
     Axis, Padding, Shape, ShapeError, Slice, Tensor, chunk_sizes, first_padded, padded_entries, tiled_shapes,
 };
@@ -47,6 +48,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if there is no such axis.
     #[track_caller]
     pub fn try_roll(self, axis: impl Into<Axis>, by: isize) -> Result<Self, Error> {
+        let _whole = self.whole("roll");
         let axis = self.fit(axis.into().resolve("roll", &self.shape()))?;
         let n = self.shape()[axis];
         if n == 0 {
@@ -73,6 +75,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_repeat(self, axis: impl Into<Axis>, times: usize) -> Result<Self, Error> {
         let op = "repeat";
+        let _whole = self.whole(op);
         let shape = self.shape();
         let axis = self.fit(axis.into().resolve(op, &shape))?;
         let with = |dims: [usize; 2]| -> Vec<usize> { [&shape[..axis], &dims, &shape[axis + 1..]].concat() };
@@ -100,6 +103,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if no memory could hold the result.
     #[track_caller]
     pub fn try_tile(self, repetitions: &[usize]) -> Result<Self, Error> {
+        let _whole = self.whole("tile");
         let [apart, repeated, tiled] = self.fit(tiled_shapes(&self.shape(), repetitions))?;
         self.try_reshape(apart)?.try_broadcast_to(repeated)?.try_reshape(tiled)
     }
@@ -128,6 +132,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if the axis does not exist or the sizes do not add up to it.
     #[track_caller]
     pub fn try_split(self, axis: impl Into<Axis>, sizes: &[usize]) -> Result<Vec<Self>, Error> {
+        let _whole = self.whole("split");
         let axis = axis.into();
         // Views cost nothing, and say what does not fit.
         self.fit(self.peek().try_split(axis, sizes))?;
@@ -155,6 +160,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if the axis does not exist or `parts` is 0.
     #[track_caller]
     pub fn try_chunk(self, axis: impl Into<Axis>, parts: usize) -> Result<Vec<Self>, Error> {
+        let _whole = self.whole("chunk");
         let axis = self.fit(axis.into().resolve("chunk", &self.shape()))?;
         let sizes = self.fit(chunk_sizes(self.shape()[axis], parts))?;
         self.try_split(axis, &sizes)
@@ -175,6 +181,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if there is no such axis.
     #[track_caller]
     pub fn try_unbind(self, axis: impl Into<Axis>) -> Result<Vec<Self>, Error> {
+        let _whole = self.whole("unbind");
         let shape = self.shape();
         let axis = self.fit(axis.into().resolve("unbind", &shape))?;
         let left = [&shape[..axis], &shape[axis + 1..]].concat();
@@ -212,6 +219,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// result.
     #[track_caller]
     pub fn try_pad(self, padding: &[(usize, usize)], with: Padding<F>) -> Result<Self, Error> {
+        let _whole = self.whole("pad");
         let shape = self.shape();
         let first = self.fit(first_padded(&shape, padding))?;
         let mut y = self;
@@ -224,12 +232,12 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
                     let filled = |n: usize| {
                         let mut shape = y.shape().to_vec();
                         shape[axis] = n;
-                        Tensor::try_full(shape, value).map_err(|error| error.called("pad"))
+                        Tensor::try_full(shape, value)
                     };
                     // Not in the closure, which does not hand the caller's line on.
                     let (before, after) = (self.fit(filled(sides.0))?, self.fit(filled(sides.1))?);
                     let [before, after] = [before, after].map(|part| self.tape().constant_tensor(part));
-                    Self::try_concat(&[before, y, after], axis).map_err(|error| error.called("pad"))?
+                    Self::try_concat(&[before, y, after], axis)?
                 }
                 Padding::Reflect | Padding::Replicate => {
                     let reflect = matches!(with, Padding::Reflect);
@@ -256,6 +264,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_diagonal(self, offset: isize, rows: impl Into<Axis>, columns: impl Into<Axis>) -> Result<Self, Error> {
         let op = "diagonal";
+        let _whole = self.whole(op);
         let shape = self.shape();
         let rows = self.fit(rows.into().resolve(op, &shape))?;
         let columns = self.fit(columns.into().resolve(op, &shape))?;
@@ -282,6 +291,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_diag(self, offset: isize) -> Result<Self, Error> {
         let op = "diag";
+        let _whole = self.whole(op);
         let shape = self.shape();
         match shape.rank() {
             2 => self.try_diagonal(offset, 0, 1),
@@ -290,7 +300,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
                 let matrix = Shape::from([n, n]);
                 let size = self.fit(matrix.try_size(op))?;
                 let (range, _) = on_diagonal(offset, [n, n]);
-                embed(&self, 0, range, Shape::from(size)).try_reshape(matrix)
+                self.try_record1(embedding(0, range, Shape::from(size)))?.try_reshape(matrix)
             }
             _ => {
                 let expected = "a vector or a matrix; `diagonal` says which axes";
@@ -312,10 +322,15 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`meshgrid`](Self::meshgrid), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if an operand is not a vector or no memory could hold the result.
+    /// [`Error::Shape`] if an operand is not a vector or no memory could hold the result; [`Error::MixedTapes`] if the operands are
+    /// of two tapes.
     #[track_caller]
     pub fn try_meshgrid(vectors: &[Self]) -> Result<Vec<Self>, Error> {
         let Some(first) = vectors.first() else { return Ok(Vec::new()) };
+        let _whole = first.whole("meshgrid");
+        for &other in vectors {
+            first.same_tape(other, "meshgrid", Location::caller())?;
+        }
         let values: Vec<Tensor<F>> = vectors.iter().map(|x| x.peek()).collect();
         // Views cost nothing, and say what does not fit.
         let grids = first.fit(Tensor::try_meshgrid(&values.iter().collect::<Vec<_>>()))?;

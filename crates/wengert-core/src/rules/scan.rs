@@ -182,6 +182,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if the axis does not exist.
     #[track_caller]
     pub fn try_cumprod(self, axis: impl Into<Axis>) -> Result<Self, Error> {
+        let _whole = self.whole("cumprod");
         let shape = self.shape();
         let axis = self.fit(axis.into().resolve("cumprod", &shape))?;
         let start = self.tape().constant_tensor(self.fit(first_ones(&shape, axis, false))?);

@@ -90,6 +90,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if the shapes do not broadcast.
     #[track_caller]
     pub fn try_masked_fill(self, mask: impl Into<Tensor<bool>>, value: F) -> Result<Self, Error> {
+        let _whole = self.whole("masked_fill");
         let mask = mask.into();
         self.fit(Shape::broadcast("masked_fill", mask.shape(), &self.shape()))?;
         Self::try_select(mask, self.tape().constant_tensor(Tensor::scalar(value)), self)
@@ -111,6 +112,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if there are less than two axes.
     #[track_caller]
     pub fn try_tril(self, offset: isize) -> Result<Self, Error> {
+        let _whole = self.whole("tril");
         let mask = self.fit(triangle_mask("tril", &self.shape(), offset, true))?;
         Self::try_select(mask, self, self.tape().constant_tensor(Tensor::scalar(F::ZERO)))
     }
@@ -131,6 +133,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if there are less than two axes.
     #[track_caller]
     pub fn try_triu(self, offset: isize) -> Result<Self, Error> {
+        let _whole = self.whole("triu");
         let mask = self.fit(triangle_mask("triu", &self.shape(), offset, false))?;
         Self::try_select(mask, self, self.tape().constant_tensor(Tensor::scalar(F::ZERO)))
     }

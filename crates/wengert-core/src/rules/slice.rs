@@ -55,8 +55,16 @@ pub(crate) fn embed<F: TensorFloat, A: Array<F>>(
     range: impl Into<wengert_tensor::Slice>,
     shape: Shape,
 ) -> A {
-    let slice = Slice { axis: axis.into(), range: range.into(), number: PhantomData };
-    Embed(Box::new((slice, shape))).on(&[x])
+    embedding(axis, range, shape).on(&[x])
+}
+
+/// The op of [`embed`].
+pub(super) fn embedding<F: TensorFloat>(
+    axis: usize,
+    range: impl Into<wengert_tensor::Slice>,
+    shape: Shape,
+) -> Embed<F> {
+    Embed(Box::new((Slice { axis: axis.into(), range: range.into(), number: PhantomData }, shape)))
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {

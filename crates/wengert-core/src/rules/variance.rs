@@ -47,6 +47,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// `correction`.
     #[track_caller]
     pub fn try_variance_axes(self, axes: impl Into<Axes>, correction: f64) -> Result<Self, Error> {
+        let _whole = self.whole("variance");
         let axes = axes.into();
         let terms = self.fit(self.peek().try_degrees("variance", &axes, correction))?;
         let deviations = self.try_sub(self.try_mean_axes(keep(axes.clone()))?)?;
@@ -78,6 +79,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// As [`try_variance_axes`](Self::try_variance_axes).
     #[track_caller]
     pub fn try_std_axes(self, axes: impl Into<Axes>, correction: f64) -> Result<Self, Error> {
+        let _whole = self.whole("std");
         let axes = axes.into();
         let terms = self.fit(self.peek().try_degrees("std", &axes, correction))?;
         // The length of the deviations: unlike the root of the variance it has derivatives where all are equal.

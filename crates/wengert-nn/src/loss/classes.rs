@@ -1,8 +1,7 @@
 //! Losses against classes, with all their options.
 
-use super::unequal;
+use super::{located, unequal};
 use crate::error::Error;
-use core::panic::Location;
 use wengert_core::{Binary, TensorFloat, TensorVar};
 use wengert_tensor::{Shape, ShapeError, Tensor};
 
@@ -193,9 +192,4 @@ fn nothing(op: &'static str, shape: Shape) -> Error {
         0 => located(ShapeError::Empty { op, shape }),
         _ => located(ShapeError::Parameter { op, name: "the weight of all labels", value: 0.0, expected }),
     }
-}
-
-#[track_caller]
-fn located(source: ShapeError) -> Error {
-    wengert_core::Error::Shape { source: Box::new(source), caller: Location::caller() }.into()
 }

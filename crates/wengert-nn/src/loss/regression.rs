@@ -1,6 +1,6 @@
 //! Losses of numbers against numbers, of distributions against distributions, and of margins.
 
-use super::{alike, positive, unequal};
+use super::{absolute, alike, equal_rows, positive};
 use crate::error::Error;
 use wengert_core::{Binary, ParametricFunctions, TensorFloat, TensorVar, UnaryFunctions};
 use wengert_tensor::Tensor;
@@ -33,7 +33,18 @@ pub fn huber<'t, F: TensorFloat>(
     delta: f64,
 ) -> Result<TensorVar<'t, F>, Error> {
     positive("huber", "delta", delta)?;
-    let e = y.try_sub(alike("huber", y, target)?)?;
+    held("huber", y, target, delta)
+}
+
+/// Huber's loss, for `op`.
+#[track_caller]
+fn held<'t, F: TensorFloat>(
+    op: &'static str,
+    y: TensorVar<'t, F>,
+    target: &Tensor<F>,
+    delta: f64,
+) -> Result<TensorVar<'t, F>, Error> {
+    let e = y.try_sub(alike(op, y, target)?)?;
     // With e held within delta: c (e - c/2) is e^2/2 inside and delta (|e| - delta/2) outside.
     let c = e.clamp(-delta, delta);
     Ok(c.try_mul(e.try_sub(scaled(c, 0.5)?)?)?.try_mean_axes(())?)
@@ -51,14 +62,12 @@ pub fn smooth_l1<'t, F: TensorFloat>(
     target: &Tensor<F>,
     beta: f64,
 ) -> Result<TensorVar<'t, F>, Error> {
+    let op = "smooth_l1";
     if beta == 0.0 {
-        return super::l1(y, target);
+        return absolute(op, y, target);
     }
-    positive("smooth_l1", "beta", beta)?;
-    if y.shape() != *target.shape() {
-        return Err(unequal("smooth_l1", y.shape(), target.shape().clone()));
-    }
-    scaled(huber(y, target, beta)?, 1.0 / beta)
+    positive(op, "beta", beta)?;
+    scaled(held(op, y, target, beta)?, 1.0 / beta)
 }
 
 /// Kullback-Leibler divergence of the distribution `target` from the one whose logarithm is `y`, `sum_i t_i (ln t_i - y_i)`, mean over
@@ -71,7 +80,8 @@ pub fn smooth_l1<'t, F: TensorFloat>(
 /// [`Error::Tape`] if the shapes differ or there are no rows.
 #[track_caller]
 pub fn kl_divergence<'t, F: TensorFloat>(y: TensorVar<'t, F>, target: &Tensor<F>) -> Result<TensorVar<'t, F>, Error> {
-    let t = alike("kl_divergence", y, target)?;
+    equal_rows("kl_divergence", y.shape(), target.shape(), 1)?;
+    let t = y.tape().constant_tensor(target);
     let own = t.try_zip(Binary::Xlogy, t)?;
     let terms = own.try_sub(y.try_zip(Binary::MulZero, t)?)?;
     // The mean over rows of sums over classes.

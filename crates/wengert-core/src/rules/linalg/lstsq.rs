@@ -39,6 +39,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_lstsq(self, b: Self) -> Result<Self, Error> {
+        let _whole = self.whole("lstsq");
         let [m, n] = self.fit(Tensor::check_lstsq(&self.peek(), &b.peek()))?;
         let packed = self.try_qr_packed(true)?;
         let (vector, b) = self.as_columns("lstsq", b)?;
