@@ -90,7 +90,7 @@ const ROWS: &[(&str, &str, Mistake)] = &[
     ("lstsq", TAPES, |o| text(o.regular.try_lstsq(o.far_v))),
     ("lstsq", "rank", |o| text(o.singular.try_lstsq(o.v))),
     ("pixel_shuffle", MEMORY, |o| text(o.colours.try_pixel_shuffle(2))),
-    ("pixel_unshuffle", MEMORY, |o| text(o.images.try_pixel_unshuffle(2))),
+    ("pixel_unshuffle", MEMORY, |o| text(o.colours.try_pixel_unshuffle(2))),
     ("batch_norm", "shapes [2] and [3] differ", |o| text(o.x.try_batch_norm(Some(o.pair), None, 0.1))),
     ("batch_norm", "shapes [2] and [3] differ", |o| text(o.x.try_batch_norm(Some(o.v), Some(o.pair), 0.1))),
     ("batch_norm", TAPES, |o| text(o.x.try_batch_norm(Some(o.v), Some(o.far_v), 0.1))),
