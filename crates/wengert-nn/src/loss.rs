@@ -47,6 +47,19 @@ pub fn mse<'t, F: TensorFloat>(y: TensorVar<'t, F>, target: &Tensor<F>) -> Resul
 ///
 /// # Errors
 /// [`Error::Tape`] if the shapes differ or there are no elements.
+///
+/// # Examples
+/// ```
+/// use wengert_core::Tape;
+/// use wengert_nn::loss;
+/// use wengert_tensor::Tensor;
+///
+/// let tape = Tape::<f64>::new();
+/// let y = tape.tensor([1.0, 4.0]);
+/// let loss = loss::l1(y, &Tensor::from([1.0, 2.0]))?;
+/// assert_eq!((loss.item(), loss.gradient()[y].to_vec()), (1.0, vec![0.0, 0.5]));
+/// # Ok::<(), wengert_nn::Error>(())
+/// ```
 #[track_caller]
 pub fn l1<'t, F: TensorFloat>(y: TensorVar<'t, F>, target: &Tensor<F>) -> Result<TensorVar<'t, F>, Error> {
     absolute("l1", y, target)

@@ -74,8 +74,20 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// Shapes: `x: [n, c, h, w]`, result `[n, c, oh, ow]`.
     ///
+    /// Shapes: `x: [n, c, h, w]`, result `[n, c, oh, ow]` for `output` of `[oh, ow]`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_adaptive_max_pool2d`](Self::try_adaptive_max_pool2d) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[[[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]]]);
+    /// let y = x.adaptive_max_pool2d([1, 2]);
+    /// assert_eq!(y.value().to_vec(), [5.0, 6.0]);
+    /// assert_eq!(y.sum().gradient()[x].to_vec(), [0.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
+    /// ```
     #[track_caller]
     pub fn adaptive_max_pool2d(self, output: impl Into<Pair>) -> Self {
         self.try_adaptive_max_pool2d(output).unwrap_or_else(|error| error.raise())
@@ -102,6 +114,14 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_adaptive_avg_pool1d`](Self::try_adaptive_avg_pool1d) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[[1.0, 5.0, 3.0, 7.0]]]);
+    /// assert_eq!(x.adaptive_avg_pool1d(2).value().to_vec(), [3.0, 5.0]);
+    /// ```
     #[track_caller]
     pub fn adaptive_avg_pool1d(self, output: usize) -> Self {
         self.try_adaptive_avg_pool1d(output).unwrap_or_else(|error| error.raise())
@@ -123,6 +143,14 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_adaptive_max_pool1d`](Self::try_adaptive_max_pool1d) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[[1.0, 5.0, 3.0, 7.0]]]);
+    /// assert_eq!(x.adaptive_max_pool1d(2).value().to_vec(), [5.0, 7.0]);
+    /// ```
     #[track_caller]
     pub fn adaptive_max_pool1d(self, output: usize) -> Self {
         self.try_adaptive_max_pool1d(output).unwrap_or_else(|error| error.raise())

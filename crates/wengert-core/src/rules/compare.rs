@@ -96,6 +96,16 @@ places! {
 
 impl<F: TensorFloat> TensorVar<'_, F> {
     /// How many elements are not 0; NaN is not.
+    ///
+    /// Shapes: `x: [..]`, a number.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([0.0, -1.0, f64::INFINITY]);
+    /// assert_eq!(x.count_nonzero(), 2);
+    /// ```
     #[track_caller]
     pub fn count_nonzero(self) -> usize {
         self.value().count_nonzero()
@@ -103,8 +113,18 @@ impl<F: TensorFloat> TensorVar<'_, F> {
 
     /// Where along `axis` the elements are that [`sort`](Self::sort) gives; equal ones in their order.
     ///
+    /// Shapes: result like the operand.
+    ///
     /// # Panics
     /// If there is no such axis.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([3.0, 1.0, 2.0]);
+    /// assert_eq!(x.argsort(0).to_vec(), [1, 2, 0]);
+    /// ```
     #[track_caller]
     pub fn argsort(self, axis: impl Into<Axis>) -> Tensor<i64> {
         self.try_argsort(axis, false).unwrap_or_else(|error| error.raise())

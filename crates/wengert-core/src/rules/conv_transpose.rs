@@ -62,6 +62,17 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_conv_transpose1d`](Self::try_conv_transpose1d) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # use wengert_tensor::TransposedConvolution;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[[1.0, 2.0]]]);
+    /// let w = tape.tensor([[[1.0, 10.0]]]);
+    /// let y = x.conv_transpose1d(w, &TransposedConvolution::new().stride(2));
+    /// assert_eq!(y.value().to_vec(), [1.0, 10.0, 2.0, 20.0]);
+    /// ```
     #[track_caller]
     pub fn conv_transpose1d(self, weight: Self, options: &TransposedConvolution) -> Self {
         self.try_conv_transpose1d(weight, options).unwrap_or_else(|error| error.raise())

@@ -87,8 +87,19 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// The inner product of all elements with those of a tensor of the same shape, `sum x y`, a tensor of shape `[]`.
     ///
+    /// Formula: `sum_i x_i y_i`; cotangents `x_bar = y_bar y` and `y_bar x`. Shapes: both alike, result `[]`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_dot`](Self::try_dot) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let (a, b) = (tape.tensor([1.0, 2.0]), tape.tensor([3.0, 4.0]));
+    /// let y = a.dot(b);
+    /// assert_eq!((y.item(), y.gradient()[a].to_vec()), (11.0, vec![3.0, 4.0]));
+    /// ```
     #[track_caller]
     pub fn dot(self, other: Self) -> Self {
         self.try_dot(other).unwrap_or_else(|error| error.raise())
@@ -114,6 +125,16 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_outer`](Self::try_outer) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let (a, b) = (tape.tensor([1.0, 2.0]), tape.tensor([3.0, 4.0]));
+    /// let y = a.outer(b);
+    /// assert_eq!(y.value().to_vec(), [3.0, 4.0, 6.0, 8.0]);
+    /// assert_eq!(y.sum().gradient()[a].to_vec(), [7.0, 7.0]);
+    /// ```
     #[track_caller]
     pub fn outer(self, other: Self) -> Self {
         self.try_outer(other).unwrap_or_else(|error| error.raise())

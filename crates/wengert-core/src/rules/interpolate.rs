@@ -85,6 +85,15 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_pixel_unshuffle`](Self::try_pixel_unshuffle) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[[[1.0, 2.0], [3.0, 4.0]]]]);
+    /// let y = x.pixel_unshuffle(2);
+    /// assert_eq!((y.shape().to_vec(), y.value().to_vec()), (vec![1, 4, 1, 1], vec![1.0, 2.0, 3.0, 4.0]));
+    /// ```
     #[track_caller]
     pub fn pixel_unshuffle(self, factor: usize) -> Self {
         self.try_pixel_unshuffle(factor).unwrap_or_else(|error| error.raise())

@@ -128,8 +128,19 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// Matrix product with either operand taken transposed, without moving it.
     ///
+    /// Formula: `op(a) op(b)`. Shapes: `op(a): [.., m, k]`, `op(b): [.., k, n]`, result `[.., m, n]`; leading axes broadcast.
+    ///
     /// # Panics
     /// As [`matmul`](Self::matmul).
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let (a, b) = (tape.tensor([[1.0], [2.0]]), tape.tensor([[3.0], [4.0]]));
+    /// assert_eq!(a.matmul_t(true, b, false).value().to_vec(), [11.0]); // [1, 2] x [2, 1]
+    /// assert_eq!(a.matmul_t(false, b, true).value().to_vec(), [3.0, 4.0, 6.0, 8.0]); // [2, 1] x [1, 2]
+    /// ```
     #[track_caller]
     pub fn matmul_t(self, transposed: bool, other: Self, other_transposed: bool) -> Self {
         self.record2(MatMul::new(transposed, other_transposed), other)

@@ -35,8 +35,18 @@ pub(crate) fn diagonal<F: TensorFloat, A: Array<F>>(x: &A, offset: isize, rows: 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The entries of `axis` moved on by `by` places; those that leave at the end come back in front.
     ///
+    /// Shapes: result like `x`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_roll`](Self::try_roll) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1.0, 2.0, 3.0]);
+    /// assert_eq!(x.roll(0, 1).value().to_vec(), [3.0, 1.0, 2.0]);
+    /// ```
     #[track_caller]
     pub fn roll(self, axis: impl Into<Axis>, by: isize) -> Self {
         self.try_roll(axis, by).unwrap_or_else(|error| error.raise())
@@ -60,8 +70,20 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// Every entry of `axis` `times` times in a row: NumPy's `repeat`, PyTorch's `repeat_interleave`.
     ///
+    /// Shapes: `[.., n, ..] -> [.., n times, ..]`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_repeat`](Self::try_repeat) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1.0, 2.0]);
+    /// let y = x.repeat(0, 2);
+    /// assert_eq!(y.value().to_vec(), [1.0, 1.0, 2.0, 2.0]);
+    /// assert_eq!(y.sum().gradient()[x].to_vec(), [2.0, 2.0]);
+    /// ```
     #[doc(alias = "repeat_interleave")]
     #[track_caller]
     pub fn repeat(self, axis: impl Into<Axis>, times: usize) -> Self {
@@ -92,6 +114,15 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_tile`](Self::try_tile) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1.0, 2.0]);
+    /// let y = x.tile(&[2, 1]);
+    /// assert_eq!((y.shape().to_vec(), y.value().to_vec()), (vec![2, 2], vec![1.0, 2.0, 1.0, 2.0]));
+    /// ```
     #[track_caller]
     pub fn tile(self, repetitions: &[usize]) -> Self {
         self.try_tile(repetitions).unwrap_or_else(|error| error.raise())
@@ -109,6 +140,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     }
 
     /// Cuts `axis` into parts of the given sizes.
+    ///
+    /// Shapes: `[.., n, ..]`, results `[.., size, ..]`.
     ///
     /// # Panics
     /// With the text of the error that [`try_split`](Self::try_split) returns.
@@ -146,8 +179,19 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// Cuts `axis` into `parts` parts as equal as possible, the longer ones first. There are always `parts` of them.
     ///
+    /// Shapes: `[.., n, ..]`, results `[.., m, ..]` with the `m` adding up to `n`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_chunk`](Self::try_chunk) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1.0, 2.0, 3.0]);
+    /// let parts = x.chunk(0, 2);
+    /// assert_eq!((parts[0].value().to_vec(), parts[1].value().to_vec()), (vec![1.0, 2.0], vec![3.0]));
+    /// ```
     #[doc(alias = "array_split")]
     #[track_caller]
     pub fn chunk(self, axis: impl Into<Axis>, parts: usize) -> Vec<Self> {
@@ -168,8 +212,19 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// The entries of `axis` one by one, without the axis.
     ///
+    /// Shapes: `[.., n, ..]`, `n` results without the axis.
+    ///
     /// # Panics
     /// With the text of the error that [`try_unbind`](Self::try_unbind) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 2.0], [3.0, 4.0]]);
+    /// let rows = x.unbind(0);
+    /// assert_eq!(rows[1].value().to_vec(), [3.0, 4.0]);
+    /// ```
     #[track_caller]
     pub fn unbind(self, axis: impl Into<Axis>) -> Vec<Self> {
         self.try_unbind(axis).unwrap_or_else(|error| error.raise())
@@ -193,6 +248,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     }
 
     /// More entries around the last axes: `(before, after)` for each of them.
+    ///
+    /// Shapes: `[.., n, ..] -> [.., before + n + after, ..]`.
     ///
     /// # Panics
     /// With the text of the error that [`try_pad`](Self::try_pad) returns.
@@ -250,8 +307,19 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// The elements on the diagonal of two axes, `offset` places to the right of the main one, as a last axis in their place.
     ///
+    /// Shapes: `[.., m, .., n, ..]`, result with the two axes gone and the diagonal last.
+    ///
     /// # Panics
     /// With the text of the error that [`try_diagonal`](Self::try_diagonal) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]);
+    /// assert_eq!(x.diagonal(0, 0, 1).value().to_vec(), [1.0, 3.0]);
+    /// assert_eq!(x.diagonal(1, 0, 1).value().to_vec(), [5.0, 6.0]);
+    /// ```
     #[track_caller]
     pub fn diagonal(self, offset: isize, rows: impl Into<Axis>, columns: impl Into<Axis>) -> Self {
         self.try_diagonal(offset, rows, columns).unwrap_or_else(|error| error.raise())
@@ -277,8 +345,19 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// A square matrix with this vector on the diagonal `offset` places to the right of the main one, 0 elsewhere; of a matrix,
     /// the elements of that diagonal.
     ///
+    /// Shapes: `[n] -> [n + |offset|, n + |offset|]`; of a matrix the diagonal, a vector.
+    ///
     /// # Panics
     /// With the text of the error that [`try_diag`](Self::try_diag) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1.0, 2.0]);
+    /// assert_eq!(x.diag(0).value().to_vec(), [1.0, 0.0, 0.0, 2.0]);
+    /// assert_eq!(x.diag(0).diag(0).value().to_vec(), [1.0, 2.0]);
+    /// ```
     #[track_caller]
     pub fn diag(self, offset: isize) -> Self {
         self.try_diag(offset).unwrap_or_else(|error| error.raise())
@@ -312,8 +391,21 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The points of a grid: for vectors of `m` and `n` coordinates two matrices `[m, n]`, of which the first varies along axis
     /// 0 and the second along axis 1.
     ///
+    /// Shapes: `[m], [n], ..`, results `[m, n, ..]` each.
+    ///
     /// # Panics
     /// With the text of the error that [`try_meshgrid`](Self::try_meshgrid) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # use wengert_core::TensorVar;
+    /// let tape = Tape::new();
+    /// let (x, y) = (tape.tensor([1.0, 2.0]), tape.tensor([3.0, 4.0]));
+    /// let grid = TensorVar::meshgrid(&[x, y]);
+    /// assert_eq!(grid[0].value().to_vec(), [1.0, 1.0, 2.0, 2.0]);
+    /// assert_eq!(grid[1].value().to_vec(), [3.0, 4.0, 3.0, 4.0]);
+    /// ```
     #[track_caller]
     pub fn meshgrid(vectors: &[Self]) -> Vec<Self> {
         Self::try_meshgrid(vectors).unwrap_or_else(|error| error.raise())

@@ -68,6 +68,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// This tensor with `value` where `mask` is true; nothing flows back from there.
     ///
+    /// Shapes: `self` and `mask` broadcast; result of their common shape.
+    ///
     /// # Panics
     /// With the text of the error that [`try_masked_fill`](Self::try_masked_fill) returns.
     ///
@@ -99,8 +101,18 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The lower triangle of a matrix, or of each matrix of a batch: 0 above the diagonal `offset` places to the right of the
     /// main one.
     ///
+    /// Shapes: `[.., m, n]`, result alike.
+    ///
     /// # Panics
     /// With the text of the error that [`try_tril`](Self::try_tril) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(x.tril(0).value().to_vec(), [1.0, 0.0, 3.0, 4.0]);
+    /// ```
     #[track_caller]
     pub fn tril(self, offset: isize) -> Self {
         self.try_tril(offset).unwrap_or_else(|error| error.raise())
@@ -120,8 +132,18 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The upper triangle of a matrix, or of each matrix of a batch: 0 below the diagonal `offset` places to the right of the
     /// main one.
     ///
+    /// Shapes: `[.., m, n]`, result alike.
+    ///
     /// # Panics
     /// With the text of the error that [`try_triu`](Self::try_triu) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(x.triu(0).value().to_vec(), [1.0, 2.0, 0.0, 4.0]);
+    /// ```
     #[track_caller]
     pub fn triu(self, offset: isize) -> Self {
         self.try_triu(offset).unwrap_or_else(|error| error.raise())

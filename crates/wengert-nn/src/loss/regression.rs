@@ -56,6 +56,19 @@ fn held<'t, F: TensorFloat>(
 ///
 /// # Errors
 /// [`Error::Tape`] if the shapes differ or there are no elements; [`Error::Setting`] if `beta` is negative.
+///
+/// # Examples
+/// ```
+/// use wengert_core::Tape;
+/// use wengert_nn::loss;
+/// use wengert_tensor::Tensor;
+///
+/// let tape = Tape::<f64>::new();
+/// let y = tape.tensor([1.0, 6.0]);
+/// let loss = loss::smooth_l1(y, &Tensor::from([0.0, 1.0]), 2.0)?;
+/// assert_eq!((loss.item(), loss.gradient()[y].to_vec()), ((0.25 + 4.0) / 2.0, vec![0.25, 0.5]));
+/// # Ok::<(), wengert_nn::Error>(())
+/// ```
 #[track_caller]
 pub fn smooth_l1<'t, F: TensorFloat>(
     y: TensorVar<'t, F>,
@@ -78,6 +91,21 @@ pub fn smooth_l1<'t, F: TensorFloat>(
 ///
 /// # Errors
 /// [`Error::Tape`] if the shapes differ or there are no rows.
+///
+/// # Examples
+/// ```
+/// use wengert_core::Tape;
+/// use wengert_nn::loss;
+/// use wengert_tensor::Tensor;
+///
+/// let tape = Tape::<f64>::new();
+/// let p = Tensor::from([[0.5, 0.5, 0.0]]);
+/// let y = tape.tensor([[0.25_f64.ln(), 0.75_f64.ln(), f64::NEG_INFINITY]]);
+/// let loss = loss::kl_divergence(y, &p)?;
+/// assert!((loss.item() - 0.5 * (4.0_f64 / 3.0).ln()).abs() < 1e-15); // (ln 2 + ln 2/3)/2
+/// assert_eq!(loss.gradient()[y].to_vec(), [-0.5, -0.5, 0.0]);
+/// # Ok::<(), wengert_nn::Error>(())
+/// ```
 #[track_caller]
 pub fn kl_divergence<'t, F: TensorFloat>(y: TensorVar<'t, F>, target: &Tensor<F>) -> Result<TensorVar<'t, F>, Error> {
     equal_rows("kl_divergence", y.shape(), target.shape(), 1)?;
@@ -95,6 +123,19 @@ pub fn kl_divergence<'t, F: TensorFloat>(y: TensorVar<'t, F>, target: &Tensor<F>
 ///
 /// # Errors
 /// [`Error::Tape`] if the shapes differ or there are no elements.
+///
+/// # Examples
+/// ```
+/// use wengert_core::Tape;
+/// use wengert_nn::loss;
+/// use wengert_tensor::Tensor;
+///
+/// let tape = Tape::<f64>::new();
+/// let y = tape.tensor([0.5, 3.0]);
+/// let loss = loss::hinge(y, &Tensor::from([1.0, 1.0]))?;
+/// assert_eq!((loss.item(), loss.gradient()[y].to_vec()), (0.25, vec![-0.5, 0.0]));
+/// # Ok::<(), wengert_nn::Error>(())
+/// ```
 #[track_caller]
 pub fn hinge<'t, F: TensorFloat>(y: TensorVar<'t, F>, target: &Tensor<F>) -> Result<TensorVar<'t, F>, Error> {
     let t = alike("hinge", y, target)?;

@@ -48,6 +48,19 @@ pub fn triplet_margin<'t, F: TensorFloat>(
 ///
 /// # Errors
 /// [`Error::Tape`] if the shapes do not go together or there are no rows.
+///
+/// # Examples
+/// ```
+/// use wengert_core::Tape;
+/// use wengert_nn::loss;
+/// use wengert_tensor::Tensor;
+///
+/// let tape = Tape::<f64>::new();
+/// let (a, b) = (tape.tensor([[3.0, 4.0], [1.0, 0.0]]), tape.tensor([[4.0, 3.0], [0.0, 2.0]]));
+/// let loss = loss::cosine_embedding(a, b, &Tensor::from([1.0, -1.0]), 0.0)?;
+/// assert!((loss.item() - (1.0 - 24.0 / 25.0) / 2.0).abs() < 1e-15); // the second is at a right angle
+/// # Ok::<(), wengert_nn::Error>(())
+/// ```
 #[track_caller]
 pub fn cosine_embedding<'t, F: TensorFloat>(
     a: TensorVar<'t, F>,
