@@ -209,8 +209,18 @@ impl<F: FloatElement> Tensor<F> {
     /// The product of two matrices, or batches of them, each transposed first if so said: `aT b` is
     /// `Tensor::matmul_t(&a, true, &b, false)`.
     ///
+    /// Shapes: after transposing `[.., m, k] x [.., k, n] -> [.., m, n]`; leading axes broadcast.
+    ///
     /// # Panics
     /// When the inner dimensions differ, the batches do not broadcast, or an operand has less than two axes.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let (a, b) = (Tensor::from([[1.0], [2.0]]), Tensor::from([[3.0], [4.0]]));
+    /// assert_eq!(Tensor::matmul_t(&a, true, &b, false).to_vec(), [11.0]);
+    /// assert_eq!(Tensor::matmul_t(&a, false, &b, true).to_vec(), [3.0, 4.0, 6.0, 8.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn matmul_t(a: &Tensor<F>, a_transposed: bool, b: &Tensor<F>, b_transposed: bool) -> Tensor<F> {

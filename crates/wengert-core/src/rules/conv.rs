@@ -129,6 +129,9 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Shapes: `x: [n, in, h, w]`, `weight: [out, in / groups, kh, kw]`, result `[n, out, oh, ow]` with
     /// `oh = (h + 2 p - d (kh - 1) - 1) / s + 1`. A bias is added with shape `[out, 1, 1]`.
     ///
+    /// Sources: V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep learning", 2016; filters of 3 x 3 by minimal
+    /// filtering: A. Lavin and S. Gray, "Fast algorithms for convolutional neural networks", 2016.
+    ///
     /// # Panics
     /// With the text of the error that [`try_conv2d`](Self::try_conv2d) returns.
     ///

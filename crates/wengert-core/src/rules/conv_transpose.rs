@@ -14,6 +14,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Shapes: `x: [n, in, h, w]`, `weight: [in, out / groups, kh, kw]`, result `[n, out, oh, ow]` with
     /// `oh = (h - 1) s - 2 p + d (kh - 1) + output_padding + 1`. A bias is added with shape `[out, 1, 1]`.
     ///
+    /// Source: V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep learning", 2016, chapter 4.
+    ///
     /// # Panics
     /// With the text of the error that [`try_conv_transpose2d`](Self::try_conv_transpose2d) returns.
     ///

@@ -51,6 +51,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// arrow the result has the letters used once, in alphabetical order. More than two operands are multiplied pair by pair,
     /// the cheapest first; each pair is one batched matrix product.
     ///
+    /// Source: A. Einstein, "Die Grundlage der allgemeinen Relativitaetstheorie", 1916, section 5.
+    ///
     /// # Panics
     /// With the text of the error that [`try_einsum`](Self::try_einsum) returns.
     ///

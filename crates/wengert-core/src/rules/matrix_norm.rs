@@ -14,6 +14,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// Shapes: `a: [.., m, n]`, result `[..]`.
     ///
+    /// Source: G. H. Golub and C. F. Van Loan, *Matrix Computations*, 2013, section 2.3.
+    ///
     /// # Panics
     /// With the text of the error that [`try_matrix_norm`](Self::try_matrix_norm) returns.
     ///

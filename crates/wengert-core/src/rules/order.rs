@@ -244,6 +244,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// Shapes: `x: [..]`, result `[]`.
     ///
+    /// Source: R. J. Hyndman and Y. Fan, "Sample quantiles in statistical packages", 1996, definition 7.
+    ///
     /// # Panics
     /// If `q` is not from 0 to 1 or there are no elements.
     ///

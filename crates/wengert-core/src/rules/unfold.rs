@@ -49,6 +49,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// Shapes: `x: [n, c, h, w]`, result `[n, c kh kw, oh ow]` with `oh = (h + 2 padding - dilation (kh - 1) - 1) / stride + 1`.
     ///
+    /// Source: K. Chellapilla, S. Puri and P. Simard, "High performance convolutional neural networks for document processing", 2006.
+    ///
     /// # Panics
     /// With the text of the error that [`try_unfold`](Self::try_unfold) returns.
     ///

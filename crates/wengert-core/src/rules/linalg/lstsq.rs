@@ -13,6 +13,9 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Shapes: `a: [.., m, n]`, this tensor, `m >= n`; `b: [.., m, k]`, or a vector `[m]`; `x: [.., n, k]`, or `[.., n]`. Leading
     /// axes broadcast.
     ///
+    /// Source of the derivative: G. H. Golub and V. Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares problems
+    /// whose variables separate", 1973.
+    ///
     /// # Panics
     /// With the text of the error that [`try_lstsq`](Self::try_lstsq) returns.
     ///
