@@ -29,7 +29,7 @@ fn shows(what: &str, x: &[Tensor<f64>], f: Op, y: f64, first: &[Tensor<f64>], se
         close(&format!("{what}, recorded gradient of operand {k}"), &recorded.value(), first, 1e-15);
         let v = direction(k, &x[k]);
         product += (first * &v).sum();
-        along = along + (recorded * tape.constant_tensor(v)).sum();
+        along += (recorded * tape.constant_tensor(v)).sum();
     }
     close(&format!("{what}, Jacobian's product"), &along.value(), &Tensor::scalar(product), 1e-15);
     let gradient = along.gradient();

@@ -5,6 +5,7 @@ use crate::torch::Var;
 use wengert::nn::loss::{self, CrossEntropy};
 use wengert::prelude::*;
 use wengert::tensor::Padding;
+use wengert_core::TensorFunction;
 
 /// More rows than a program can address, in the memory of one.
 const MANY: usize = 1 << 46;
@@ -44,6 +45,9 @@ struct Operands<'t> {
     colours: Var<'t>,
     /// `[2, 1]`.
     column: Var<'t>,
+    /// `[1, 1, 2, 2]`, and `[1, 1, 1, 1]` on another tape.
+    image: Var<'t>,
+    far_filter: Var<'t>,
 }
 
 #[rustfmt::skip]
@@ -91,6 +95,11 @@ const ROWS: &[(&str, &str, Mistake)] = &[
     ("lstsq", "rank", |o| text(o.singular.try_lstsq(o.v))),
     ("pixel_shuffle", MEMORY, |o| text(o.colours.try_pixel_shuffle(2))),
     ("pixel_unshuffle", MEMORY, |o| text(o.colours.try_pixel_unshuffle(2))),
+    ("conv_transpose2d", TAPES, |o| {
+        // What is added behind is a step of its own here.
+        let behind = TransposedConvolution::new().dilation(3).output_padding([0, 2]);
+        text(o.image.try_conv_transpose2d(o.far_filter, &behind))
+    }),
     ("batch_norm", "shapes [2] and [3] differ", |o| text(o.x.try_batch_norm(Some(o.pair), None, 0.1))),
     ("batch_norm", "shapes [2] and [3] differ", |o| text(o.x.try_batch_norm(Some(o.v), Some(o.pair), 0.1))),
     ("batch_norm", TAPES, |o| text(o.x.try_batch_norm(Some(o.v), Some(o.far_v), 0.1))),
@@ -152,6 +161,8 @@ fn of_ops_made_of_others_no_step_stays_and_the_whole_is_named() {
             images: tape.tensor(ones(&[2, 2]).broadcast_to([MANY, 1, 2, 2])),
             colours: tape.tensor(ones(&[2, 2]).broadcast_to([MANY, 4, 2, 2])),
             column: tape.tensor(ones(&[2, 1])),
+            image: tape.tensor(ones(&[1, 1, 2, 2])),
+            far_filter: away.tensor(ones(&[1, 1, 1, 1])),
         };
         let y = o.x.square().sum();
         let gradient = y.gradient();
@@ -170,4 +181,16 @@ fn of_ops_made_of_others_no_step_stays_and_the_whole_is_named() {
         assert_eq!((&later[o.x], &later[o.v]), (&Tensor::full([2, 3], 6.0), &Tensor::full([3], 6.0)), "{op}");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_recorded_program_forgets_what_was_refused() {
+    let mut f = TensorFunction::record(&[Tensor::<f64>::zeros([2, 3])], |x| {
+        let weight = x[0].tape().constant_tensor([1.0, 2.0]);
+        let refused = x[0].try_group_norm(1, Some(weight), None, 0.1);
+        assert!(text(refused).contains("group_norm: shapes [2] and [3] differ"));
+        x[0].square().sum()
+    })
+    .expect("one number");
+    assert_eq!(f.value(&[Tensor::ones([2, 3])]).expect("the same shape").item(), 6.0);
 }

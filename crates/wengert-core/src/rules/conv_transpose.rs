@@ -50,6 +50,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     fn try_transposed(self, op: &'static str, weight: Self, options: &TransposedConvolution) -> Result<Self, Error> {
         let _whole = self.whole(op);
         let shape = self.fit(options.output_shape(&self.shape(), &weight.shape()))?;
+        self.same_tape(weight, op, Location::caller())?;
         let x = match options.zeros_behind() {
             [(0, 0), (0, 0)] => self,
             sides => self.try_pad(&sides, Padding::Constant(F::ZERO))?,
