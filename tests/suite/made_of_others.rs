@@ -245,7 +245,9 @@ fn memory_that_is_not_there_is_missed_by_the_op_that_was_called() {
     });
     for (op, x, w, on_tape, alone) in rows.into_iter().chain(pooled) {
         let tape = Tape::<f64>::new();
-        let error = on_tape([tape.tensor(zeros(x)), tape.tensor(zeros(w))]).map(TensorVar::shape).expect_err(op);
+        let operands = [tape.tensor(zeros(x)), tape.tensor(zeros(w))];
+        let error = on_tape(operands).map(TensorVar::shape).expect_err(op);
+        assert_eq!(tape.size().tensors, 2, "{op} leaves nothing");
         let shown = error.to_string();
         assert!(shown.contains("made_of_others.rs:"), "{shown}");
         assert!(shown.contains(&format!(": {op}: no memory for ")), "{op}: {shown}");
@@ -288,4 +290,19 @@ fn operands_of_two_tapes_are_named_by_the_op_that_was_called() {
         assert!(error.to_string().contains("made_of_others.rs:"), "{error}");
     }
     assert_eq!((first.size(), second.size()), before, "neither tape keeps a part of them");
+}
+
+#[test]
+fn listings_name_the_convolution_that_was_called() {
+    let tape = Tape::<f64>::new();
+    let [x, w] = [[1, 1, 4], [1, 1, 2]].map(|shape: [usize; 3]| tape.tensor(Tensor::ones(shape)));
+    let [volume, filter] = [[1, 1, 2, 2, 2], [1, 1, 1, 1, 1]].map(|shape: [usize; 5]| tape.tensor(Tensor::ones(shape)));
+    x.conv1d(w, &Convolution::new());
+    x.conv_transpose1d(w, &TransposedConvolution::new());
+    volume.conv3d(filter, &Convolution3d::new());
+    let drawn = tape.to_graphviz();
+    for name in ["conv1d", "conv_transpose1d", "conv3d"] {
+        assert!(drawn.contains(name), "{name}: {drawn}");
+    }
+    assert!(!drawn.contains("conv2d") && !drawn.contains("conv_transpose2d"), "{drawn}");
 }

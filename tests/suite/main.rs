@@ -11,6 +11,7 @@ mod function;
 mod layers;
 mod layouts;
 mod linalg;
+mod losses;
 mod made_of_others;
 mod maps;
 mod mistakes;

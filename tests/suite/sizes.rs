@@ -1,8 +1,10 @@
 //! Operands of one element and of none, of the ops for which PyTorch refuses them or is wrong: by hand.
 
-use crate::torch::Var;
-use wengert::nn::loss;
+use crate::torch::{Var, relaid};
+use wengert::nn::{Dropout, Layer, Mode, loss};
 use wengert::prelude::*;
+use wengert_core::Error;
+use wengert_tensor::{Attention, ShapeError};
 
 /// The value, and the gradient of its sum by both pullbacks.
 fn both(x: &Tensor<f64>, f: impl for<'t> Fn(Var<'t>) -> Var<'t>) -> (Tensor<f64>, Tensor<f64>) {
@@ -65,6 +67,12 @@ fn of_nothing_there_is_nothing_of_the_right_shape() {
     shows(&[0, 3], |x| x.masked_select(&Tensor::full([3], true)), &[0]);
     shows(&[0, 3], |x| TensorVar::select(Tensor::full([3], true), x, x * 2.0), &[0, 3]);
     shows(&[0, 2, 3], |x| x.instance_norm(None, None, 0.1), &[0, 2, 3]);
+    shows(&[4, 0], |x| x.batch_norm(None, None, 0.1).0, &[4, 0]);
+    shows(&[0, 3, 2], |x| x.batch_norm_with(&Tensor::zeros([3]), &Tensor::ones([3]), None, None, 0.1), &[0, 3, 2]);
+    shows(&[0, 6], |x| x.self_attention(1, &Attention::new()), &[0, 2]);
+    shows(&[0, 2, 6], |x| x.self_attention(2, &Attention::new()), &[0, 2, 2]);
+    shows(&[2, 0, 6], |x| x.self_attention(2, &Attention::new().causal()), &[2, 0, 2]);
+    shows(&[2, 3, 0], |x| x.self_attention(2, &Attention::new()), &[2, 3, 0]);
     fn constant<'t>(x: Var<'t>, shape: [usize; 2]) -> Var<'t> {
         x.tape().constant_tensor(Tensor::ones(shape))
     }
@@ -75,4 +83,54 @@ fn of_nothing_there_is_nothing_of_the_right_shape() {
     shows(&[0, 3, 2], |x| x.svd().1, &[0, 2]);
     shows(&[0, 2, 2], |x| x.eigh().1, &[0, 2, 2]);
     shows(&[0, 3, 2], |x| x.lstsq(x), &[0, 2, 2]);
+}
+
+#[test]
+fn a_batch_without_values_has_no_mean_and_no_variance() {
+    let tape = Tape::new();
+    for shape in [&[0, 3][..], &[0, 3, 2], &[2, 3, 0], &[1, 3]] {
+        let x = tape.tensor(Tensor::<f64>::zeros(shape));
+        let before = tape.size();
+        let error = x.try_batch_norm(None, None, 0.1).map(|(y, _, _)| y.shape()).expect_err("too few");
+        let Error::Shape { source, .. } = error else { panic!("{error}") };
+        assert!(matches!(*source, ShapeError::TooFew { op: "batch_norm", .. }), "{source}");
+        assert_eq!(tape.size(), before);
+    }
+}
+
+#[test]
+fn a_query_without_keys_gets_zero_and_passes_nothing_on() {
+    let tape = Tape::new();
+    let [q, k, v] = [[2, 3], [0, 3], [0, 2]].map(|shape: [usize; 2]| tape.tensor(Tensor::<f64>::ones(shape)));
+    let y = q.scaled_dot_product_attention(k, v, &Attention::new());
+    assert_eq!(y.value(), Tensor::zeros([2, 2]));
+    let [recorded] = y.sum().recorded_gradient([q]);
+    assert_eq!((&recorded.value(), &y.sum().gradient()[q]), (&Tensor::zeros([2, 3]), &Tensor::zeros([2, 3])));
+}
+
+#[test]
+fn what_is_dropped_depends_on_the_seed_and_the_place_and_not_on_the_layout() {
+    let p = 0.25;
+    let operand = Tensor::arange(24).reshape([4, 6]) + 1.0;
+    let row = operand.slice(0, ..1).to_contiguous().broadcast_to([4, 6]);
+    let dropped = |x: &Tensor<f64>| {
+        let tape = Tape::new();
+        let x = tape.tensor(x);
+        let y = Dropout::new(p).forward(x, &mut Mode::train(&mut rng(7))).expect("any shape");
+        let gradient = y.sum().gradient()[x].clone();
+        let [recorded] = y.sum().recorded_gradient([x]);
+        assert_eq!(recorded.value(), gradient);
+        (y.value(), gradient)
+    };
+    // The gradient is the mask over the share that is kept, at every place.
+    let mask = dropped(&operand).1;
+    assert!(mask.iter().all(|m| m == 0.0 || m == 1.0 / (1.0 - p)), "{mask}");
+    assert!(mask.iter().any(|m| m == 0.0) && mask.iter().any(|m| m != 0.0), "{mask}");
+    for x in [&operand, &row] {
+        for (layout, x) in relaid(x) {
+            let (value, gradient) = dropped(&x);
+            assert_eq!(gradient, mask, "{layout}");
+            assert_eq!(value, x.to_contiguous() * &mask, "{layout}");
+        }
+    }
 }

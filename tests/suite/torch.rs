@@ -46,7 +46,7 @@ fn cases(reference: &'static str) -> Vec<Case> {
 }
 
 /// The weights the script uses.
-fn weights(shape: &[usize], step: usize, modulus: usize, divisor: f64) -> Tensor<f64> {
+pub fn weights(shape: &[usize], step: usize, modulus: usize, divisor: f64) -> Tensor<f64> {
     let weight = |k: usize| ((step * k + 3) % modulus) as f64 - (modulus / 2) as f64;
     let n = shape.iter().product();
     (0..n).map(|k| weight(k) / divisor).collect::<Tensor<f64>>().reshape(shape)

@@ -38,7 +38,7 @@ use wengert_tensor::{Shape, ShapeError, Tensor};
 /// ```
 #[track_caller]
 pub fn mse<'t, F: TensorFloat>(y: TensorVar<'t, F>, target: &Tensor<F>) -> Result<TensorVar<'t, F>, Error> {
-    Ok(y.try_mse(y.tape().constant_tensor(target))?)
+    Ok(y.try_mse(alike("mse", y, target)?)?)
 }
 
 /// Mean absolute error, `1/n sum_i |y_i - t_i|` over all elements; its derivative at a hit is 0.
@@ -47,10 +47,32 @@ pub fn mse<'t, F: TensorFloat>(y: TensorVar<'t, F>, target: &Tensor<F>) -> Resul
 ///
 /// # Errors
 /// [`Error::Tape`] if the shapes differ or there are no elements.
+///
+/// # Examples
+/// ```
+/// use wengert_core::Tape;
+/// use wengert_nn::loss;
+/// use wengert_tensor::Tensor;
+///
+/// let tape = Tape::<f64>::new();
+/// let y = tape.tensor([1.0, 4.0]);
+/// let loss = loss::l1(y, &Tensor::from([1.0, 2.0]))?;
+/// assert_eq!((loss.item(), loss.gradient()[y].to_vec()), (1.0, vec![0.0, 0.5]));
+/// # Ok::<(), wengert_nn::Error>(())
+/// ```
 #[track_caller]
 pub fn l1<'t, F: TensorFloat>(y: TensorVar<'t, F>, target: &Tensor<F>) -> Result<TensorVar<'t, F>, Error> {
-    let target = alike("l1", y, target)?;
-    Ok(y.try_sub(target)?.abs().try_mean_axes(())?)
+    absolute("l1", y, target)
+}
+
+/// The mean of `|y - t|`, for `op`.
+#[track_caller]
+fn absolute<'t, F: TensorFloat>(
+    op: &'static str,
+    y: TensorVar<'t, F>,
+    target: &Tensor<F>,
+) -> Result<TensorVar<'t, F>, Error> {
+    Ok(y.try_sub(alike(op, y, target)?)?.abs().try_mean_axes(())?)
 }
 
 /// Softmax cross-entropy against class labels, `-1/n sum_i log_softmax(y_i)[label_i]`.
@@ -110,27 +132,52 @@ pub fn bce_with_logits<'t, F: TensorFloat>(y: TensorVar<'t, F>, target: &Tensor<
     Ok(hits.try_add(misses)?.try_mean_axes(())?)
 }
 
-/// The target as a constant beside `y`, of the same shape.
+/// The target as a constant beside `y`, of the same shape and not empty. Asked before anything is recorded: what is refused
+/// leaves nothing on the tape.
 #[track_caller]
 fn alike<'t, F: TensorFloat>(
     op: &'static str,
     y: TensorVar<'t, F>,
     target: &Tensor<F>,
 ) -> Result<TensorVar<'t, F>, Error> {
-    let (lhs, rhs) = (y.shape(), target.shape().clone());
-    if lhs == rhs { Ok(y.tape().constant_tensor(target)) } else { Err(unequal(op, lhs, rhs)) }
+    equal_rows(op, y.shape(), target.shape(), 0)?;
+    Ok(y.tape().constant_tensor(target))
 }
 
-/// Checks that two variables are rows of one shape.
+/// Checks that two variables are rows of one shape on one tape, and that there are any.
 #[track_caller]
 fn rows_alike<F: TensorFloat>(op: &'static str, a: TensorVar<'_, F>, b: TensorVar<'_, F>) -> Result<(), Error> {
-    let (lhs, rhs) = (a.shape(), b.shape());
-    if lhs == rhs { Ok(()) } else { Err(unequal(op, lhs, rhs)) }
+    let caller = Location::caller();
+    if !core::ptr::eq(a.tape(), b.tape()) {
+        let (left, right) = (a.tape().number(), b.tape().number());
+        return Err(wengert_core::Error::MixedTapes { op, left, right, caller }.into());
+    }
+    let shape = a.shape();
+    if shape.rank() == 0 {
+        return Err(located(ShapeError::Rank { op, shape, expected: "one at least, the last that of the vectors" }));
+    }
+    equal_rows(op, shape, &b.shape(), 1)
+}
+
+/// Checks that shapes are equal and that, but for the last `inner` axes, there is something to take a mean of.
+#[track_caller]
+fn equal_rows(op: &'static str, lhs: Shape, rhs: &Shape, inner: usize) -> Result<(), Error> {
+    if lhs != *rhs {
+        return Err(unequal(op, lhs, rhs.clone()));
+    }
+    match lhs[..lhs.rank().saturating_sub(inner)].contains(&0) {
+        true => Err(located(ShapeError::Empty { op, shape: lhs })),
+        false => Ok(()),
+    }
 }
 
 #[track_caller]
 fn unequal(op: &'static str, lhs: Shape, rhs: Shape) -> Error {
-    let source = ShapeError::Unequal { op, lhs, rhs };
+    located(ShapeError::Unequal { op, lhs, rhs })
+}
+
+#[track_caller]
+fn located(source: ShapeError) -> Error {
     wengert_core::Error::Shape { source: Box::new(source), caller: Location::caller() }.into()
 }
 

@@ -153,6 +153,13 @@ impl<F: FloatElement> Tensor<F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_adaptive_avg_pool1d`](Self::try_adaptive_avg_pool1d) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[[1.0, 5.0, 3.0, 7.0]]]);
+    /// assert_eq!(x.adaptive_avg_pool1d(2).to_vec(), [3.0, 5.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn adaptive_avg_pool1d(&self, output: usize) -> Tensor<F> {
@@ -173,6 +180,13 @@ impl<F: FloatElement> Tensor<F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_adaptive_max_pool1d`](Self::try_adaptive_max_pool1d) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[[1.0, 5.0, 3.0, 7.0]]]);
+    /// assert_eq!(x.adaptive_max_pool1d(2).to_vec(), [5.0, 7.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn adaptive_max_pool1d(&self, output: usize) -> Tensor<F> {

@@ -111,6 +111,14 @@ impl<T: Numeric> Tensor<T> {
     ///
     /// # Panics
     /// When the storage is shared and there is no memory for new one.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let mut x = Tensor::from([1.0, 2.0]);
+    /// x.fill(3.0);
+    /// assert_eq!(x.to_vec(), [3.0, 3.0]);
+    /// ```
     #[track_caller]
     pub fn fill(&mut self, value: T) {
         // Old values are not read, so shared storage is left to the others rather than copied.
@@ -334,6 +342,13 @@ impl Tensor<bool> {
     ///
     /// # Panics
     /// When the shapes do not broadcast.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let (a, b) = (Tensor::from([true, true]), Tensor::from([true, false]));
+    /// assert_eq!(a.and(b).to_vec(), [true, false]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn and(&self, other: impl Into<Tensor<bool>>) -> Tensor<bool> {
@@ -344,6 +359,13 @@ impl Tensor<bool> {
     ///
     /// # Panics
     /// When the shapes do not broadcast.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let (a, b) = (Tensor::from([true, false]), Tensor::from([false, false]));
+    /// assert_eq!(a.or(b).to_vec(), [true, false]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn or(&self, other: impl Into<Tensor<bool>>) -> Tensor<bool> {
@@ -351,6 +373,14 @@ impl Tensor<bool> {
     }
 
     /// `true` for `false` and `false` for `true`.
+    ///
+    /// Shapes: result like the operand.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::from([true, false]).not().to_vec(), [false, true]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn not(&self) -> Tensor<bool> {

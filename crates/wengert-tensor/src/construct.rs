@@ -95,6 +95,13 @@ impl<T: Element> Tensor<T> {
     }
 
     /// A single number, of shape `[]`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::scalar(2.5);
+    /// assert_eq!((x.rank(), x.item()), (0, 2.5));
+    /// ```
     #[inline]
     pub fn scalar(value: T) -> Self {
         Self::from(value)
@@ -104,6 +111,12 @@ impl<T: Element> Tensor<T> {
     ///
     /// # Panics
     /// When there is no memory for it.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::full([2], 7).to_vec(), [7, 7]);
+    /// ```
     #[track_caller]
     pub fn full(shape: impl Into<Shape>, value: T) -> Self {
         Self::try_full(shape, value).or_panic()
@@ -151,6 +164,12 @@ impl<T: Element> Tensor<T> {
     ///
     /// # Panics
     /// When there is no memory for them.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::from([1.0, 2.0]).zeros_like().to_vec(), [0.0, 0.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn zeros_like(&self) -> Self {
@@ -185,6 +204,12 @@ impl<T: Numeric> Tensor<T> {
     ///
     /// # Panics
     /// When there is no memory for it.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::<f64>::ones([2]).to_vec(), [1.0, 1.0]);
+    /// ```
     #[track_caller]
     pub fn ones(shape: impl Into<Shape>) -> Self {
         Self::try_ones(shape).or_panic()
@@ -202,6 +227,12 @@ impl<T: Numeric> Tensor<T> {
     ///
     /// # Panics
     /// When there is no memory for them.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::from([1.0, 2.0]).ones_like().to_vec(), [1.0, 1.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn ones_like(&self) -> Self {

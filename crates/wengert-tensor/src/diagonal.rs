@@ -23,6 +23,8 @@ impl<T: Element> Tensor<T> {
     /// The lower triangle of a matrix, or of each matrix of a batch: 0 above the diagonal `offset` places to the right of the
     /// main one.
     ///
+    /// Shapes: `[.., m, n]`, result alike.
+    ///
     /// # Panics
     /// When there are less than two axes.
     ///
@@ -51,8 +53,17 @@ impl<T: Element> Tensor<T> {
     /// The upper triangle of a matrix, or of each matrix of a batch: 0 below the diagonal `offset` places to the right of the
     /// main one.
     ///
+    /// Shapes: `[.., m, n]`, result alike.
+    ///
     /// # Panics
     /// When there are less than two axes.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(x.triu(0).to_vec(), [1.0, 2.0, 0.0, 4.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn triu(&self, offset: isize) -> Tensor<T> {
@@ -120,6 +131,8 @@ impl<T: Element> Tensor<T> {
 
     /// A square matrix with this vector on the diagonal `offset` places to the right of the main one, 0 elsewhere; of a matrix,
     /// the elements of that diagonal.
+    ///
+    /// Shapes: `[n] -> [n + |offset|, n + |offset|]`; of a matrix the diagonal, a vector.
     ///
     /// # Panics
     /// When this is neither a vector nor a matrix.

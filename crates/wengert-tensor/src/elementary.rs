@@ -14,8 +14,17 @@ impl<F: FloatElement> Tensor<F> {
     ///
     /// Every row of the table is a method as well: `x.map_unary(Unary::Tanh)` is `x.tanh()`.
     ///
+    /// Shapes: result like the operand.
+    ///
     /// # Panics
     /// When there is no memory for the result.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// # use wengert_kernels::Unary;
+    /// assert_eq!(Tensor::from([4.0, 9.0]).map_unary(Unary::Sqrt).to_vec(), [2.0, 3.0]);
+    /// ```
     #[inline]
     #[track_caller]
     pub fn map_unary(&self, op: Unary) -> Tensor<F> {
@@ -111,6 +120,14 @@ impl<F: FloatElement> Tensor<F> {
     ///
     /// # Panics
     /// When the shapes do not broadcast.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// # use wengert_kernels::Binary;
+    /// let (a, b) = (Tensor::from([1.0, 5.0]), Tensor::from([3.0, 2.0]));
+    /// assert_eq!(a.zip_binary(Binary::Maximum, &b).to_vec(), [3.0, 5.0]);
+    /// ```
     #[inline]
     #[track_caller]
     pub fn zip_binary(&self, op: Binary, other: &Tensor<F>) -> Tensor<F> {
@@ -133,6 +150,8 @@ impl<F: FloatElement> Tensor<F> {
     }
 
     /// Integer power of every element, `x^n`, by squaring: about `2 log2 n` products.
+    ///
+    /// Shapes: result like the operand.
     ///
     /// # Panics
     /// When there is no memory for the result.

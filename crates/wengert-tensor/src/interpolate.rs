@@ -193,6 +193,13 @@ impl<T: Element> Tensor<T> {
     ///
     /// # Panics
     /// With the text of the error that [`try_pixel_unshuffle`](Self::try_pixel_unshuffle) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[[[1.0, 2.0], [3.0, 4.0]]]]);
+    /// assert_eq!(*x.pixel_unshuffle(2).shape(), [1, 4, 1, 1]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn pixel_unshuffle(&self, factor: usize) -> Tensor<T> {

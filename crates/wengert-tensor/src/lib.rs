@@ -177,6 +177,8 @@ pub use linalg::{Factorize, Lu, check_right_side};
 #[doc(hidden)]
 pub use masked::masked_positions;
 #[doc(hidden)]
+pub use matmul::vector_product;
+#[doc(hidden)]
 pub use matrix_norm::check_matrix_norm;
 #[doc(hidden)]
 pub use normalize::{check_epsilon, check_groups};

@@ -8,6 +8,8 @@ use crate::zip::try_zip_in_order;
 impl<T: Element> Tensor<T> {
     /// `f` of every element, in row-major order.
     ///
+    /// Shapes: result like the operand.
+    ///
     /// # Panics
     /// When there is no memory for the result, or `f` panics.
     ///
@@ -66,6 +68,8 @@ impl<T: Element> Tensor<T> {
 
     /// The elements as another type of number, as Rust's `as` converts them: floats to integers cut off and stop at the
     /// limits, integers to smaller integers wrap. `bool` becomes 0 or 1, and a number `true` unless it is 0.
+    ///
+    /// Shapes: result like the operand.
     ///
     /// # Panics
     /// When there is no memory for the result.

@@ -151,6 +151,27 @@ fn batch_strides<F: FloatElement>(x: &Tensor<F>, rank: usize) -> Strides {
     repeated.chain((0..own).map(|axis| if x.shape()[axis] == 1 { 0 } else { strides[axis] })).collect()
 }
 
+/// The shapes of the matrices that a product with a vector multiplies, and of its result: `[m, k] x [k, 1] -> [m]`.
+#[doc(hidden)]
+pub fn vector_product(lhs: &Shape, rhs: &Shape) -> Result<[Shape; 3], ShapeError> {
+    let op = "matmul";
+    for shape in [lhs, rhs] {
+        if shape.rank() == 0 {
+            let expected = "one at least; a single number is multiplied with `*`";
+            return Err(ShapeError::Rank { op, shape: shape.clone(), expected });
+        }
+    }
+    let a = if let [k] = **lhs { Shape::from([1, k]) } else { lhs.clone() };
+    let b = if let [k] = **rhs { Shape::from([k, 1]) } else { rhs.clone() };
+    let (k_lhs, k_rhs) = (a[a.rank() - 1], b[b.rank() - 2]);
+    if k_lhs != k_rhs {
+        return Err(ShapeError::Inner { op, lhs: lhs.clone(), rhs: rhs.clone(), k_lhs, k_rhs });
+    }
+    let mut y = if lhs.rank() == 1 { rhs.clone() } else { lhs.clone() };
+    y.remove(y.rank() - if lhs.rank() == 1 { rhs.rank().min(2) } else { 1 });
+    Ok([a, b, y])
+}
+
 impl<F: FloatElement> Tensor<F> {
     /// Matrix product: `[m, k] x [k, n] -> [m, n]`.
     ///
@@ -180,42 +201,28 @@ impl<F: FloatElement> Tensor<F> {
     /// # Errors
     /// [`ShapeError::Inner`], [`ShapeError::Broadcast`] or [`ShapeError::Rank`].
     pub fn try_matmul(&self, other: &Tensor<F>) -> Result<Tensor<F>, ShapeError> {
-        let op = "matmul";
-        for x in [self, other] {
-            if x.rank() == 0 {
-                let expected = "one at least; a single number is multiplied with `*`";
-                return Err(ShapeError::Rank { op, shape: x.shape().clone(), expected });
-            }
-        }
         if self.rank() > 1 && other.rank() > 1 {
             return Tensor::try_matmul_t(self, false, other, false);
         }
-        let (row, column) = (self.rank() == 1, other.rank() == 1);
-        // Reported with the shapes as they were given.
-        let inner =
-            |x: &Tensor<F>, vector: bool, axis: usize| if vector { x.len() } else { x.shape()[x.rank() - axis] };
-        let (k_lhs, k_rhs) = (inner(self, row, 1), inner(other, column, 2));
-        if k_lhs != k_rhs {
-            return Err(ShapeError::Inner { op, lhs: self.shape().clone(), rhs: other.shape().clone(), k_lhs, k_rhs });
-        }
-        let a = if row { &self.try_unsqueeze(0)? } else { self };
-        let b = if column { &other.try_unsqueeze(1)? } else { other };
-        let y = Tensor::try_matmul_t(a, false, b, false)?;
-        let mut shape = y.shape().clone();
-        if column {
-            shape.remove(shape.rank() - 1);
-        }
-        if row {
-            shape.remove(shape.rank() - 1 - usize::from(!column));
-        }
-        y.try_reshape(shape)
+        let [a, b, y] = vector_product(self.shape(), other.shape())?;
+        Tensor::try_matmul_t(&self.try_reshape(a)?, false, &other.try_reshape(b)?, false)?.try_reshape(y)
     }
 
     /// The product of two matrices, or batches of them, each transposed first if so said: `aT b` is
     /// `Tensor::matmul_t(&a, true, &b, false)`.
     ///
+    /// Shapes: after transposing `[.., m, k] x [.., k, n] -> [.., m, n]`; leading axes broadcast.
+    ///
     /// # Panics
     /// When the inner dimensions differ, the batches do not broadcast, or an operand has less than two axes.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let (a, b) = (Tensor::from([[1.0], [2.0]]), Tensor::from([[3.0], [4.0]]));
+    /// assert_eq!(Tensor::matmul_t(&a, true, &b, false).to_vec(), [11.0]);
+    /// assert_eq!(Tensor::matmul_t(&a, false, &b, true).to_vec(), [3.0, 4.0, 6.0, 8.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn matmul_t(a: &Tensor<F>, a_transposed: bool, b: &Tensor<F>, b_transposed: bool) -> Tensor<F> {

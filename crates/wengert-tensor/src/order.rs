@@ -19,6 +19,8 @@ fn order<T: PartialOrd>(a: &T, b: &T) -> Ordering {
 impl<T: Numeric> Tensor<T> {
     /// The elements in ascending order along `axis`; NaN comes last. `O(n log n)`.
     ///
+    /// Shapes: result like the operand.
+    ///
     /// # Panics
     /// When the axis does not exist.
     ///
@@ -44,6 +46,8 @@ impl<T: Numeric> Tensor<T> {
 
     /// Where along `axis` the elements are that [`sort`](Self::sort) gives; equal ones in their order.
     ///
+    /// Shapes: result like the operand.
+    ///
     /// # Panics
     /// When the axis does not exist.
     ///
@@ -67,6 +71,8 @@ impl<T: Numeric> Tensor<T> {
     }
 
     /// The `k` largest elements along `axis`, the largest first, and where they are; of equal ones the first. `O(n + k log k)`.
+    ///
+    /// Shapes: `[.., n, ..]`, both results `[.., k, ..]`.
     ///
     /// # Panics
     /// When the axis does not exist or has less than `k` entries.
@@ -139,6 +145,8 @@ impl<T: Numeric> Tensor<T> {
 
     /// The median of all elements: of an even number the lower one of the middle two. NaN if there is one.
     ///
+    /// Shapes: `x: [..]`, a number.
+    ///
     /// # Panics
     /// When there are no elements.
     ///
@@ -155,8 +163,17 @@ impl<T: Numeric> Tensor<T> {
 
     /// Medians over axes.
     ///
+    /// Shapes: without the axes named, or with one entry along them for `keep(axes)`.
+    ///
     /// # Panics
     /// When an axis does not exist or is named twice, or there is nothing along the axes.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]);
+    /// assert_eq!(x.median_axes(1).to_vec(), [2.0, 4.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn median_axes(&self, axes: impl Into<Axes>) -> Tensor<T> {
@@ -241,6 +258,8 @@ impl<F: FloatElement> Tensor<F> {
     /// Of `n` values in order it is the one at `q (n - 1)`: `quantile(0.0)` is the smallest, `quantile(1.0)` the largest, and
     /// `quantile(0.5)` of an even number of values the mean of the middle two.
     ///
+    /// Shapes: `x: [..]`, a number. Source: R. J. Hyndman and Y. Fan, "Sample quantiles in statistical packages", 1996, definition 7.
+    ///
     /// # Panics
     /// When `q` is not from 0 to 1 or there are no elements.
     ///
@@ -257,8 +276,17 @@ impl<F: FloatElement> Tensor<F> {
 
     /// Quantiles over axes.
     ///
+    /// Shapes: without the axes named, or with one entry along them for `keep(axes)`.
+    ///
     /// # Panics
     /// When `q` is not from 0 to 1, an axis does not exist or is named twice, or there is nothing along the axes.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]);
+    /// assert_eq!(x.quantile_axes(0.25, 1).to_vec(), [1.5, 3.5]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn quantile_axes(&self, q: f64, axes: impl Into<Axes>) -> Tensor<F> {

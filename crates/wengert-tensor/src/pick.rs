@@ -272,6 +272,8 @@ impl<F: FloatElement> Tensor<F> {
 
     /// This tensor with elements of `source` added where `index` says along `axis`; see [`scatter`](Self::scatter).
     ///
+    /// Shapes: `index` and `source` alike, of the operand's size but along `axis`; result like the operand.
+    ///
     /// # Panics
     /// As [`scatter`](Self::scatter).
     ///

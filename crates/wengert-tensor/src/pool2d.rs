@@ -193,6 +193,14 @@ impl<F: FloatElement> Tensor<F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_avg_pool2d`](Self::try_avg_pool2d) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// # use wengert_tensor::Pooling;
+    /// let x = Tensor::from([[[[1.0, 5.0], [2.0, 4.0]]]]);
+    /// assert_eq!(x.avg_pool2d(&Pooling::new(2)).to_vec(), [3.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn avg_pool2d(&self, pooling: &Pooling) -> Tensor<F> {

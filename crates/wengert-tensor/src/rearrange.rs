@@ -86,6 +86,8 @@ pub fn padded_entries(
 impl<T: Element> Tensor<T> {
     /// The entries of `axis` moved on by `by` places; those that leave at the end come back in front.
     ///
+    /// Shapes: result like the operand.
+    ///
     /// # Panics
     /// When the axis does not exist.
     ///
@@ -116,6 +118,8 @@ impl<T: Element> Tensor<T> {
     }
 
     /// Every entry of `axis` `times` times in a row: NumPy's `repeat`, PyTorch's `repeat_interleave`.
+    ///
+    /// Shapes: `[.., n, ..] -> [.., n times, ..]`.
     ///
     /// # Panics
     /// When the axis does not exist or no memory could hold the result.
@@ -177,6 +181,8 @@ impl<T: Element> Tensor<T> {
     /// Cuts `axis` into `parts` parts as equal as possible, the longer ones first: NumPy's `array_split`. No copy. There are
     /// always `parts` of them; PyTorch's `chunk` may return fewer.
     ///
+    /// Shapes: `[.., n, ..]`, results `[.., m, ..]` with the `m` adding up to `n`.
+    ///
     /// # Panics
     /// When the axis does not exist or `parts` is 0.
     ///
@@ -204,6 +210,8 @@ impl<T: Element> Tensor<T> {
 
     /// The entries of `axis` one by one, without the axis. No copy.
     ///
+    /// Shapes: `[.., n, ..]`, `n` results without the axis.
+    ///
     /// # Panics
     /// When the axis does not exist.
     ///
@@ -229,6 +237,8 @@ impl<T: Element> Tensor<T> {
     }
 
     /// More entries around the last axes: `(before, after)` for each of them.
+    ///
+    /// Shapes: `[.., n, ..] -> [.., before + n + after, ..]`.
     ///
     /// # Panics
     /// When there are more pairs than axes, or entries to reflect or repeat are wanting.
@@ -281,6 +291,8 @@ impl<T: Element> Tensor<T> {
 
     /// The points of a grid: for vectors of `m` and `n` coordinates two matrices `[m, n]`, of which the first varies along axis
     /// 0 and the second along axis 1. No copy.
+    ///
+    /// Shapes: `[m], [n], ..`, results `[m, n, ..]` each.
     ///
     /// # Panics
     /// When an operand is not a vector.

@@ -14,6 +14,8 @@ fn around<T: Element>(x: &Tensor<T>, axis: usize) -> [usize; 3] {
 impl<F: FloatElement> Tensor<F> {
     /// Running sums along `axis`: `y_k = x_0 + .. + x_k`. Single precision is summed in double.
     ///
+    /// Shapes: result like the operand.
+    ///
     /// # Panics
     /// When the axis does not exist.
     ///
@@ -57,6 +59,8 @@ impl<F: FloatElement> Tensor<F> {
     }
 
     /// Running products along `axis`: `y_k = x_0 .. x_k`.
+    ///
+    /// Shapes: result like the operand.
     ///
     /// # Panics
     /// When the axis does not exist.
@@ -151,6 +155,8 @@ fn in_order(n: usize, reverse: bool) -> impl Iterator<Item = usize> {
 impl<T: Numeric> Tensor<T> {
     /// The largest elements so far along `axis`, and where they are. The first of equal ones; NaN stays once it came up.
     ///
+    /// Shapes: both results like the operand.
+    ///
     /// # Panics
     /// When the axis does not exist.
     ///
@@ -177,8 +183,17 @@ impl<T: Numeric> Tensor<T> {
 
     /// The smallest elements so far along `axis`, and where they are. The first of equal ones; NaN stays once it came up.
     ///
+    /// Shapes: both results like the operand.
+    ///
     /// # Panics
     /// When the axis does not exist.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let (y, places) = Tensor::from([3.0, 1.0, 2.0]).cummin(0);
+    /// assert_eq!((y.to_vec(), places.to_vec()), (vec![3.0, 1.0, 1.0], vec![0, 1, 1]));
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn cummin(&self, axis: impl Into<Axis>) -> (Tensor<T>, Tensor<i64>) {

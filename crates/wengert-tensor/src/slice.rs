@@ -90,6 +90,8 @@ impl<T: Element> Tensor<T> {
     ///
     /// Unlike NumPy, a range that leaves the axis is a mistake rather than cut short. An empty range inside it is fine.
     ///
+    /// Shapes: `[.., n, ..] -> [.., m, ..]` with the `m` entries of the range.
+    ///
     /// # Panics
     /// When the axis does not exist, the range leaves it, or the step is 0.
     ///
@@ -175,6 +177,8 @@ impl<T: Element> Tensor<T> {
 
     /// The entries along `axis` in reverse order. No copy.
     ///
+    /// Shapes: result like the operand.
+    ///
     /// # Panics
     /// When the axis does not exist.
     ///
@@ -200,6 +204,8 @@ impl<T: Element> Tensor<T> {
 
     /// One entry of `axis`, which goes away: row 1 of a matrix is `x.index_axis(0, 1)`. No copy. A negative index counts
     /// from the end.
+    ///
+    /// Shapes: without the axis.
     ///
     /// # Panics
     /// When the axis or the entry does not exist.
@@ -233,6 +239,8 @@ impl<T: Element> Tensor<T> {
     }
 
     /// Cuts `axis` into parts of the given sizes. No copy.
+    ///
+    /// Shapes: `[.., n, ..]`, results `[.., size, ..]`.
     ///
     /// # Panics
     /// When the axis does not exist or the sizes do not add up to it.

@@ -49,6 +49,8 @@ impl<F: FloatElement> Tensor<F> {
     ///
     /// Nothing overflows. A lane of `-inf` becomes NaN; along an axis without entries the result is empty.
     ///
+    /// Shapes: result like the operand.
+    ///
     /// # Panics
     /// When the axis does not exist.
     ///
@@ -74,8 +76,17 @@ impl<F: FloatElement> Tensor<F> {
 
     /// `x - ln sum exp(x)` along `axis`: the logarithm of [`softmax`](Self::softmax), which keeps its digits where that is tiny.
     ///
+    /// Shapes: result like the operand.
+    ///
     /// # Panics
     /// When the axis does not exist.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let y = Tensor::from([0.0_f64, 3.0_f64.ln()]).log_softmax(0);
+    /// assert!((y.at([0]) - 0.25_f64.ln()).abs() < 1e-15 && (y.at([1]) - 0.75_f64.ln()).abs() < 1e-15);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn log_softmax(&self, axis: impl Into<Axis>) -> Tensor<F> {
@@ -93,6 +104,10 @@ impl<F: FloatElement> Tensor<F> {
     /// `ln sum exp(x)` over axes, without overflow.
     ///
     /// `-inf` over `-inf` only, and over nothing; `inf` if there is one.
+    ///
+    /// Shapes: without the axes named, or with one entry along them for `keep(axes)`.
+    ///
+    /// Source: P. Blanchard, D. J. Higham and N. J. Higham, "Accurately computing the log-sum-exp and softmax functions", 2021.
     ///
     /// # Panics
     /// When an axis does not exist or is named twice.

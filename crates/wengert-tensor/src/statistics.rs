@@ -28,6 +28,8 @@ pub fn check_norm(shape: &Shape, p: f64, axes: &Axes) -> Result<(), ShapeError> 
 impl<F: FloatElement> Tensor<F> {
     /// The product of all elements; 1 when there are none.
     ///
+    /// Shapes: `x: [..]`, a number.
+    ///
     /// # Panics
     /// When a view has to be copied and there is no memory.
     ///
@@ -44,8 +46,17 @@ impl<F: FloatElement> Tensor<F> {
 
     /// Products over axes.
     ///
+    /// Shapes: without the axes named, or with one entry along them for `keep(axes)`.
+    ///
     /// # Panics
     /// When an axis does not exist or is named twice.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(x.prod_axes(0).to_vec(), [3.0, 8.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn prod_axes(&self, axes: impl Into<Axes>) -> Tensor<F> {
@@ -65,6 +76,8 @@ impl<F: FloatElement> Tensor<F> {
     ///
     /// The mean is taken first, so that values far from 0 keep their digits.
     ///
+    /// Shapes: `x: [..]`, a number.
+    ///
     /// # Panics
     /// When there are not more elements than `correction`.
     ///
@@ -82,8 +95,17 @@ impl<F: FloatElement> Tensor<F> {
 
     /// Variances over axes.
     ///
+    /// Shapes: without the axes named, or with one entry along them for `keep(axes)`.
+    ///
     /// # Panics
     /// When an axis does not exist or is named twice, or there are not more elements along the axes than `correction`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(x.variance_axes(0, 1.0).to_vec(), [2.0, 2.0]);
+    /// ```
     #[doc(alias = "var")]
     #[must_use]
     #[track_caller]
@@ -108,8 +130,17 @@ impl<F: FloatElement> Tensor<F> {
 
     /// The standard deviation of all elements, the root of the [`variance`](Self::variance).
     ///
+    /// Shapes: `x: [..]`, a number.
+    ///
     /// # Panics
     /// When there are not more elements than `correction`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([1.0, 3.0]);
+    /// assert_eq!(x.std(0.0), 1.0);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn std(&self, correction: f64) -> F {
@@ -118,8 +149,17 @@ impl<F: FloatElement> Tensor<F> {
 
     /// Standard deviations over axes.
     ///
+    /// Shapes: without the axes named, or with one entry along them for `keep(axes)`.
+    ///
     /// # Panics
     /// As [`variance_axes`](Self::variance_axes).
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(x.std_axes(0, 0.0).to_vec(), [1.0, 1.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn std_axes(&self, axes: impl Into<Axes>, correction: f64) -> Tensor<F> {
@@ -158,6 +198,8 @@ impl<F: FloatElement> Tensor<F> {
     /// The norm `(sum |x|^p)^(1/p)` of all elements as one vector: 1 for the sum of absolute values, 2 for the length,
     /// infinity for the largest absolute value. Neither overflows nor underflows on the way; 0 when there are no elements.
     ///
+    /// Shapes: `x: [..]`, a number.
+    ///
     /// # Panics
     /// When `p` is less than 1, or infinite and there are no elements.
     ///
@@ -175,8 +217,17 @@ impl<F: FloatElement> Tensor<F> {
 
     /// Norms over axes.
     ///
+    /// Shapes: without the axes named, or with one entry along them for `keep(axes)`.
+    ///
     /// # Panics
     /// When `p` is less than 1, or infinite and there is nothing along the axes; when an axis does not exist or is named twice.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(x.norm_axes(1.0, 0).to_vec(), [4.0, 6.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn norm_axes(&self, p: f64, axes: impl Into<Axes>) -> Tensor<F> {
@@ -233,6 +284,8 @@ impl<T: Numeric> Tensor<T> {
 
     /// How many elements are not 0; NaN is not.
     ///
+    /// Shapes: `x: [..]`, a number.
+    ///
     /// # Panics
     /// When a view has to be copied and there is no memory.
     ///
@@ -249,8 +302,17 @@ impl<T: Numeric> Tensor<T> {
 
     /// How many elements over axes are not 0.
     ///
+    /// Shapes: without the axes named, or with one entry along them for `keep(axes)`.
+    ///
     /// # Panics
     /// When an axis does not exist or is named twice.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 0.0], [3.0, 0.0]]);
+    /// assert_eq!(x.count_nonzero_axes(0).to_vec(), [2, 0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn count_nonzero_axes(&self, axes: impl Into<Axes>) -> Tensor<i64> {

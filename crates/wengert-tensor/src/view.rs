@@ -14,6 +14,13 @@ impl<T: Element> Tensor<T> {
     ///
     /// # Panics
     /// When this is not a matrix; [`transpose`](Self::transpose) exchanges two axes of any tensor.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(x.t().to_vec(), [1.0, 3.0, 2.0, 4.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn t(&self) -> Self {
@@ -286,8 +293,17 @@ impl<T: Element> Tensor<T> {
 
     /// All elements along one axis, in row-major order.
     ///
+    /// Shapes: `[..] -> [n]`.
+    ///
     /// # Panics
     /// When a copy is needed and there is no memory for it.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(*x.flatten().shape(), [4]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn flatten(&self) -> Self {

@@ -4,6 +4,7 @@
 mod matrices;
 mod neural;
 mod shapes;
+mod steps;
 
 use crate::panics::panic_text;
 use crate::torch::Var;

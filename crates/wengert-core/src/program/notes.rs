@@ -101,6 +101,12 @@ impl<F: TensorFloat> Notes<F> {
     pub(crate) fn op(&self, number: u32, caller: Caller) {
         self.callers.borrow_mut().push((number, caller));
     }
+
+    /// Forgets the lines of ops from node `len` on.
+    pub(crate) fn truncate(&self, len: usize) {
+        let mut callers = self.callers.borrow_mut();
+        while callers.pop_if(|(number, _)| *number as usize >= len).is_some() {}
+    }
 }
 
 impl<F: TensorFloat> TensorVar<'_, F> {

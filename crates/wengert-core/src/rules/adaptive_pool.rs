@@ -63,16 +63,14 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_adaptive_avg_pool2d(self, output: impl Into<Pair>) -> Result<Self, Error> {
         let (op, shape) = ("adaptive_avg_pool2d", self.shape());
-        let y = match self.fit(Adaptive::plan(op, &shape, output.into().0))? {
+        let _whole = self.whole(op);
+        match self.fit(Adaptive::plan(op, &shape, output.into().0))? {
             Adaptive::Global => self.try_mean_axes(keep([2, 3])),
             Adaptive::Even(pooling) => self.try_avg_pool2d(&pooling),
             Adaptive::Uneven([rows, columns]) => {
-                // Not `and_then`: closures do not hand the caller's line on.
-                let x = self.try_resample(2, Taps::mean(shape[2], rows)).map_err(|error| error.called(op))?;
-                x.try_resample(3, Taps::mean(shape[3], columns))
+                self.try_resample(2, Taps::mean(shape[2], rows))?.try_resample(3, Taps::mean(shape[3], columns))
             }
-        };
-        y.map_err(|error| error.called(op))
+        }
     }
 
     /// The largest elements of `output` windows; see [`adaptive_avg_pool2d`](Self::adaptive_avg_pool2d). Of equal elements the
@@ -80,8 +78,20 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// Shapes: `x: [n, c, h, w]`, result `[n, c, oh, ow]`.
     ///
+    /// Shapes: `x: [n, c, h, w]`, result `[n, c, oh, ow]` for `output` of `[oh, ow]`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_adaptive_max_pool2d`](Self::try_adaptive_max_pool2d) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[[[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]]]);
+    /// let y = x.adaptive_max_pool2d([1, 2]);
+    /// assert_eq!(y.value().to_vec(), [5.0, 6.0]);
+    /// assert_eq!(y.sum().gradient()[x].to_vec(), [0.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
+    /// ```
     #[track_caller]
     pub fn adaptive_max_pool2d(self, output: impl Into<Pair>) -> Self {
         self.try_adaptive_max_pool2d(output).unwrap_or_else(|error| error.raise())
@@ -94,20 +104,28 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_adaptive_max_pool2d(self, output: impl Into<Pair>) -> Result<Self, Error> {
         let (op, output, shape) = ("adaptive_max_pool2d", output.into().0, self.shape());
-        let y = match self.fit(Adaptive::plan(op, &shape, output))? {
+        let _whole = self.whole(op);
+        match self.fit(Adaptive::plan(op, &shape, output))? {
             Adaptive::Global => self.try_max_pool2d(&Pooling::new([shape[2], shape[3]])),
             Adaptive::Even(pooling) => self.try_max_pool2d(&pooling),
             Adaptive::Uneven(_) => {
                 self.try_record1(AdaptiveMaxPool2d(Box::new((output, Found::default())), PhantomData))
             }
-        };
-        y.map_err(|error| error.called(op))
+        }
     }
 
     /// [`adaptive_avg_pool2d`](Self::adaptive_avg_pool2d) of sequences: `[n, c, l] -> [n, c, output]`.
     ///
     /// # Panics
     /// With the text of the error that [`try_adaptive_avg_pool1d`](Self::try_adaptive_avg_pool1d) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[[1.0, 5.0, 3.0, 7.0]]]);
+    /// assert_eq!(x.adaptive_avg_pool1d(2).value().to_vec(), [3.0, 5.0]);
+    /// ```
     #[track_caller]
     pub fn adaptive_avg_pool1d(self, output: usize) -> Self {
         self.try_adaptive_avg_pool1d(output).unwrap_or_else(|error| error.raise())
@@ -119,6 +137,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// As [`try_adaptive_avg_pool2d`](Self::try_adaptive_avg_pool2d); there must be three axes.
     #[track_caller]
     pub fn try_adaptive_avg_pool1d(self, output: usize) -> Result<Self, Error> {
+        let _whole = self.whole("adaptive_avg_pool1d");
         let x = self.try_one_high("adaptive_avg_pool1d", output)?;
         let y = x.try_adaptive_avg_pool2d([1, output]).map_err(|error| error.of_sequences("adaptive_avg_pool1d"))?;
         y.try_reshape([x.shape()[0], x.shape()[1], output])
@@ -128,6 +147,14 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_adaptive_max_pool1d`](Self::try_adaptive_max_pool1d) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[[1.0, 5.0, 3.0, 7.0]]]);
+    /// assert_eq!(x.adaptive_max_pool1d(2).value().to_vec(), [5.0, 7.0]);
+    /// ```
     #[track_caller]
     pub fn adaptive_max_pool1d(self, output: usize) -> Self {
         self.try_adaptive_max_pool1d(output).unwrap_or_else(|error| error.raise())
@@ -139,6 +166,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// As [`try_adaptive_avg_pool1d`](Self::try_adaptive_avg_pool1d).
     #[track_caller]
     pub fn try_adaptive_max_pool1d(self, output: usize) -> Result<Self, Error> {
+        let _whole = self.whole("adaptive_max_pool1d");
         let x = self.try_one_high("adaptive_max_pool1d", output)?;
         let y = x.try_adaptive_max_pool2d([1, output]).map_err(|error| error.of_sequences("adaptive_max_pool1d"))?;
         y.try_reshape([x.shape()[0], x.shape()[1], output])

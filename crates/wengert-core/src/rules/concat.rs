@@ -67,8 +67,21 @@ pub(crate) fn stack<F: TensorFloat, A: Array<F>>(parts: &[&A], axis: usize) -> A
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Tensors put together along `axis`, in which alone they may differ.
     ///
+    /// Shapes: `[.., n_k, ..]` each, result `[.., n_1 + n_2 + .., ..]`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_concat`](Self::try_concat) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # use wengert_core::TensorVar;
+    /// let tape = Tape::new();
+    /// let (a, b) = (tape.tensor([1.0, 2.0]), tape.tensor([3.0]));
+    /// let y = TensorVar::concat(&[a, b, a], 0);
+    /// assert_eq!(y.value().to_vec(), [1.0, 2.0, 3.0, 1.0, 2.0]);
+    /// assert_eq!(y.sum().gradient()[a].to_vec(), [2.0, 2.0]);
+    /// ```
     #[track_caller]
     pub fn concat(parts: &[Self], axis: impl Into<Axis>) -> Self {
         Self::try_concat(parts, axis).unwrap_or_else(|error| error.raise())
@@ -88,6 +101,15 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_stack`](Self::try_stack) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # use wengert_core::TensorVar;
+    /// let tape = Tape::new();
+    /// let (a, b) = (tape.tensor([1.0, 2.0]), tape.tensor([3.0, 4.0]));
+    /// assert_eq!(TensorVar::stack(&[a, b], 1).value().to_vec(), [1.0, 3.0, 2.0, 4.0]);
+    /// ```
     #[track_caller]
     pub fn stack(parts: &[Self], axis: impl Into<Axis>) -> Self {
         Self::try_stack(parts, axis).unwrap_or_else(|error| error.raise())

@@ -16,7 +16,14 @@ use wengert_tensor::{Convolution, Shape, ShapeError, Tensor, one_high};
 
 /// `y` from `x`, `w`. Boxed: the largest op sets the size of all nodes.
 #[derive(Clone)]
-pub(crate) struct Conv2d<F>(Box<Convolution>, PhantomData<F>);
+pub(crate) struct Conv2d<F>(Box<Slide>, PhantomData<F>);
+
+#[derive(Clone)]
+struct Slide {
+    options: Convolution,
+    /// What listings call it: sequences and volumes are convolved as images.
+    label: &'static str,
+}
 
 impl<F: TensorFloat> Op<F> for Conv2d<F> {
     const NAME: &'static str = "conv2d";
@@ -24,13 +31,17 @@ impl<F: TensorFloat> Op<F> for Conv2d<F> {
     const PUSHFORWARD: Pushforward = Pushforward::Multilinear;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
-        x[0].try_conv2d(x[1], &self.0)
+        x[0].try_conv2d(x[1], &self.0.options)
+    }
+
+    fn label(&self) -> &'static str {
+        self.0.label
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
         let (x, w) = (x[0], x[1]);
-        let x_bar = wanted[0].then(|| to_input(&self.0, x.shape(), w, &y_bar));
-        let w_bar = wanted[1].then(|| to_weight(&self.0, x, w.shape(), &y_bar));
+        let x_bar = wanted[0].then(|| to_input(&self.0.options, x.shape(), w, &y_bar));
+        let w_bar = wanted[1].then(|| to_weight(&self.0.options, x, w.shape(), &y_bar));
         two(x_bar, w_bar)
     }
 }
@@ -91,13 +102,18 @@ impl<F: TensorFloat> Op<F> for ConvToWeight<F> {
     }
 }
 
-/// The transposed convolution, of filters and data, to images of this shape.
-pub(super) fn transposed<F: TensorFloat>(options: Convolution, x: Shape) -> ConvToInput<F> {
-    ConvToInput(Box::new(ToInput { options, x, label: "conv_transpose2d" }), PhantomData)
+/// The convolution of images that is listed under this name.
+pub(super) fn slide<F: TensorFloat>(label: &'static str, options: &Convolution) -> Conv2d<F> {
+    Conv2d(Box::new(Slide { options: *options, label }), PhantomData)
+}
+
+/// The transposed convolution, of filters and data, to images of this shape, that is listed under this name.
+pub(super) fn transposed<F: TensorFloat>(label: &'static str, options: Convolution, x: Shape) -> ConvToInput<F> {
+    ConvToInput(Box::new(ToInput { options, x, label }), PhantomData)
 }
 
 fn conv2d<F: TensorFloat, A: Array<F>>(options: &Convolution, x: &A, w: &A) -> A {
-    Conv2d(Box::new(*options), PhantomData).on(&[x, w])
+    slide(Conv2d::<F>::NAME, options).on(&[x, w])
 }
 
 fn to_input<F: TensorFloat, A: Array<F>>(options: &Convolution, x: Shape, w: &A, y_bar: &A) -> A {
@@ -115,6 +131,9 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// Shapes: `x: [n, in, h, w]`, `weight: [out, in / groups, kh, kw]`, result `[n, out, oh, ow]` with
     /// `oh = (h + 2 p - d (kh - 1) - 1) / s + 1`. A bias is added with shape `[out, 1, 1]`.
+    ///
+    /// Sources: V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep learning", 2016; filters of 3 x 3 by minimal
+    /// filtering: A. Lavin and S. Gray, "Fast algorithms for convolutional neural networks", 2016.
     ///
     /// # Panics
     /// With the text of the error that [`try_conv2d`](Self::try_conv2d) returns.
@@ -144,7 +163,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// the window does not fit; [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_conv2d(self, weight: Self, options: &Convolution) -> Result<Self, Error> {
-        self.try_record2(Conv2d(Box::new(*options), PhantomData), weight)
+        self.try_record2(slide(Conv2d::<F>::NAME, options), weight)
     }
 
     /// Slides filters over sequences: [`conv2d`](Self::conv2d) of images one entry high.
@@ -176,6 +195,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_conv1d(self, weight: Self, options: &Convolution) -> Result<Self, Error> {
         let op = "conv1d";
+        let _whole = self.whole(op);
         let x = self.fit(one_high(op, &self.shape(), "sequences, [n, c, l]"))?;
         let w = self.fit(one_high(op, &weight.shape(), "filters, [out, in / groups, k]"))?;
         let horizontal = Convolution {
@@ -184,10 +204,9 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
             dilation: [1, options.dilation[1]],
             ..*options
         };
-        // Asked before anything is recorded: what is refused leaves nothing on the tape.
         let shape = self.fit(horizontal.output_shape(&x, &w).map_err(|error| error.of_sequences(op)))?;
         self.same_tape(weight, op, Location::caller())?;
-        let y = self.try_reshape(x)?.try_conv2d(weight.try_reshape(w)?, &horizontal);
+        let y = self.try_reshape(x)?.try_record2(slide(op, &horizontal), weight.try_reshape(w)?);
         y.map_err(|error| error.of_sequences(op))?.try_reshape([shape[0], shape[1], shape[3]])
     }
 }

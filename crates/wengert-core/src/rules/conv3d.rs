@@ -1,9 +1,10 @@
 //! Convolution in three dimensions, composed of slices along the depth, stacked among the channels, and a convolution of images.
 
+use super::conv::slide;
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::panic::Location;
-use wengert_tensor::{Convolution3d, Flattened, Padding};
+use wengert_tensor::{Convolution3d, Padding};
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Slides filters over volumes; see [`conv2d`](Self::conv2d).
@@ -40,13 +41,9 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// the window does not fit; [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_conv3d(self, weight: Self, options: &Convolution3d) -> Result<Self, Error> {
+        let _whole = self.whole("conv3d");
         let flat = self.fit(options.flattened(&self.shape(), &weight.shape()))?;
         self.same_tape(weight, "conv3d", Location::caller())?;
-        self.try_flat_conv3d(weight, &flat).map_err(|error| error.called("conv3d"))
-    }
-
-    #[track_caller]
-    fn try_flat_conv3d(self, weight: Self, flat: &Flattened) -> Result<Self, Error> {
         let mut x = self;
         if flat.padding > 0 {
             let sides = (flat.padding, flat.padding);
@@ -60,7 +57,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         }
         let x = Self::try_stack(&depths, 3)?; // [n, od, in, kd, h, w]
         let x = x.try_reshape(&flat.images)?;
-        let y = x.try_conv2d(weight.try_reshape(&flat.filters)?, &flat.convolution)?;
+        let y = x.try_record2(slide("conv3d", &flat.convolution), weight.try_reshape(&flat.filters)?)?;
         y.try_reshape(flat.apart())?.try_transpose(1, 2)
     }
 }

@@ -14,6 +14,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Shapes: `x: [n, in, h, w]`, `weight: [in, out / groups, kh, kw]`, result `[n, out, oh, ow]` with
     /// `oh = (h - 1) s - 2 p + d (kh - 1) + output_padding + 1`. A bias is added with shape `[out, 1, 1]`.
     ///
+    /// Source: V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep learning", 2016, chapter 4.
+    ///
     /// # Panics
     /// With the text of the error that [`try_conv_transpose2d`](Self::try_conv_transpose2d) returns.
     ///
@@ -41,14 +43,19 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// nothing is left of the result; [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_conv_transpose2d(self, weight: Self, options: &TransposedConvolution) -> Result<Self, Error> {
-        let op = "conv_transpose2d";
+        self.try_transposed("conv_transpose2d", weight, options)
+    }
+
+    #[track_caller]
+    fn try_transposed(self, op: &'static str, weight: Self, options: &TransposedConvolution) -> Result<Self, Error> {
+        let _whole = self.whole(op);
         let shape = self.fit(options.output_shape(&self.shape(), &weight.shape()))?;
         self.same_tape(weight, op, Location::caller())?;
         let x = match options.zeros_behind() {
             [(0, 0), (0, 0)] => self,
-            sides => self.try_pad(&sides, Padding::Constant(F::ZERO)).map_err(|error| error.called(op))?,
+            sides => self.try_pad(&sides, Padding::Constant(F::ZERO))?,
         };
-        weight.try_record2(transposed(options.convolution(), shape), x).map_err(|error| error.called(op))
+        weight.try_record2(transposed(op, options.convolution(), shape), x)
     }
 
     /// [`conv_transpose2d`](Self::conv_transpose2d) of sequences, images one entry high.
@@ -58,6 +65,17 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_conv_transpose1d`](Self::try_conv_transpose1d) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # use wengert_tensor::TransposedConvolution;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[[1.0, 2.0]]]);
+    /// let w = tape.tensor([[[1.0, 10.0]]]);
+    /// let y = x.conv_transpose1d(w, &TransposedConvolution::new().stride(2));
+    /// assert_eq!(y.value().to_vec(), [1.0, 10.0, 2.0, 20.0]);
+    /// ```
     #[track_caller]
     pub fn conv_transpose1d(self, weight: Self, options: &TransposedConvolution) -> Self {
         self.try_conv_transpose1d(weight, options).unwrap_or_else(|error| error.raise())
@@ -70,15 +88,14 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_conv_transpose1d(self, weight: Self, options: &TransposedConvolution) -> Result<Self, Error> {
         let op = "conv_transpose1d";
+        let _whole = self.whole(op);
         let x = self.fit(one_high(op, &self.shape(), "sequences, [n, c, l]"))?;
         let w = self.fit(one_high(op, &weight.shape(), "filters, [in, out / groups, k]"))?;
         let horizontal = options.horizontal();
-        // Asked before anything is recorded: what is refused leaves nothing on the tape.
         let shape = self.fit(horizontal.output_shape(&x, &w).map_err(|error| error.of_sequences(op)))?;
         self.same_tape(weight, op, Location::caller())?;
-        let y = self.try_reshape(x)?.try_conv_transpose2d(weight.try_reshape(w)?, &horizontal);
-        let y = y.map_err(|error| error.of_sequences(op))?;
-        y.try_reshape([shape[0], shape[1], shape[3]])
+        let y = self.try_reshape(x)?.try_transposed(op, weight.try_reshape(w)?, &horizontal);
+        y.map_err(|error| error.of_sequences(op))?.try_reshape([shape[0], shape[1], shape[3]])
     }
 }
 

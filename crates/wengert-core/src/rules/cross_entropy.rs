@@ -98,6 +98,8 @@ labels!(i32 i64 u8 u32 usize);
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Mean softmax cross-entropy of logits `[n, classes]` against one label per row.
     ///
+    /// Formula: `-1/n sum_i log_softmax(x_i)[label_i]`. Shapes: `x: [n, classes]`, `labels: [n]`, result `[]`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_cross_entropy`](Self::try_cross_entropy) returns.
     ///

@@ -120,6 +120,8 @@ impl<F: TensorFloat> Op<F> for Custom<F> {
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Applies an op of your own to this tensor and `others`, in this order.
     ///
+    /// Shapes: as the op has it.
+    ///
     /// # Panics
     /// With the text of the error that [`try_apply`](Self::try_apply) returns.
     #[track_caller]

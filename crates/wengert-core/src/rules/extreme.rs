@@ -74,6 +74,8 @@ impl<F: TensorFloat> Op<F> for TieShare<F> {
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The largest element. A tie splits the gradient evenly; NaN wins.
     ///
+    /// Shapes: `x: [..]`, result `[]`.
+    ///
     /// # Panics
     /// If there are no elements.
     ///
@@ -91,8 +93,19 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// The smallest element. A tie splits the gradient evenly; NaN wins.
     ///
+    /// Shapes: `x: [..]`, result `[]`.
+    ///
     /// # Panics
     /// If there are no elements.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([3.0, 1.0, 1.0]);
+    /// assert_eq!(x.min().item(), 1.0);
+    /// assert_eq!(x.min().gradient()[x].to_vec(), [0.0, 0.5, 0.5]);
+    /// ```
     #[track_caller]
     pub fn min(self) -> Self {
         self.min_axes(Axes::ALL)
@@ -100,8 +113,20 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// The largest element over the axes named.
     ///
+    /// Shapes: without the axes named, or with one entry along them for `keep(axes)`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_max_axes`](Self::try_max_axes) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]);
+    /// let y = x.max_axes(1);
+    /// assert_eq!(y.value().to_vec(), [5.0, 6.0]);
+    /// assert_eq!(y.sum().gradient()[x].to_vec(), [0.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
+    /// ```
     #[track_caller]
     pub fn max_axes(self, axes: impl Into<Axes>) -> Self {
         self.record1(Extreme { axes: axes.into(), largest: true, number: PhantomData })
@@ -118,8 +143,20 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// The smallest element over the axes named.
     ///
+    /// Shapes: without the axes named, or with one entry along them for `keep(axes)`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_min_axes`](Self::try_min_axes) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]);
+    /// let y = x.min_axes(1);
+    /// assert_eq!(y.value().to_vec(), [1.0, 3.0]);
+    /// assert_eq!(y.sum().gradient()[x].to_vec(), [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+    /// ```
     #[track_caller]
     pub fn min_axes(self, axes: impl Into<Axes>) -> Self {
         self.record1(Extreme { axes: axes.into(), largest: false, number: PhantomData })

@@ -53,6 +53,8 @@ impl<F: TensorFloat> Op<F> for ScatterRows<F> {
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The rows (entries of axis 0) with these numbers, in this order: an embedding look-up.
     ///
+    /// Shapes: `x: [m, ..]`, the numbers `[n]`, result `[n, ..]`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_gather_rows`](Self::try_gather_rows) returns.
     ///

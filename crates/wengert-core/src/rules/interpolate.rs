@@ -37,12 +37,11 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if there are not four axes, no size is asked for or the images have no entries.
     #[track_caller]
     pub fn try_interpolate(self, size: impl Into<Pair>, interpolation: Interpolation) -> Result<Self, Error> {
+        let _whole = self.whole("interpolate");
         let (shape, size) = (self.shape(), size.into().0);
         self.fit(interpolated_shape(&shape, size))?;
-        let rows = self.try_resample(2, interpolation.taps(shape[2], size[0]));
-        let rows = rows.map_err(|error| error.called("interpolate"))?;
-        let y = rows.try_resample(3, interpolation.taps(shape[3], size[1]));
-        y.map_err(|error| error.called("interpolate"))
+        let rows = self.try_resample(2, interpolation.taps(shape[2], size[0]))?;
+        rows.try_resample(3, interpolation.taps(shape[3], size[1]))
     }
 
     /// Spreads channels over images `factor` times as high and wide: channel `c factor^2 + i factor + j` becomes every
@@ -75,6 +74,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if there are not four axes, or `factor^2` is 0 or does not divide the channels.
     #[track_caller]
     pub fn try_pixel_shuffle(self, factor: usize) -> Result<Self, Error> {
+        let _whole = self.whole("pixel_shuffle");
         let shuffle = self.fit(Shuffle::of_channels(&self.shape(), factor))?;
         self.try_shuffle(shuffle)
     }
@@ -85,6 +85,15 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_pixel_unshuffle`](Self::try_pixel_unshuffle) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[[[1.0, 2.0], [3.0, 4.0]]]]);
+    /// let y = x.pixel_unshuffle(2);
+    /// assert_eq!((y.shape().to_vec(), y.value().to_vec()), (vec![1, 4, 1, 1], vec![1.0, 2.0, 3.0, 4.0]));
+    /// ```
     #[track_caller]
     pub fn pixel_unshuffle(self, factor: usize) -> Self {
         self.try_pixel_unshuffle(factor).unwrap_or_else(|error| error.raise())
@@ -96,6 +105,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if there are not four axes, or `factor` is 0 or does not divide height and width.
     #[track_caller]
     pub fn try_pixel_unshuffle(self, factor: usize) -> Result<Self, Error> {
+        let _whole = self.whole("pixel_unshuffle");
         let shuffle = self.fit(Shuffle::of_pixels(&self.shape(), factor))?;
         self.try_shuffle(shuffle)
     }

@@ -14,8 +14,7 @@ use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use core::panic::Location;
-use smallvec::SmallVec;
-use wengert_tensor::{Shape, ShapeError, Tensor};
+use wengert_tensor::{Shape, ShapeError, Tensor, vector_product};
 
 #[derive(Clone)]
 pub(crate) struct MatMul<F> {
@@ -123,42 +122,32 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_matmul(self, other: Self) -> Result<Self, Error> {
-        let op = "matmul";
-        self.same_tape(other, op, Location::caller())?;
         let (lhs, rhs) = (self.shape(), other.shape());
-        let (row, column) = (lhs.rank() == 1, rhs.rank() == 1);
-        if (row || column) && lhs.rank() * rhs.rank() > 0 {
-            // Reported with the shapes as they were given, and before anything is recorded.
-            let (k_lhs, k_rhs) = (lhs[lhs.rank() - 1], rhs[if column { 0 } else { rhs.rank() - 2 }]);
-            if k_lhs != k_rhs {
-                return self.fit(Err(ShapeError::Inner { op, lhs, rhs, k_lhs, k_rhs }));
-            }
-        } else if lhs.rank() * rhs.rank() == 0 {
-            let expected = "one at least; a single number is multiplied with `*`";
-            let shape = if lhs.rank() == 0 { lhs } else { rhs };
-            return self.fit(Err(ShapeError::Rank { op, shape, expected }));
+        if lhs.rank() > 1 && rhs.rank() > 1 {
+            return self.try_matmul_t(false, other, false);
         }
-        let a = if row { self.try_reshape([1, self.shape()[0]])? } else { self };
-        let b = if column { other.try_reshape([other.shape()[0], 1])? } else { other };
-        let y = a.try_matmul_t(false, b, false)?;
-        if !row && !column {
-            return Ok(y);
-        }
-        let mut shape: SmallVec<[usize; 4]> = SmallVec::from_slice(&y.shape());
-        let rank = shape.len();
-        if column {
-            shape.remove(rank - 1);
-        }
-        if row {
-            shape.remove(rank - 2);
-        }
-        y.try_reshape(&shape[..])
+        let op = "matmul";
+        let _whole = self.whole(op);
+        self.same_tape(other, op, Location::caller())?;
+        let [a, b, y] = self.fit(vector_product(&lhs, &rhs))?;
+        self.try_reshape(a)?.try_matmul_t(false, other.try_reshape(b)?, false)?.try_reshape(y)
     }
 
     /// Matrix product with either operand taken transposed, without moving it.
     ///
+    /// Formula: `op(a) op(b)`. Shapes: `op(a): [.., m, k]`, `op(b): [.., k, n]`, result `[.., m, n]`; leading axes broadcast.
+    ///
     /// # Panics
     /// As [`matmul`](Self::matmul).
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let (a, b) = (tape.tensor([[1.0], [2.0]]), tape.tensor([[3.0], [4.0]]));
+    /// assert_eq!(a.matmul_t(true, b, false).value().to_vec(), [11.0]); // [1, 2] x [2, 1]
+    /// assert_eq!(a.matmul_t(false, b, true).value().to_vec(), [3.0, 4.0, 6.0, 8.0]); // [2, 1] x [1, 2]
+    /// ```
     #[track_caller]
     pub fn matmul_t(self, transposed: bool, other: Self, other_transposed: bool) -> Self {
         self.record2(MatMul::new(transposed, other_transposed), other)

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
-use wengert_kernels::UnaryFunctions;
+use wengert_kernels::Unary;
 use wengert_tensor::{MatrixNorm, check_matrix_norm};
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
@@ -13,6 +13,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// value is 0.
     ///
     /// Shapes: `a: [.., m, n]`, result `[..]`.
+    ///
+    /// Source: G. H. Golub and C. F. Van Loan, *Matrix Computations*, 2013, section 2.3.
     ///
     /// # Panics
     /// With the text of the error that [`try_matrix_norm`](Self::try_matrix_norm) returns.
@@ -42,11 +44,12 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// For norms of singular values where `wengert-tensor` has feature `linalg` and `wengert-core` has not.
     #[track_caller]
     pub fn try_matrix_norm(self, norm: MatrixNorm) -> Result<Self, Error> {
+        let _whole = self.whole("matrix_norm");
         self.fit(check_matrix_norm(&self.shape(), norm))?;
         match norm {
             MatrixNorm::Frobenius => self.try_norm2_axes([-2, -1]),
-            MatrixNorm::One => self.abs().try_sum_axes(-2)?.try_max_axes(-1),
-            MatrixNorm::Infinity => self.abs().try_sum_axes(-1)?.try_max_axes(-1),
+            MatrixNorm::One => self.try_unary(Unary::Abs)?.try_sum_axes(-2)?.try_max_axes(-1),
+            MatrixNorm::Infinity => self.try_unary(Unary::Abs)?.try_sum_axes(-1)?.try_max_axes(-1),
             #[cfg(feature = "linalg")]
             MatrixNorm::Spectral => self.try_svdvals()?.try_max_axes(-1),
             #[cfg(feature = "linalg")]

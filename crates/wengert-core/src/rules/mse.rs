@@ -47,8 +47,19 @@ impl<F: TensorFloat> Op<F> for Mse<F> {
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Mean squared difference from `target`, a tensor of shape `[]`.
     ///
+    /// Formula: `1/n sum_i (x_i - t_i)^2` over all `n` elements. Shapes: both alike, result `[]`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_mse`](Self::try_mse) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let (x, target) = (tape.tensor([1.0, 4.0]), tape.constant_tensor([0.0, 1.0]));
+    /// let y = x.mse(target);
+    /// assert_eq!((y.item(), y.gradient()[x].to_vec()), (5.0, vec![1.0, 3.0]));
+    /// ```
     #[track_caller]
     pub fn mse(self, target: Self) -> Self {
         self.record2(Mse(PhantomData), target)

@@ -13,7 +13,7 @@ use super::{Array, Cotangents, Op, Pushforward, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
-use wengert_kernels::{Binary, BinaryFunctions, UnaryFunctions};
+use wengert_kernels::{Binary, Unary};
 use wengert_tensor::{Axes, ShapeError, Tensor, check_norm, keep};
 
 #[derive(Clone)]
@@ -113,6 +113,11 @@ impl<F: TensorFloat> Op<F> for Directed<F> {
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The Euclidean length of all elements as one vector, without overflow on the way. At the zero vector the gradient is 0.
     ///
+    /// Formula: `sqrt(sum x^2)`; cotangent `y_bar x / y`. Shapes: `x: [..]`, result `[]`.
+    ///
+    /// # Panics
+    /// If there is no memory for the result.
+    ///
     /// # Examples
     /// ```
     /// # use wengert_core::prelude::*;
@@ -128,8 +133,20 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// Euclidean lengths over the axes named.
     ///
+    /// Shapes: without the axes named, or with one entry along them for `keep(axes)`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_norm2_axes`](Self::try_norm2_axes) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[3.0, 4.0], [0.0, 0.0]]);
+    /// let y = x.norm2_axes(1);
+    /// assert_eq!(y.value().to_vec(), [5.0, 0.0]);
+    /// assert_eq!(y.sum().gradient()[x].to_vec(), [0.6, 0.8, 0.0, 0.0]);
+    /// ```
     #[track_caller]
     pub fn norm2_axes(self, axes: impl Into<Axes>) -> Self {
         self.record1(Norm2::over(axes.into()))
@@ -147,8 +164,19 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The norm `(sum |x|^p)^(1/p)` of all elements as one vector: 1 for the sum of absolute values, 2 for the length,
     /// infinity for the largest absolute value, whose ties share the gradient. At the zero vector the gradient is 0.
     ///
+    /// Shapes: `x: [..]`, result `[]`.
+    ///
     /// # Panics
     /// If `p` is less than 1, or infinite and there are no elements.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([3.0, -4.0]);
+    /// assert_eq!((x.norm(1.0).item(), x.norm(f64::INFINITY).item()), (7.0, 4.0));
+    /// assert_eq!(x.norm(1.0).gradient()[x].to_vec(), [1.0, -1.0]);
+    /// ```
     #[track_caller]
     pub fn norm(self, p: f64) -> Self {
         self.norm_axes(p, Axes::ALL)
@@ -156,8 +184,18 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// Norms over the axes named.
     ///
+    /// Shapes: without the axes named, or with one entry along them for `keep(axes)`. See [`norm`](Self::norm).
+    ///
     /// # Panics
     /// With the text of the error that [`try_norm_axes`](Self::try_norm_axes) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[3.0, -4.0], [1.0, 2.0]]);
+    /// assert_eq!(x.norm_axes(1.0, 0).value().to_vec(), [4.0, 6.0]);
+    /// ```
     #[track_caller]
     pub fn norm_axes(self, p: f64, axes: impl Into<Axes>) -> Self {
         self.try_norm_axes(p, axes).unwrap_or_else(|error| error.raise())
@@ -170,20 +208,20 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// along the axes.
     #[track_caller]
     pub fn try_norm_axes(self, p: f64, axes: impl Into<Axes>) -> Result<Self, Error> {
+        let _whole = self.whole("norm");
         let axes = axes.into();
-        // First, so that no error names a step on the way and no step stays on the tape.
         self.fit(check_norm(&self.shape(), p, &axes))?;
         match p {
-            1.0 => return self.abs().try_sum_axes(axes),
+            1.0 => return self.try_unary(Unary::Abs)?.try_sum_axes(axes),
             2.0 => return self.try_norm2_axes(axes),
-            f64::INFINITY => return self.abs().try_max_axes(axes),
-            _ if self.shape().size() == 0 => return self.abs().try_sum_axes(axes),
+            f64::INFINITY => return self.try_unary(Unary::Abs)?.try_max_axes(axes),
+            _ if self.shape().size() == 0 => return self.try_unary(Unary::Abs)?.try_sum_axes(axes),
             _ => {}
         }
         let scale = self.try_record1(LaneScale(axes.clone(), PhantomData))?;
         let number = |x: f64| self.tape().constant_tensor(Tensor::scalar(F::from_f64(x)));
-        let powers = self.abs().try_div(scale)?.powf(number(p));
-        let root = powers.try_sum_axes(keep(axes.clone()))?.powf(number(1.0 / p));
+        let powers = self.try_unary(Unary::Abs)?.try_div(scale)?.try_zip(Binary::Powf, number(p))?;
+        let root = powers.try_sum_axes(keep(axes.clone()))?.try_zip(Binary::Powf, number(1.0 / p))?;
         let y = root.try_mul(scale)?.try_record1(Directed { directed: None, number: PhantomData })?;
         y.try_sum_axes(axes)
     }

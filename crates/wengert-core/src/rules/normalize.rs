@@ -6,6 +6,7 @@
 
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
+use core::panic::Location;
 use smallvec::SmallVec;
 use wengert_kernels::{ParametricFunctions, UnaryFunctions};
 use wengert_tensor::{Axis, Shape, ShapeError, Standard, Tensor, check_epsilon, check_groups, keep};
@@ -77,6 +78,16 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_rms_norm`](Self::try_rms_norm) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, -1.0], [6.0, 8.0]]);
+    /// let y = x.rms_norm([2], None, 0.0).value();
+    /// assert_eq!(y.at([0, 1]), -1.0);
+    /// assert!((y.at([1, 0]) - 6.0 / 50.0_f64.sqrt()).abs() < 1e-15); // (36 + 64)/2 is 50
+    /// ```
     #[track_caller]
     pub fn rms_norm(self, features: impl Into<Shape>, weight: Option<Self>, epsilon: f64) -> Self {
         self.try_rms_norm(features, weight, epsilon).unwrap_or_else(|error| error.raise())
@@ -198,6 +209,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         epsilon: f64,
     ) -> Result<(Self, Self), Error> {
         let op = "batch_norm";
+        let _whole = self.whole(op);
         let (shape, standard) = (self.shape(), Standard { centred: true, epsilon });
         let channels = self.fit(check_groups(op, &shape, 1))?;
         let given = shape[0] * shape[2..].iter().product::<usize>();
@@ -219,8 +231,21 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// Shapes: as [`batch_norm`](Self::batch_norm). Nothing flows to mean and variance.
     ///
+    /// Source: S. Ioffe and C. Szegedy, "Batch normalization", 2015, section 3.1.
+    ///
     /// # Panics
     /// With the text of the error that [`try_batch_norm_with`](Self::try_batch_norm_with) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 10.0], [3.0, 30.0]]);
+    /// let (mean, variance) = (Tensor::from([1.0, 20.0]), Tensor::from([4.0, 100.0]));
+    /// let y = x.batch_norm_with(&mean, &variance, None, None, 0.0);
+    /// assert_eq!(y.value().to_vec(), [0.0, -1.0, 1.0, 1.0]);
+    /// ```
     #[track_caller]
     pub fn batch_norm_with(
         self,
@@ -248,6 +273,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         epsilon: f64,
     ) -> Result<Self, Error> {
         let op = "batch_norm";
+        let _whole = self.whole(op);
         let shape = self.shape();
         let channels = Shape::from([self.fit(check_groups(op, &shape, 1))?]);
         self.fit(check_epsilon(op, epsilon))?;
@@ -270,8 +296,18 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// Source: Y. Wu and K. He, "Group normalization", 2018.
     ///
+    /// Formula: `y = (x - mean)/sqrt(variance + epsilon) weight + bias`, mean and variance of the group in its image.
+    ///
     /// # Panics
     /// With the text of the error that [`try_group_norm`](Self::try_group_norm) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 3.0, 10.0, 30.0]]); // four channels, two groups
+    /// assert_eq!(x.group_norm(2, None, None, 0.0).value().to_vec(), [-1.0, 1.0, -1.0, 1.0]);
+    /// ```
     #[track_caller]
     pub fn group_norm(self, groups: usize, weight: Option<Self>, bias: Option<Self>, epsilon: f64) -> Self {
         self.try_group_norm(groups, weight, bias, epsilon).unwrap_or_else(|error| error.raise())
@@ -297,8 +333,18 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// Source: D. Ulyanov, A. Vedaldi and V. Lempitsky, "Instance normalization: the missing ingredient for fast stylization", 2016.
     ///
+    /// Shapes: `x: [n, channels, ..]`, `weight` and `bias`: `[channels]`, result like `x`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_instance_norm`](Self::try_instance_norm) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[[1.0, 3.0], [10.0, 30.0]]]); // two channels of two places
+    /// assert_eq!(x.instance_norm(None, None, 0.0).value().to_vec(), [-1.0, 1.0, -1.0, 1.0]);
+    /// ```
     #[track_caller]
     pub fn instance_norm(self, weight: Option<Self>, bias: Option<Self>, epsilon: f64) -> Self {
         self.try_instance_norm(weight, bias, epsilon).unwrap_or_else(|error| error.raise())
@@ -324,6 +370,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         bias: Option<Self>,
         epsilon: f64,
     ) -> Result<Self, Error> {
+        let _whole = self.whole(op);
         let (shape, standard) = (self.shape(), Standard { centred: true, epsilon });
         let channels = self.fit(check_groups(op, &shape, groups))?;
         let width = channels / groups * shape[2..].iter().product::<usize>();
@@ -338,6 +385,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         let shape = self.shape();
         let channels = Shape::from([shape[1]]);
         for of in [weight, bias].into_iter().flatten() {
+            self.same_tape(of, op, Location::caller())?;
             if of.shape() != channels {
                 return self.fit(Err(ShapeError::Unequal { op, lhs: of.shape(), rhs: channels }));
             }
@@ -355,6 +403,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Vectors along `axis` divided by their length, or by `epsilon` where they are shorter.
     ///
     /// The zero vector stays, with gradient `1/epsilon`.
+    ///
+    /// Formula: `y = x / max(|x|, epsilon)`. Shapes: result like `x`.
     ///
     /// # Panics
     /// With the text of the error that [`try_normalize`](Self::try_normalize) returns.
@@ -378,6 +428,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_normalize(self, axis: impl Into<Axis>, epsilon: f64) -> Result<Self, Error> {
         let op = "normalize";
+        let _whole = self.whole(op);
         self.fit(check_epsilon(op, epsilon))?;
         let axis = self.fit(axis.into().resolve(op, &self.shape()))?;
         self.try_div(self.try_norm2_axes(keep(axis))?.clamp(epsilon, f64::INFINITY))

@@ -99,6 +99,8 @@ impl<F: TensorFloat> Op<F> for BySize<F> {
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The elements in ascending order along `axis`; NaN comes last.
     ///
+    /// Shapes: result like `x`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_sort`](Self::try_sort) returns.
     ///
@@ -131,8 +133,20 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Where they are are plain numbers, which a [recorded program](crate::TensorFunction) could not renew: there use
     /// [`topk_values`](Self::topk_values).
     ///
+    /// Shapes: `x: [.., n, ..]`, both results `[.., k, ..]`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_topk`](Self::try_topk) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1.0, 3.0, 2.0]);
+    /// let (y, places) = x.topk(2, 0);
+    /// assert_eq!((y.value().to_vec(), places.to_vec()), (vec![3.0, 2.0], vec![1, 2]));
+    /// assert_eq!(y.sum().gradient()[x].to_vec(), [0.0, 1.0, 1.0]);
+    /// ```
     #[track_caller]
     pub fn topk(self, k: usize, axis: impl Into<Axis>) -> (Self, Tensor<i64>) {
         self.try_topk(k, axis).unwrap_or_else(|error| error.raise())
@@ -150,6 +164,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     }
 
     /// The `k` largest elements along `axis`, the largest first; of equal ones the first.
+    ///
+    /// Shapes: `x: [.., n, ..]`, result `[.., k, ..]`.
     ///
     /// # Panics
     /// With the text of the error that [`try_topk_values`](Self::try_topk_values) returns.
@@ -179,8 +195,19 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// The median of all elements: of an even number the lower one of the middle two. NaN if there is one.
     ///
+    /// Shapes: `x: [..]`, result `[]`.
+    ///
     /// # Panics
     /// If there are no elements.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([4.0, 1.0, 3.0, 2.0]);
+    /// assert_eq!(x.median().item(), 2.0);
+    /// assert_eq!(x.median().gradient()[x].to_vec(), [0.0, 0.0, 0.0, 1.0]);
+    /// ```
     #[track_caller]
     pub fn median(self) -> Self {
         self.median_axes(Axes::ALL)
@@ -188,8 +215,18 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// Medians over the axes named.
     ///
+    /// Shapes: without the axes named, or with one entry along them for `keep(axes)`. See [`median`](Self::median).
+    ///
     /// # Panics
     /// With the text of the error that [`try_median_axes`](Self::try_median_axes) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]);
+    /// assert_eq!(x.median_axes(1).value().to_vec(), [2.0, 4.0]);
+    /// ```
     #[track_caller]
     pub fn median_axes(self, axes: impl Into<Axes>) -> Self {
         self.try_median_axes(axes).unwrap_or_else(|error| error.raise())
@@ -201,12 +238,17 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if an axis does not exist or is named twice, or there is nothing along the axes.
     #[track_caller]
     pub fn try_median_axes(self, axes: impl Into<Axes>) -> Result<Self, Error> {
+        let _whole = self.whole("median");
         let (rows, x, _) = self.try_rows("median", &axes.into())?;
         x.try_record1(BySize::new(Order::Median))?.try_reshape(rows.result)
     }
 
     /// The value below which the fraction `q` of all elements lies, interpolated linearly: of `n` values in order the one at
     /// `q (n - 1)`. NaN if there is one.
+    ///
+    /// Shapes: `x: [..]`, result `[]`.
+    ///
+    /// Source: R. J. Hyndman and Y. Fan, "Sample quantiles in statistical packages", 1996, definition 7.
     ///
     /// # Panics
     /// If `q` is not from 0 to 1 or there are no elements.
@@ -227,8 +269,18 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// Quantiles over the axes named.
     ///
+    /// Shapes: without the axes named, or with one entry along them for `keep(axes)`. See [`quantile`](Self::quantile).
+    ///
     /// # Panics
     /// With the text of the error that [`try_quantile_axes`](Self::try_quantile_axes) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]);
+    /// assert_eq!(x.quantile_axes(0.25, 1).value().to_vec(), [1.5, 3.5]);
+    /// ```
     #[track_caller]
     pub fn quantile_axes(self, q: f64, axes: impl Into<Axes>) -> Self {
         self.try_quantile_axes(q, axes).unwrap_or_else(|error| error.raise())
@@ -240,7 +292,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if `q` is not from 0 to 1, an axis does not exist or is named twice, or there is nothing along the axes.
     #[track_caller]
     pub fn try_quantile_axes(self, q: f64, axes: impl Into<Axes>) -> Result<Self, Error> {
-        // Before the rows are recorded.
+        let _whole = self.whole("quantile");
         self.fit(quantile_place(q, 1))?;
         let (rows, x, n) = self.try_rows("quantile", &axes.into())?;
         let (below, above, share) = self.fit(quantile_place(q, n))?;
@@ -266,7 +318,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         if n == 0 && rows.result.size() > 0 {
             return self.fit(Err(ShapeError::Empty { op, shape }));
         }
-        let x = rows.of(&self);
+        let x = self.try_permute(rows.order.iter().copied())?.try_reshape(rows.matrix.clone())?;
         Ok((rows, x, n))
     }
 }

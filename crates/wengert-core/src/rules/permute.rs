@@ -45,8 +45,19 @@ pub(crate) fn permute<F: TensorFloat, A: Array<F>>(x: &A, order: &[usize]) -> A 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The axes in another order: `x.permute([0, 2, 3, 1])` turns `[n, c, h, w]` into `[n, h, w, c]`.
     ///
+    /// Shapes: `[n_0, n_1, ..]`, result `[n_order[0], n_order[1], ..]`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_permute`](Self::try_permute) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]);
+    /// let y = x.permute([1, 0]);
+    /// assert_eq!((y.shape().to_vec(), y.value().to_vec()), (vec![3, 2], vec![1.0, 4.0, 5.0, 3.0, 2.0, 6.0]));
+    /// ```
     #[track_caller]
     pub fn permute<A: Into<Axis>>(self, order: impl IntoIterator<Item = A>) -> Self {
         self.try_permute(order).unwrap_or_else(|error| error.raise())
@@ -63,8 +74,18 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// The transposed matrix.
     ///
+    /// Shapes: `[m, n] -> [n, m]`.
+    ///
     /// # Panics
     /// If this is not a matrix.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 2.0]]);
+    /// assert_eq!(x.t().shape().to_vec(), [2, 1]);
+    /// ```
     #[track_caller]
     pub fn t(self) -> Self {
         self.permute([1, 0])
@@ -72,8 +93,18 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// Two axes exchanged.
     ///
+    /// Shapes: `[.., m, .., n, ..] -> [.., n, .., m, ..]`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_transpose`](Self::try_transpose) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[[1.0, 2.0], [3.0, 4.0]]]);
+    /// assert_eq!(x.transpose(1, 2).value().to_vec(), [1.0, 3.0, 2.0, 4.0]);
+    /// ```
     #[doc(alias = "swap_axes")]
     #[track_caller]
     pub fn transpose(self, a: impl Into<Axis>, b: impl Into<Axis>) -> Self {

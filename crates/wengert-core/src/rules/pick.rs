@@ -210,8 +210,21 @@ impl<F: TensorFloat> Op<F> for Scatter<F> {
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The elements with these numbers in row-major order; 0 where the number is -1.
     ///
+    /// Shapes: `x: [..]`, result that of the numbers.
+    ///
     /// # Panics
     /// With the text of the error that [`try_pick`](Self::try_pick) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 2.0], [3.0, 4.0]]);
+    /// let y = x.pick(&Tensor::from([3, -1, 3]));
+    /// assert_eq!(y.value().to_vec(), [4.0, 0.0, 4.0]);
+    /// assert_eq!(y.sum().gradient()[x].to_vec(), [0.0, 0.0, 0.0, 2.0]);
+    /// ```
     #[track_caller]
     pub fn pick(self, positions: &Tensor<i64>) -> Self {
         self.record1(Pick(positions.clone(), PhantomData))
@@ -261,8 +274,19 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// As [`gather`](Self::gather), where the axes other than `axis` broadcast: NumPy's `take_along_axis`.
     ///
+    /// Shapes: `x: [.., n, ..]`, `index: [.., m, ..]`, result `[.., m, ..]`, the other axes repeated.
+    ///
     /// # Panics
     /// With the text of the error that [`try_take_along_axis`](Self::try_take_along_axis) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(x.take_along_axis(&Tensor::from([[1]]), 1).value().to_vec(), [2.0, 4.0]);
+    /// ```
     #[track_caller]
     pub fn take_along_axis(self, index: &Tensor<i64>, axis: impl Into<Axis>) -> Self {
         self.try_take_along_axis(index, axis).unwrap_or_else(|error| error.raise())
@@ -283,6 +307,17 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_index_select`](Self::try_index_select) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 2.0], [3.0, 4.0]]);
+    /// let y = x.index_select(1, &Tensor::from([1, 1]));
+    /// assert_eq!(y.value().to_vec(), [2.0, 2.0, 4.0, 4.0]);
+    /// assert_eq!(y.sum().gradient()[x].to_vec(), [0.0, 2.0, 0.0, 2.0]);
+    /// ```
     #[track_caller]
     pub fn index_select(self, axis: impl Into<Axis>, entries: &Tensor<i64>) -> Self {
         self.try_index_select(axis, entries).unwrap_or_else(|error| error.raise())
@@ -294,6 +329,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if the axis or an entry does not exist, or `entries` has not one axis.
     #[track_caller]
     pub fn try_index_select(self, axis: impl Into<Axis>, entries: &Tensor<i64>) -> Result<Self, Error> {
+        let _whole = self.whole("index_select");
         let axis = self.fit(axis.into().resolve("index_select", &self.shape()))?;
         self.fit(wengert_tensor::check_entries("index_select", &self.shape(), axis, entries))?;
         if axis == 0 {
@@ -343,6 +379,17 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_scatter_add`](Self::try_scatter_add) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # use wengert_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let (x, source) = (tape.tensor([1.0, 2.0]), tape.tensor([10.0, 20.0, 30.0]));
+    /// let y = x.scatter_add(0, &Tensor::from([0, 1, 0]), source);
+    /// assert_eq!(y.value().to_vec(), [41.0, 22.0]);
+    /// assert_eq!((y * x).sum().gradient()[source].to_vec(), [1.0, 2.0, 1.0]);
+    /// ```
     #[track_caller]
     pub fn scatter_add(self, axis: impl Into<Axis>, index: &Tensor<i64>, source: Self) -> Self {
         self.try_scatter_add(axis, index, source).unwrap_or_else(|error| error.raise())
@@ -354,6 +401,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// As [`try_scatter`](Self::try_scatter).
     #[track_caller]
     pub fn try_scatter_add(self, axis: impl Into<Axis>, index: &Tensor<i64>, source: Self) -> Result<Self, Error> {
+        let _whole = self.whole("scatter_add");
         self.same_tape(source, "scatter_add", Location::caller())?;
         let along = (Along::new(axis.into(), index), self.shape());
         self.try_add(source.try_record1(PlaceAlong(Box::new(along), PhantomData))?)

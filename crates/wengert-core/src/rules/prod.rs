@@ -65,8 +65,20 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// The product over the axes named; `keep(axes)` keeps them with one entry each.
     ///
+    /// Shapes: without the axes named.
+    ///
     /// # Panics
     /// With the text of the error that [`try_prod_axes`](Self::try_prod_axes) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[2.0, 3.0], [0.0, 5.0]]);
+    /// let y = x.prod_axes(1);
+    /// assert_eq!(y.value().to_vec(), [6.0, 0.0]);
+    /// assert_eq!(y.sum().gradient()[x].to_vec(), [3.0, 2.0, 5.0, 0.0]);
+    /// ```
     #[track_caller]
     pub fn prod_axes(self, axes: impl Into<Axes>) -> Self {
         self.record1(Prod(axes.into(), PhantomData))

@@ -4,9 +4,10 @@
 use super::Array;
 use super::permute::permute;
 use super::reshape::reshape;
-use super::slice::{embed, slice};
+use super::slice::{embedding, slice};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
+use core::panic::Location;
 use wengert_tensor::{
     Axis, Padding, Shape, ShapeError, Slice, Tensor, chunk_sizes, first_padded, padded_entries, tiled_shapes,
 };
@@ -34,8 +35,18 @@ pub(crate) fn diagonal<F: TensorFloat, A: Array<F>>(x: &A, offset: isize, rows: 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The entries of `axis` moved on by `by` places; those that leave at the end come back in front.
     ///
+    /// Shapes: result like `x`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_roll`](Self::try_roll) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1.0, 2.0, 3.0]);
+    /// assert_eq!(x.roll(0, 1).value().to_vec(), [3.0, 1.0, 2.0]);
+    /// ```
     #[track_caller]
     pub fn roll(self, axis: impl Into<Axis>, by: isize) -> Self {
         self.try_roll(axis, by).unwrap_or_else(|error| error.raise())
@@ -47,6 +58,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if there is no such axis.
     #[track_caller]
     pub fn try_roll(self, axis: impl Into<Axis>, by: isize) -> Result<Self, Error> {
+        let _whole = self.whole("roll");
         let axis = self.fit(axis.into().resolve("roll", &self.shape()))?;
         let n = self.shape()[axis];
         if n == 0 {
@@ -58,8 +70,20 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// Every entry of `axis` `times` times in a row: NumPy's `repeat`, PyTorch's `repeat_interleave`.
     ///
+    /// Shapes: `[.., n, ..] -> [.., n times, ..]`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_repeat`](Self::try_repeat) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1.0, 2.0]);
+    /// let y = x.repeat(0, 2);
+    /// assert_eq!(y.value().to_vec(), [1.0, 1.0, 2.0, 2.0]);
+    /// assert_eq!(y.sum().gradient()[x].to_vec(), [2.0, 2.0]);
+    /// ```
     #[doc(alias = "repeat_interleave")]
     #[track_caller]
     pub fn repeat(self, axis: impl Into<Axis>, times: usize) -> Self {
@@ -73,6 +97,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_repeat(self, axis: impl Into<Axis>, times: usize) -> Result<Self, Error> {
         let op = "repeat";
+        let _whole = self.whole(op);
         let shape = self.shape();
         let axis = self.fit(axis.into().resolve(op, &shape))?;
         let with = |dims: [usize; 2]| -> Vec<usize> { [&shape[..axis], &dims, &shape[axis + 1..]].concat() };
@@ -89,6 +114,15 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_tile`](Self::try_tile) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1.0, 2.0]);
+    /// let y = x.tile(&[2, 1]);
+    /// assert_eq!((y.shape().to_vec(), y.value().to_vec()), (vec![2, 2], vec![1.0, 2.0, 1.0, 2.0]));
+    /// ```
     #[track_caller]
     pub fn tile(self, repetitions: &[usize]) -> Self {
         self.try_tile(repetitions).unwrap_or_else(|error| error.raise())
@@ -100,11 +134,14 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if no memory could hold the result.
     #[track_caller]
     pub fn try_tile(self, repetitions: &[usize]) -> Result<Self, Error> {
+        let _whole = self.whole("tile");
         let [apart, repeated, tiled] = self.fit(tiled_shapes(&self.shape(), repetitions))?;
         self.try_reshape(apart)?.try_broadcast_to(repeated)?.try_reshape(tiled)
     }
 
     /// Cuts `axis` into parts of the given sizes.
+    ///
+    /// Shapes: `[.., n, ..]`, results `[.., size, ..]`.
     ///
     /// # Panics
     /// With the text of the error that [`try_split`](Self::try_split) returns.
@@ -128,6 +165,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if the axis does not exist or the sizes do not add up to it.
     #[track_caller]
     pub fn try_split(self, axis: impl Into<Axis>, sizes: &[usize]) -> Result<Vec<Self>, Error> {
+        let _whole = self.whole("split");
         let axis = axis.into();
         // Views cost nothing, and say what does not fit.
         self.fit(self.peek().try_split(axis, sizes))?;
@@ -141,8 +179,19 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// Cuts `axis` into `parts` parts as equal as possible, the longer ones first. There are always `parts` of them.
     ///
+    /// Shapes: `[.., n, ..]`, results `[.., m, ..]` with the `m` adding up to `n`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_chunk`](Self::try_chunk) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1.0, 2.0, 3.0]);
+    /// let parts = x.chunk(0, 2);
+    /// assert_eq!((parts[0].value().to_vec(), parts[1].value().to_vec()), (vec![1.0, 2.0], vec![3.0]));
+    /// ```
     #[doc(alias = "array_split")]
     #[track_caller]
     pub fn chunk(self, axis: impl Into<Axis>, parts: usize) -> Vec<Self> {
@@ -155,6 +204,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if the axis does not exist or `parts` is 0.
     #[track_caller]
     pub fn try_chunk(self, axis: impl Into<Axis>, parts: usize) -> Result<Vec<Self>, Error> {
+        let _whole = self.whole("chunk");
         let axis = self.fit(axis.into().resolve("chunk", &self.shape()))?;
         let sizes = self.fit(chunk_sizes(self.shape()[axis], parts))?;
         self.try_split(axis, &sizes)
@@ -162,8 +212,19 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// The entries of `axis` one by one, without the axis.
     ///
+    /// Shapes: `[.., n, ..]`, `n` results without the axis.
+    ///
     /// # Panics
     /// With the text of the error that [`try_unbind`](Self::try_unbind) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 2.0], [3.0, 4.0]]);
+    /// let rows = x.unbind(0);
+    /// assert_eq!(rows[1].value().to_vec(), [3.0, 4.0]);
+    /// ```
     #[track_caller]
     pub fn unbind(self, axis: impl Into<Axis>) -> Vec<Self> {
         self.try_unbind(axis).unwrap_or_else(|error| error.raise())
@@ -175,6 +236,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if there is no such axis.
     #[track_caller]
     pub fn try_unbind(self, axis: impl Into<Axis>) -> Result<Vec<Self>, Error> {
+        let _whole = self.whole("unbind");
         let shape = self.shape();
         let axis = self.fit(axis.into().resolve("unbind", &shape))?;
         let left = [&shape[..axis], &shape[axis + 1..]].concat();
@@ -186,6 +248,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     }
 
     /// More entries around the last axes: `(before, after)` for each of them.
+    ///
+    /// Shapes: `[.., n, ..] -> [.., before + n + after, ..]`.
     ///
     /// # Panics
     /// With the text of the error that [`try_pad`](Self::try_pad) returns.
@@ -212,6 +276,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// result.
     #[track_caller]
     pub fn try_pad(self, padding: &[(usize, usize)], with: Padding<F>) -> Result<Self, Error> {
+        let _whole = self.whole("pad");
         let shape = self.shape();
         let first = self.fit(first_padded(&shape, padding))?;
         let mut y = self;
@@ -224,12 +289,12 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
                     let filled = |n: usize| {
                         let mut shape = y.shape().to_vec();
                         shape[axis] = n;
-                        Tensor::try_full(shape, value).map_err(|error| error.called("pad"))
+                        Tensor::try_full(shape, value)
                     };
                     // Not in the closure, which does not hand the caller's line on.
                     let (before, after) = (self.fit(filled(sides.0))?, self.fit(filled(sides.1))?);
                     let [before, after] = [before, after].map(|part| self.tape().constant_tensor(part));
-                    Self::try_concat(&[before, y, after], axis).map_err(|error| error.called("pad"))?
+                    Self::try_concat(&[before, y, after], axis)?
                 }
                 Padding::Reflect | Padding::Replicate => {
                     let reflect = matches!(with, Padding::Reflect);
@@ -242,8 +307,19 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// The elements on the diagonal of two axes, `offset` places to the right of the main one, as a last axis in their place.
     ///
+    /// Shapes: `[.., m, .., n, ..]`, result with the two axes gone and the diagonal last.
+    ///
     /// # Panics
     /// With the text of the error that [`try_diagonal`](Self::try_diagonal) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]);
+    /// assert_eq!(x.diagonal(0, 0, 1).value().to_vec(), [1.0, 3.0]);
+    /// assert_eq!(x.diagonal(1, 0, 1).value().to_vec(), [5.0, 6.0]);
+    /// ```
     #[track_caller]
     pub fn diagonal(self, offset: isize, rows: impl Into<Axis>, columns: impl Into<Axis>) -> Self {
         self.try_diagonal(offset, rows, columns).unwrap_or_else(|error| error.raise())
@@ -256,6 +332,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_diagonal(self, offset: isize, rows: impl Into<Axis>, columns: impl Into<Axis>) -> Result<Self, Error> {
         let op = "diagonal";
+        let _whole = self.whole(op);
         let shape = self.shape();
         let rows = self.fit(rows.into().resolve(op, &shape))?;
         let columns = self.fit(columns.into().resolve(op, &shape))?;
@@ -268,8 +345,19 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// A square matrix with this vector on the diagonal `offset` places to the right of the main one, 0 elsewhere; of a matrix,
     /// the elements of that diagonal.
     ///
+    /// Shapes: `[n] -> [n + |offset|, n + |offset|]`; of a matrix the diagonal, a vector.
+    ///
     /// # Panics
     /// With the text of the error that [`try_diag`](Self::try_diag) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1.0, 2.0]);
+    /// assert_eq!(x.diag(0).value().to_vec(), [1.0, 0.0, 0.0, 2.0]);
+    /// assert_eq!(x.diag(0).diag(0).value().to_vec(), [1.0, 2.0]);
+    /// ```
     #[track_caller]
     pub fn diag(self, offset: isize) -> Self {
         self.try_diag(offset).unwrap_or_else(|error| error.raise())
@@ -282,6 +370,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_diag(self, offset: isize) -> Result<Self, Error> {
         let op = "diag";
+        let _whole = self.whole(op);
         let shape = self.shape();
         match shape.rank() {
             2 => self.try_diagonal(offset, 0, 1),
@@ -290,7 +379,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
                 let matrix = Shape::from([n, n]);
                 let size = self.fit(matrix.try_size(op))?;
                 let (range, _) = on_diagonal(offset, [n, n]);
-                embed(&self, 0, range, Shape::from(size)).try_reshape(matrix)
+                self.try_record1(embedding(0, range, Shape::from(size)))?.try_reshape(matrix)
             }
             _ => {
                 let expected = "a vector or a matrix; `diagonal` says which axes";
@@ -302,8 +391,21 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The points of a grid: for vectors of `m` and `n` coordinates two matrices `[m, n]`, of which the first varies along axis
     /// 0 and the second along axis 1.
     ///
+    /// Shapes: `[m], [n], ..`, results `[m, n, ..]` each.
+    ///
     /// # Panics
     /// With the text of the error that [`try_meshgrid`](Self::try_meshgrid) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # use wengert_core::TensorVar;
+    /// let tape = Tape::new();
+    /// let (x, y) = (tape.tensor([1.0, 2.0]), tape.tensor([3.0, 4.0]));
+    /// let grid = TensorVar::meshgrid(&[x, y]);
+    /// assert_eq!(grid[0].value().to_vec(), [1.0, 1.0, 2.0, 2.0]);
+    /// assert_eq!(grid[1].value().to_vec(), [3.0, 4.0, 3.0, 4.0]);
+    /// ```
     #[track_caller]
     pub fn meshgrid(vectors: &[Self]) -> Vec<Self> {
         Self::try_meshgrid(vectors).unwrap_or_else(|error| error.raise())
@@ -312,10 +414,15 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`meshgrid`](Self::meshgrid), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if an operand is not a vector or no memory could hold the result.
+    /// [`Error::Shape`] if an operand is not a vector or no memory could hold the result; [`Error::MixedTapes`] if the operands are
+    /// of two tapes.
     #[track_caller]
     pub fn try_meshgrid(vectors: &[Self]) -> Result<Vec<Self>, Error> {
         let Some(first) = vectors.first() else { return Ok(Vec::new()) };
+        let _whole = first.whole("meshgrid");
+        for &other in vectors {
+            first.same_tape(other, "meshgrid", Location::caller())?;
+        }
         let values: Vec<Tensor<F>> = vectors.iter().map(|x| x.peek()).collect();
         // Views cost nothing, and say what does not fit.
         let grids = first.fit(Tensor::try_meshgrid(&values.iter().collect::<Vec<_>>()))?;

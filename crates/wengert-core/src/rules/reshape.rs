@@ -39,6 +39,14 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_reshape`](Self::try_reshape) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1.0, 2.0, 3.0, 4.0]);
+    /// assert_eq!(x.reshape([2, 2]).value().at([1, 0]), 3.0);
+    /// ```
     #[track_caller]
     pub fn reshape(self, shape: impl Into<Shape>) -> Self {
         self.record1(Reshape(shape.into(), PhantomData))
@@ -57,6 +65,14 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_flatten_from`](Self::try_flatten_from) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[[1.0], [2.0]]]);
+    /// assert_eq!(x.flatten_from(1).shape().to_vec(), [1, 2]);
+    /// ```
     #[track_caller]
     pub fn flatten_from(self, axis: impl Into<Axis>) -> Self {
         self.try_flatten_from(axis).unwrap_or_else(|error| error.raise())
@@ -76,8 +92,18 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// A new axis of one entry before position `axis`.
     ///
+    /// Shapes: `[m, n] -> [m, 1, n]` for axis 1.
+    ///
     /// # Panics
     /// If there is no such position.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1.0, 2.0]);
+    /// assert_eq!(x.unsqueeze(0).shape().to_vec(), [1, 2]);
+    /// ```
     #[track_caller]
     pub fn unsqueeze(self, axis: impl Into<Axis>) -> Self {
         let shape = self.peek().try_unsqueeze(axis).map(|value| value.shape().clone());
@@ -89,8 +115,18 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// Without the axis named, which must have one entry.
     ///
+    /// Shapes: `[m, 1, n] -> [m, n]` for axis 1.
+    ///
     /// # Panics
     /// If the axis does not exist or has another number of entries.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 2.0]]);
+    /// assert_eq!(x.squeeze(0).shape().to_vec(), [2]);
+    /// ```
     #[track_caller]
     pub fn squeeze(self, axis: impl Into<Axis>) -> Self {
         let shape = self.peek().try_squeeze(axis).map(|value| value.shape().clone());

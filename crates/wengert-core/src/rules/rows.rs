@@ -9,10 +9,10 @@ use wengert_tensor::{Axes, Shape};
 
 /// How the axes of an operand become rows, and those that are reduced columns.
 pub(crate) struct Rows {
-    order: SmallVec<[usize; 8]>,
+    pub(crate) order: SmallVec<[usize; 8]>,
     /// The operand's shape, its axes in this order.
     permuted: Shape,
-    matrix: Shape,
+    pub(crate) matrix: Shape,
     /// The shape of one value a row.
     pub(crate) result: Shape,
 }

@@ -150,6 +150,8 @@ fn first_ones<F: TensorFloat>(shape: &Shape, axis: usize, last: bool) -> Result<
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Running sums along `axis`: `y_k = x_0 + .. + x_k`.
     ///
+    /// Shapes: result like `x`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_cumsum`](Self::try_cumsum) returns.
     ///
@@ -178,6 +180,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// Running products along `axis`: `y_k = x_0 .. x_k`. The gradient is exact at zeros, and `O(n)`.
     ///
+    /// Shapes: result like `x`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_cumprod`](Self::try_cumprod) returns.
     ///
@@ -199,6 +203,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if the axis does not exist.
     #[track_caller]
     pub fn try_cumprod(self, axis: impl Into<Axis>) -> Result<Self, Error> {
+        let _whole = self.whole("cumprod");
         let shape = self.shape();
         let axis = self.fit(axis.into().resolve("cumprod", &shape))?;
         let start = self.tape().constant_tensor(self.fit(first_ones(&shape, axis, false))?);
@@ -243,8 +248,20 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Where they are are plain numbers, which a [recorded program](crate::TensorFunction) could not renew: there use
     /// [`cummax_values`](Self::cummax_values).
     ///
+    /// Shapes: both results like `x`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_cummax`](Self::try_cummax) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1.0, 3.0, 2.0]);
+    /// let (y, places) = x.cummax(0);
+    /// assert_eq!((y.value().to_vec(), places.to_vec()), (vec![1.0, 3.0, 3.0], vec![0, 1, 1]));
+    /// assert_eq!(y.sum().gradient()[x].to_vec(), [1.0, 2.0, 0.0]);
+    /// ```
     #[track_caller]
     pub fn cummax(self, axis: impl Into<Axis>) -> (Self, Tensor<i64>) {
         self.try_cummax(axis).unwrap_or_else(|error| error.raise())
@@ -262,6 +279,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     }
 
     /// The largest elements so far along `axis`. The first of equal ones takes the whole gradient; NaN stays once it came up.
+    ///
+    /// Shapes: result like `x`.
     ///
     /// # Panics
     /// With the text of the error that [`try_cummax_values`](Self::try_cummax_values) returns.
@@ -291,8 +310,19 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// The smallest elements so far along `axis`, and where they are; see [`cummax`](Self::cummax).
     ///
+    /// Shapes: both results like `x`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_cummin`](Self::try_cummin) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([3.0, 1.0, 2.0]);
+    /// let (y, places) = x.cummin(0);
+    /// assert_eq!((y.value().to_vec(), places.to_vec()), (vec![3.0, 1.0, 1.0], vec![0, 1, 1]));
+    /// ```
     #[track_caller]
     pub fn cummin(self, axis: impl Into<Axis>) -> (Self, Tensor<i64>) {
         self.try_cummin(axis).unwrap_or_else(|error| error.raise())
@@ -311,8 +341,18 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// The smallest elements so far along `axis`; see [`cummax_values`](Self::cummax_values).
     ///
+    /// Shapes: result like `x`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_cummin_values`](Self::try_cummin_values) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([3.0, 1.0, 2.0]);
+    /// assert_eq!(x.cummin_values(0).value().to_vec(), [3.0, 1.0, 1.0]);
+    /// ```
     #[track_caller]
     pub fn cummin_values(self, axis: impl Into<Axis>) -> Self {
         self.try_cummin_values(axis).unwrap_or_else(|error| error.raise())

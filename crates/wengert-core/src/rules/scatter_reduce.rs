@@ -192,6 +192,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         reduction: Reduction,
         include_self: bool,
     ) -> Result<Self, Error> {
+        let _whole = self.whole("scatter_reduce");
         let (axis, shape) = (axis.into(), self.shape());
         let positions = self.fit(reduced_positions(&shape, axis, index, &source.shape()))?;
         self.same_tape(source, "scatter_reduce", Location::caller())?;

@@ -69,6 +69,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// This tensor with `value` where `mask` is true; nothing flows back from there.
     ///
+    /// Shapes: `self` and `mask` broadcast; result of their common shape.
+    ///
     /// # Panics
     /// With the text of the error that [`try_masked_fill`](Self::try_masked_fill) returns.
     ///
@@ -91,6 +93,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if the shapes do not broadcast.
     #[track_caller]
     pub fn try_masked_fill(self, mask: impl Into<Tensor<bool>>, value: F) -> Result<Self, Error> {
+        let _whole = self.whole("masked_fill");
         let mask = mask.into();
         self.fit(Shape::broadcast("masked_fill", mask.shape(), &self.shape()))?;
         Self::try_select(mask, self.tape().constant_tensor(Tensor::scalar(value)), self)
@@ -99,8 +102,18 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The lower triangle of a matrix, or of each matrix of a batch: 0 above the diagonal `offset` places to the right of the
     /// main one.
     ///
+    /// Shapes: `[.., m, n]`, result alike.
+    ///
     /// # Panics
     /// With the text of the error that [`try_tril`](Self::try_tril) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(x.tril(0).value().to_vec(), [1.0, 0.0, 3.0, 4.0]);
+    /// ```
     #[track_caller]
     pub fn tril(self, offset: isize) -> Self {
         self.try_tril(offset).unwrap_or_else(|error| error.raise())
@@ -112,6 +125,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if there are less than two axes.
     #[track_caller]
     pub fn try_tril(self, offset: isize) -> Result<Self, Error> {
+        let _whole = self.whole("tril");
         let mask = self.fit(triangle_mask("tril", &self.shape(), offset, true))?;
         Self::try_select(mask, self, self.tape().constant_tensor(Tensor::scalar(F::ZERO)))
     }
@@ -119,8 +133,18 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The upper triangle of a matrix, or of each matrix of a batch: 0 below the diagonal `offset` places to the right of the
     /// main one.
     ///
+    /// Shapes: `[.., m, n]`, result alike.
+    ///
     /// # Panics
     /// With the text of the error that [`try_triu`](Self::try_triu) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(x.triu(0).value().to_vec(), [1.0, 2.0, 0.0, 4.0]);
+    /// ```
     #[track_caller]
     pub fn triu(self, offset: isize) -> Self {
         self.try_triu(offset).unwrap_or_else(|error| error.raise())
@@ -132,6 +156,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if there are less than two axes.
     #[track_caller]
     pub fn try_triu(self, offset: isize) -> Result<Self, Error> {
+        let _whole = self.whole("triu");
         let mask = self.fit(triangle_mask("triu", &self.shape(), offset, false))?;
         Self::try_select(mask, self, self.tape().constant_tensor(Tensor::scalar(F::ZERO)))
     }

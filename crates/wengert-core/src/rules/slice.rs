@@ -57,15 +57,36 @@ pub(crate) fn embed<F: TensorFloat, A: Array<F>>(
     range: impl Into<wengert_tensor::Slice>,
     shape: Shape,
 ) -> A {
-    let slice = Slice { axis: axis.into(), range: range.into(), number: PhantomData };
-    Embed(Box::new((slice, shape))).on(&[x])
+    embedding(axis, range, shape).on(&[x])
+}
+
+/// The op of [`embed`].
+pub(super) fn embedding<F: TensorFloat>(
+    axis: usize,
+    range: impl Into<wengert_tensor::Slice>,
+    shape: Shape,
+) -> Embed<F> {
+    Embed(Box::new((Slice { axis: axis.into(), range: range.into(), number: PhantomData }, shape)))
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// A range of one axis: `x.slice(1, 2..5)`, `x.slice(0, Slice::from(..).step(2))`.
     ///
+    /// Shapes: `[.., n, ..] -> [.., m, ..]` with the `m` entries of the range.
+    ///
     /// # Panics
     /// With the text of the error that [`try_slice`](Self::try_slice) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # use wengert_tensor::Slice;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1.0, 2.0, 3.0, 4.0]);
+    /// let y = x.slice(0, Slice::from(..).step(2));
+    /// assert_eq!(y.value().to_vec(), [1.0, 3.0]);
+    /// assert_eq!(y.sum().gradient()[x].to_vec(), [1.0, 0.0, 1.0, 0.0]);
+    /// ```
     #[track_caller]
     pub fn slice(self, axis: impl Into<Axis>, range: impl Into<wengert_tensor::Slice>) -> Self {
         self.try_slice(axis, range).unwrap_or_else(|error| error.raise())
@@ -82,8 +103,18 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// The axis read backwards.
     ///
+    /// Shapes: result like `x`.
+    ///
     /// # Panics
     /// If there is no such axis.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1.0, 2.0, 3.0]);
+    /// assert_eq!(x.flip(0).value().to_vec(), [3.0, 2.0, 1.0]);
+    /// ```
     #[track_caller]
     pub fn flip(self, axis: impl Into<Axis>) -> Self {
         self.slice(axis, wengert_tensor::Slice::from(..).step(-1))

@@ -131,10 +131,40 @@ macro_rules! methods {
     };
 }
 methods! {
-    /// Softmax over one axis: positive weights that sum to 1.
+    /// Softmax over one axis, `y = exp(x) / sum exp(x)`: positive weights that sum to 1. Shapes: result like `x`.
+    ///
+    /// Source: J. S. Bridle, "Probabilistic interpretation of feedforward classification network outputs", 1990.
+    ///
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1000.0, 1000.0]);
+    /// let y = x.softmax(0);
+    /// assert_eq!(y.value().to_vec(), [0.5, 0.5]);
+    /// assert_eq!((y * tape.constant_tensor([1.0, 0.0])).sum().gradient()[x].to_vec(), [0.25, -0.25]);
+    /// ```
     Softmax softmax try_softmax;
-    /// The logarithm of [`softmax`](Self::softmax), without the overflow and the zeros of taking them in turn.
+    /// The logarithm of [`softmax`](Self::softmax), `y = x - ln sum exp(x)`, without the overflow and the zeros of taking them in
+    /// turn. Shapes: result like `x`.
+    ///
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([0.0, -1000.0]);
+    /// assert_eq!(x.log_softmax(0).value().to_vec(), [0.0, -1000.0]);
+    /// ```
     LogSoftmax log_softmax try_log_softmax;
-    /// `ln sum exp` over one axis, which is dropped.
+    /// `ln sum exp(x)` over one axis, which is dropped, without overflow; the gradient is the softmax. Shapes: without the axis.
+    ///
+    /// Source: P. Blanchard, D. J. Higham and N. J. Higham, "Accurately computing the log-sum-exp and softmax functions", 2021.
+    ///
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1000.0, 1000.0]);
+    /// let y = x.log_sum_exp(0);
+    /// assert_eq!(y.item(), 1000.0 + 2.0_f64.ln());
+    /// assert_eq!(y.gradient()[x].to_vec(), [0.5, 0.5]);
+    /// ```
     LogSumExp log_sum_exp try_log_sum_exp;
 }

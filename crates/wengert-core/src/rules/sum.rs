@@ -121,8 +121,20 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// The sum over the axes named; `keep(axes)` keeps them with one entry each.
     ///
+    /// Shapes: without the axes named.
+    ///
     /// # Panics
     /// With the text of the error that [`try_sum_axes`](Self::try_sum_axes) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # use wengert_tensor::keep;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]);
+    /// assert_eq!(x.sum_axes(0).value().to_vec(), [5.0, 8.0, 8.0]);
+    /// assert_eq!(x.sum_axes(keep(1)).shape().to_vec(), [2, 1]);
+    /// ```
     #[track_caller]
     pub fn sum_axes(self, axes: impl Into<Axes>) -> Self {
         self.record1(SumAxes { axes: axes.into(), mean: false, number: PhantomData })
@@ -141,6 +153,15 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// If there are none.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1.0, 2.0, 6.0, 7.0]);
+    /// let y = x.mean();
+    /// assert_eq!((y.item(), y.gradient()[x].to_vec()), (4.0, vec![0.25; 4]));
+    /// ```
     #[track_caller]
     pub fn mean(self) -> Self {
         self.mean_axes(Axes::ALL)
@@ -148,8 +169,19 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// The mean over the axes named.
     ///
+    /// Shapes: without the axes named, or with one entry along them for `keep(axes)`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_mean_axes`](Self::try_mean_axes) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 2.0], [3.0, 4.0]]);
+    /// let y = x.mean_axes(1);
+    /// assert_eq!(y.value().to_vec(), [1.5, 3.5]);
+    /// ```
     #[track_caller]
     pub fn mean_axes(self, axes: impl Into<Axes>) -> Self {
         self.record1(SumAxes { axes: axes.into(), mean: true, number: PhantomData })
@@ -166,8 +198,20 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// Repeats along new and unit axes, without copying.
     ///
+    /// Shapes: `[1, n] -> [m, n]`, `[n] -> [m, n]`; cotangents are summed over what was repeated.
+    ///
     /// # Panics
     /// With the text of the error that [`try_broadcast_to`](Self::try_broadcast_to) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1.0, 2.0]);
+    /// let y = x.broadcast_to([3, 2]);
+    /// assert_eq!(y.value().to_vec(), [1.0, 2.0, 1.0, 2.0, 1.0, 2.0]);
+    /// assert_eq!(y.sum().gradient()[x].to_vec(), [3.0, 3.0]);
+    /// ```
     #[doc(alias = "expand")]
     #[track_caller]
     pub fn broadcast_to(self, shape: impl Into<Shape>) -> Self {
@@ -187,6 +231,14 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// If `shape` does not broadcast to this shape.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(x.sum_to([1, 2]).value().to_vec(), [4.0, 6.0]);
+    /// ```
     #[track_caller]
     pub fn sum_to(self, shape: impl Into<Shape>) -> Self {
         self.record1(SumTo(shape.into(), PhantomData))

@@ -51,6 +51,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// Shapes: `x: [n, c, h, w]`, result `[n, c kh kw, oh ow]` with `oh = (h + 2 padding - dilation (kh - 1) - 1) / stride + 1`.
     ///
+    /// Source: K. Chellapilla, S. Puri and P. Simard, "High performance convolutional neural networks for document processing", 2006.
+    ///
     /// # Panics
     /// With the text of the error that [`try_unfold`](Self::try_unfold) returns.
     ///
@@ -86,6 +88,16 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_fold`](Self::try_fold) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # use wengert_tensor::Windows;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[[1.0, 2.0], [10.0, 20.0]]]); // two windows of two entries
+    /// let y = x.fold([1, 3], &Windows::new([1, 2]));
+    /// assert_eq!(y.value().to_vec(), [1.0, 12.0, 20.0]);
+    /// ```
     #[doc(alias = "col2im")]
     #[track_caller]
     pub fn fold(self, size: impl Into<Pair>, windows: &Windows) -> Self {

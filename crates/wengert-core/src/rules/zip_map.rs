@@ -342,6 +342,8 @@ pub fn try_zip_map_mean<'t, F: TensorFloat, const N: usize>(
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// An expression of each element, in one pass over memory: [`zip_map`] of one tensor.
     ///
+    /// Shapes: result like `x`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_map`](Self::try_map) returns.
     ///

@@ -10,6 +10,7 @@ mod forward;
 mod parameter;
 mod recorded;
 mod variable;
+mod whole;
 
 pub use adjoints::TensorAdjoints;
 pub(crate) use adjoints::{Slot, Spare};
@@ -28,7 +29,8 @@ use core::cell::{Cell, RefCell};
 use core::panic::Location;
 use smallvec::SmallVec;
 use std::time::Instant;
-use wengert_tensor::{FloatElement, Tensor};
+use wengert_tensor::{FloatElement, ShapeError, Tensor};
+use whole::Composed;
 
 /// A float that tensors on a tape are made of: `f32` or `f64`.
 pub trait TensorFloat: FloatElement + Primal<Base = Self, Tensors = Nodes<Self>> {}
@@ -53,6 +55,8 @@ pub struct Nodes<F: TensorFloat> {
     evaluating: Cell<bool>,
     /// What a recording for replays takes down.
     pub(crate) notes: Notes<F>,
+    /// The op whose steps are being recorded, if it is made of several.
+    composed: Composed,
     spare: Spare<F>,
 }
 
@@ -118,6 +122,7 @@ impl<F: TensorFloat> Default for Nodes<F> {
             bridged: Cell::new(false),
             evaluating: Cell::new(false),
             notes: Notes::default(),
+            composed: Composed::default(),
             spare: Spare::default(),
         }
     }
@@ -146,6 +151,7 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
         nodes.flags.truncate(len);
         self.bound.borrow_mut().retain(|&(_, node)| (node as usize) < len);
         self.asked_for.borrow_mut().retain(|&node| (node as usize) < len);
+        self.notes.truncate(len);
         if len == 0 {
             self.bridged.set(false);
         }
@@ -342,7 +348,7 @@ impl<F: TensorFloat> Tape<F> {
             let active = wanted.contains(&true);
             let start = self.tensors.observed.get().then(Instant::now);
             let value = op.forward_recorded(&x, &wanted);
-            let value = value.map_err(|source| Error::Shape { source: Box::new(source), caller })?;
+            let value = value.map_err(|source| self.refuse(source, caller))?;
             if let Some(start) = start {
                 let (op, number) = (op.label(), nodes.values.len());
                 self.tensors.observe_forward(Suspect { op, number, caller: Some(caller), operands: &x }, &value, start);
@@ -371,10 +377,16 @@ impl<F: TensorFloat> Tape<F> {
             let x: SmallVec<[&Tensor<F>; 4]> = operands.iter().map(|&x| &nodes.values[x as usize]).collect();
             let wanted: SmallVec<[bool; 8]> = operands.iter().map(|&x| nodes.flags[x as usize].active).collect();
             let value = (calls.forward)(&mut rule.clone(), &x, &wanted);
-            (value.map_err(|source| Error::Shape { source: Box::new(source), caller })?, wanted.contains(&true))
+            (value.map_err(|source| self.refuse(source, caller))?, wanted.contains(&true))
         };
         self.tensors.notes.op(self.tensors.count() as u32, caller);
         Ok(self.push_tensor(value, Origin::Op { rule, calls, operands }, active))
+    }
+
+    /// The error of an op that does not fit.
+    #[cold]
+    fn refuse(&self, source: ShapeError, caller: Caller) -> Error {
+        self.tensors.composed.refuse(Error::Shape { source: Box::new(source), caller })
     }
 
     /// The value of `x` as one that no gradient flows through, where the tape is recorded for replays.

@@ -169,7 +169,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub(crate) fn fit<T>(self, result: Result<T, ShapeError>) -> Result<T, Error> {
         let caller = Location::caller();
-        result.map_err(|source| Error::Shape { source: Box::new(source), caller })
+        result.map_err(|source| self.tape.refuse(source, caller))
     }
 
     #[inline]
@@ -212,7 +212,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         if core::ptr::eq(self.tape, other.tape) {
             return Ok(());
         }
-        Err(Error::MixedTapes { op, left: self.tape.number(), right: other.tape.number(), caller })
+        let (left, right) = (self.tape.number(), other.tape.number());
+        Err(self.tape.tensors.composed.refuse(Error::MixedTapes { op, left, right, caller }))
     }
 }
 

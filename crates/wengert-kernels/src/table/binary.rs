@@ -10,19 +10,19 @@ use crate::{Float, math};
 #[macro_export]
 macro_rules! binary_table {
     ($callback:path $(, $($extra:tt)*)?) => { $callback! { $($($extra)*)?
-        /// Sum, `y = a + b`.
+        /// Sum, `y = a + b`; partials 1 and 1.
         Add: plus(a, b) {
             value a + b;
             d(a) (a.lit(1.0), a.lit(1.0));
             on -2.0..2.0, -2.0..2.0;
         }
-        /// Difference, `y = a - b`.
+        /// Difference, `y = a - b`; partials 1 and -1.
         Sub: minus(a, b) {
             value a - b;
             d(a) (a.lit(1.0), a.lit(-1.0));
             on -2.0..2.0, -2.0..2.0;
         }
-        /// Product, `y = a b`.
+        /// Product, `y = a b`; partials `b` and `a`.
         Mul: times(a, b) {
             value a * b;
             d(a, b) (b, a);

@@ -1,8 +1,7 @@
 //! Losses against classes, with all their options.
 
-use super::unequal;
+use super::{located, unequal};
 use crate::error::Error;
-use core::panic::Location;
 use wengert_core::{Binary, TensorFloat, TensorVar};
 use wengert_tensor::{Shape, ShapeError, Tensor};
 
@@ -169,6 +168,19 @@ impl<F: TensorFloat> CrossEntropy<F> {
 /// # Errors
 /// [`Error::Tape`] if the shapes do not go together, there are no rows, or a label is not one of the classes: the text names
 /// the row.
+///
+/// # Examples
+/// ```
+/// use wengert_core::Tape;
+/// use wengert_nn::loss;
+/// use wengert_tensor::Tensor;
+///
+/// let tape = Tape::<f64>::new();
+/// let y = tape.tensor([[-0.5, -1.0], [-2.0, -0.25]]);
+/// let loss = loss::nll(y, &Tensor::from([1, 0]))?;
+/// assert_eq!((loss.item(), loss.gradient()[y].to_vec()), (1.5, vec![0.0, -0.5, -0.5, 0.0]));
+/// # Ok::<(), wengert_nn::Error>(())
+/// ```
 #[track_caller]
 pub fn nll<'t, F: TensorFloat>(y: TensorVar<'t, F>, labels: &Tensor<i64>) -> Result<TensorVar<'t, F>, Error> {
     CrossEntropy::new().of_logarithms(y, labels)
@@ -193,9 +205,4 @@ fn nothing(op: &'static str, shape: Shape) -> Error {
         0 => located(ShapeError::Empty { op, shape }),
         _ => located(ShapeError::Parameter { op, name: "the weight of all labels", value: 0.0, expected }),
     }
-}
-
-#[track_caller]
-fn located(source: ShapeError) -> Error {
-    wengert_core::Error::Shape { source: Box::new(source), caller: Location::caller() }.into()
 }

@@ -3,7 +3,7 @@
 use super::{rows_alike, unequal};
 use crate::error::Error;
 use wengert_core::{Binary, TensorFloat, TensorVar, UnaryFunctions};
-use wengert_tensor::{Tensor, keep};
+use wengert_tensor::{Shape, Tensor, keep};
 
 /// Triplet margin loss, the mean over rows of `max(0, |a - p| - |a - n| + margin)`: an anchor should lie nearer to the positive
 /// example than to the negative one, by the margin.
@@ -48,6 +48,19 @@ pub fn triplet_margin<'t, F: TensorFloat>(
 ///
 /// # Errors
 /// [`Error::Tape`] if the shapes do not go together or there are no rows.
+///
+/// # Examples
+/// ```
+/// use wengert_core::Tape;
+/// use wengert_nn::loss;
+/// use wengert_tensor::Tensor;
+///
+/// let tape = Tape::<f64>::new();
+/// let (a, b) = (tape.tensor([[3.0, 4.0], [1.0, 0.0]]), tape.tensor([[4.0, 3.0], [0.0, 2.0]]));
+/// let loss = loss::cosine_embedding(a, b, &Tensor::from([1.0, -1.0]), 0.0)?;
+/// assert!((loss.item() - (1.0 - 24.0 / 25.0) / 2.0).abs() < 1e-15); // the second is at a right angle
+/// # Ok::<(), wengert_nn::Error>(())
+/// ```
 #[track_caller]
 pub fn cosine_embedding<'t, F: TensorFloat>(
     a: TensorVar<'t, F>,
@@ -57,10 +70,12 @@ pub fn cosine_embedding<'t, F: TensorFloat>(
 ) -> Result<TensorVar<'t, F>, Error> {
     let op = "cosine_embedding";
     rows_alike(op, a, b)?;
-    let cosine = cosine_similarity(a, b)?;
-    if cosine.shape() != *target.shape() {
-        return Err(unequal(op, cosine.shape(), target.shape().clone()));
+    let shape = a.shape();
+    let rows = &shape[..shape.rank() - 1];
+    if *rows != target.shape()[..] {
+        return Err(unequal(op, Shape::from(rows), target.shape().clone()));
     }
+    let cosine = cosine_similarity(a, b)?;
     let constant = |x: Tensor<F>| a.tape().constant_tensor(x);
     let one = constant(Tensor::scalar(F::ONE));
     let margin = constant(Tensor::scalar(F::from_f64(margin)));

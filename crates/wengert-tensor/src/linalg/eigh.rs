@@ -41,8 +41,17 @@ impl<F: FloatElement> Tensor<F> {
 
     /// The eigenvalues alone, ascending.
     ///
+    /// Shapes: `[.., n, n] -> [.., n]`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_eigh`](Self::try_eigh) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let w = Tensor::from([[2.0, 1.0], [1.0, 2.0]]).eigvalsh();
+    /// assert!((w.at([0]) - 1.0_f64).abs() < 1e-14 && (w.at([1]) - 3.0_f64).abs() < 1e-14);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn eigvalsh(&self) -> Tensor<F> {

@@ -46,8 +46,17 @@ impl<F: FloatElement> Tensor<F> {
 
     /// The singular values alone, descending.
     ///
+    /// Shapes: `[.., m, n] -> [.., min(m, n)]`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_svd`](Self::try_svd) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let s = Tensor::from([[0.0, -3.0], [4.0, 0.0]]).svdvals();
+    /// assert!((s.at([0]) - 4.0_f64).abs() < 1e-14 && (s.at([1]) - 3.0_f64).abs() < 1e-14);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn svdvals(&self) -> Tensor<F> {

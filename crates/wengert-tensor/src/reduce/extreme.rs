@@ -9,8 +9,17 @@ use crate::tensor::Tensor;
 impl<T: Numeric> Tensor<T> {
     /// The largest element; NaN if there is one.
     ///
+    /// Shapes: `x: [..]`, a number.
+    ///
     /// # Panics
     /// When there are no elements.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]);
+    /// assert_eq!(x.max(), 6.0);
+    /// ```
     #[track_caller]
     pub fn max(&self) -> T {
         self.try_max().or_panic()
@@ -26,8 +35,17 @@ impl<T: Numeric> Tensor<T> {
 
     /// The smallest element; NaN if there is one.
     ///
+    /// Shapes: `x: [..]`, a number.
+    ///
     /// # Panics
     /// When there are no elements.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]);
+    /// assert_eq!(x.min(), 1.0);
+    /// ```
     #[track_caller]
     pub fn min(&self) -> T {
         self.try_min().or_panic()
@@ -43,8 +61,17 @@ impl<T: Numeric> Tensor<T> {
 
     /// The largest elements over axes; NaN where there is one.
     ///
+    /// Shapes: without the axes named, or with one entry along them for `keep(axes)`.
+    ///
     /// # Panics
     /// When an axis does not exist or is named twice, or there is nothing along the axes.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]);
+    /// assert_eq!(x.max_axes(0).to_vec(), [4.0, 5.0, 6.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn max_axes(&self, axes: impl Into<Axes>) -> Tensor<T> {
@@ -61,8 +88,17 @@ impl<T: Numeric> Tensor<T> {
 
     /// The smallest elements over axes; NaN where there is one.
     ///
+    /// Shapes: without the axes named, or with one entry along them for `keep(axes)`.
+    ///
     /// # Panics
     /// When an axis does not exist or is named twice, or there is nothing along the axes.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]);
+    /// assert_eq!(x.min_axes(1).to_vec(), [1.0, 3.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn min_axes(&self, axes: impl Into<Axes>) -> Tensor<T> {
@@ -83,6 +119,8 @@ impl<T: Numeric> Tensor<T> {
     }
 
     /// Where the largest element is: its number in row-major order. The first of equal ones; the first NaN if there is one.
+    ///
+    /// Shapes: `x: [..]`, a number.
     ///
     /// # Panics
     /// When there are no elements.
@@ -108,8 +146,17 @@ impl<T: Numeric> Tensor<T> {
 
     /// Where the smallest element is: its number in row-major order. The first of equal ones; the first NaN if there is one.
     ///
+    /// Shapes: `x: [..]`, a number.
+    ///
     /// # Panics
     /// When there are no elements.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]);
+    /// assert_eq!(x.argmin(), 0);
+    /// ```
     #[track_caller]
     pub fn argmin(&self) -> usize {
         self.try_argmin().or_panic()
@@ -125,6 +172,8 @@ impl<T: Numeric> Tensor<T> {
     }
 
     /// Where along `axis` the largest elements are. The first of equal ones; the first NaN if there is one.
+    ///
+    /// Shapes: without the axis.
     ///
     /// # Panics
     /// When the axis does not exist or has no entries.
@@ -151,8 +200,17 @@ impl<T: Numeric> Tensor<T> {
 
     /// Where along `axis` the smallest elements are. The first of equal ones; the first NaN if there is one.
     ///
+    /// Shapes: without the axis.
+    ///
     /// # Panics
     /// When the axis does not exist or has no entries.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]);
+    /// assert_eq!(x.argmin_axis(1).to_vec(), [0, 1]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn argmin_axis(&self, axis: impl Into<Axis>) -> Tensor<i64> {

@@ -16,14 +16,25 @@ impl<T: Numeric> Tensor<T> {
     /// The error is at most 1e-7 of the sum of absolute values for ten million `f32`, and no bit depends on the number of
     /// threads.
     ///
+    /// Shapes: `x: [..]`, a number.
+    ///
     /// # Panics
     /// When a view has to be copied and there is no memory.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]);
+    /// assert_eq!(x.sum(), 21.0);
+    /// ```
     #[track_caller]
     pub fn sum(&self) -> T::Sum {
         T::total(self.try_dense("sum", &mut None).or_panic())
     }
 
     /// Sums over axes.
+    ///
+    /// Shapes: without the axes named, or with one entry along them for `keep(axes)`.
     ///
     /// # Panics
     /// When an axis does not exist or is named twice.
@@ -113,8 +124,17 @@ impl<F: FloatElement> Tensor<F> {
 
     /// The mean of all elements.
     ///
+    /// Shapes: `x: [..]`, a number.
+    ///
     /// # Panics
     /// When there are no elements.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]);
+    /// assert_eq!(x.mean(), 3.5);
+    /// ```
     #[track_caller]
     pub fn mean(&self) -> F {
         self.try_mean().or_panic()
@@ -130,8 +150,17 @@ impl<F: FloatElement> Tensor<F> {
 
     /// The means over axes.
     ///
+    /// Shapes: without the axes named, or with one entry along them for `keep(axes)`.
+    ///
     /// # Panics
     /// When an axis does not exist or is named twice, or there is nothing along the axes.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]]);
+    /// assert_eq!(x.mean_axes(0).to_vec(), [2.5, 4.0, 4.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn mean_axes(&self, axes: impl Into<Axes>) -> Tensor<F> {
@@ -182,6 +211,8 @@ impl<F: FloatElement> Tensor<F> {
 
     /// The Euclidean length of all elements as one vector, without overflow or underflow on the way; 0 when there are none.
     ///
+    /// Formula: `sqrt(sum x^2)`. Shapes: `x: [..]`, a number.
+    ///
     /// # Panics
     /// When a view has to be copied and there is no memory.
     ///
@@ -198,8 +229,17 @@ impl<F: FloatElement> Tensor<F> {
 
     /// Euclidean lengths over axes.
     ///
+    /// Shapes: without the axes named, or with one entry along them for `keep(axes)`.
+    ///
     /// # Panics
     /// When an axis does not exist or is named twice.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[3.0, 4.0], [5.0, 12.0]]);
+    /// assert_eq!(x.norm2_axes(1).to_vec(), [5.0, 13.0]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn norm2_axes(&self, axes: impl Into<Axes>) -> Tensor<F> {

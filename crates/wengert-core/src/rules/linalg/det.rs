@@ -83,6 +83,9 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The determinant: `[.., n, n] -> [..]`. Its gradient, the matrix of cofactors, and that of its gradient are exact at
     /// singular matrices too.
     ///
+    /// Source of the derivative: M. B. Giles, "An extended collection of matrix derivative results for forward and reverse mode
+    /// algorithmic differentiation", 2008.
+    ///
     /// # Panics
     /// With the text of the error that [`try_det`](Self::try_det) returns.
     ///

@@ -144,6 +144,17 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_eigvalsh`](Self::try_eigvalsh) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let a = tape.tensor([[2.0, 1.0], [1.0, 2.0]]);
+    /// let w = a.eigvalsh();
+    /// assert!((w.value().at([0]) - 1.0).abs() < 1e-14 && (w.value().at([1]) - 3.0).abs() < 1e-14);
+    /// let g = w.sum().gradient(); // the trace
+    /// assert!((g[a].at([0, 0]) - 1.0).abs() < 1e-14 && g[a].at([0, 1]).abs() < 1e-14);
+    /// ```
     #[track_caller]
     pub fn eigvalsh(self) -> Self {
         self.try_eigvalsh().unwrap_or_else(|error| error.raise())

@@ -13,6 +13,9 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Shapes: `a: [.., m, n]`, this tensor, `m >= n`; `b: [.., m, k]`, or a vector `[m]`; `x: [.., n, k]`, or `[.., n]`. Leading
     /// axes broadcast.
     ///
+    /// Source of the derivative: G. H. Golub and V. Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares problems
+    /// whose variables separate", 1973.
+    ///
     /// # Panics
     /// With the text of the error that [`try_lstsq`](Self::try_lstsq) returns.
     ///
@@ -39,6 +42,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_lstsq(self, b: Self) -> Result<Self, Error> {
+        let _whole = self.whole("lstsq");
         let [m, n] = self.fit(Tensor::check_lstsq(&self.peek(), &b.peek()))?;
         let packed = self.try_qr_packed(true)?;
         let (vector, b) = self.as_columns("lstsq", b)?;

@@ -46,6 +46,7 @@ use super::slice::slice;
 use super::zip::zip;
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
+use core::panic::Location;
 use wengert_kernels::Binary;
 use wengert_tensor::{Shape, Tensor, check_right_side};
 
@@ -114,6 +115,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     fn as_columns(self, op: &'static str, b: Self) -> Result<(bool, Self), Error> {
         let [.., rows, _] = *self.shape() else { return Ok((false, b)) };
         let vector = self.fit(check_right_side(op, &self.shape(), &b.shape(), rows))?;
+        self.same_tape(b, op, Location::caller())?;
         Ok((vector, if vector { reshape(&b, &Shape::from([rows, 1])) } else { b }))
     }
 

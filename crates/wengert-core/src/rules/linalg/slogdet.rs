@@ -36,6 +36,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The sign of the determinant, a constant, and the logarithm of its magnitude, each `[..]`; 0 and minus infinity for
     /// singular matrices, where the gradient is not finite.
     ///
+    /// Shapes: `[.., n, n]`, both results `[..]`.
+    ///
     /// # Panics
     /// With the text of the error that [`try_slogdet`](Self::try_slogdet) returns.
     ///

@@ -86,6 +86,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_solve(self, b: Self) -> Result<Self, Error> {
+        let _whole = self.whole("solve");
         let (vector, b) = self.as_columns("solve", b)?;
         Ok(self.try_record2(Solve { lu: None, transposed: false }, b)?.as_vectors(vector))
     }

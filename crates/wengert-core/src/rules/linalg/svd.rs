@@ -177,6 +177,16 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_svdvals`](Self::try_svdvals) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let a = tape.tensor([[0.0, -3.0], [4.0, 0.0]]);
+    /// let s = a.svdvals();
+    /// assert!((s.value().at([0]) - 4.0).abs() < 1e-14 && (s.value().at([1]) - 3.0).abs() < 1e-14);
+    /// assert!((s.sum().gradient()[a].at([0, 1]) + 1.0).abs() < 1e-14);
+    /// ```
     #[track_caller]
     pub fn svdvals(self) -> Self {
         self.try_svdvals().unwrap_or_else(|error| error.raise())

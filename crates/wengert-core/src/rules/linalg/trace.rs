@@ -28,6 +28,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if the matrices are not square.
     #[track_caller]
     pub fn try_trace(self) -> Result<Self, Error> {
+        let _whole = self.whole("trace");
         // Views cost nothing, and say what does not fit.
         self.fit(self.peek().try_trace())?;
         self.try_diagonal(0, -2, -1)?.try_sum_axes(-1)

@@ -104,6 +104,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_solve_triangular(self, b: Self, triangle: Triangle) -> Result<Self, Error> {
         let op = SolveTriangular { triangle, checked: true, number: PhantomData };
+        let _whole = self.whole("solve_triangular");
         let (vector, b) = self.as_columns("solve_triangular", b)?;
         Ok(self.try_record2(op, b)?.as_vectors(vector))
     }

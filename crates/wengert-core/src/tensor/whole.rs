@@ -1,0 +1,56 @@
+//! Ops made of several. Refused, they leave nothing of themselves on the tape, and the error names the whole, not the step.
+
+use super::{TensorFloat, TensorVar};
+use crate::error::Error;
+use crate::tape::{Mark, Tape};
+use core::cell::Cell;
+
+/// What a tape knows of the op whose steps are being recorded.
+#[derive(Default)]
+pub(super) struct Composed {
+    op: Cell<Option<&'static str>>,
+    refused: Cell<bool>,
+}
+
+impl Composed {
+    /// An error of a step becomes one of the whole.
+    #[cold]
+    pub(super) fn refuse(&self, error: Error) -> Error {
+        let Some(op) = self.op.get() else { return error };
+        self.refused.set(true);
+        error.called(op)
+    }
+}
+
+/// While it lives, what is recorded are steps of one op. Dropped after one of them was refused, it takes back the others.
+#[must_use]
+pub(crate) struct Whole<'t, F: TensorFloat> {
+    tape: &'t Tape<F>,
+    /// Where the steps began; nowhere if the op is a step itself.
+    begun: Option<Mark>,
+}
+
+impl<'t, F: TensorFloat> TensorVar<'t, F> {
+    /// From here on steps of `op` are recorded.
+    pub(crate) fn whole(self, op: &'static str) -> Whole<'t, F> {
+        let tape = self.tape();
+        let composed = &tape.tensors.composed;
+        let begun = composed.op.get().is_none().then(|| tape.mark());
+        if begun.is_some() {
+            composed.op.set(Some(op));
+        }
+        Whole { tape, begun }
+    }
+}
+
+impl<F: TensorFloat> Drop for Whole<'_, F> {
+    fn drop(&mut self) {
+        let Some(begun) = self.begun else { return };
+        let composed = &self.tape.tensors.composed;
+        composed.op.set(None);
+        if composed.refused.take() {
+            // No variable of a step is alive: steps are local to the op, which returned an error.
+            self.tape.forget_after(begun);
+        }
+    }
+}
