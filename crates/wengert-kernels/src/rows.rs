@@ -82,15 +82,24 @@ pub fn forward<F: Float>(op: Arithmetic, width: Width, values: &mut [F], first: 
     }
 }
 
+/// Where the adjoints of a run of steps lie: rows of an array of their own, in which those of many values share one.
+#[derive(Debug, Clone, Copy)]
+pub struct Places<'a> {
+    /// The rows of the results' adjoints.
+    pub own: &'a [u32],
+    /// Those of the operands', in turn.
+    pub operands: &'a [u32],
+}
+
 /// Adds to the adjoints of the operands of a run what flows back from its results, last step first, and sets the adjoints
-/// of the results to 0.
+/// of the results to 0, which are rows that no operand of the same step has.
 ///
 /// Bit `k` of `active` says whether operand `k` of each step is wanted (of a sum: any of them; of a dot product: the first or
 /// the second of any pair). `careful` makes zero of zero
 /// times anything, at the cost of a select per product.
 ///
 /// # Panics
-/// As [`forward`].
+/// If a row is not there.
 #[expect(clippy::too_many_arguments, reason = "the two arrays, and what a run is")]
 pub fn reverse<F: Float>(
     op: Arithmetic,
@@ -98,17 +107,21 @@ pub fn reverse<F: Float>(
     careful: bool,
     active: u8,
     values: &[F],
-    bars: &mut [F],
     first: usize,
     operands: &[u32],
+    bars: &mut [F],
+    Places { own, operands: places }: Places<'_>,
 ) {
-    let level = simd_level();
+    let (level, lanes) = (simd_level(), width.lanes());
     match width {
-        _ if careful => F::careful_rows_vjp_at(op, width.lanes() / 8, active, values, bars, first, operands),
-        Width::Narrow => F::narrow_rows_vjp_at(level, op, active, values, bars, first, operands),
-        _ => F::wide_rows_vjp_at(level, op, width.lanes() / 64, active, values, bars, first, operands),
+        _ if careful => F::careful_rows_vjp_at(op, lanes / 8, active, values, first, operands, bars, own, places),
+        Width::Narrow => F::narrow_rows_vjp_at(level, op, active, values, first, operands, bars, own, places),
+        _ => F::wide_rows_vjp_at(level, op, lanes / PART, active, values, first, operands, bars, own, places),
     }
 }
+
+/// How many numbers of a wide row are swept at a time: their adjoints wait in registers while they are handed on.
+const PART: usize = 32;
 
 #[inline(always)]
 fn times<F: Float, const CAREFUL: bool>(y_bar: F, partial: F) -> F {
@@ -209,122 +222,92 @@ fn forward_rows<F: Float, const K: usize>(
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "operands of a loop")]
 #[inline(always)]
 fn reverse_rows<F: Float, const K: usize, const CAREFUL: bool>(
     op: Arithmetic,
     parts: usize,
     active: u8,
     values: &[[F; K]],
-    bars: &mut [[F; K]],
     first: usize,
     operands: &[u32],
+    bars: &mut [[F; K]],
+    own: &[u32],
+    places: &[u32],
 ) {
     let times = times::<F, CAREFUL>;
     let (left, right, third) = (active & 1 != 0, active & 2 != 0, active & 4 != 0);
-    macro_rules! one {
-        (|$a:ident, $y_bar:ident, $l:ident| $x_bar:expr) => {
-            for (step, &a) in (first..first + operands.len()).zip(operands).rev() {
-                let (below, own) = at(bars, parts, step);
-                let $a = row(values, parts, a);
-                for (part, $y_bar) in own.iter_mut().enumerate() {
-                    let $a = &$a[part];
-                    add(&mut below[a as usize * parts + part], |$l| $x_bar);
-                    *$y_bar = [F::ZERO; K];
-                }
-            }
-        };
-    }
-    macro_rules! two {
-        (|$a:ident, $b:ident, $y:ident, $y_bar:ident, $l:ident| $a_bar:expr, $b_bar:expr) => {
-            let pairs = operands.as_chunks().0;
-            for (step, &[a, b]) in (first..first + pairs.len()).zip(pairs).rev() {
-                let (below, own) = at(bars, parts, step);
-                let ($a, $b, $y) = (row(values, parts, a), row(values, parts, b), row(values, parts, step as u32));
-                for (part, $y_bar) in own.iter_mut().enumerate() {
-                    let ($a, $b, $y) = (&$a[part], &$b[part], &$y[part]);
-                    if left {
-                        add(&mut below[a as usize * parts + part], |$l| $a_bar);
-                    }
-                    if right {
-                        add(&mut below[b as usize * parts + part], |$l| $b_bar);
-                    }
-                    *$y_bar = [F::ZERO; K];
-                }
-            }
-        };
-    }
-    macro_rules! three {
-        (|$y_bar:ident, $l:ident| $product_bar:expr, $c_bar:expr) => {
-            let triples = operands.as_chunks().0;
-            for (step, &[a, b, c]) in (first..first + triples.len()).zip(triples).rev() {
-                let (below, own) = at(bars, parts, step);
-                let (a_row, b_row) = (row(values, parts, a), row(values, parts, b));
-                for (part, $y_bar) in own.iter_mut().enumerate() {
-                    if left {
-                        let b = &b_row[part];
-                        add(&mut below[a as usize * parts + part], |$l| times($product_bar, b[$l]));
-                    }
-                    if right {
-                        let a = &a_row[part];
-                        add(&mut below[b as usize * parts + part], |$l| times($product_bar, a[$l]));
-                    }
-                    if third {
-                        add(&mut below[c as usize * parts + part], |$l| $c_bar);
-                    }
-                    *$y_bar = [F::ZERO; K];
+    // A step of the operands `$x` with the adjoints `$x_bar`, each wanted if `$wanted`; `$y` is the result and `$l` a lane.
+    macro_rules! steps {
+        (|$($x:ident),*; $y:ident, $y_bar:ident, $l:ident| $($wanted:ident $at:ident: $x_bar:expr),*) => {
+            let steps = operands.as_chunks().0.iter().zip(places.as_chunks().0).zip(own);
+            for (step, ((&[$($x),*], &[$($at),*]), &own)) in (first..first + own.len()).zip(steps).rev() {
+                let $y = row(values, parts, step as u32);
+                $( let $x = row(values, parts, $x); )*
+                for part in 0..parts {
+                    let $y = &$y[part];
+                    $( let $x = &$x[part]; )*
+                    let $y_bar = core::mem::replace(&mut bars[own as usize * parts + part], [F::ZERO; K]);
+                    $(
+                        if $wanted {
+                            add(&mut bars[$at as usize * parts + part], |$l| $x_bar);
+                        }
+                    )*
                 }
             }
         };
     }
     match op {
         Arithmetic::Add => {
-            two!(|_a, _b, _y, y_bar, l| y_bar[l], y_bar[l]);
+            steps!(|_a, _b; _y, y_bar, l| left a: y_bar[l], right b: y_bar[l]);
         }
         Arithmetic::Sub => {
-            two!(|_a, _b, _y, y_bar, l| y_bar[l], -y_bar[l]);
+            steps!(|_a, _b; _y, y_bar, l| left a: y_bar[l], right b: -y_bar[l]);
         }
         Arithmetic::Mul => {
-            two!(|a, b, _y, y_bar, l| times(y_bar[l], b[l]), times(y_bar[l], a[l]));
+            steps!(|a, b; _y, y_bar, l| left at_a: times(y_bar[l], b[l]), right at_b: times(y_bar[l], a[l]));
         }
         Arithmetic::Div => {
-            two!(|_a, b, y, y_bar, l| times(y_bar[l], F::ONE / b[l]), times(y_bar[l], -(y[l] / b[l])));
+            steps!(|_a, b; y, y_bar, l| left at_a: times(y_bar[l], F::ONE / b[l]), right at_b: times(y_bar[l], -(y[l] / b[l])));
         }
         Arithmetic::MulAdd => {
-            three!(|y_bar, l| y_bar[l], y_bar[l]);
+            steps!(|a, b, _c; _y, y_bar, l| left at_a: times(y_bar[l], b[l]), right at_b: times(y_bar[l], a[l]), third at_c: y_bar[l]);
         }
         Arithmetic::MulSub => {
-            three!(|y_bar, l| y_bar[l], -y_bar[l]);
+            steps!(|a, b, _c; _y, y_bar, l| left at_a: times(y_bar[l], b[l]), right at_b: times(y_bar[l], a[l]), third at_c: -y_bar[l]);
         }
         Arithmetic::SubMul => {
-            three!(|y_bar, l| -y_bar[l], y_bar[l]);
+            steps!(|a, b, _c; _y, y_bar, l| left at_a: times(-y_bar[l], b[l]), right at_b: times(-y_bar[l], a[l]), third at_c: y_bar[l]);
         }
-        Arithmetic::Square => one!(|a, y_bar, l| times(y_bar[l], a[l] + a[l])),
-        Arithmetic::Neg => one!(|_a, y_bar, l| -y_bar[l]),
+        Arithmetic::Square => {
+            steps!(|a; _y, y_bar, l| left at_a: times(y_bar[l], a[l] + a[l]));
+        }
+        Arithmetic::Neg => {
+            steps!(|_a; _y, y_bar, l| left at_a: -y_bar[l]);
+        }
         Arithmetic::Sum => {
-            let (below, own) = at(bars, parts, first);
-            for &a in operands {
-                for (part, y_bar) in own.iter().enumerate() {
-                    add(&mut below[a as usize * parts + part], |l| y_bar[l]);
+            let Some(&own) = own.first() else { return };
+            for part in 0..parts {
+                let y_bar = core::mem::replace(&mut bars[own as usize * parts + part], [F::ZERO; K]);
+                for &a in places {
+                    add(&mut bars[a as usize * parts + part], |l| y_bar[l]);
                 }
             }
-            own.fill([F::ZERO; K]);
         }
         Arithmetic::Dot => {
-            let (below, own) = at(bars, parts, first);
-            for &[a, b] in operands.as_chunks().0 {
-                let (a_row, b_row) = (row(values, parts, a), row(values, parts, b));
-                for (part, y_bar) in own.iter().enumerate() {
+            let Some(&own) = own.first() else { return };
+            for part in 0..parts {
+                let y_bar = core::mem::replace(&mut bars[own as usize * parts + part], [F::ZERO; K]);
+                for (&[a, b], &[at_a, at_b]) in operands.as_chunks().0.iter().zip(places.as_chunks().0) {
+                    let (a, b) = (&row(values, parts, a)[part], &row(values, parts, b)[part]);
                     if left {
-                        let b = &b_row[part];
-                        add(&mut below[a as usize * parts + part], |l| times(y_bar[l], b[l]));
+                        add(&mut bars[at_a as usize * parts + part], |l| times(y_bar[l], b[l]));
                     }
                     if right {
-                        let a = &a_row[part];
-                        add(&mut below[b as usize * parts + part], |l| times(y_bar[l], a[l]));
+                        add(&mut bars[at_b as usize * parts + part], |l| times(y_bar[l], a[l]));
                     }
                 }
             }
-            own.fill([F::ZERO; K]);
         }
     }
 }
@@ -335,8 +318,10 @@ kernel! {
         forward_rows::<F, 8>(op, 1, values.as_chunks_mut().0, first, operands);
     }
 
-    pub(crate) fn narrow_vjp<F: Float>(op: Arithmetic, active: u8, values: &'a [F], bars: &'a mut [F], first: usize, operands: &'a [u32]) -> () {
-        reverse_rows::<F, 8, false>(op, 1, active, values.as_chunks().0, bars.as_chunks_mut().0, first, operands);
+    pub(crate) fn narrow_vjp<F: Float>(
+        op: Arithmetic, active: u8, values: &'a [F], first: usize, operands: &'a [u32], bars: &'a mut [F], own: &'a [u32], places: &'a [u32],
+    ) -> () {
+        reverse_rows::<F, 8, false>(op, 1, active, values.as_chunks().0, first, operands, bars.as_chunks_mut().0, own, places);
     }
 
     // Rows of any number of parts of 64.
@@ -344,22 +329,29 @@ kernel! {
         forward_rows::<F, 64>(op, parts, values.as_chunks_mut().0, first, operands);
     }
 
-    pub(crate) fn wide_vjp<F: Float>(op: Arithmetic, parts: usize, active: u8, values: &'a [F], bars: &'a mut [F], first: usize, operands: &'a [u32]) -> () {
-        reverse_rows::<F, 64, false>(op, parts, active, values.as_chunks().0, bars.as_chunks_mut().0, first, operands);
+    pub(crate) fn wide_vjp<F: Float>(
+        op: Arithmetic, parts: usize, active: u8, values: &'a [F], first: usize, operands: &'a [u32], bars: &'a mut [F], own: &'a [u32],
+        places: &'a [u32],
+    ) -> () {
+        reverse_rows::<F, PART, false>(op, parts, active, values.as_chunks().0, first, operands, bars.as_chunks_mut().0, own, places);
     }
 }
 
 /// Rows of any number of parts of 8, with care, which counts more than speed here: compiled once, since every level rounds alike.
+#[expect(clippy::too_many_arguments, reason = "operands of a loop")]
 pub(crate) fn careful_vjp<F: Float>(
     op: Arithmetic,
     parts: usize,
     active: u8,
     values: &[F],
-    bars: &mut [F],
     first: usize,
     operands: &[u32],
+    bars: &mut [F],
+    own: &[u32],
+    places: &[u32],
 ) {
-    reverse_rows::<F, 8, true>(op, parts, active, values.as_chunks().0, bars.as_chunks_mut().0, first, operands);
+    let (values, bars) = (values.as_chunks().0, bars.as_chunks_mut().0);
+    reverse_rows::<F, 8, true>(op, parts, active, values, first, operands, bars, own, places);
 }
 
 #[cfg(test)]
@@ -406,7 +398,8 @@ mod tests {
                 forward(op, width, &mut values, 3, &operands);
                 let mut bars = vec![0.0; 5 * k];
                 bars[4 * k..].fill(2.0);
-                reverse(op, width, false, 7, &values, &mut bars, 3, &operands);
+                let places = Places { own: &[3, 4], operands: &operands };
+                reverse(op, width, false, 7, &values, 3, &operands, &mut bars, places);
                 for lane in 0..k {
                     let x = [0, 1, 2].map(|row| inputs(row, lane));
                     let (first, p) = plain(op, x);
@@ -434,16 +427,10 @@ mod tests {
         forward(Arithmetic::Sum, Width::Narrow, values.as_flattened_mut(), 3, &[0, 1, 2, 1]);
         assert_eq!(values[3], [1e16 + 1.0 - 1e16 + 1.0; 8]);
         let mut bars = [[0.0; 8], [0.0; 8], [0.5; 8], [3.0; 8]];
-        reverse(
-            Arithmetic::Sum,
-            Width::Narrow,
-            false,
-            1,
-            values.as_flattened(),
-            bars.as_flattened_mut(),
-            3,
-            &[0, 1, 2, 1],
-        );
+        let operands = [0, 1, 2, 1];
+        let places = Places { own: &[3], operands: &operands };
+        let (values, all) = (values.as_flattened(), bars.as_flattened_mut());
+        reverse(Arithmetic::Sum, Width::Narrow, false, 1, values, 3, &operands, all, places);
         assert_eq!(bars, [[3.0; 8], [6.0; 8], [3.5; 8], [0.0; 8]]);
     }
 
@@ -462,7 +449,9 @@ mod tests {
             ] {
                 for careful in [false, true] {
                     let mut got = fill([0.0, 0.0, 0.0, 0.0, 2.0]);
-                    reverse(Arithmetic::Dot, width, careful, active, &values, &mut got, 4, &[0, 1, 1, 3, 2, 0]);
+                    let operands = [0, 1, 1, 3, 2, 0];
+                    let places = Places { own: &[4], operands: &operands };
+                    reverse(Arithmetic::Dot, width, careful, active, &values, 4, &operands, &mut got, places);
                     assert_eq!(got, fill(bars), "{active}");
                 }
             }
@@ -473,9 +462,14 @@ mod tests {
     fn zero_times_infinity_is_zero_with_care() {
         let values = [[0.0; 8], [f64::INFINITY; 8], [f64::NAN; 8]];
         let mut bars = [[0.0; 8], [0.0; 8], [0.0; 8]];
-        reverse(Arithmetic::Mul, Width::Narrow, true, 3, values.as_flattened(), bars.as_flattened_mut(), 2, &[0, 1]);
+        let places = Places { own: &[2], operands: &[0, 1] };
+        let mut sweep = |careful, bars: &mut [[f64; 8]; 3]| {
+            let (values, bars) = (values.as_flattened(), bars.as_flattened_mut());
+            reverse(Arithmetic::Mul, Width::Narrow, careful, 3, values, 2, &[0, 1], bars, places);
+        };
+        sweep(true, &mut bars);
         assert_eq!(bars[..2], [[0.0; 8]; 2]);
-        reverse(Arithmetic::Mul, Width::Narrow, false, 3, values.as_flattened(), bars.as_flattened_mut(), 2, &[0, 1]);
+        sweep(false, &mut bars);
         assert!(bars[0][0].is_nan());
     }
 }

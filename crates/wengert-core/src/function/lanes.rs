@@ -10,7 +10,7 @@ use super::reverse;
 use crate::tape::Nary;
 use crate::tensor::TensorFloat;
 use wengert_kernels::elementwise::{self, Operand};
-use wengert_kernels::rows::{self, Arithmetic, Width};
+use wengert_kernels::rows::{self, Arithmetic, Places, Width};
 use wengert_kernels::{Binary, Par, Unary, reduce};
 
 /// Rows of values and adjoints that may be used up before narrow ones are better: a part of the second-level cache, which
@@ -23,7 +23,7 @@ pub(crate) struct Rows<F> {
     /// After those of the slots, the slopes that are kept.
     values: Aligned<F>,
     bars: Aligned<F>,
-    spare: [Vec<F>; 2],
+    spare: [Vec<F>; 3],
 }
 
 /// Numbers that start at a cache line: else every other 512-bit load of a row takes in two lines.
@@ -52,7 +52,7 @@ impl<F: TensorFloat> Aligned<F> {
 
 impl<F: TensorFloat> Rows<F> {
     pub(crate) fn empty() -> Self {
-        Rows { width: None, values: Aligned::zeros(0), bars: Aligned::zeros(0), spare: [Vec::new(), Vec::new()] }
+        Rows { width: None, values: Aligned::zeros(0), bars: Aligned::zeros(0), spare: Default::default() }
     }
 
     /// The rows of values, one after the other, and those of slopes.
@@ -60,7 +60,7 @@ impl<F: TensorFloat> Rows<F> {
         self.values.numbers()
     }
 
-    /// The rows of adjoints.
+    /// The rows of adjoints: those of the inputs, and then others.
     pub(crate) fn bars(&self) -> &[F] {
         self.bars.numbers()
     }
@@ -98,7 +98,7 @@ impl<F: TensorFloat> Program<F> {
 
     /// How large the rows are.
     fn bytes(&self, width: Width) -> usize {
-        (2 * self.slots + self.slopes) * width.lanes() * size_of::<F>()
+        (self.slots + self.slopes + self.adjoint_rows().count) * width.lanes() * size_of::<F>()
     }
 
     /// Values of all slots at a block of points: `load` writes the rows of the inputs and, after those, of the data. It finds
@@ -117,8 +117,8 @@ impl<F: TensorFloat> Program<F> {
         if new {
             rows.width = Some(width);
             rows.values = Aligned::zeros((self.slots + self.slopes) * lanes);
-            rows.bars = Aligned::zeros(self.slots * lanes);
-            rows.spare = [vec![F::ZERO; lanes], vec![F::ZERO; lanes]];
+            rows.bars = Aligned::zeros(self.adjoint_rows().count * lanes);
+            rows.spare = core::array::from_fn(|_| vec![F::ZERO; lanes]);
         }
         let values = rows.values.numbers_mut();
         if new {
@@ -195,7 +195,8 @@ impl<F: TensorFloat> Program<F> {
             match self.outputs[..] {
                 // The adjoint of a result is 0 between sweeps.
                 [output] if self.output_is_active[0] && output as usize >= self.first_result() => {
-                    seed(0, &mut rows.bars.numbers_mut()[output as usize * width.lanes()..][..width.lanes()]);
+                    let row = self.adjoint_rows().outputs[0] as usize;
+                    seed(0, &mut rows.bars.numbers_mut()[row * width.lanes()..][..width.lanes()]);
                 }
                 _ => self.seed_rows(width, rows, &seed),
             }
@@ -207,16 +208,16 @@ impl<F: TensorFloat> Program<F> {
         }
     }
 
-    /// Sets the adjoints of inputs, data and constants to 0; those of results are, between sweeps.
+    /// Sets the adjoints of inputs to 0, and what nobody reads; those of results are, between sweeps.
     pub(crate) fn clear_bars(&self, width: Width, rows: &mut Rows<F>) {
-        rows.bars.numbers_mut()[..self.first_result() * width.lanes()].fill(F::ZERO);
+        rows.bars.numbers_mut()[..(self.inputs + 1) * width.lanes()].fill(F::ZERO);
     }
 
     /// Adds the seeds of the outputs, which `seed` writes over zeros.
     pub(crate) fn seed_rows(&self, width: Width, rows: &mut Rows<F>, seed: impl Fn(usize, &mut [F])) {
         let lanes = width.lanes();
-        let Rows { bars, spare: [row, _], .. } = rows;
-        for (number, &output) in self.outputs.iter().enumerate() {
+        let Rows { bars, spare: [row, ..], .. } = rows;
+        for (number, &output) in self.adjoint_rows().outputs.iter().enumerate() {
             if self.output_is_active[number] {
                 row.fill(F::ZERO);
                 seed(number, row);
@@ -230,24 +231,33 @@ impl<F: TensorFloat> Program<F> {
     pub(crate) fn sweep_rows(&self, width: Width, careful: bool, rows: &mut Rows<F>, wanted: impl Fn(Run) -> bool) {
         let Rows { values, bars, spare, .. } = rows;
         let (values, bars) = (values.numbers(), bars.numbers_mut());
+        let of = self.adjoint_rows();
         let mut first_slope = self.slots + self.slopes;
+        let mut end = of.operands.len();
         self.each_run_back(|run, first, operands| {
             if run.keeps_slopes() {
                 first_slope -= run.len();
             }
+            end -= run.taken(operands);
             if run.active() == 0 || !wanted(run) {
                 return;
             }
+            let start = end + usize::from(run.op.arity().is_none());
+            let places = Places {
+                own: &of.own[first - self.first_result()..][..run.len()],
+                operands: &of.operands[start..][..operands.len()],
+            };
             match arithmetic(run.op) {
-                Some(op) => rows::reverse(op, width, careful, run.active(), values, bars, first, operands),
+                Some(op) => rows::reverse(op, width, careful, run.active(), values, first, operands, bars, places),
                 None if run.keeps_slopes() => {
                     // As back through a product with the slope.
                     for (k, &a) in operands.iter().enumerate().rev() {
                         let factors = [a, (first_slope + k) as u32];
-                        rows::reverse(Arithmetic::Mul, width, careful, 1, values, bars, first + k, &factors);
+                        let places = Places { own: &places.own[k..=k], operands: &[places.operands[k], 0] };
+                        rows::reverse(Arithmetic::Mul, width, careful, 1, values, first + k, &factors, bars, places);
                     }
                 }
-                None => self.reverse_run_of_rows(width, run, first, operands, values, bars, spare),
+                None => self.reverse_run_of_rows(width, run, first, operands, values, bars, places, spare),
             }
         });
     }
@@ -263,28 +273,34 @@ impl<F: TensorFloat> Program<F> {
         operands: &[u32],
         values: &[F],
         bars: &mut [F],
-        spare: &mut [Vec<F>; 2],
+        places: Places<'_>,
+        spare: &mut [Vec<F>; 3],
     ) {
         let lanes = width.lanes();
         let value = |a: u32| &values[a as usize * lanes..][..lanes];
         if let Op::Nary(op) = run.op {
             for lane in 0..lanes {
-                let y_bar = core::mem::replace(&mut bars[first * lanes + lane], F::ZERO);
+                let y_bar = core::mem::replace(&mut bars[places.own[0] as usize * lanes + lane], F::ZERO);
                 let y = values[first * lanes + lane];
                 let v = |a: u32| values[a as usize * lanes + lane];
-                reverse::partials(op, operands, v, y, |a, partial| {
-                    bars[a as usize * lanes + lane] +=
-                        partial.map_or(y_bar, |partial| reverse::times::<F, true>(y_bar, partial));
+                let mut places = places.operands.iter();
+                reverse::partials(op, operands, v, y, |_, partial| {
+                    if let Some(&place) = places.next() {
+                        bars[place as usize * lanes + lane] +=
+                            partial.map_or(y_bar, |partial| reverse::times::<F, true>(y_bar, partial));
+                    }
                 });
             }
             return;
         }
-        let steps = operands.chunks_exact(run.op.width());
-        for (step, operands) in (first..first + run.len()).zip(steps).rev() {
-            let (below, rest) = bars.split_at_mut(step * lanes);
-            let y_bar = &mut rest[..lanes];
+        let step_width = run.op.width();
+        let steps = operands.chunks_exact(step_width).zip(places.operands.chunks_exact(step_width)).zip(places.own);
+        for (step, ((operands, places), &own)) in (first..first + run.len()).zip(steps).rev() {
+            let [left, right, y_bar] = spare;
+            let own = &mut bars[own as usize * lanes..][..lanes];
+            y_bar.copy_from_slice(own);
+            own.fill(F::ZERO);
             let (a, y) = (value(operands[0]), value(step as u32));
-            let [left, right] = spare;
             match run.op {
                 Op::Unary(op) => elementwise::unary_vjp(op, a, y, y_bar, left, Par::SEQUENTIAL),
                 Op::Binary(op) => {
@@ -294,7 +310,7 @@ impl<F: TensorFloat> Program<F> {
                     let (a, b) = (Operand::Slice(a), Operand::Slice(b));
                     elementwise::binary_vjp(op, a, b, y, y_bar, a_bar, b_bar, Par::SEQUENTIAL);
                     if run.active() & 2 != 0 {
-                        let b_bar = &mut below[operands[1] as usize * lanes..][..lanes];
+                        let b_bar = &mut bars[places[1] as usize * lanes..][..lanes];
                         elementwise::add_assign(b_bar, right, Par::SEQUENTIAL);
                     }
                 }
@@ -306,10 +322,9 @@ impl<F: TensorFloat> Program<F> {
                 }
             }
             if run.active() & 1 != 0 {
-                let a_bar = &mut below[operands[0] as usize * lanes..][..lanes];
+                let a_bar = &mut bars[places[0] as usize * lanes..][..lanes];
                 elementwise::add_assign(a_bar, left, Par::SEQUENTIAL);
             }
-            y_bar.fill(F::ZERO);
         }
     }
 

@@ -5,10 +5,12 @@
 //! then runs a loop over the operands of its steps. Within a window of the list steps are sorted by their depth (steps of
 //! one depth do not need each other), then by operation; the window keeps a step near the operands it reads, in cache.
 
+use super::adjoint_rows::AdjointRows;
 use super::error::{FunctionError, Place};
 use super::list::{Answer, Id, List, Op};
 use crate::tape::{Comparison, Nary};
 use crate::tensor::TensorFloat;
+use std::sync::OnceLock;
 use wengert_kernels::Parametric;
 
 /// Steps that are sorted together. Long enough for runs of dozens, short enough that operands stay in the first-level cache.
@@ -60,6 +62,13 @@ impl Run {
     pub(crate) fn args(self) -> usize {
         self.len() * self.op.width()
     }
+
+    /// How many numbers it takes of all operands: those given are its own, the number of an n-ary step's stands before and
+    /// behind them.
+    #[inline]
+    pub(crate) fn taken(self, operands: &[u32]) -> usize {
+        operands.len() + if self.op.arity().is_none() { 2 } else { 0 }
+    }
 }
 
 /// A comparison to be checked after a replay, by slots.
@@ -90,6 +99,7 @@ pub(crate) struct Program<F> {
     pub(crate) slots: usize,
     /// How many steps have their slopes kept.
     pub(crate) slopes: usize,
+    adjoint_rows: OnceLock<AdjointRows>,
 }
 
 impl<F: TensorFloat> Program<F> {
@@ -109,6 +119,7 @@ impl<F: TensorFloat> Program<F> {
             output_is_active: Vec::new(),
             slots: base + list.steps.len(),
             slopes: 0,
+            adjoint_rows: OnceLock::new(),
         };
         // The slot of each step, with a bit that says whether it hangs on an input.
         const ACTIVE: u32 = 1 << 31;
@@ -195,6 +206,11 @@ impl<F: TensorFloat> Program<F> {
             program.checks.push(Check { a, b, question, answer, place });
         }
         program
+    }
+
+    /// Where adjoints lie in rows: found when it is first asked for, since many programs are only run at one point.
+    pub(crate) fn adjoint_rows(&self) -> &AdjointRows {
+        self.adjoint_rows.get_or_init(|| AdjointRows::of(self))
     }
 
     /// The slot of the first result.
