@@ -60,25 +60,35 @@ impl Width {
     }
 }
 
-/// Computes a run of steps: their rows are `first`, `first + 1` and so on, and `operands` names the rows each reads, in turn.
+/// The rows of a run of steps.
+#[derive(Debug, Clone, Copy)]
+pub struct Steps<'a> {
+    /// The rows of the results: none is read by its own step.
+    pub results: &'a [u32],
+    /// The rows each step reads, in turn.
+    pub operands: &'a [u32],
+}
+
+/// Computes a run of steps, the first first.
 ///
 /// # Panics
-/// If a row does not come before the step that reads it, or is not there.
+/// If a row is not there.
 ///
 /// # Examples
 /// ```
-/// use wengert_kernels::rows::{Arithmetic, Width, forward};
+/// use wengert_kernels::rows::{Arithmetic, Steps, Width, forward};
 ///
 /// // Rows 0 and 1 are inputs; row 2 is their product, row 3 the product plus the second.
 /// let mut values = [[2.0; 8], [3.0; 8], [0.0; 8], [0.0; 8]];
-/// forward(Arithmetic::Mul, Width::Narrow, values.as_flattened_mut(), 2, &[0, 1]);
-/// forward(Arithmetic::Add, Width::Narrow, values.as_flattened_mut(), 3, &[2, 1]);
+/// let product = Steps { results: &[2], operands: &[0, 1] };
+/// forward(Arithmetic::Mul, Width::Narrow, values.as_flattened_mut(), product);
+/// forward(Arithmetic::Add, Width::Narrow, values.as_flattened_mut(), Steps { results: &[3], operands: &[2, 1] });
 /// assert_eq!(values[3], [9.0; 8]);
 /// ```
-pub fn forward<F: Float>(op: Arithmetic, width: Width, values: &mut [F], first: usize, operands: &[u32]) {
+pub fn forward<F: Float>(op: Arithmetic, width: Width, values: &mut [F], Steps { results, operands }: Steps<'_>) {
     match width {
-        Width::Narrow => F::narrow_rows_at(simd_level(), op, values, first, operands),
-        _ => F::wide_rows_at(simd_level(), op, width.lanes() / 64, values, first, operands),
+        Width::Narrow => F::narrow_rows_at(simd_level(), op, values, results, operands),
+        _ => F::wide_rows_at(simd_level(), op, width.lanes() / PART, values, results, operands),
     }
 }
 
@@ -107,16 +117,15 @@ pub fn reverse<F: Float>(
     careful: bool,
     active: u8,
     values: &[F],
-    first: usize,
-    operands: &[u32],
+    Steps { results, operands }: Steps<'_>,
     bars: &mut [F],
     Places { own, operands: places }: Places<'_>,
 ) {
     let (level, lanes) = (simd_level(), width.lanes());
     match width {
-        _ if careful => F::careful_rows_vjp_at(op, lanes / 8, active, values, first, operands, bars, own, places),
-        Width::Narrow => F::narrow_rows_vjp_at(level, op, active, values, first, operands, bars, own, places),
-        _ => F::wide_rows_vjp_at(level, op, lanes / PART, active, values, first, operands, bars, own, places),
+        _ if careful => F::careful_rows_vjp_at(op, lanes / 8, active, values, results, operands, bars, own, places),
+        Width::Narrow => F::narrow_rows_vjp_at(level, op, active, values, results, operands, bars, own, places),
+        _ => F::wide_rows_vjp_at(level, op, lanes / PART, active, values, results, operands, bars, own, places),
     }
 }
 
@@ -129,26 +138,9 @@ fn times<F: Float, const CAREFUL: bool>(y_bar: F, partial: F) -> F {
     if CAREFUL && (y_bar == F::ZERO || partial == F::ZERO) { F::ZERO } else { product }
 }
 
-/// The rows before a step's own, and its own.
-#[inline(always)]
-fn at<F, const K: usize>(rows: &mut [[F; K]], parts: usize, step: usize) -> (&mut [[F; K]], &mut [[F; K]]) {
-    let (done, rest) = rows.split_at_mut(step * parts);
-    (done, &mut rest[..parts])
-}
-
 #[inline(always)]
 fn row<F, const K: usize>(rows: &[[F; K]], parts: usize, number: u32) -> &[[F; K]] {
     &rows[number as usize * parts..][..parts]
-}
-
-// The result is complete before it is stored: then the compiler need not ask whether the rows overlap.
-#[inline(always)]
-fn store<F: Float, const K: usize>(y: &mut [F; K], f: impl Fn(usize) -> F) {
-    let mut result = [F::ZERO; K];
-    for (lane, result) in result.iter_mut().enumerate() {
-        *result = f(lane);
-    }
-    *y = result;
 }
 
 #[inline(always)]
@@ -166,18 +158,21 @@ fn forward_rows<F: Float, const K: usize>(
     op: Arithmetic,
     parts: usize,
     rows: &mut [[F; K]],
-    first: usize,
+    results: &[u32],
     operands: &[u32],
 ) {
     // A step of the operands `$x`: in the expression they are a part of their rows each, and `$l` a lane.
     macro_rules! steps {
         (|$($x:ident),*; $l:ident| $y:expr) => {
-            for (step, &[$($x),*]) in (first..).zip(operands.as_chunks().0) {
-                let (done, y) = at(rows, parts, step);
-                $( let $x = row(done, parts, $x); )*
-                for (part, y) in y.iter_mut().enumerate() {
-                    $( let $x = &$x[part]; )*
-                    store(y, |$l| $y);
+            for (&y, &[$($x),*]) in results.iter().zip(operands.as_chunks().0) {
+                for part in 0..parts {
+                    $( let $x = &rows[$x as usize * parts + part]; )*
+                    // The result is complete before it is stored: the compiler need not ask whether the rows overlap.
+                    let mut result = [F::ZERO; K];
+                    for ($l, result) in result.iter_mut().enumerate() {
+                        *result = $y;
+                    }
+                    rows[y as usize * parts + part] = result;
                 }
             }
         };
@@ -193,30 +188,28 @@ fn forward_rows<F: Float, const K: usize>(
         Arithmetic::Square => steps!(|a; l| a[l] * a[l]),
         Arithmetic::Neg => steps!(|a; l| -a[l]),
         Arithmetic::Sum => {
-            let (done, y) = at(rows, parts, first);
-            for (part, y) in y.iter_mut().enumerate() {
-                if let Some((&a, rest)) = operands.split_first() {
-                    let mut sum = row(done, parts, a)[part];
-                    for &a in rest {
-                        for (sum, &a) in sum.iter_mut().zip(&row(done, parts, a)[part]) {
-                            *sum += a;
-                        }
+            let (Some(&y), Some((&a, rest))) = (results.first(), operands.split_first()) else { return };
+            for part in 0..parts {
+                let mut sum = rows[a as usize * parts + part];
+                for &a in rest {
+                    for (sum, &a) in sum.iter_mut().zip(&rows[a as usize * parts + part]) {
+                        *sum += a;
                     }
-                    *y = sum;
                 }
+                rows[y as usize * parts + part] = sum;
             }
         }
         Arithmetic::Dot => {
-            let (done, y) = at(rows, parts, first);
-            for (part, y) in y.iter_mut().enumerate() {
+            let Some(&y) = results.first() else { return };
+            for part in 0..parts {
                 let mut sum = [F::ZERO; K];
                 for &[a, b] in operands.as_chunks().0 {
-                    let (a, b) = (&row(done, parts, a)[part], &row(done, parts, b)[part]);
+                    let (a, b) = (&rows[a as usize * parts + part], &rows[b as usize * parts + part]);
                     for ((sum, &a), &b) in sum.iter_mut().zip(a).zip(b) {
                         *sum += a * b;
                     }
                 }
-                *y = sum;
+                rows[y as usize * parts + part] = sum;
             }
         }
     }
@@ -229,7 +222,7 @@ fn reverse_rows<F: Float, const K: usize, const CAREFUL: bool>(
     parts: usize,
     active: u8,
     values: &[[F; K]],
-    first: usize,
+    results: &[u32],
     operands: &[u32],
     bars: &mut [[F; K]],
     own: &[u32],
@@ -240,9 +233,9 @@ fn reverse_rows<F: Float, const K: usize, const CAREFUL: bool>(
     // A step of the operands `$x` with the adjoints `$x_bar`, each wanted if `$wanted`; `$y` is the result and `$l` a lane.
     macro_rules! steps {
         (|$($x:ident),*; $y:ident, $y_bar:ident, $l:ident| $($wanted:ident $at:ident: $x_bar:expr),*) => {
-            let steps = operands.as_chunks().0.iter().zip(places.as_chunks().0).zip(own);
-            for (step, ((&[$($x),*], &[$($at),*]), &own)) in (first..first + own.len()).zip(steps).rev() {
-                let $y = row(values, parts, step as u32);
+            let steps = operands.as_chunks().0.iter().zip(places.as_chunks().0);
+            for ((&$y, &own), (&[$($x),*], &[$($at),*])) in results.iter().zip(own).zip(steps).rev() {
+                let $y = row(values, parts, $y);
                 $( let $x = row(values, parts, $x); )*
                 for part in 0..parts {
                     let $y = &$y[part];
@@ -314,26 +307,26 @@ fn reverse_rows<F: Float, const K: usize, const CAREFUL: bool>(
 
 kernel! {
     // Rows of one part, which the compiler knows.
-    pub(crate) fn narrow<F: Float>(op: Arithmetic, values: &'a mut [F], first: usize, operands: &'a [u32]) -> () {
-        forward_rows::<F, 8>(op, 1, values.as_chunks_mut().0, first, operands);
+    pub(crate) fn narrow<F: Float>(op: Arithmetic, values: &'a mut [F], results: &'a [u32], operands: &'a [u32]) -> () {
+        forward_rows::<F, 8>(op, 1, values.as_chunks_mut().0, results, operands);
     }
 
     pub(crate) fn narrow_vjp<F: Float>(
-        op: Arithmetic, active: u8, values: &'a [F], first: usize, operands: &'a [u32], bars: &'a mut [F], own: &'a [u32], places: &'a [u32],
+        op: Arithmetic, active: u8, values: &'a [F], results: &'a [u32], operands: &'a [u32], bars: &'a mut [F], own: &'a [u32], places: &'a [u32],
     ) -> () {
-        reverse_rows::<F, 8, false>(op, 1, active, values.as_chunks().0, first, operands, bars.as_chunks_mut().0, own, places);
+        reverse_rows::<F, 8, false>(op, 1, active, values.as_chunks().0, results, operands, bars.as_chunks_mut().0, own, places);
     }
 
-    // Rows of any number of parts of 64.
-    pub(crate) fn wide<F: Float>(op: Arithmetic, parts: usize, values: &'a mut [F], first: usize, operands: &'a [u32]) -> () {
-        forward_rows::<F, 64>(op, parts, values.as_chunks_mut().0, first, operands);
+    // Rows of any number of parts.
+    pub(crate) fn wide<F: Float>(op: Arithmetic, parts: usize, values: &'a mut [F], results: &'a [u32], operands: &'a [u32]) -> () {
+        forward_rows::<F, PART>(op, parts, values.as_chunks_mut().0, results, operands);
     }
 
     pub(crate) fn wide_vjp<F: Float>(
-        op: Arithmetic, parts: usize, active: u8, values: &'a [F], first: usize, operands: &'a [u32], bars: &'a mut [F], own: &'a [u32],
+        op: Arithmetic, parts: usize, active: u8, values: &'a [F], results: &'a [u32], operands: &'a [u32], bars: &'a mut [F], own: &'a [u32],
         places: &'a [u32],
     ) -> () {
-        reverse_rows::<F, PART, false>(op, parts, active, values.as_chunks().0, first, operands, bars.as_chunks_mut().0, own, places);
+        reverse_rows::<F, PART, false>(op, parts, active, values.as_chunks().0, results, operands, bars.as_chunks_mut().0, own, places);
     }
 }
 
@@ -344,14 +337,14 @@ pub(crate) fn careful_vjp<F: Float>(
     parts: usize,
     active: u8,
     values: &[F],
-    first: usize,
+    results: &[u32],
     operands: &[u32],
     bars: &mut [F],
     own: &[u32],
     places: &[u32],
 ) {
     let (values, bars) = (values.as_chunks().0, bars.as_chunks_mut().0);
-    reverse_rows::<F, 8, true>(op, parts, active, values, first, operands, bars, own, places);
+    reverse_rows::<F, 8, true>(op, parts, active, values, results, operands, bars, own, places);
 }
 
 #[cfg(test)]
@@ -395,11 +388,12 @@ mod tests {
                 // Two steps in a run, the second reading the first.
                 let operands: Vec<u32> =
                     [[0, 1, 2], [3, 2, 1]].iter().flat_map(|step| step[..arity].to_vec()).collect();
-                forward(op, width, &mut values, 3, &operands);
+                let steps = Steps { results: &[3, 4], operands: &operands };
+                forward(op, width, &mut values, steps);
                 let mut bars = vec![0.0; 5 * k];
                 bars[4 * k..].fill(2.0);
                 let places = Places { own: &[3, 4], operands: &operands };
-                reverse(op, width, false, 7, &values, 3, &operands, &mut bars, places);
+                reverse(op, width, false, 7, &values, steps, &mut bars, places);
                 for lane in 0..k {
                     let x = [0, 1, 2].map(|row| inputs(row, lane));
                     let (first, p) = plain(op, x);
@@ -424,13 +418,14 @@ mod tests {
     #[test]
     fn a_sum_adds_in_order_and_spreads_its_adjoint() {
         let mut values = [[1e16; 8], [1.0; 8], [-1e16; 8], [0.0; 8]];
-        forward(Arithmetic::Sum, Width::Narrow, values.as_flattened_mut(), 3, &[0, 1, 2, 1]);
+        let operands = [0, 1, 2, 1];
+        let steps = Steps { results: &[3], operands: &operands };
+        forward(Arithmetic::Sum, Width::Narrow, values.as_flattened_mut(), steps);
         assert_eq!(values[3], [1e16 + 1.0 - 1e16 + 1.0; 8]);
         let mut bars = [[0.0; 8], [0.0; 8], [0.5; 8], [3.0; 8]];
-        let operands = [0, 1, 2, 1];
         let places = Places { own: &[3], operands: &operands };
         let (values, all) = (values.as_flattened(), bars.as_flattened_mut());
-        reverse(Arithmetic::Sum, Width::Narrow, false, 1, values, 3, &operands, all, places);
+        reverse(Arithmetic::Sum, Width::Narrow, false, 1, values, steps, all, places);
         assert_eq!(bars, [[3.0; 8], [6.0; 8], [3.5; 8], [0.0; 8]]);
     }
 
@@ -440,7 +435,9 @@ mod tests {
             let k = width.lanes();
             let fill = |rows: [f64; 5]| -> Vec<f64> { rows.iter().flat_map(|&x| vec![x; k]).collect() };
             let mut values = fill([1e16, 1.0, -1.0, 3.0, 0.0]);
-            forward(Arithmetic::Dot, width, &mut values, 4, &[0, 1, 1, 3, 2, 0]);
+            let operands = [0, 1, 1, 3, 2, 0];
+            let steps = Steps { results: &[4], operands: &operands };
+            forward(Arithmetic::Dot, width, &mut values, steps);
             assert_eq!(values, fill([1e16, 1.0, -1.0, 3.0, 1e16 + 3.0 - 1e16]));
             for (active, bars) in [
                 (3, [2.0 - 2.0, 2e16 + 6.0, 2e16, 2.0, 0.0]),
@@ -449,9 +446,8 @@ mod tests {
             ] {
                 for careful in [false, true] {
                     let mut got = fill([0.0, 0.0, 0.0, 0.0, 2.0]);
-                    let operands = [0, 1, 1, 3, 2, 0];
                     let places = Places { own: &[4], operands: &operands };
-                    reverse(Arithmetic::Dot, width, careful, active, &values, 4, &operands, &mut got, places);
+                    reverse(Arithmetic::Dot, width, careful, active, &values, steps, &mut got, places);
                     assert_eq!(got, fill(bars), "{active}");
                 }
             }
@@ -462,10 +458,11 @@ mod tests {
     fn zero_times_infinity_is_zero_with_care() {
         let values = [[0.0; 8], [f64::INFINITY; 8], [f64::NAN; 8]];
         let mut bars = [[0.0; 8], [0.0; 8], [0.0; 8]];
+        let steps = Steps { results: &[2], operands: &[0, 1] };
         let places = Places { own: &[2], operands: &[0, 1] };
         let mut sweep = |careful, bars: &mut [[f64; 8]; 3]| {
             let (values, bars) = (values.as_flattened(), bars.as_flattened_mut());
-            reverse(Arithmetic::Mul, Width::Narrow, careful, 3, values, 2, &[0, 1], bars, places);
+            reverse(Arithmetic::Mul, Width::Narrow, careful, 3, values, steps, bars, places);
         };
         sweep(true, &mut bars);
         assert_eq!(bars[..2], [[0.0; 8]; 2]);

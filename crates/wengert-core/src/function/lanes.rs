@@ -10,7 +10,7 @@ use super::reverse;
 use crate::tape::Nary;
 use crate::tensor::TensorFloat;
 use wengert_kernels::elementwise::{self, Operand};
-use wengert_kernels::rows::{self, Arithmetic, Places, Width};
+use wengert_kernels::rows::{self, Arithmetic, Places, Steps, Width};
 use wengert_kernels::{Binary, Par, Unary, reduce};
 
 /// Rows of values and adjoints that may be used up before narrow ones are better: a part of the second-level cache, which
@@ -20,7 +20,7 @@ const CACHE: usize = 768 << 10;
 /// Values and adjoints of all slots at a block of points.
 pub(crate) struct Rows<F> {
     width: Option<Width>,
-    /// After those of the slots, the slopes that are kept.
+    /// After those of values, the slopes that are kept.
     values: Aligned<F>,
     bars: Aligned<F>,
     spare: [Vec<F>; 3],
@@ -98,7 +98,7 @@ impl<F: TensorFloat> Program<F> {
 
     /// How large the rows are.
     fn bytes(&self, width: Width) -> usize {
-        (self.slots + self.slopes + self.adjoint_rows().count) * width.lanes() * size_of::<F>()
+        (self.layout().values + self.slopes + self.layout().adjoints) * width.lanes() * size_of::<F>()
     }
 
     /// Values of all slots at a block of points: `load` writes the rows of the inputs and, after those, of the data. It finds
@@ -113,11 +113,13 @@ impl<F: TensorFloat> Program<F> {
         load: impl FnOnce(&mut [F]),
     ) {
         let lanes = width.lanes();
-        let new = rows.width != Some(width) || rows.values.len != (self.slots + self.slopes) * lanes;
+        let layout = self.layout();
+        let count = layout.values + self.slopes;
+        let new = rows.width != Some(width) || rows.values.len != count * lanes;
         if new {
             rows.width = Some(width);
-            rows.values = Aligned::zeros((self.slots + self.slopes) * lanes);
-            rows.bars = Aligned::zeros(self.adjoint_rows().count * lanes);
+            rows.values = Aligned::zeros(count * lanes);
+            rows.bars = Aligned::zeros(layout.adjoints * lanes);
             rows.spare = core::array::from_fn(|_| vec![F::ZERO; lanes]);
         }
         let values = rows.values.numbers_mut();
@@ -128,61 +130,66 @@ impl<F: TensorFloat> Program<F> {
             }
         }
         load(&mut values[..self.first_constant() * lanes]);
-        let mut first_slope = self.slots;
+        let mut first_slope = layout.values;
+        let mut at = 0;
         self.each_run(|run, first, operands| {
             if wanted(run) {
                 let slopes = (slopes && run.keeps_slopes()).then_some(first_slope);
-                self.forward_run(width, run, first, operands, slopes, values);
+                let steps = Steps {
+                    results: &layout.results[first - self.first_result()..][..run.len()],
+                    operands: &layout.operands[at + run.before()..][..operands.len()],
+                };
+                self.forward_run(width, run, steps, slopes, values);
             }
             if run.keeps_slopes() {
                 first_slope += run.len();
             }
+            at += run.taken(operands);
         });
     }
 
     /// `slopes` is the row of the first slope, if they are wanted.
-    fn forward_run(
-        &self,
-        width: Width,
-        run: Run,
-        first: usize,
-        operands: &[u32],
-        slopes: Option<usize>,
-        values: &mut [F],
-    ) {
+    fn forward_run(&self, width: Width, run: Run, steps: Steps<'_>, slopes: Option<usize>, values: &mut [F]) {
         if let Some(op) = arithmetic(run.op) {
-            return rows::forward(op, width, values, first, operands);
+            return rows::forward(op, width, values, steps);
         }
+        let Steps { results, operands } = steps;
         let lanes = width.lanes();
         let row = |a: u32| a as usize * lanes..(a as usize + 1) * lanes;
         if let Op::Nary(op) = run.op {
             for lane in 0..lanes {
-                values[first * lanes + lane] = replay::nary(op, operands, |a| values[a as usize * lanes + lane]);
+                let y = replay::nary(op, operands, |a| values[a as usize * lanes + lane]);
+                values[results[0] as usize * lanes + lane] = y;
             }
             return;
         }
-        for (step, operands) in (first..).zip(operands.chunks_exact(run.op.width())) {
-            let (done, rest) = values.split_at_mut(step * lanes);
-            let (y, rest) = rest.split_at_mut(lanes);
-            let a = &done[row(operands[0])];
-            match run.op {
-                Op::Unary(op) => match slopes {
-                    Some(slopes) => {
-                        // The step's row and all before it are split off.
-                        let slope = &mut rest[(slopes + (step - first) - (step + 1)) * lanes..][..lanes];
-                        elementwise::unary_with_slope(op, a, y, slope, Par::SEQUENTIAL);
-                    }
-                    None => elementwise::unary(op, a, y, Par::SEQUENTIAL),
-                },
-                Op::Binary(op) => {
-                    let b = &done[row(operands[1])];
+        const DISTINCT: &str = "a step's result has another row than its operands";
+        for ((step, &y), operands) in results.iter().enumerate().zip(operands.chunks_exact(run.op.width())) {
+            match (run.op, slopes) {
+                (Op::Unary(op), Some(slopes)) => {
+                    let slope = row((slopes + step) as u32);
+                    let [a, y, slope] = values.get_disjoint_mut([row(operands[0]), row(y), slope]).expect(DISTINCT);
+                    elementwise::unary_with_slope(op, a, y, slope, Par::SEQUENTIAL);
+                }
+                (Op::Binary(op), _) if operands[0] != operands[1] => {
+                    let [a, b, y] =
+                        values.get_disjoint_mut([row(operands[0]), row(operands[1]), row(y)]).expect(DISTINCT);
                     elementwise::binary(op, Operand::Slice(a), Operand::Slice(b), y, Par::SEQUENTIAL);
                 }
-                Op::Parametric => {
-                    let op = self.parameters[operands[1] as usize];
-                    y.iter_mut().zip(a).for_each(|(y, &a)| *y = op.eval(a));
+                _ => {
+                    let [a, y] = values.get_disjoint_mut([row(operands[0]), row(y)]).expect(DISTINCT);
+                    match run.op {
+                        Op::Unary(op) => elementwise::unary(op, a, y, Par::SEQUENTIAL),
+                        Op::Binary(op) => {
+                            elementwise::binary(op, Operand::Slice(a), Operand::Slice(a), y, Par::SEQUENTIAL);
+                        }
+                        Op::Parametric => {
+                            let op = self.parameters[operands[1] as usize];
+                            y.iter_mut().zip(&*a).for_each(|(y, &a)| *y = op.eval(a));
+                        }
+                        _ => y.copy_from_slice(a),
+                    }
                 }
-                _ => y.copy_from_slice(a),
             }
         }
     }
@@ -195,7 +202,7 @@ impl<F: TensorFloat> Program<F> {
             match self.outputs[..] {
                 // The adjoint of a result is 0 between sweeps.
                 [output] if self.output_is_active[0] && output as usize >= self.first_result() => {
-                    let row = self.adjoint_rows().outputs[0] as usize;
+                    let row = self.layout().outputs[0] as usize;
                     seed(0, &mut rows.bars.numbers_mut()[row * width.lanes()..][..width.lanes()]);
                 }
                 _ => self.seed_rows(width, rows, &seed),
@@ -217,7 +224,7 @@ impl<F: TensorFloat> Program<F> {
     pub(crate) fn seed_rows(&self, width: Width, rows: &mut Rows<F>, seed: impl Fn(usize, &mut [F])) {
         let lanes = width.lanes();
         let Rows { bars, spare: [row, ..], .. } = rows;
-        for (number, &output) in self.adjoint_rows().outputs.iter().enumerate() {
+        for (number, &output) in self.layout().outputs.iter().enumerate() {
             if self.output_is_active[number] {
                 row.fill(F::ZERO);
                 seed(number, row);
@@ -231,9 +238,9 @@ impl<F: TensorFloat> Program<F> {
     pub(crate) fn sweep_rows(&self, width: Width, careful: bool, rows: &mut Rows<F>, wanted: impl Fn(Run) -> bool) {
         let Rows { values, bars, spare, .. } = rows;
         let (values, bars) = (values.numbers(), bars.numbers_mut());
-        let of = self.adjoint_rows();
-        let mut first_slope = self.slots + self.slopes;
-        let mut end = of.operands.len();
+        let layout = self.layout();
+        let mut first_slope = layout.values + self.slopes;
+        let mut end = layout.operands.len();
         self.each_run_back(|run, first, operands| {
             if run.keeps_slopes() {
                 first_slope -= run.len();
@@ -242,22 +249,27 @@ impl<F: TensorFloat> Program<F> {
             if run.active() == 0 || !wanted(run) {
                 return;
             }
-            let start = end + usize::from(run.op.arity().is_none());
+            let (first, start) = (first - self.first_result(), end + run.before());
+            let steps = Steps {
+                results: &layout.results[first..][..run.len()],
+                operands: &layout.operands[start..][..operands.len()],
+            };
             let places = Places {
-                own: &of.own[first - self.first_result()..][..run.len()],
-                operands: &of.operands[start..][..operands.len()],
+                own: &layout.own[first..][..run.len()],
+                operands: &layout.places[start..][..operands.len()],
             };
             match arithmetic(run.op) {
-                Some(op) => rows::reverse(op, width, careful, run.active(), values, first, operands, bars, places),
+                Some(op) => rows::reverse(op, width, careful, run.active(), values, steps, bars, places),
                 None if run.keeps_slopes() => {
                     // As back through a product with the slope.
-                    for (k, &a) in operands.iter().enumerate().rev() {
-                        let factors = [a, (first_slope + k) as u32];
+                    for k in (0..run.len()).rev() {
+                        let factors = [steps.operands[k], (first_slope + k) as u32];
+                        let steps = Steps { results: &steps.results[k..=k], operands: &factors };
                         let places = Places { own: &places.own[k..=k], operands: &[places.operands[k], 0] };
-                        rows::reverse(Arithmetic::Mul, width, careful, 1, values, first + k, &factors, bars, places);
+                        rows::reverse(Arithmetic::Mul, width, careful, 1, values, steps, bars, places);
                     }
                 }
-                None => self.reverse_run_of_rows(width, run, first, operands, values, bars, places, spare),
+                None => self.reverse_run_of_rows(width, run, steps, values, bars, places, spare),
             }
         });
     }
@@ -269,8 +281,7 @@ impl<F: TensorFloat> Program<F> {
         &self,
         width: Width,
         run: Run,
-        first: usize,
-        operands: &[u32],
+        Steps { results, operands }: Steps<'_>,
         values: &[F],
         bars: &mut [F],
         places: Places<'_>,
@@ -281,7 +292,7 @@ impl<F: TensorFloat> Program<F> {
         if let Op::Nary(op) = run.op {
             for lane in 0..lanes {
                 let y_bar = core::mem::replace(&mut bars[places.own[0] as usize * lanes + lane], F::ZERO);
-                let y = values[first * lanes + lane];
+                let y = values[results[0] as usize * lanes + lane];
                 let v = |a: u32| values[a as usize * lanes + lane];
                 let mut places = places.operands.iter();
                 reverse::partials(op, operands, v, y, |_, partial| {
@@ -294,13 +305,13 @@ impl<F: TensorFloat> Program<F> {
             return;
         }
         let step_width = run.op.width();
-        let steps = operands.chunks_exact(step_width).zip(places.operands.chunks_exact(step_width)).zip(places.own);
-        for (step, ((operands, places), &own)) in (first..first + run.len()).zip(steps).rev() {
+        let rows = operands.chunks_exact(step_width).zip(places.operands.chunks_exact(step_width));
+        for ((&y, &own), (operands, places)) in results.iter().zip(places.own).zip(rows).rev() {
             let [left, right, y_bar] = spare;
             let own = &mut bars[own as usize * lanes..][..lanes];
             y_bar.copy_from_slice(own);
             own.fill(F::ZERO);
-            let (a, y) = (value(operands[0]), value(step as u32));
+            let (a, y) = (value(operands[0]), value(y));
             match run.op {
                 Op::Unary(op) => elementwise::unary_vjp(op, a, y, y_bar, left, Par::SEQUENTIAL),
                 Op::Binary(op) => {
@@ -348,7 +359,7 @@ impl<F: TensorFloat> Program<F> {
         rows: &'a mut Rows<F>,
     ) -> &'a [F] {
         self.forward_rows(width, rows, false, |_| true, |rows| load(rows, width.lanes(), len, read));
-        &rows.values()[self.outputs[0] as usize * width.lanes()..][..len]
+        &rows.values()[self.row(self.outputs[0] as usize) * width.lanes()..][..len]
     }
 
     /// The values and the pullback of [`eval_block`](Self::eval_block), this a row for each input: in row `k`,
@@ -365,7 +376,7 @@ impl<F: TensorFloat> Program<F> {
         self.reverse_rows(width, rows, |_, row| seed(&mut row[..len]));
         let rows = &*rows;
         let lanes = width.lanes();
-        (&rows.values()[self.outputs[0] as usize * lanes..][..len], &rows.bars()[..self.inputs * lanes])
+        (&rows.values()[self.row(self.outputs[0] as usize) * lanes..][..len], &rows.bars()[..self.inputs * lanes])
     }
 }
 

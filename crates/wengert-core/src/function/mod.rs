@@ -10,17 +10,17 @@
 //!
 //! In this folder, from left to right: `recorder` is what the closure computes with and `list` what it writes; `optimise` makes
 //! the list shorter; `program` lays it out for replay; `replay` and `reverse` run over it at one point, `lanes` at many
-//! with `adjoint_rows`;
+//! in the rows of `layout`;
 //! `derivatives` is what users call; `sparsity` and `colouring` find which derivatives are zero and need not be computed;
 //! `expression` runs a program over the elements of tensors; `print` and `save` turn a list into text, `save` also back.
 
-mod adjoint_rows;
 mod colouring;
 mod csr;
 mod derivatives;
 mod error;
 mod expression;
 mod lanes;
+mod layout;
 mod list;
 mod optimise;
 mod points;

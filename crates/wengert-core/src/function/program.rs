@@ -5,8 +5,8 @@
 //! then runs a loop over the operands of its steps. Within a window of the list steps are sorted by their depth (steps of
 //! one depth do not need each other), then by operation; the window keeps a step near the operands it reads, in cache.
 
-use super::adjoint_rows::AdjointRows;
 use super::error::{FunctionError, Place};
+use super::layout::Layout;
 use super::list::{Answer, Id, List, Op};
 use crate::tape::{Comparison, Nary};
 use crate::tensor::TensorFloat;
@@ -63,11 +63,16 @@ impl Run {
         self.len() * self.op.width()
     }
 
-    /// How many numbers it takes of all operands: those given are its own, the number of an n-ary step's stands before and
-    /// behind them.
+    /// How many numbers stand before its operands: the number of an n-ary step's, which stands behind them again.
+    #[inline]
+    pub(crate) fn before(self) -> usize {
+        usize::from(self.op.arity().is_none())
+    }
+
+    /// How many numbers it takes of all operands; those given are its own.
     #[inline]
     pub(crate) fn taken(self, operands: &[u32]) -> usize {
-        operands.len() + if self.op.arity().is_none() { 2 } else { 0 }
+        operands.len() + 2 * self.before()
     }
 }
 
@@ -99,7 +104,7 @@ pub(crate) struct Program<F> {
     pub(crate) slots: usize,
     /// How many steps have their slopes kept.
     pub(crate) slopes: usize,
-    adjoint_rows: OnceLock<AdjointRows>,
+    layout: OnceLock<Layout>,
 }
 
 impl<F: TensorFloat> Program<F> {
@@ -119,7 +124,7 @@ impl<F: TensorFloat> Program<F> {
             output_is_active: Vec::new(),
             slots: base + list.steps.len(),
             slopes: 0,
-            adjoint_rows: OnceLock::new(),
+            layout: OnceLock::new(),
         };
         // The slot of each step, with a bit that says whether it hangs on an input.
         const ACTIVE: u32 = 1 << 31;
@@ -208,9 +213,19 @@ impl<F: TensorFloat> Program<F> {
         program
     }
 
-    /// Where adjoints lie in rows: found when it is first asked for, since many programs are only run at one point.
-    pub(crate) fn adjoint_rows(&self) -> &AdjointRows {
-        self.adjoint_rows.get_or_init(|| AdjointRows::of(self))
+    /// Where values and adjoints lie in rows: found when it is first asked for, since many programs are only run at one point.
+    pub(crate) fn layout(&self) -> &Layout {
+        self.layout.get_or_init(|| Layout::of(self))
+    }
+
+    /// The row of the value in a slot.
+    pub(crate) fn row(&self, slot: usize) -> usize {
+        slot.checked_sub(self.first_result()).map_or(slot, |step| self.layout().results[step] as usize)
+    }
+
+    /// The slots that comparisons read.
+    pub(crate) fn checked(&self) -> impl Iterator<Item = u32> {
+        self.checks.iter().flat_map(|check| [check.a, check.b])
     }
 
     /// The slot of the first result.
