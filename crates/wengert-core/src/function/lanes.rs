@@ -24,6 +24,7 @@ pub(crate) struct Rows<F> {
     values: Aligned<F>,
     bars: Aligned<F>,
     spare: [Vec<F>; 3],
+    pairs: [Vec<u32>; 2],
 }
 
 /// Numbers that start at a cache line: else every other 512-bit load of a row takes in two lines.
@@ -52,7 +53,7 @@ impl<F: TensorFloat> Aligned<F> {
 
 impl<F: TensorFloat> Rows<F> {
     pub(crate) fn empty() -> Self {
-        Rows { width: None, values: Aligned::zeros(0), bars: Aligned::zeros(0), spare: Default::default() }
+        Rows { width: None, values: Aligned::zeros(0), bars: Aligned::zeros(0), spare: Default::default(), pairs: Default::default() }
     }
 
     /// The rows of values, one after the other, and those of slopes.
@@ -236,7 +237,7 @@ impl<F: TensorFloat> Program<F> {
 
     /// Sweeps over the `wanted` runs, from the adjoints given. Those of other runs gather what flows to them.
     pub(crate) fn sweep_rows(&self, width: Width, careful: bool, rows: &mut Rows<F>, wanted: impl Fn(Run) -> bool) {
-        let Rows { values, bars, spare, .. } = rows;
+        let Rows { values, bars, spare, pairs: [factors, pairs], .. } = rows;
         let (values, bars) = (values.numbers(), bars.numbers_mut());
         let layout = self.layout();
         let mut first_slope = layout.values + self.slopes;
@@ -260,14 +261,18 @@ impl<F: TensorFloat> Program<F> {
             };
             match arithmetic(run.op) {
                 Some(op) => rows::reverse(op, width, careful, run.active(), values, steps, bars, places),
-                None if run.keeps_slopes() => {
-                    // As back through a product with the slope.
-                    for k in (0..run.len()).rev() {
-                        let factors = [steps.operands[k], (first_slope + k) as u32];
-                        let steps = Steps { results: &steps.results[k..=k], operands: &factors };
-                        let places = Places { own: &places.own[k..=k], operands: &[places.operands[k], 0] };
-                        rows::reverse(Arithmetic::Mul, width, careful, 1, values, steps, bars, places);
+                // As back through products with the slopes; the slope of an exponential is its value.
+                None if run.keeps_slopes() || run.op == Op::Unary(Unary::Exp) => {
+                    factors.clear();
+                    pairs.clear();
+                    for (k, (&a, &place)) in steps.operands.iter().zip(places.operands).enumerate() {
+                        let slope = if run.keeps_slopes() { (first_slope + k) as u32 } else { steps.results[k] };
+                        factors.extend([a, slope]);
+                        pairs.extend([place, place]);
                     }
+                    let (steps, places) =
+                        (Steps { operands: factors, ..steps }, Places { operands: pairs, ..places });
+                    rows::reverse(Arithmetic::Mul, width, careful, 1, values, steps, bars, places);
                 }
                 None => self.reverse_run_of_rows(width, run, steps, values, bars, places, spare),
             }

@@ -189,7 +189,15 @@ fn kept<F: TensorFloat>(program: &Program<F>, of_data: &[bool]) -> Vec<bool> {
                         keep(reads[0]);
                     }
                 }
-                Op::Unary(Unary::Square) | Op::Nary(Nary::Dot) => reads.iter().copied().for_each(keep),
+                Op::Unary(op) => {
+                    if op.keeps_argument() {
+                        keep(reads[0]);
+                    }
+                    if op.keeps_result() {
+                        keep(slot as u32);
+                    }
+                }
+                Op::Nary(Nary::Dot) => reads.iter().copied().for_each(keep),
                 _ => reads.iter().copied().chain([slot as u32]).for_each(keep),
             }
         }

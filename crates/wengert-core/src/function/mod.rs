@@ -89,6 +89,7 @@ struct Sheet<R> {
 struct Workspace<F: TensorFloat> {
     plain: Sheet<F>,
     dual: Sheet<Dual<F, 1>>,
+    few: Sheet<Dual<F, FEW>>,
     duals: Sheet<Dual<F, DIRECTIONS>>,
     series: Sheet<Taylor<F, 5>>,
     rows: lanes::Rows<F>,
@@ -97,10 +98,19 @@ struct Workspace<F: TensorFloat> {
 /// Directions a forward sweep takes at a time where there are several: two 128-bit vectors of `f64`, one of `f32`.
 const DIRECTIONS: usize = 4;
 
+/// Where there are as few in all, as a tridiagonal Hessian needs: with its value such a number is two vectors of `f64`, too.
+const FEW: usize = 3;
+
 impl<F: TensorFloat> Default for Workspace<F> {
     fn default() -> Self {
-        let (plain, dual, duals, series) = (Sheet::empty(), Sheet::empty(), Sheet::empty(), Sheet::empty());
-        Workspace { plain, dual, duals, series, rows: lanes::Rows::empty() }
+        Workspace {
+            plain: Sheet::empty(),
+            dual: Sheet::empty(),
+            few: Sheet::empty(),
+            duals: Sheet::empty(),
+            series: Sheet::empty(),
+            rows: lanes::Rows::empty(),
+        }
     }
 }
 
