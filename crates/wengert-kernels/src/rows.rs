@@ -1,7 +1,7 @@
 //! Arithmetic between rows of one array: the steps of a recorded program, evaluated at many points at once.
 //!
-//! The array holds a row of numbers, one for each point, for every value of the program; a step reads earlier rows and
-//! writes its own. A call does a run of steps of one operation. Rows are 8, 64 or 256 numbers long: a step is one vector
+//! The array holds a row of numbers, one for each point, for every value that is still wanted; a step reads some rows and
+//! writes another. A call does a run of steps of one operation. Rows are 16, 64 or 256 numbers long: a step is one vector
 //! instruction or a few, without a loop, or four times as many; which length serves depends on how many rows fit the cache.
 //!
 //! Products and sums are rounded one by one at every level of instructions: a step gives the bits that plain arithmetic
@@ -40,7 +40,7 @@ pub enum Arithmetic {
 /// How many numbers a row has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Width {
-    /// 8 numbers: one vector of `f64` with AVX-512.
+    /// 16 numbers: two vectors of `f64` with AVX-512.
     Narrow,
     /// 64 numbers.
     Wide,
@@ -53,7 +53,7 @@ impl Width {
     #[must_use]
     pub const fn lanes(self) -> usize {
         match self {
-            Width::Narrow => 8,
+            Width::Narrow => 16,
             Width::Wide => 64,
             Width::Broad => 256,
         }
@@ -79,11 +79,11 @@ pub struct Steps<'a> {
 /// use wengert_kernels::rows::{Arithmetic, Steps, Width, forward};
 ///
 /// // Rows 0 and 1 are inputs; row 2 is their product, row 3 the product plus the second.
-/// let mut values = [[2.0; 8], [3.0; 8], [0.0; 8], [0.0; 8]];
+/// let mut values = [[2.0; 16], [3.0; 16], [0.0; 16], [0.0; 16]];
 /// let product = Steps { results: &[2], operands: &[0, 1] };
 /// forward(Arithmetic::Mul, Width::Narrow, values.as_flattened_mut(), product);
 /// forward(Arithmetic::Add, Width::Narrow, values.as_flattened_mut(), Steps { results: &[3], operands: &[2, 1] });
-/// assert_eq!(values[3], [9.0; 8]);
+/// assert_eq!(values[3], [9.0; 16]);
 /// ```
 pub fn forward<F: Float>(op: Arithmetic, width: Width, values: &mut [F], Steps { results, operands }: Steps<'_>) {
     match width {
@@ -308,13 +308,13 @@ fn reverse_rows<F: Float, const K: usize, const CAREFUL: bool>(
 kernel! {
     // Rows of one part, which the compiler knows.
     pub(crate) fn narrow<F: Float>(op: Arithmetic, values: &'a mut [F], results: &'a [u32], operands: &'a [u32]) -> () {
-        forward_rows::<F, 8>(op, 1, values.as_chunks_mut().0, results, operands);
+        forward_rows::<F, 16>(op, 1, values.as_chunks_mut().0, results, operands);
     }
 
     pub(crate) fn narrow_vjp<F: Float>(
         op: Arithmetic, active: u8, values: &'a [F], results: &'a [u32], operands: &'a [u32], bars: &'a mut [F], own: &'a [u32], places: &'a [u32],
     ) -> () {
-        reverse_rows::<F, 8, false>(op, 1, active, values.as_chunks().0, results, operands, bars.as_chunks_mut().0, own, places);
+        reverse_rows::<F, 16, false>(op, 1, active, values.as_chunks().0, results, operands, bars.as_chunks_mut().0, own, places);
     }
 
     // Rows of any number of parts.
@@ -416,17 +416,35 @@ mod tests {
     }
 
     #[test]
+    fn steps_of_a_run_use_rows_again() {
+        // With x and y in rows 0 and 1: x y in row 2, then (x y) y in the row of x; back through both with one row for both.
+        for width in [Width::Narrow, Width::Wide, Width::Broad] {
+            let k = width.lanes();
+            let fill = |rows: [f64; 3]| -> Vec<f64> { rows.iter().flat_map(|&x| vec![x; k]).collect() };
+            let mut values = fill([3.0, 5.0, 0.0]);
+            let steps = Steps { results: &[2, 0], operands: &[0, 1, 2, 1] };
+            forward(Arithmetic::Mul, width, &mut values, steps);
+            assert_eq!(values, fill([75.0, 5.0, 15.0]));
+            let mut bars = fill([0.0, 0.0, 1.0]);
+            let steps = Steps { operands: &[1, 1, 2, 1], ..steps };
+            let places = Places { own: &[0, 2], operands: &[2, 1, 0, 1] };
+            reverse(Arithmetic::Mul, width, false, 3, &values, steps, &mut bars, places);
+            assert_eq!(bars, fill([0.0, 15.0 + 25.0, 25.0]));
+        }
+    }
+
+    #[test]
     fn a_sum_adds_in_order_and_spreads_its_adjoint() {
-        let mut values = [[1e16; 8], [1.0; 8], [-1e16; 8], [0.0; 8]];
+        let mut values = [[1e16; 16], [1.0; 16], [-1e16; 16], [0.0; 16]];
         let operands = [0, 1, 2, 1];
         let steps = Steps { results: &[3], operands: &operands };
         forward(Arithmetic::Sum, Width::Narrow, values.as_flattened_mut(), steps);
-        assert_eq!(values[3], [1e16 + 1.0 - 1e16 + 1.0; 8]);
-        let mut bars = [[0.0; 8], [0.0; 8], [0.5; 8], [3.0; 8]];
+        assert_eq!(values[3], [1e16 + 1.0 - 1e16 + 1.0; 16]);
+        let mut bars = [[0.0; 16], [0.0; 16], [0.5; 16], [3.0; 16]];
         let places = Places { own: &[3], operands: &operands };
         let (values, all) = (values.as_flattened(), bars.as_flattened_mut());
         reverse(Arithmetic::Sum, Width::Narrow, false, 1, values, steps, all, places);
-        assert_eq!(bars, [[3.0; 8], [6.0; 8], [3.5; 8], [0.0; 8]]);
+        assert_eq!(bars, [[3.0; 16], [6.0; 16], [3.5; 16], [0.0; 16]]);
     }
 
     #[test]
@@ -456,16 +474,16 @@ mod tests {
 
     #[test]
     fn zero_times_infinity_is_zero_with_care() {
-        let values = [[0.0; 8], [f64::INFINITY; 8], [f64::NAN; 8]];
-        let mut bars = [[0.0; 8], [0.0; 8], [0.0; 8]];
+        let values = [[0.0; 16], [f64::INFINITY; 16], [f64::NAN; 16]];
+        let mut bars = [[0.0; 16], [0.0; 16], [0.0; 16]];
         let steps = Steps { results: &[2], operands: &[0, 1] };
         let places = Places { own: &[2], operands: &[0, 1] };
-        let mut sweep = |careful, bars: &mut [[f64; 8]; 3]| {
+        let mut sweep = |careful, bars: &mut [[f64; 16]; 3]| {
             let (values, bars) = (values.as_flattened(), bars.as_flattened_mut());
             reverse(Arithmetic::Mul, Width::Narrow, careful, 3, values, steps, bars, places);
         };
         sweep(true, &mut bars);
-        assert_eq!(bars[..2], [[0.0; 8]; 2]);
+        assert_eq!(bars[..2], [[0.0; 16]; 2]);
         sweep(false, &mut bars);
         assert!(bars[0][0].is_nan());
     }

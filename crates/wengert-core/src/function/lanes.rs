@@ -1,7 +1,7 @@
 //! Replay at many points at once: a row of numbers for each slot, one number for each point.
 //!
 //! The opcode is looked at once for a row; a row of 64 keeps that, and the reading of operands, small against the
-//! arithmetic. Where 64 points do not fit the second-level cache, rows of 8 do better.
+//! arithmetic. Where 64 points do not fit the second-level cache, rows of 16 do better.
 
 use super::list::Op;
 use super::program::{Program, Run};
@@ -53,7 +53,13 @@ impl<F: TensorFloat> Aligned<F> {
 
 impl<F: TensorFloat> Rows<F> {
     pub(crate) fn empty() -> Self {
-        Rows { width: None, values: Aligned::zeros(0), bars: Aligned::zeros(0), spare: Default::default(), pairs: Default::default() }
+        Rows {
+            width: None,
+            values: Aligned::zeros(0),
+            bars: Aligned::zeros(0),
+            spare: Default::default(),
+            pairs: Default::default(),
+        }
     }
 
     /// The rows of values, one after the other, and those of slopes.
@@ -255,10 +261,8 @@ impl<F: TensorFloat> Program<F> {
                 results: &layout.results[first..][..run.len()],
                 operands: &layout.operands[start..][..operands.len()],
             };
-            let places = Places {
-                own: &layout.own[first..][..run.len()],
-                operands: &layout.places[start..][..operands.len()],
-            };
+            let places =
+                Places { own: &layout.own[first..][..run.len()], operands: &layout.places[start..][..operands.len()] };
             match arithmetic(run.op) {
                 Some(op) => rows::reverse(op, width, careful, run.active(), values, steps, bars, places),
                 // As back through products with the slopes; the slope of an exponential is its value.
@@ -270,8 +274,7 @@ impl<F: TensorFloat> Program<F> {
                         factors.extend([a, slope]);
                         pairs.extend([place, place]);
                     }
-                    let (steps, places) =
-                        (Steps { operands: factors, ..steps }, Places { operands: pairs, ..places });
+                    let (steps, places) = (Steps { operands: factors, ..steps }, Places { operands: pairs, ..places });
                     rows::reverse(Arithmetic::Mul, width, careful, 1, values, steps, bars, places);
                 }
                 None => self.reverse_run_of_rows(width, run, steps, values, bars, places, spare),
