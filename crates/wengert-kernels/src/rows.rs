@@ -478,7 +478,7 @@ mod tests {
         let mut bars = [[0.0; 16], [0.0; 16], [0.0; 16]];
         let steps = Steps { results: &[2], operands: &[0, 1] };
         let places = Places { own: &[2], operands: &[0, 1] };
-        let mut sweep = |careful, bars: &mut [[f64; 16]; 3]| {
+        let sweep = |careful, bars: &mut [[f64; 16]; 3]| {
             let (values, bars) = (values.as_flattened(), bars.as_flattened_mut());
             reverse(Arithmetic::Mul, Width::Narrow, careful, 3, values, steps, bars, places);
         };

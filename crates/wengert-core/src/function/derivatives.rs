@@ -229,7 +229,7 @@ impl<F: TensorFloat> Function<F> {
         take: impl FnMut(usize, usize, F),
     ) -> Result<(), FunctionError> {
         self.with_workspace(|work| match directions {
-            1..=FEW => self.columns_in(&mut work.few, of, op, x, directions, moves, take),
+            ..=FEW => self.columns_in(&mut work.few, of, op, x, directions, moves, take),
             _ => self.columns_in(&mut work.duals, of, op, x, directions, moves, take),
         })
     }
