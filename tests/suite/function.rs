@@ -341,6 +341,76 @@ fn no_bit_depends_on_the_threads() {
     }
 }
 
+/// A long program whose steps read values from near and far: they are wanted for short and long, by products and by sums only.
+fn tangle<T: Number>(x: &[T], d: &[T], steps: usize) -> T {
+    let mut state = 1_u64;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    let mut values: Vec<T> = x.iter().chain(d).copied().collect();
+    for _ in 0..steps {
+        let len = values.len();
+        let mut any = || if random(8) == 0 { random(len) } else { len - 1 - random(len.min(12)) };
+        let [a, b, c] = [any(), any(), any()].map(|k| values[k]);
+        let y = match random(16) {
+            0 => (a + b) * 0.5,
+            1 => a - b * 0.5,
+            2 => a * b,
+            3 => a / (b.square() + 1.5),
+            4 => (a * b + c) * 0.5,
+            5 => a * b - c * 0.5,
+            6 => c * 0.5 - a * b,
+            7 => (-a.square()).exp(),
+            8 => (a.square() + 1.0).sqrt() - b.square(),
+            9 => a.tanh() + a.sin() * 0.25,
+            10 => a.maximum(b) - a.hypot(c) * 0.5,
+            11 => a.powi(3) * 0.25,
+            12 => (0..10).map(|k| values[len - 1 - k % len.min(10)]).sum::<T>() * 0.1,
+            13 => -a - b * 0.25,
+            14 => dot(&[a, b, c], &[c, a, b]) * 0.25,
+            _ => log_sum_exp(&[a, b, c]) - norm2(&[a, b, c]) * 0.5,
+        };
+        // Holds everywhere, and has to be looked at after all steps.
+        values.push(if y > T::from(1e9) { a } else { y.tanh() });
+    }
+    values[values.len() - 20..].iter().copied().sum()
+}
+
+#[test]
+fn values_and_adjoints_that_share_rows_do_not_meet() {
+    let x = [0.4, -0.9, 1.3];
+    let points: Vec<[f64; 3]> = (0..70).map(|k| x.map(|x| x + (f64::from(k) * 0.37 + x).sin() * 0.2)).collect();
+    // Rows of 64 numbers in cache, and rows of 16 of a program too long for it.
+    for steps in [40, 200, 3000] {
+        let f = Function::record(&x, |x| tangle(x, &[], steps)).unwrap();
+        let (values, gradients) = f.values_and_gradients(&points).unwrap();
+        assert_eq!(values, f.values(&points).unwrap());
+        for ((x, value), got) in points.iter().zip(values).zip(gradients.to_vec().chunks(3)) {
+            let (expected, gradient) = value_and_grad(|x| tangle(x, &[], steps), x);
+            assert_close(&[value], &[expected], 1e-12);
+            assert_close(got, &gradient, 1e-11);
+        }
+        // Some steps hang on the inputs alone and are computed once, others on data.
+        let f = Function::record_with_data(&x[..2], &[0.0; 3], |x, d| {
+            let shared = tangle(x, &[], steps / 2);
+            tangle(&[x[0], shared, x[1] * shared], d, steps)
+        })
+        .unwrap();
+        let (total, gradient) = f.total_and_gradient(&x[..2], &points).unwrap();
+        let (expected, slopes) = value_and_grad(
+            |x| {
+                let shared = tangle(x, &[], steps / 2);
+                let each = points.iter().map(|d| tangle(&[x[0], shared, x[1] * shared], &d.map(|d| d.into()), steps));
+                each.sum()
+            },
+            &x[..2],
+        );
+        assert_close(&[total], &[expected], 1e-12);
+        assert_close(&gradient, &slopes, 1e-11);
+    }
+}
+
 #[test]
 fn sums_over_items_are_the_sums_of_each() {
     let f =

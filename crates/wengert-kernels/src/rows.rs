@@ -1,7 +1,7 @@
 //! Arithmetic between rows of one array: the steps of a recorded program, evaluated at many points at once.
 //!
-//! The array holds a row of numbers, one for each point, for every value of the program; a step reads earlier rows and
-//! writes its own. A call does a run of steps of one operation. Rows are 8, 64 or 256 numbers long: a step is one vector
+//! The array holds a row of numbers, one for each point, for every value that is still wanted; a step reads some rows and
+//! writes another. A call does a run of steps of one operation. Rows are 16, 64 or 256 numbers long: a step is one vector
 //! instruction or a few, without a loop, or four times as many; which length serves depends on how many rows fit the cache.
 //!
 //! Products and sums are rounded one by one at every level of instructions: a step gives the bits that plain arithmetic
@@ -40,7 +40,7 @@ pub enum Arithmetic {
 /// How many numbers a row has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Width {
-    /// 8 numbers: one vector of `f64` with AVX-512.
+    /// 16 numbers: two vectors of `f64` with AVX-512.
     Narrow,
     /// 64 numbers.
     Wide,
@@ -53,44 +53,63 @@ impl Width {
     #[must_use]
     pub const fn lanes(self) -> usize {
         match self {
-            Width::Narrow => 8,
+            Width::Narrow => 16,
             Width::Wide => 64,
             Width::Broad => 256,
         }
     }
 }
 
-/// Computes a run of steps: their rows are `first`, `first + 1` and so on, and `operands` names the rows each reads, in turn.
+/// The rows of a run of steps.
+#[derive(Debug, Clone, Copy)]
+pub struct Steps<'a> {
+    /// The rows of the results: none is read by its own step.
+    pub results: &'a [u32],
+    /// The rows each step reads, in turn.
+    pub operands: &'a [u32],
+}
+
+/// Computes a run of steps, the first first.
 ///
 /// # Panics
-/// If a row does not come before the step that reads it, or is not there.
+/// If a row is not there.
 ///
 /// # Examples
 /// ```
-/// use wengert_kernels::rows::{Arithmetic, Width, forward};
+/// use wengert_kernels::rows::{Arithmetic, Steps, Width, forward};
 ///
 /// // Rows 0 and 1 are inputs; row 2 is their product, row 3 the product plus the second.
-/// let mut values = [[2.0; 8], [3.0; 8], [0.0; 8], [0.0; 8]];
-/// forward(Arithmetic::Mul, Width::Narrow, values.as_flattened_mut(), 2, &[0, 1]);
-/// forward(Arithmetic::Add, Width::Narrow, values.as_flattened_mut(), 3, &[2, 1]);
-/// assert_eq!(values[3], [9.0; 8]);
+/// let mut values = [[2.0; 16], [3.0; 16], [0.0; 16], [0.0; 16]];
+/// let product = Steps { results: &[2], operands: &[0, 1] };
+/// forward(Arithmetic::Mul, Width::Narrow, values.as_flattened_mut(), product);
+/// forward(Arithmetic::Add, Width::Narrow, values.as_flattened_mut(), Steps { results: &[3], operands: &[2, 1] });
+/// assert_eq!(values[3], [9.0; 16]);
 /// ```
-pub fn forward<F: Float>(op: Arithmetic, width: Width, values: &mut [F], first: usize, operands: &[u32]) {
+pub fn forward<F: Float>(op: Arithmetic, width: Width, values: &mut [F], Steps { results, operands }: Steps<'_>) {
     match width {
-        Width::Narrow => F::narrow_rows_at(simd_level(), op, values, first, operands),
-        _ => F::wide_rows_at(simd_level(), op, width.lanes() / 64, values, first, operands),
+        Width::Narrow => F::narrow_rows_at(simd_level(), op, values, results, operands),
+        _ => F::wide_rows_at(simd_level(), op, width.lanes() / PART, values, results, operands),
     }
 }
 
+/// Where the adjoints of a run of steps lie: rows of an array of their own, in which those of many values share one.
+#[derive(Debug, Clone, Copy)]
+pub struct Places<'a> {
+    /// The rows of the results' adjoints.
+    pub own: &'a [u32],
+    /// Those of the operands', in turn.
+    pub operands: &'a [u32],
+}
+
 /// Adds to the adjoints of the operands of a run what flows back from its results, last step first, and sets the adjoints
-/// of the results to 0.
+/// of the results to 0, which are rows that no operand of the same step has.
 ///
 /// Bit `k` of `active` says whether operand `k` of each step is wanted (of a sum: any of them; of a dot product: the first or
 /// the second of any pair). `careful` makes zero of zero
 /// times anything, at the cost of a select per product.
 ///
 /// # Panics
-/// As [`forward`].
+/// If a row is not there.
 #[expect(clippy::too_many_arguments, reason = "the two arrays, and what a run is")]
 pub fn reverse<F: Float>(
     op: Arithmetic,
@@ -98,17 +117,20 @@ pub fn reverse<F: Float>(
     careful: bool,
     active: u8,
     values: &[F],
+    Steps { results, operands }: Steps<'_>,
     bars: &mut [F],
-    first: usize,
-    operands: &[u32],
+    Places { own, operands: places }: Places<'_>,
 ) {
-    let level = simd_level();
+    let (level, lanes) = (simd_level(), width.lanes());
     match width {
-        _ if careful => F::careful_rows_vjp_at(op, width.lanes() / 8, active, values, bars, first, operands),
-        Width::Narrow => F::narrow_rows_vjp_at(level, op, active, values, bars, first, operands),
-        _ => F::wide_rows_vjp_at(level, op, width.lanes() / 64, active, values, bars, first, operands),
+        _ if careful => F::careful_rows_vjp_at(op, lanes / 8, active, values, results, operands, bars, own, places),
+        Width::Narrow => F::narrow_rows_vjp_at(level, op, active, values, results, operands, bars, own, places),
+        _ => F::wide_rows_vjp_at(level, op, lanes / PART, active, values, results, operands, bars, own, places),
     }
 }
+
+/// How many numbers of a wide row are swept at a time: their adjoints wait in registers while they are handed on.
+const PART: usize = 32;
 
 #[inline(always)]
 fn times<F: Float, const CAREFUL: bool>(y_bar: F, partial: F) -> F {
@@ -116,26 +138,9 @@ fn times<F: Float, const CAREFUL: bool>(y_bar: F, partial: F) -> F {
     if CAREFUL && (y_bar == F::ZERO || partial == F::ZERO) { F::ZERO } else { product }
 }
 
-/// The rows before a step's own, and its own.
-#[inline(always)]
-fn at<F, const K: usize>(rows: &mut [[F; K]], parts: usize, step: usize) -> (&mut [[F; K]], &mut [[F; K]]) {
-    let (done, rest) = rows.split_at_mut(step * parts);
-    (done, &mut rest[..parts])
-}
-
 #[inline(always)]
 fn row<F, const K: usize>(rows: &[[F; K]], parts: usize, number: u32) -> &[[F; K]] {
     &rows[number as usize * parts..][..parts]
-}
-
-// The result is complete before it is stored: then the compiler need not ask whether the rows overlap.
-#[inline(always)]
-fn store<F: Float, const K: usize>(y: &mut [F; K], f: impl Fn(usize) -> F) {
-    let mut result = [F::ZERO; K];
-    for (lane, result) in result.iter_mut().enumerate() {
-        *result = f(lane);
-    }
-    *y = result;
 }
 
 #[inline(always)]
@@ -153,18 +158,21 @@ fn forward_rows<F: Float, const K: usize>(
     op: Arithmetic,
     parts: usize,
     rows: &mut [[F; K]],
-    first: usize,
+    results: &[u32],
     operands: &[u32],
 ) {
     // A step of the operands `$x`: in the expression they are a part of their rows each, and `$l` a lane.
     macro_rules! steps {
         (|$($x:ident),*; $l:ident| $y:expr) => {
-            for (step, &[$($x),*]) in (first..).zip(operands.as_chunks().0) {
-                let (done, y) = at(rows, parts, step);
-                $( let $x = row(done, parts, $x); )*
-                for (part, y) in y.iter_mut().enumerate() {
-                    $( let $x = &$x[part]; )*
-                    store(y, |$l| $y);
+            for (&y, &[$($x),*]) in results.iter().zip(operands.as_chunks().0) {
+                for part in 0..parts {
+                    $( let $x = &rows[$x as usize * parts + part]; )*
+                    // The result is complete before it is stored: the compiler need not ask whether the rows overlap.
+                    let mut result = [F::ZERO; K];
+                    for ($l, result) in result.iter_mut().enumerate() {
+                        *result = $y;
+                    }
+                    rows[y as usize * parts + part] = result;
                 }
             }
         };
@@ -180,186 +188,163 @@ fn forward_rows<F: Float, const K: usize>(
         Arithmetic::Square => steps!(|a; l| a[l] * a[l]),
         Arithmetic::Neg => steps!(|a; l| -a[l]),
         Arithmetic::Sum => {
-            let (done, y) = at(rows, parts, first);
-            for (part, y) in y.iter_mut().enumerate() {
-                if let Some((&a, rest)) = operands.split_first() {
-                    let mut sum = row(done, parts, a)[part];
-                    for &a in rest {
-                        for (sum, &a) in sum.iter_mut().zip(&row(done, parts, a)[part]) {
-                            *sum += a;
-                        }
+            let (Some(&y), Some((&a, rest))) = (results.first(), operands.split_first()) else { return };
+            for part in 0..parts {
+                let mut sum = rows[a as usize * parts + part];
+                for &a in rest {
+                    for (sum, &a) in sum.iter_mut().zip(&rows[a as usize * parts + part]) {
+                        *sum += a;
                     }
-                    *y = sum;
                 }
+                rows[y as usize * parts + part] = sum;
             }
         }
         Arithmetic::Dot => {
-            let (done, y) = at(rows, parts, first);
-            for (part, y) in y.iter_mut().enumerate() {
+            let Some(&y) = results.first() else { return };
+            for part in 0..parts {
                 let mut sum = [F::ZERO; K];
                 for &[a, b] in operands.as_chunks().0 {
-                    let (a, b) = (&row(done, parts, a)[part], &row(done, parts, b)[part]);
+                    let (a, b) = (&rows[a as usize * parts + part], &rows[b as usize * parts + part]);
                     for ((sum, &a), &b) in sum.iter_mut().zip(a).zip(b) {
                         *sum += a * b;
                     }
                 }
-                *y = sum;
+                rows[y as usize * parts + part] = sum;
             }
         }
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "operands of a loop")]
 #[inline(always)]
 fn reverse_rows<F: Float, const K: usize, const CAREFUL: bool>(
     op: Arithmetic,
     parts: usize,
     active: u8,
     values: &[[F; K]],
-    bars: &mut [[F; K]],
-    first: usize,
+    results: &[u32],
     operands: &[u32],
+    bars: &mut [[F; K]],
+    own: &[u32],
+    places: &[u32],
 ) {
     let times = times::<F, CAREFUL>;
     let (left, right, third) = (active & 1 != 0, active & 2 != 0, active & 4 != 0);
-    macro_rules! one {
-        (|$a:ident, $y_bar:ident, $l:ident| $x_bar:expr) => {
-            for (step, &a) in (first..first + operands.len()).zip(operands).rev() {
-                let (below, own) = at(bars, parts, step);
-                let $a = row(values, parts, a);
-                for (part, $y_bar) in own.iter_mut().enumerate() {
-                    let $a = &$a[part];
-                    add(&mut below[a as usize * parts + part], |$l| $x_bar);
-                    *$y_bar = [F::ZERO; K];
-                }
-            }
-        };
-    }
-    macro_rules! two {
-        (|$a:ident, $b:ident, $y:ident, $y_bar:ident, $l:ident| $a_bar:expr, $b_bar:expr) => {
-            let pairs = operands.as_chunks().0;
-            for (step, &[a, b]) in (first..first + pairs.len()).zip(pairs).rev() {
-                let (below, own) = at(bars, parts, step);
-                let ($a, $b, $y) = (row(values, parts, a), row(values, parts, b), row(values, parts, step as u32));
-                for (part, $y_bar) in own.iter_mut().enumerate() {
-                    let ($a, $b, $y) = (&$a[part], &$b[part], &$y[part]);
-                    if left {
-                        add(&mut below[a as usize * parts + part], |$l| $a_bar);
-                    }
-                    if right {
-                        add(&mut below[b as usize * parts + part], |$l| $b_bar);
-                    }
-                    *$y_bar = [F::ZERO; K];
-                }
-            }
-        };
-    }
-    macro_rules! three {
-        (|$y_bar:ident, $l:ident| $product_bar:expr, $c_bar:expr) => {
-            let triples = operands.as_chunks().0;
-            for (step, &[a, b, c]) in (first..first + triples.len()).zip(triples).rev() {
-                let (below, own) = at(bars, parts, step);
-                let (a_row, b_row) = (row(values, parts, a), row(values, parts, b));
-                for (part, $y_bar) in own.iter_mut().enumerate() {
-                    if left {
-                        let b = &b_row[part];
-                        add(&mut below[a as usize * parts + part], |$l| times($product_bar, b[$l]));
-                    }
-                    if right {
-                        let a = &a_row[part];
-                        add(&mut below[b as usize * parts + part], |$l| times($product_bar, a[$l]));
-                    }
-                    if third {
-                        add(&mut below[c as usize * parts + part], |$l| $c_bar);
-                    }
-                    *$y_bar = [F::ZERO; K];
+    // A step of the operands `$x` with the adjoints `$x_bar`, each wanted if `$wanted`; `$y` is the result and `$l` a lane.
+    macro_rules! steps {
+        (|$($x:ident),*; $y:ident, $y_bar:ident, $l:ident| $($wanted:ident $at:ident: $x_bar:expr),*) => {
+            let steps = operands.as_chunks().0.iter().zip(places.as_chunks().0);
+            for ((&$y, &own), (&[$($x),*], &[$($at),*])) in results.iter().zip(own).zip(steps).rev() {
+                let $y = row(values, parts, $y);
+                $( let $x = row(values, parts, $x); )*
+                for part in 0..parts {
+                    let $y = &$y[part];
+                    $( let $x = &$x[part]; )*
+                    let $y_bar = core::mem::replace(&mut bars[own as usize * parts + part], [F::ZERO; K]);
+                    $(
+                        if $wanted {
+                            add(&mut bars[$at as usize * parts + part], |$l| $x_bar);
+                        }
+                    )*
                 }
             }
         };
     }
     match op {
         Arithmetic::Add => {
-            two!(|_a, _b, _y, y_bar, l| y_bar[l], y_bar[l]);
+            steps!(|_a, _b; _y, y_bar, l| left a: y_bar[l], right b: y_bar[l]);
         }
         Arithmetic::Sub => {
-            two!(|_a, _b, _y, y_bar, l| y_bar[l], -y_bar[l]);
+            steps!(|_a, _b; _y, y_bar, l| left a: y_bar[l], right b: -y_bar[l]);
         }
         Arithmetic::Mul => {
-            two!(|a, b, _y, y_bar, l| times(y_bar[l], b[l]), times(y_bar[l], a[l]));
+            steps!(|a, b; _y, y_bar, l| left at_a: times(y_bar[l], b[l]), right at_b: times(y_bar[l], a[l]));
         }
         Arithmetic::Div => {
-            two!(|_a, b, y, y_bar, l| times(y_bar[l], F::ONE / b[l]), times(y_bar[l], -(y[l] / b[l])));
+            steps!(|_a, b; y, y_bar, l| left at_a: times(y_bar[l], F::ONE / b[l]), right at_b: times(y_bar[l], -(y[l] / b[l])));
         }
         Arithmetic::MulAdd => {
-            three!(|y_bar, l| y_bar[l], y_bar[l]);
+            steps!(|a, b, _c; _y, y_bar, l| left at_a: times(y_bar[l], b[l]), right at_b: times(y_bar[l], a[l]), third at_c: y_bar[l]);
         }
         Arithmetic::MulSub => {
-            three!(|y_bar, l| y_bar[l], -y_bar[l]);
+            steps!(|a, b, _c; _y, y_bar, l| left at_a: times(y_bar[l], b[l]), right at_b: times(y_bar[l], a[l]), third at_c: -y_bar[l]);
         }
         Arithmetic::SubMul => {
-            three!(|y_bar, l| -y_bar[l], y_bar[l]);
+            steps!(|a, b, _c; _y, y_bar, l| left at_a: times(-y_bar[l], b[l]), right at_b: times(-y_bar[l], a[l]), third at_c: y_bar[l]);
         }
-        Arithmetic::Square => one!(|a, y_bar, l| times(y_bar[l], a[l] + a[l])),
-        Arithmetic::Neg => one!(|_a, y_bar, l| -y_bar[l]),
+        Arithmetic::Square => {
+            steps!(|a; _y, y_bar, l| left at_a: times(y_bar[l], a[l] + a[l]));
+        }
+        Arithmetic::Neg => {
+            steps!(|_a; _y, y_bar, l| left at_a: -y_bar[l]);
+        }
         Arithmetic::Sum => {
-            let (below, own) = at(bars, parts, first);
-            for &a in operands {
-                for (part, y_bar) in own.iter().enumerate() {
-                    add(&mut below[a as usize * parts + part], |l| y_bar[l]);
+            let Some(&own) = own.first() else { return };
+            for part in 0..parts {
+                let y_bar = core::mem::replace(&mut bars[own as usize * parts + part], [F::ZERO; K]);
+                for &a in places {
+                    add(&mut bars[a as usize * parts + part], |l| y_bar[l]);
                 }
             }
-            own.fill([F::ZERO; K]);
         }
         Arithmetic::Dot => {
-            let (below, own) = at(bars, parts, first);
-            for &[a, b] in operands.as_chunks().0 {
-                let (a_row, b_row) = (row(values, parts, a), row(values, parts, b));
-                for (part, y_bar) in own.iter().enumerate() {
+            let Some(&own) = own.first() else { return };
+            for part in 0..parts {
+                let y_bar = core::mem::replace(&mut bars[own as usize * parts + part], [F::ZERO; K]);
+                for (&[a, b], &[at_a, at_b]) in operands.as_chunks().0.iter().zip(places.as_chunks().0) {
+                    let (a, b) = (&row(values, parts, a)[part], &row(values, parts, b)[part]);
                     if left {
-                        let b = &b_row[part];
-                        add(&mut below[a as usize * parts + part], |l| times(y_bar[l], b[l]));
+                        add(&mut bars[at_a as usize * parts + part], |l| times(y_bar[l], b[l]));
                     }
                     if right {
-                        let a = &a_row[part];
-                        add(&mut below[b as usize * parts + part], |l| times(y_bar[l], a[l]));
+                        add(&mut bars[at_b as usize * parts + part], |l| times(y_bar[l], a[l]));
                     }
                 }
             }
-            own.fill([F::ZERO; K]);
         }
     }
 }
 
 kernel! {
     // Rows of one part, which the compiler knows.
-    pub(crate) fn narrow<F: Float>(op: Arithmetic, values: &'a mut [F], first: usize, operands: &'a [u32]) -> () {
-        forward_rows::<F, 8>(op, 1, values.as_chunks_mut().0, first, operands);
+    pub(crate) fn narrow<F: Float>(op: Arithmetic, values: &'a mut [F], results: &'a [u32], operands: &'a [u32]) -> () {
+        forward_rows::<F, 16>(op, 1, values.as_chunks_mut().0, results, operands);
     }
 
-    pub(crate) fn narrow_vjp<F: Float>(op: Arithmetic, active: u8, values: &'a [F], bars: &'a mut [F], first: usize, operands: &'a [u32]) -> () {
-        reverse_rows::<F, 8, false>(op, 1, active, values.as_chunks().0, bars.as_chunks_mut().0, first, operands);
+    pub(crate) fn narrow_vjp<F: Float>(
+        op: Arithmetic, active: u8, values: &'a [F], results: &'a [u32], operands: &'a [u32], bars: &'a mut [F], own: &'a [u32], places: &'a [u32],
+    ) -> () {
+        reverse_rows::<F, 16, false>(op, 1, active, values.as_chunks().0, results, operands, bars.as_chunks_mut().0, own, places);
     }
 
-    // Rows of any number of parts of 64.
-    pub(crate) fn wide<F: Float>(op: Arithmetic, parts: usize, values: &'a mut [F], first: usize, operands: &'a [u32]) -> () {
-        forward_rows::<F, 64>(op, parts, values.as_chunks_mut().0, first, operands);
+    // Rows of any number of parts.
+    pub(crate) fn wide<F: Float>(op: Arithmetic, parts: usize, values: &'a mut [F], results: &'a [u32], operands: &'a [u32]) -> () {
+        forward_rows::<F, PART>(op, parts, values.as_chunks_mut().0, results, operands);
     }
 
-    pub(crate) fn wide_vjp<F: Float>(op: Arithmetic, parts: usize, active: u8, values: &'a [F], bars: &'a mut [F], first: usize, operands: &'a [u32]) -> () {
-        reverse_rows::<F, 64, false>(op, parts, active, values.as_chunks().0, bars.as_chunks_mut().0, first, operands);
+    pub(crate) fn wide_vjp<F: Float>(
+        op: Arithmetic, parts: usize, active: u8, values: &'a [F], results: &'a [u32], operands: &'a [u32], bars: &'a mut [F], own: &'a [u32],
+        places: &'a [u32],
+    ) -> () {
+        reverse_rows::<F, PART, false>(op, parts, active, values.as_chunks().0, results, operands, bars.as_chunks_mut().0, own, places);
     }
 }
 
 /// Rows of any number of parts of 8, with care, which counts more than speed here: compiled once, since every level rounds alike.
+#[expect(clippy::too_many_arguments, reason = "operands of a loop")]
 pub(crate) fn careful_vjp<F: Float>(
     op: Arithmetic,
     parts: usize,
     active: u8,
     values: &[F],
-    bars: &mut [F],
-    first: usize,
+    results: &[u32],
     operands: &[u32],
+    bars: &mut [F],
+    own: &[u32],
+    places: &[u32],
 ) {
-    reverse_rows::<F, 8, true>(op, parts, active, values.as_chunks().0, bars.as_chunks_mut().0, first, operands);
+    let (values, bars) = (values.as_chunks().0, bars.as_chunks_mut().0);
+    reverse_rows::<F, 8, true>(op, parts, active, values, results, operands, bars, own, places);
 }
 
 #[cfg(test)]
@@ -403,10 +388,12 @@ mod tests {
                 // Two steps in a run, the second reading the first.
                 let operands: Vec<u32> =
                     [[0, 1, 2], [3, 2, 1]].iter().flat_map(|step| step[..arity].to_vec()).collect();
-                forward(op, width, &mut values, 3, &operands);
+                let steps = Steps { results: &[3, 4], operands: &operands };
+                forward(op, width, &mut values, steps);
                 let mut bars = vec![0.0; 5 * k];
                 bars[4 * k..].fill(2.0);
-                reverse(op, width, false, 7, &values, &mut bars, 3, &operands);
+                let places = Places { own: &[3, 4], operands: &operands };
+                reverse(op, width, false, 7, &values, steps, &mut bars, places);
                 for lane in 0..k {
                     let x = [0, 1, 2].map(|row| inputs(row, lane));
                     let (first, p) = plain(op, x);
@@ -429,22 +416,35 @@ mod tests {
     }
 
     #[test]
+    fn steps_of_a_run_use_rows_again() {
+        // With x and y in rows 0 and 1: x y in row 2, then (x y) y in the row of x; back through both with one row for both.
+        for width in [Width::Narrow, Width::Wide, Width::Broad] {
+            let k = width.lanes();
+            let fill = |rows: [f64; 3]| -> Vec<f64> { rows.iter().flat_map(|&x| vec![x; k]).collect() };
+            let mut values = fill([3.0, 5.0, 0.0]);
+            let steps = Steps { results: &[2, 0], operands: &[0, 1, 2, 1] };
+            forward(Arithmetic::Mul, width, &mut values, steps);
+            assert_eq!(values, fill([75.0, 5.0, 15.0]));
+            let mut bars = fill([0.0, 0.0, 1.0]);
+            let steps = Steps { operands: &[1, 1, 2, 1], ..steps };
+            let places = Places { own: &[0, 2], operands: &[2, 1, 0, 1] };
+            reverse(Arithmetic::Mul, width, false, 3, &values, steps, &mut bars, places);
+            assert_eq!(bars, fill([0.0, 15.0 + 25.0, 25.0]));
+        }
+    }
+
+    #[test]
     fn a_sum_adds_in_order_and_spreads_its_adjoint() {
-        let mut values = [[1e16; 8], [1.0; 8], [-1e16; 8], [0.0; 8]];
-        forward(Arithmetic::Sum, Width::Narrow, values.as_flattened_mut(), 3, &[0, 1, 2, 1]);
-        assert_eq!(values[3], [1e16 + 1.0 - 1e16 + 1.0; 8]);
-        let mut bars = [[0.0; 8], [0.0; 8], [0.5; 8], [3.0; 8]];
-        reverse(
-            Arithmetic::Sum,
-            Width::Narrow,
-            false,
-            1,
-            values.as_flattened(),
-            bars.as_flattened_mut(),
-            3,
-            &[0, 1, 2, 1],
-        );
-        assert_eq!(bars, [[3.0; 8], [6.0; 8], [3.5; 8], [0.0; 8]]);
+        let mut values = [[1e16; 16], [1.0; 16], [-1e16; 16], [0.0; 16]];
+        let operands = [0, 1, 2, 1];
+        let steps = Steps { results: &[3], operands: &operands };
+        forward(Arithmetic::Sum, Width::Narrow, values.as_flattened_mut(), steps);
+        assert_eq!(values[3], [1e16 + 1.0 - 1e16 + 1.0; 16]);
+        let mut bars = [[0.0; 16], [0.0; 16], [0.5; 16], [3.0; 16]];
+        let places = Places { own: &[3], operands: &operands };
+        let (values, all) = (values.as_flattened(), bars.as_flattened_mut());
+        reverse(Arithmetic::Sum, Width::Narrow, false, 1, values, steps, all, places);
+        assert_eq!(bars, [[3.0; 16], [6.0; 16], [3.5; 16], [0.0; 16]]);
     }
 
     #[test]
@@ -453,7 +453,9 @@ mod tests {
             let k = width.lanes();
             let fill = |rows: [f64; 5]| -> Vec<f64> { rows.iter().flat_map(|&x| vec![x; k]).collect() };
             let mut values = fill([1e16, 1.0, -1.0, 3.0, 0.0]);
-            forward(Arithmetic::Dot, width, &mut values, 4, &[0, 1, 1, 3, 2, 0]);
+            let operands = [0, 1, 1, 3, 2, 0];
+            let steps = Steps { results: &[4], operands: &operands };
+            forward(Arithmetic::Dot, width, &mut values, steps);
             assert_eq!(values, fill([1e16, 1.0, -1.0, 3.0, 1e16 + 3.0 - 1e16]));
             for (active, bars) in [
                 (3, [2.0 - 2.0, 2e16 + 6.0, 2e16, 2.0, 0.0]),
@@ -462,7 +464,8 @@ mod tests {
             ] {
                 for careful in [false, true] {
                     let mut got = fill([0.0, 0.0, 0.0, 0.0, 2.0]);
-                    reverse(Arithmetic::Dot, width, careful, active, &values, &mut got, 4, &[0, 1, 1, 3, 2, 0]);
+                    let places = Places { own: &[4], operands: &operands };
+                    reverse(Arithmetic::Dot, width, careful, active, &values, steps, &mut got, places);
                     assert_eq!(got, fill(bars), "{active}");
                 }
             }
@@ -471,11 +474,17 @@ mod tests {
 
     #[test]
     fn zero_times_infinity_is_zero_with_care() {
-        let values = [[0.0; 8], [f64::INFINITY; 8], [f64::NAN; 8]];
-        let mut bars = [[0.0; 8], [0.0; 8], [0.0; 8]];
-        reverse(Arithmetic::Mul, Width::Narrow, true, 3, values.as_flattened(), bars.as_flattened_mut(), 2, &[0, 1]);
-        assert_eq!(bars[..2], [[0.0; 8]; 2]);
-        reverse(Arithmetic::Mul, Width::Narrow, false, 3, values.as_flattened(), bars.as_flattened_mut(), 2, &[0, 1]);
+        let values = [[0.0; 16], [f64::INFINITY; 16], [f64::NAN; 16]];
+        let mut bars = [[0.0; 16], [0.0; 16], [0.0; 16]];
+        let steps = Steps { results: &[2], operands: &[0, 1] };
+        let places = Places { own: &[2], operands: &[0, 1] };
+        let sweep = |careful, bars: &mut [[f64; 16]; 3]| {
+            let (values, bars) = (values.as_flattened(), bars.as_flattened_mut());
+            reverse(Arithmetic::Mul, Width::Narrow, careful, 3, values, steps, bars, places);
+        };
+        sweep(true, &mut bars);
+        assert_eq!(bars[..2], [[0.0; 16]; 2]);
+        sweep(false, &mut bars);
         assert!(bars[0][0].is_nan());
     }
 }

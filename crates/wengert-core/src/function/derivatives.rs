@@ -1,6 +1,6 @@
 //! Values and derivatives of a recorded function at one point.
 
-use super::{DIRECTIONS, Function, FunctionError, Sheet};
+use super::{DIRECTIONS, FEW, Function, FunctionError, Sheet};
 use crate::dual::Dual;
 use crate::number::Primal;
 use crate::taylor::Taylor;
@@ -226,30 +226,45 @@ impl<F: TensorFloat> Function<F> {
         x: &[F],
         directions: usize,
         moves: impl Fn(usize, usize) -> bool,
+        take: impl FnMut(usize, usize, F),
+    ) -> Result<(), FunctionError> {
+        self.with_workspace(|work| match directions {
+            ..=FEW => self.columns_in(&mut work.few, of, op, x, directions, moves, take),
+            _ => self.columns_in(&mut work.duals, of, op, x, directions, moves, take),
+        })
+    }
+
+    /// [`columns`](Self::columns), `N` at a time.
+    #[expect(clippy::too_many_arguments, reason = "what is asked for, and the memory")]
+    fn columns_in<const N: usize>(
+        &self,
+        Sheet { values, adjoints }: &mut Sheet<Dual<F, N>>,
+        of: Matrix,
+        op: &'static str,
+        x: &[F],
+        directions: usize,
+        moves: impl Fn(usize, usize) -> bool,
         mut take: impl FnMut(usize, usize, F),
     ) -> Result<(), FunctionError> {
-        self.with_workspace(|work| {
-            let Sheet { values, adjoints } = &mut work.duals;
-            for first in (0..directions).step_by(DIRECTIONS) {
-                self.forward_in(op, values, x.len(), |k| moving(x[k], |lane| moves(k, first + lane)))?;
-                let mut take = |row, number: Dual<F, DIRECTIONS>| {
-                    let each = (first..directions).zip(number.tangents);
-                    each.for_each(|(direction, value)| take(direction, row, value));
-                };
-                match of {
-                    Matrix::Jacobian => {
-                        let y = self.program.outputs.iter().map(|&output| values[output as usize]);
-                        y.enumerate().for_each(|(row, y)| take(row, y));
-                    }
-                    Matrix::Hessian => {
-                        self.program.reverse(values, adjoints, core::iter::once((0, Dual::constant(F::ONE))));
-                        let x_bar = adjoints[..self.inputs()].iter();
-                        x_bar.enumerate().for_each(|(row, &x_bar)| take(row, x_bar));
-                    }
+        for first in (0..directions).step_by(N) {
+            self.forward_in(op, values, x.len(), |k| moving(x[k], |lane| moves(k, first + lane)))?;
+            let mut take = |row, number: Dual<F, N>| {
+                let each = (first..directions).zip(number.tangents);
+                each.for_each(|(direction, value)| take(direction, row, value));
+            };
+            match of {
+                Matrix::Jacobian => {
+                    let y = self.program.outputs.iter().map(|&output| values[output as usize]);
+                    y.enumerate().for_each(|(row, y)| take(row, y));
+                }
+                Matrix::Hessian => {
+                    self.program.reverse(values, adjoints, core::iter::once((0, Dual::constant(F::ONE))));
+                    let x_bar = adjoints[..self.inputs()].iter();
+                    x_bar.enumerate().for_each(|(row, &x_bar)| take(row, x_bar));
                 }
             }
-            Ok(())
-        })
+        }
+        Ok(())
     }
 
     fn forward<R: Primal<Base = F>>(
@@ -288,7 +303,7 @@ impl<F: TensorFloat> Function<F> {
 }
 
 /// The number `x` that moves in the directions of which `moves` holds.
-fn moving<F: TensorFloat>(x: F, moves: impl Fn(usize) -> bool) -> Dual<F, DIRECTIONS> {
+fn moving<F: TensorFloat, const N: usize>(x: F, moves: impl Fn(usize) -> bool) -> Dual<F, N> {
     Dual { value: x, tangents: core::array::from_fn(|lane| if moves(lane) { F::ONE } else { F::ZERO }) }
 }
 

@@ -1,7 +1,7 @@
 //! Replay at many points at once: a row of numbers for each slot, one number for each point.
 //!
 //! The opcode is looked at once for a row; a row of 64 keeps that, and the reading of operands, small against the
-//! arithmetic. Where 64 points do not fit the second-level cache, rows of 8 do better.
+//! arithmetic. Where 64 points do not fit the second-level cache, rows of 16 do better.
 
 use super::list::Op;
 use super::program::{Program, Run};
@@ -10,7 +10,7 @@ use super::reverse;
 use crate::tape::Nary;
 use crate::tensor::TensorFloat;
 use wengert_kernels::elementwise::{self, Operand};
-use wengert_kernels::rows::{self, Arithmetic, Width};
+use wengert_kernels::rows::{self, Arithmetic, Places, Steps, Width};
 use wengert_kernels::{Binary, Par, Unary, reduce};
 
 /// Rows of values and adjoints that may be used up before narrow ones are better: a part of the second-level cache, which
@@ -20,10 +20,11 @@ const CACHE: usize = 768 << 10;
 /// Values and adjoints of all slots at a block of points.
 pub(crate) struct Rows<F> {
     width: Option<Width>,
-    /// After those of the slots, the slopes that are kept.
+    /// After those of values, the slopes that are kept.
     values: Aligned<F>,
     bars: Aligned<F>,
-    spare: [Vec<F>; 2],
+    spare: [Vec<F>; 3],
+    pairs: [Vec<u32>; 2],
 }
 
 /// Numbers that start at a cache line: else every other 512-bit load of a row takes in two lines.
@@ -52,7 +53,13 @@ impl<F: TensorFloat> Aligned<F> {
 
 impl<F: TensorFloat> Rows<F> {
     pub(crate) fn empty() -> Self {
-        Rows { width: None, values: Aligned::zeros(0), bars: Aligned::zeros(0), spare: [Vec::new(), Vec::new()] }
+        Rows {
+            width: None,
+            values: Aligned::zeros(0),
+            bars: Aligned::zeros(0),
+            spare: Default::default(),
+            pairs: Default::default(),
+        }
     }
 
     /// The rows of values, one after the other, and those of slopes.
@@ -60,7 +67,7 @@ impl<F: TensorFloat> Rows<F> {
         self.values.numbers()
     }
 
-    /// The rows of adjoints.
+    /// The rows of adjoints: those of the inputs, and then others.
     pub(crate) fn bars(&self) -> &[F] {
         self.bars.numbers()
     }
@@ -98,7 +105,7 @@ impl<F: TensorFloat> Program<F> {
 
     /// How large the rows are.
     fn bytes(&self, width: Width) -> usize {
-        (2 * self.slots + self.slopes) * width.lanes() * size_of::<F>()
+        (self.layout().values + self.slopes + self.layout().adjoints) * width.lanes() * size_of::<F>()
     }
 
     /// Values of all slots at a block of points: `load` writes the rows of the inputs and, after those, of the data. It finds
@@ -113,12 +120,14 @@ impl<F: TensorFloat> Program<F> {
         load: impl FnOnce(&mut [F]),
     ) {
         let lanes = width.lanes();
-        let new = rows.width != Some(width) || rows.values.len != (self.slots + self.slopes) * lanes;
+        let layout = self.layout();
+        let count = layout.values + self.slopes;
+        let new = rows.width != Some(width) || rows.values.len != count * lanes;
         if new {
             rows.width = Some(width);
-            rows.values = Aligned::zeros((self.slots + self.slopes) * lanes);
-            rows.bars = Aligned::zeros(self.slots * lanes);
-            rows.spare = [vec![F::ZERO; lanes], vec![F::ZERO; lanes]];
+            rows.values = Aligned::zeros(count * lanes);
+            rows.bars = Aligned::zeros(layout.adjoints * lanes);
+            rows.spare = core::array::from_fn(|_| vec![F::ZERO; lanes]);
         }
         let values = rows.values.numbers_mut();
         if new {
@@ -128,61 +137,66 @@ impl<F: TensorFloat> Program<F> {
             }
         }
         load(&mut values[..self.first_constant() * lanes]);
-        let mut first_slope = self.slots;
+        let mut first_slope = layout.values;
+        let mut at = 0;
         self.each_run(|run, first, operands| {
             if wanted(run) {
                 let slopes = (slopes && run.keeps_slopes()).then_some(first_slope);
-                self.forward_run(width, run, first, operands, slopes, values);
+                let steps = Steps {
+                    results: &layout.results[first - self.first_result()..][..run.len()],
+                    operands: &layout.operands[at + run.before()..][..operands.len()],
+                };
+                self.forward_run(width, run, steps, slopes, values);
             }
             if run.keeps_slopes() {
                 first_slope += run.len();
             }
+            at += run.taken(operands);
         });
     }
 
     /// `slopes` is the row of the first slope, if they are wanted.
-    fn forward_run(
-        &self,
-        width: Width,
-        run: Run,
-        first: usize,
-        operands: &[u32],
-        slopes: Option<usize>,
-        values: &mut [F],
-    ) {
+    fn forward_run(&self, width: Width, run: Run, steps: Steps<'_>, slopes: Option<usize>, values: &mut [F]) {
         if let Some(op) = arithmetic(run.op) {
-            return rows::forward(op, width, values, first, operands);
+            return rows::forward(op, width, values, steps);
         }
+        let Steps { results, operands } = steps;
         let lanes = width.lanes();
         let row = |a: u32| a as usize * lanes..(a as usize + 1) * lanes;
         if let Op::Nary(op) = run.op {
             for lane in 0..lanes {
-                values[first * lanes + lane] = replay::nary(op, operands, |a| values[a as usize * lanes + lane]);
+                let y = replay::nary(op, operands, |a| values[a as usize * lanes + lane]);
+                values[results[0] as usize * lanes + lane] = y;
             }
             return;
         }
-        for (step, operands) in (first..).zip(operands.chunks_exact(run.op.width())) {
-            let (done, rest) = values.split_at_mut(step * lanes);
-            let (y, rest) = rest.split_at_mut(lanes);
-            let a = &done[row(operands[0])];
-            match run.op {
-                Op::Unary(op) => match slopes {
-                    Some(slopes) => {
-                        // The step's row and all before it are split off.
-                        let slope = &mut rest[(slopes + (step - first) - (step + 1)) * lanes..][..lanes];
-                        elementwise::unary_with_slope(op, a, y, slope, Par::SEQUENTIAL);
-                    }
-                    None => elementwise::unary(op, a, y, Par::SEQUENTIAL),
-                },
-                Op::Binary(op) => {
-                    let b = &done[row(operands[1])];
+        const DISTINCT: &str = "a step's result has another row than its operands";
+        for ((step, &y), operands) in results.iter().enumerate().zip(operands.chunks_exact(run.op.width())) {
+            match (run.op, slopes) {
+                (Op::Unary(op), Some(slopes)) => {
+                    let slope = row((slopes + step) as u32);
+                    let [a, y, slope] = values.get_disjoint_mut([row(operands[0]), row(y), slope]).expect(DISTINCT);
+                    elementwise::unary_with_slope(op, a, y, slope, Par::SEQUENTIAL);
+                }
+                (Op::Binary(op), _) if operands[0] != operands[1] => {
+                    let [a, b, y] =
+                        values.get_disjoint_mut([row(operands[0]), row(operands[1]), row(y)]).expect(DISTINCT);
                     elementwise::binary(op, Operand::Slice(a), Operand::Slice(b), y, Par::SEQUENTIAL);
                 }
-                Op::Parametric => {
-                    let op = self.parameters[operands[1] as usize];
-                    y.iter_mut().zip(a).for_each(|(y, &a)| *y = op.eval(a));
+                _ => {
+                    let [a, y] = values.get_disjoint_mut([row(operands[0]), row(y)]).expect(DISTINCT);
+                    match run.op {
+                        Op::Unary(op) => elementwise::unary(op, a, y, Par::SEQUENTIAL),
+                        Op::Binary(op) => {
+                            elementwise::binary(op, Operand::Slice(a), Operand::Slice(a), y, Par::SEQUENTIAL);
+                        }
+                        Op::Parametric => {
+                            let op = self.parameters[operands[1] as usize];
+                            y.iter_mut().zip(&*a).for_each(|(y, &a)| *y = op.eval(a));
+                        }
+                        _ => y.copy_from_slice(a),
+                    }
                 }
-                _ => y.copy_from_slice(a),
             }
         }
     }
@@ -195,7 +209,8 @@ impl<F: TensorFloat> Program<F> {
             match self.outputs[..] {
                 // The adjoint of a result is 0 between sweeps.
                 [output] if self.output_is_active[0] && output as usize >= self.first_result() => {
-                    seed(0, &mut rows.bars.numbers_mut()[output as usize * width.lanes()..][..width.lanes()]);
+                    let row = self.layout().outputs[0] as usize;
+                    seed(0, &mut rows.bars.numbers_mut()[row * width.lanes()..][..width.lanes()]);
                 }
                 _ => self.seed_rows(width, rows, &seed),
             }
@@ -207,16 +222,16 @@ impl<F: TensorFloat> Program<F> {
         }
     }
 
-    /// Sets the adjoints of inputs, data and constants to 0; those of results are, between sweeps.
+    /// Sets the adjoints of inputs to 0, and what nobody reads; those of results are, between sweeps.
     pub(crate) fn clear_bars(&self, width: Width, rows: &mut Rows<F>) {
-        rows.bars.numbers_mut()[..self.first_result() * width.lanes()].fill(F::ZERO);
+        rows.bars.numbers_mut()[..(self.inputs + 1) * width.lanes()].fill(F::ZERO);
     }
 
     /// Adds the seeds of the outputs, which `seed` writes over zeros.
     pub(crate) fn seed_rows(&self, width: Width, rows: &mut Rows<F>, seed: impl Fn(usize, &mut [F])) {
         let lanes = width.lanes();
-        let Rows { bars, spare: [row, _], .. } = rows;
-        for (number, &output) in self.outputs.iter().enumerate() {
+        let Rows { bars, spare: [row, ..], .. } = rows;
+        for (number, &output) in self.layout().outputs.iter().enumerate() {
             if self.output_is_active[number] {
                 row.fill(F::ZERO);
                 seed(number, row);
@@ -228,26 +243,41 @@ impl<F: TensorFloat> Program<F> {
 
     /// Sweeps over the `wanted` runs, from the adjoints given. Those of other runs gather what flows to them.
     pub(crate) fn sweep_rows(&self, width: Width, careful: bool, rows: &mut Rows<F>, wanted: impl Fn(Run) -> bool) {
-        let Rows { values, bars, spare, .. } = rows;
+        let Rows { values, bars, spare, pairs: [factors, pairs], .. } = rows;
         let (values, bars) = (values.numbers(), bars.numbers_mut());
-        let mut first_slope = self.slots + self.slopes;
+        let layout = self.layout();
+        let mut first_slope = layout.values + self.slopes;
+        let mut end = layout.operands.len();
         self.each_run_back(|run, first, operands| {
             if run.keeps_slopes() {
                 first_slope -= run.len();
             }
+            end -= run.taken(operands);
             if run.active() == 0 || !wanted(run) {
                 return;
             }
+            let (first, start) = (first - self.first_result(), end + run.before());
+            let steps = Steps {
+                results: &layout.results[first..][..run.len()],
+                operands: &layout.operands[start..][..operands.len()],
+            };
+            let places =
+                Places { own: &layout.own[first..][..run.len()], operands: &layout.places[start..][..operands.len()] };
             match arithmetic(run.op) {
-                Some(op) => rows::reverse(op, width, careful, run.active(), values, bars, first, operands),
-                None if run.keeps_slopes() => {
-                    // As back through a product with the slope.
-                    for (k, &a) in operands.iter().enumerate().rev() {
-                        let factors = [a, (first_slope + k) as u32];
-                        rows::reverse(Arithmetic::Mul, width, careful, 1, values, bars, first + k, &factors);
+                Some(op) => rows::reverse(op, width, careful, run.active(), values, steps, bars, places),
+                // As back through products with the slopes; the slope of an exponential is its value.
+                None if run.keeps_slopes() || run.op == Op::Unary(Unary::Exp) => {
+                    factors.clear();
+                    pairs.clear();
+                    for (k, (&a, &place)) in steps.operands.iter().zip(places.operands).enumerate() {
+                        let slope = if run.keeps_slopes() { (first_slope + k) as u32 } else { steps.results[k] };
+                        factors.extend([a, slope]);
+                        pairs.extend([place, place]);
                     }
+                    let (steps, places) = (Steps { operands: factors, ..steps }, Places { operands: pairs, ..places });
+                    rows::reverse(Arithmetic::Mul, width, careful, 1, values, steps, bars, places);
                 }
-                None => self.reverse_run_of_rows(width, run, first, operands, values, bars, spare),
+                None => self.reverse_run_of_rows(width, run, steps, values, bars, places, spare),
             }
         });
     }
@@ -259,32 +289,37 @@ impl<F: TensorFloat> Program<F> {
         &self,
         width: Width,
         run: Run,
-        first: usize,
-        operands: &[u32],
+        Steps { results, operands }: Steps<'_>,
         values: &[F],
         bars: &mut [F],
-        spare: &mut [Vec<F>; 2],
+        places: Places<'_>,
+        spare: &mut [Vec<F>; 3],
     ) {
         let lanes = width.lanes();
         let value = |a: u32| &values[a as usize * lanes..][..lanes];
         if let Op::Nary(op) = run.op {
             for lane in 0..lanes {
-                let y_bar = core::mem::replace(&mut bars[first * lanes + lane], F::ZERO);
-                let y = values[first * lanes + lane];
+                let y_bar = core::mem::replace(&mut bars[places.own[0] as usize * lanes + lane], F::ZERO);
+                let y = values[results[0] as usize * lanes + lane];
                 let v = |a: u32| values[a as usize * lanes + lane];
-                reverse::partials(op, operands, v, y, |a, partial| {
-                    bars[a as usize * lanes + lane] +=
-                        partial.map_or(y_bar, |partial| reverse::times::<F, true>(y_bar, partial));
+                let mut places = places.operands.iter();
+                reverse::partials(op, operands, v, y, |_, partial| {
+                    if let Some(&place) = places.next() {
+                        bars[place as usize * lanes + lane] +=
+                            partial.map_or(y_bar, |partial| reverse::times::<F, true>(y_bar, partial));
+                    }
                 });
             }
             return;
         }
-        let steps = operands.chunks_exact(run.op.width());
-        for (step, operands) in (first..first + run.len()).zip(steps).rev() {
-            let (below, rest) = bars.split_at_mut(step * lanes);
-            let y_bar = &mut rest[..lanes];
-            let (a, y) = (value(operands[0]), value(step as u32));
-            let [left, right] = spare;
+        let step_width = run.op.width();
+        let rows = operands.chunks_exact(step_width).zip(places.operands.chunks_exact(step_width));
+        for ((&y, &own), (operands, places)) in results.iter().zip(places.own).zip(rows).rev() {
+            let [left, right, y_bar] = spare;
+            let own = &mut bars[own as usize * lanes..][..lanes];
+            y_bar.copy_from_slice(own);
+            own.fill(F::ZERO);
+            let (a, y) = (value(operands[0]), value(y));
             match run.op {
                 Op::Unary(op) => elementwise::unary_vjp(op, a, y, y_bar, left, Par::SEQUENTIAL),
                 Op::Binary(op) => {
@@ -294,7 +329,7 @@ impl<F: TensorFloat> Program<F> {
                     let (a, b) = (Operand::Slice(a), Operand::Slice(b));
                     elementwise::binary_vjp(op, a, b, y, y_bar, a_bar, b_bar, Par::SEQUENTIAL);
                     if run.active() & 2 != 0 {
-                        let b_bar = &mut below[operands[1] as usize * lanes..][..lanes];
+                        let b_bar = &mut bars[places[1] as usize * lanes..][..lanes];
                         elementwise::add_assign(b_bar, right, Par::SEQUENTIAL);
                     }
                 }
@@ -306,10 +341,9 @@ impl<F: TensorFloat> Program<F> {
                 }
             }
             if run.active() & 1 != 0 {
-                let a_bar = &mut below[operands[0] as usize * lanes..][..lanes];
+                let a_bar = &mut bars[places[0] as usize * lanes..][..lanes];
                 elementwise::add_assign(a_bar, left, Par::SEQUENTIAL);
             }
-            y_bar.fill(F::ZERO);
         }
     }
 
@@ -333,7 +367,7 @@ impl<F: TensorFloat> Program<F> {
         rows: &'a mut Rows<F>,
     ) -> &'a [F] {
         self.forward_rows(width, rows, false, |_| true, |rows| load(rows, width.lanes(), len, read));
-        &rows.values()[self.outputs[0] as usize * width.lanes()..][..len]
+        &rows.values()[self.row(self.outputs[0] as usize) * width.lanes()..][..len]
     }
 
     /// The values and the pullback of [`eval_block`](Self::eval_block), this a row for each input: in row `k`,
@@ -350,7 +384,7 @@ impl<F: TensorFloat> Program<F> {
         self.reverse_rows(width, rows, |_, row| seed(&mut row[..len]));
         let rows = &*rows;
         let lanes = width.lanes();
-        (&rows.values()[self.outputs[0] as usize * lanes..][..len], &rows.bars()[..self.inputs * lanes])
+        (&rows.values()[self.row(self.outputs[0] as usize) * lanes..][..len], &rows.bars()[..self.inputs * lanes])
     }
 }
 

@@ -9,7 +9,8 @@
 //! (`x.value()`) is frozen unseen.
 //!
 //! In this folder, from left to right: `recorder` is what the closure computes with and `list` what it writes; `optimise` makes
-//! the list shorter; `program` lays it out for replay; `replay` and `reverse` run over it at one point, `lanes` at many;
+//! the list shorter; `program` lays it out for replay; `replay` and `reverse` run over it at one point, `lanes` at many
+//! in the rows of `layout`;
 //! `derivatives` is what users call; `sparsity` and `colouring` find which derivatives are zero and need not be computed;
 //! `expression` runs a program over the elements of tensors; `print` and `save` turn a list into text, `save` also back.
 
@@ -19,6 +20,7 @@ mod derivatives;
 mod error;
 mod expression;
 mod lanes;
+mod layout;
 mod list;
 mod optimise;
 mod points;
@@ -87,6 +89,7 @@ struct Sheet<R> {
 struct Workspace<F: TensorFloat> {
     plain: Sheet<F>,
     dual: Sheet<Dual<F, 1>>,
+    few: Sheet<Dual<F, FEW>>,
     duals: Sheet<Dual<F, DIRECTIONS>>,
     series: Sheet<Taylor<F, 5>>,
     rows: lanes::Rows<F>,
@@ -95,10 +98,19 @@ struct Workspace<F: TensorFloat> {
 /// Directions a forward sweep takes at a time where there are several: two 128-bit vectors of `f64`, one of `f32`.
 const DIRECTIONS: usize = 4;
 
+/// Where there are as few in all, as a tridiagonal Hessian needs: with its value such a number is two vectors of `f64`, too.
+const FEW: usize = 3;
+
 impl<F: TensorFloat> Default for Workspace<F> {
     fn default() -> Self {
-        let (plain, dual, duals, series) = (Sheet::empty(), Sheet::empty(), Sheet::empty(), Sheet::empty());
-        Workspace { plain, dual, duals, series, rows: lanes::Rows::empty() }
+        Workspace {
+            plain: Sheet::empty(),
+            dual: Sheet::empty(),
+            few: Sheet::empty(),
+            duals: Sheet::empty(),
+            series: Sheet::empty(),
+            rows: lanes::Rows::empty(),
+        }
     }
 }
 

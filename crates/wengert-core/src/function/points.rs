@@ -172,7 +172,7 @@ impl<F: TensorFloat> Function<F> {
         let program = &*self.program;
         let width = program.width();
         let lanes = width.lanes();
-        let output = program.outputs[0] as usize * lanes;
+        let output = program.row(program.outputs[0] as usize) * lanes;
         let derivatives = sums.len() > 1;
         sums.fill(F::ZERO);
         for (number, items) in items.chunks(lanes).enumerate() {
@@ -258,7 +258,7 @@ impl<F: TensorFloat> Function<F> {
         let program = &*self.program;
         let width = program.width();
         let lanes = width.lanes();
-        let output = program.outputs[0] as usize * lanes;
+        let output = program.row(program.outputs[0] as usize) * lanes;
         self.with_workspace(|work| {
             let rows: &mut Rows<F> = &mut work.rows;
             let mut values = [F::ZERO; 64];
@@ -292,7 +292,7 @@ impl<F: TensorFloat> Function<F> {
     fn check_lanes(&self, rows: &Rows<F>, lanes: usize, first: usize, count: usize) -> Result<(), FunctionError> {
         if self.program.has_checks() {
             for lane in 0..count {
-                let value = |slot: usize| rows.values()[slot * lanes + lane];
+                let value = |slot: usize| rows.values()[self.program.row(slot) * lanes + lane];
                 self.program.check(Some(first + lane), value, wengert_kernels::Float::to_f64)?;
             }
         }

@@ -6,9 +6,11 @@
 //! one depth do not need each other), then by operation; the window keeps a step near the operands it reads, in cache.
 
 use super::error::{FunctionError, Place};
+use super::layout::Layout;
 use super::list::{Answer, Id, List, Op};
 use crate::tape::{Comparison, Nary};
 use crate::tensor::TensorFloat;
+use std::sync::OnceLock;
 use wengert_kernels::Parametric;
 
 /// Steps that are sorted together. Long enough for runs of dozens, short enough that operands stay in the first-level cache.
@@ -60,6 +62,18 @@ impl Run {
     pub(crate) fn args(self) -> usize {
         self.len() * self.op.width()
     }
+
+    /// How many numbers stand before its operands: the number of an n-ary step's, which stands behind them again.
+    #[inline]
+    pub(crate) fn before(self) -> usize {
+        usize::from(self.op.arity().is_none())
+    }
+
+    /// How many numbers it takes of all operands; those given are its own.
+    #[inline]
+    pub(crate) fn taken(self, operands: &[u32]) -> usize {
+        operands.len() + 2 * self.before()
+    }
 }
 
 /// A comparison to be checked after a replay, by slots.
@@ -90,6 +104,7 @@ pub(crate) struct Program<F> {
     pub(crate) slots: usize,
     /// How many steps have their slopes kept.
     pub(crate) slopes: usize,
+    layout: OnceLock<Layout>,
 }
 
 impl<F: TensorFloat> Program<F> {
@@ -109,6 +124,7 @@ impl<F: TensorFloat> Program<F> {
             output_is_active: Vec::new(),
             slots: base + list.steps.len(),
             slopes: 0,
+            layout: OnceLock::new(),
         };
         // The slot of each step, with a bit that says whether it hangs on an input.
         const ACTIVE: u32 = 1 << 31;
@@ -195,6 +211,21 @@ impl<F: TensorFloat> Program<F> {
             program.checks.push(Check { a, b, question, answer, place });
         }
         program
+    }
+
+    /// Where values and adjoints lie in rows: found when it is first asked for, since many programs are only run at one point.
+    pub(crate) fn layout(&self) -> &Layout {
+        self.layout.get_or_init(|| Layout::of(self))
+    }
+
+    /// The row of the value in a slot.
+    pub(crate) fn row(&self, slot: usize) -> usize {
+        slot.checked_sub(self.first_result()).map_or(slot, |step| self.layout().results[step] as usize)
+    }
+
+    /// The slots that comparisons read.
+    pub(crate) fn checked(&self) -> impl Iterator<Item = u32> {
+        self.checks.iter().flat_map(|check| [check.a, check.b])
     }
 
     /// The slot of the first result.

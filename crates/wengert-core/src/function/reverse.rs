@@ -166,7 +166,7 @@ fn slopes<R: Elementary>(op: Binary, a: R, b: R, y: R) -> (R, R) {
     op.derivative(a, b, y)
 }
 
-/// Hands out the partial of an n-ary step by each operand; `None` stands for 1.
+/// Hands out the partial of an n-ary step by each operand, in their order; `None` stands for 1.
 #[inline]
 pub(super) fn partials<R: Primal>(
     op: Nary,
