@@ -2,7 +2,7 @@
 //!
 //! The order of loops is that of Goto & van de Geijn 2008, "Anatomy of high-performance matrix multiplication": blocks
 //! of columns, of the inner dimension, of rows; a panel of the right operand stays in the first-level cache while the
-//! panels of the left one stream past it from the second.
+//! panels of the left one stream past it from the second. What is packed is what could not be read well in place.
 
 #![expect(
     unsafe_code,
@@ -23,10 +23,12 @@ use core::marker::PhantomData;
 /// Sums of a block are added to the result one block after the other, so this length is part of what a product's bits
 /// depend on; it is the same for every level and number of threads.
 pub(super) const INNER: usize = 256;
-/// Rows of a block: with [`INNER`] columns 430 KiB of `f32`, a part of the second-level cache.
-const ROWS: usize = 420;
+/// Rows of a block: with [`INNER`] columns 128 KiB of `f32`, a part of the second-level cache.
+const ROWS: usize = 128;
 /// Columns of a block: with [`INNER`] rows 1 MiB of `f32`.
 const COLUMNS: usize = 1024;
+/// Elements between rows from which on a panel in place takes in too many pages.
+const FAR: usize = 4096;
 
 /// A product of checked operands, by pointers and strides in elements: a borrow of two slices and, mutably, of a part of
 /// a third.
@@ -235,9 +237,12 @@ pub(crate) fn at<F: Float>(level: Level, product: Product<'_, F>) {
 unsafe fn blocked<V: Vector>(product: Product<'_, V::Element>) {
     let Product { m, k, n, a_row, a_col, b_row, b_col, packed, .. } = product;
     let across = 2 * V::LANES;
-    // A panel that is used once or twice is not worth a copy, unless it cannot be read in place, in whole vectors.
-    let pack_a = n > 2 * across;
-    let pack_b = !packed && (b_col != 1 || m > V::TILE_ROWS || n % V::LANES != 0);
+    // Rows of neighbours are read in place, by tiles of eight: a copy takes longer than it saves. Columns, and tiles of four,
+    // which cannot hide the latency, are worth one unless their panel is used once or twice.
+    let pack_a = n > 2 * across && (a_col != 1 || V::TILE_ROWS < 8);
+    // So are panels that many tiles read, or that lie on a page a row; and what is no whole vectors.
+    let often = if b_row > FAR { 1 } else { 4 };
+    let pack_b = !packed && (b_col != 1 || m > often * V::TILE_ROWS || n % V::LANES != 0);
     let panel_rows = panel_rows(m, V::TILE_ROWS);
     let inner_block = inner_block(k);
 
