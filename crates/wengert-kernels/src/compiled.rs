@@ -54,19 +54,22 @@ compiled! {
     fn add_scaled_at(level: Level, y: &mut [Self], c: Self, x: &[Self]) = elementwise::loops::add_scaled_loop;
     fn scale_at(level: Level, y: &mut [Self], c: Self) = elementwise::loops::scale_loop;
 
-    fn narrow_rows_at(level: Level, op: Arithmetic, values: &mut [Self], results: &[u32], operands: &[u32]) = rows::narrow;
+    fn narrow_rows_at(level: Level, op: Arithmetic, values: &mut [Self], results: &[u32], operands: &[u32])
+        = rows::narrow;
     fn narrow_rows_vjp_at(
-        level: Level, op: Arithmetic, active: u8, values: &[Self], results: &[u32], operands: &[u32], bars: &mut [Self], own: &[u32],
-        places: &[u32],
-    ) = rows::narrow_vjp;
-    fn wide_rows_at(level: Level, op: Arithmetic, parts: usize, values: &mut [Self], results: &[u32], operands: &[u32]) = rows::wide;
-    fn wide_rows_vjp_at(
-        level: Level, op: Arithmetic, parts: usize, active: u8, values: &[Self], results: &[u32], operands: &[u32], bars: &mut [Self],
+        level: Level, op: Arithmetic, active: u8, values: &[Self], results: &[u32], operands: &[u32], bars: &mut [Self],
         own: &[u32], places: &[u32],
+    ) = rows::narrow_vjp;
+    fn wide_rows_at(
+        level: Level, op: Arithmetic, parts: usize, values: &mut [Self], results: &[u32], operands: &[u32],
+    ) = rows::wide;
+    fn wide_rows_vjp_at(
+        level: Level, op: Arithmetic, parts: usize, active: u8, values: &[Self], results: &[u32], operands: &[u32],
+        bars: &mut [Self], own: &[u32], places: &[u32],
     ) = rows::wide_vjp;
     fn careful_rows_vjp_at(
-        op: Arithmetic, parts: usize, active: u8, values: &[Self], results: &[u32], operands: &[u32], bars: &mut [Self], own: &[u32],
-        places: &[u32],
+        op: Arithmetic, parts: usize, active: u8, values: &[Self], results: &[u32], operands: &[u32], bars: &mut [Self],
+        own: &[u32], places: &[u32],
     ) = rows::careful_vjp;
 
     fn product_at(level: Level, product: Product<'_, Self>) = matmul::blocked::at;

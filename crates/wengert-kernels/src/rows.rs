@@ -105,8 +105,7 @@ pub struct Places<'a> {
 /// of the results to 0, which are rows that no operand of the same step has.
 ///
 /// Bit `k` of `active` says whether operand `k` of each step is wanted (of a sum: any of them; of a dot product: the first or
-/// the second of any pair). `careful` makes zero of zero
-/// times anything, at the cost of a select per product.
+/// the second of any pair). `careful` makes zero of zero times anything, at the cost of a select per product.
 ///
 /// # Panics
 /// If a row is not there.
@@ -261,16 +260,20 @@ fn reverse_rows<F: Float, const K: usize, const CAREFUL: bool>(
             steps!(|a, b; _y, y_bar, l| left at_a: times(y_bar[l], b[l]), right at_b: times(y_bar[l], a[l]));
         }
         Arithmetic::Div => {
-            steps!(|_a, b; y, y_bar, l| left at_a: times(y_bar[l], F::ONE / b[l]), right at_b: times(y_bar[l], -(y[l] / b[l])));
+            steps!(|_a, b; y, y_bar, l| left at_a: times(y_bar[l], F::ONE / b[l]),
+                right at_b: times(y_bar[l], -(y[l] / b[l])));
         }
         Arithmetic::MulAdd => {
-            steps!(|a, b, _c; _y, y_bar, l| left at_a: times(y_bar[l], b[l]), right at_b: times(y_bar[l], a[l]), third at_c: y_bar[l]);
+            steps!(|a, b, _c; _y, y_bar, l| left at_a: times(y_bar[l], b[l]), right at_b: times(y_bar[l], a[l]),
+                third at_c: y_bar[l]);
         }
         Arithmetic::MulSub => {
-            steps!(|a, b, _c; _y, y_bar, l| left at_a: times(y_bar[l], b[l]), right at_b: times(y_bar[l], a[l]), third at_c: -y_bar[l]);
+            steps!(|a, b, _c; _y, y_bar, l| left at_a: times(y_bar[l], b[l]), right at_b: times(y_bar[l], a[l]),
+                third at_c: -y_bar[l]);
         }
         Arithmetic::SubMul => {
-            steps!(|a, b, _c; _y, y_bar, l| left at_a: times(-y_bar[l], b[l]), right at_b: times(-y_bar[l], a[l]), third at_c: y_bar[l]);
+            steps!(|a, b, _c; _y, y_bar, l| left at_a: times(-y_bar[l], b[l]), right at_b: times(-y_bar[l], a[l]),
+                third at_c: y_bar[l]);
         }
         Arithmetic::Square => {
             steps!(|a; _y, y_bar, l| left at_a: times(y_bar[l], a[l] + a[l]));
@@ -312,21 +315,26 @@ kernel! {
     }
 
     pub(crate) fn narrow_vjp<F: Float>(
-        op: Arithmetic, active: u8, values: &'a [F], results: &'a [u32], operands: &'a [u32], bars: &'a mut [F], own: &'a [u32], places: &'a [u32],
+        op: Arithmetic, active: u8, values: &'a [F], results: &'a [u32], operands: &'a [u32], bars: &'a mut [F],
+        own: &'a [u32], places: &'a [u32],
     ) -> () {
-        reverse_rows::<F, 16, false>(op, 1, active, values.as_chunks().0, results, operands, bars.as_chunks_mut().0, own, places);
+        let (values, bars) = (values.as_chunks().0, bars.as_chunks_mut().0);
+        reverse_rows::<F, 16, false>(op, 1, active, values, results, operands, bars, own, places);
     }
 
     // Rows of any number of parts.
-    pub(crate) fn wide<F: Float>(op: Arithmetic, parts: usize, values: &'a mut [F], results: &'a [u32], operands: &'a [u32]) -> () {
+    pub(crate) fn wide<F: Float>(
+        op: Arithmetic, parts: usize, values: &'a mut [F], results: &'a [u32], operands: &'a [u32],
+    ) -> () {
         forward_rows::<F, PART>(op, parts, values.as_chunks_mut().0, results, operands);
     }
 
     pub(crate) fn wide_vjp<F: Float>(
-        op: Arithmetic, parts: usize, active: u8, values: &'a [F], results: &'a [u32], operands: &'a [u32], bars: &'a mut [F], own: &'a [u32],
-        places: &'a [u32],
+        op: Arithmetic, parts: usize, active: u8, values: &'a [F], results: &'a [u32], operands: &'a [u32],
+        bars: &'a mut [F], own: &'a [u32], places: &'a [u32],
     ) -> () {
-        reverse_rows::<F, PART, false>(op, parts, active, values.as_chunks().0, results, operands, bars.as_chunks_mut().0, own, places);
+        let (values, bars) = (values.as_chunks().0, bars.as_chunks_mut().0);
+        reverse_rows::<F, PART, false>(op, parts, active, values, results, operands, bars, own, places);
     }
 }
 

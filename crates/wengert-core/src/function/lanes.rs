@@ -1,4 +1,4 @@
-//! Replay at many points at once: a row of numbers for each slot, one number for each point.
+//! Replay at many points at once: a value is a row of numbers, one for each point, and lies where `layout` says.
 //!
 //! The opcode is looked at once for a row; a row of 64 keeps that, and the reading of operands, small against the
 //! arithmetic. Where 64 points do not fit the second-level cache, rows of 16 do better.
@@ -17,7 +17,7 @@ use wengert_kernels::{Binary, Par, Unary, reduce};
 /// has 1 or 2 MiB on current processors and which programs beside this one want, too.
 const CACHE: usize = 768 << 10;
 
-/// Values and adjoints of all slots at a block of points.
+/// Values and adjoints at a block of points, as long as they are wanted.
 pub(crate) struct Rows<F> {
     width: Option<Width>,
     /// After those of values, the slopes that are kept.
@@ -108,9 +108,9 @@ impl<F: TensorFloat> Program<F> {
         (self.layout().values + self.slopes + self.layout().adjoints) * width.lanes() * size_of::<F>()
     }
 
-    /// Values of all slots at a block of points: `load` writes the rows of the inputs and, after those, of the data. It finds
-    /// there what the last call left; so do the runs that are not `wanted`. For a sweep that follows, `slopes` are computed with
-    /// the values.
+    /// The values at a block of points: `load` writes the rows of the inputs and, after those, of the data. It finds there what the
+    /// last call left; of runs that are not `wanted`, what those that are need of them is still there. For a sweep that follows,
+    /// `slopes` are computed with the values.
     pub(crate) fn forward_rows(
         &self,
         width: Width,

@@ -219,7 +219,7 @@ impl<F: TensorFloat> TensorFunction<F> {
     /// Exchanges the data.
     ///
     /// # Errors
-    /// [`FunctionError::Length`] for another number of tensors than recorded, [`FunctionError::Shape`] for another shape;
+    /// [`FunctionError::Tensors`] for another number of tensors than recorded, [`FunctionError::Shape`] for another shape;
     /// then the data stay as they were.
     pub fn set_data(&mut self, data: &[Tensor<F>]) -> Result<(), FunctionError> {
         check("set_data", "data", data.iter().map(Tensor::shape), self.data.iter().map(Tensor::shape))?;
@@ -240,7 +240,7 @@ impl<F: TensorFloat> TensorFunction<F> {
     /// The value at `x`.
     ///
     /// # Errors
-    /// [`FunctionError::Length`] for another number of inputs than recorded, [`FunctionError::Shape`] for another shape,
+    /// [`FunctionError::Tensors`] for another number of inputs than recorded, [`FunctionError::Shape`] for another shape,
     /// [`FunctionError::Holds`] if a question of the recording is answered otherwise, [`FunctionError::Tensor`] if an op
     /// fails.
     pub fn value(&mut self, x: &[Tensor<F>]) -> Result<Tensor<F>, FunctionError> {
@@ -268,7 +268,7 @@ impl<F: TensorFloat> TensorFunction<F> {
     /// parameter. `parameters` holds at least those that were bound while recording, in any order.
     ///
     /// # Errors
-    /// [`FunctionError::Length`] if a parameter is missing, [`FunctionError::Shape`] if one has another shape,
+    /// [`FunctionError::Tensors`] if a parameter is missing, [`FunctionError::Shape`] if one has another shape,
     /// [`FunctionError::NotOneNumber`] if the output has not exactly one element, [`FunctionError::Holds`] and
     /// [`FunctionError::Tensor`] as [`value`](Self::value).
     pub fn value_and_gradients_of<'p>(

@@ -76,8 +76,6 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The largest elements of `output` windows; see [`adaptive_avg_pool2d`](Self::adaptive_avg_pool2d). Of equal elements the
     /// first receives the gradient; NaN counts as largest.
     ///
-    /// Shapes: `x: [n, c, h, w]`, result `[n, c, oh, ow]`.
-    ///
     /// Shapes: `x: [n, c, h, w]`, result `[n, c, oh, ow]` for `output` of `[oh, ow]`.
     ///
     /// # Panics

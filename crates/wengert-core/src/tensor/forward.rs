@@ -12,9 +12,9 @@ use wengert_tensor::{Shape, Tensor};
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The derivative of this tensor along `v`, `J v = d/dt y(x + t v)` at `t = 0`: forward mode, one pass over what was recorded.
     ///
-    /// Costs what [`vjp`](Self::vjp) costs, for a result of any size where that is for inputs of any size. Shapes: each of `v` like its
-    /// variable, the result like this tensor; 0 if it depends on none of them. Ops whose tangent nobody wrote have that of their pullback,
-    /// transposed, exact like it.
+    /// Costs about what [`vjp`](Self::vjp) costs, for a result of any size where that is for inputs of any size; a few times as much for ops
+    /// whose tangent nobody wrote: they have that of their pullback, transposed, exact like it. Shapes: each of `v` like its variable, the
+    /// result like this tensor; 0 if it depends on none of them, or if they are constants.
     ///
     /// # Panics
     /// With the text of the error that [`try_jvp`](Self::try_jvp) returns.
