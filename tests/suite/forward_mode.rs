@@ -2,7 +2,7 @@
 //! op is right is shown by `torch.rs`, against PyTorch, and by the check of rules in `wengert-core`.
 
 use wengert_core::prelude::*;
-use wengert_core::{Error, Tape, TensorVar};
+use wengert_core::{Error, Tape, TensorVar, checkpoint_tensors};
 use wengert_tensor::Tensor;
 
 type Var<'t> = TensorVar<'t, f64>;
@@ -136,4 +136,58 @@ fn only_what_leads_to_the_variable_is_recorded_of_its_gradient() {
     let text = tape.listing().to_string();
     let products = text.lines().skip(before).filter(|line| line.contains("matmul")).count();
     assert_eq!(products, 2, "{text}");
+}
+
+#[test]
+fn pieces_computed_twice_have_tangents() {
+    let tape = Tape::<f64>::new();
+    let (x, w) = (tape.tensor([1.0, 2.0]), tape.tensor([3.0, -1.0]));
+    let y = checkpoint_tensors(&[x, w], |v| (v[0] * v[1]).square());
+    let (v, u) = (Tensor::from([1.0, 1.0]), Tensor::from([0.0, 2.0]));
+    // y = (x w)^2 = [9, 4], y_dot = 2 x w (x_dot w + x w_dot).
+    assert_eq!(y.jvp([x], [&v]).to_vec(), [18.0, 4.0]);
+    assert_eq!(y.jvp([x, w], [&v, &u]).to_vec(), [18.0, -12.0]);
+    let (v, u) = (tape.constant_tensor(v), tape.constant_tensor(u));
+    assert_eq!(y.recorded_jvp([x, w], [v, u]).value().to_vec(), [18.0, -12.0]);
+    assert_eq!(y.jacobian(x), Tensor::from([[18.0, 0.0], [0.0, 4.0]]));
+}
+
+#[test]
+fn tensors_made_of_scalars_may_move_and_stand_by() {
+    let tape = Tape::<f64>::new();
+    let x = tape.tensor([1.0, 2.0]);
+    let s = [tape.var(3.0), tape.var(4.0)];
+    let p = tape.pack(&s); // made after x, of scalars that do not hang on it
+    let y = x.square() * p;
+    let ones = Tensor::ones([2]);
+    assert_eq!(y.jvp([x], [&ones]).to_vec(), [6.0, 16.0]);
+    assert_eq!(y.jvp([p], [&ones]).to_vec(), [1.0, 4.0]);
+    assert_eq!(y.jacobian(p), Tensor::from([[1.0, 0.0], [0.0, 4.0]]));
+    assert_eq!(y.sum().jacobian(p), Tensor::from([1.0, 4.0]));
+    let [g] = y.sum().recorded_gradient([p]);
+    assert_eq!(g.value().to_vec(), [1.0, 4.0]);
+}
+
+#[test]
+fn a_jacobian_leaves_its_variable_as_it_was() {
+    let tape = Tape::<f64>::new();
+    let x = tape.tensor([1.0, 2.0, 3.0]);
+    let h = x.square();
+    let y = h.sum();
+    assert_eq!(y.jacobian(h).to_vec(), [1.0; 3]);
+    let gradients = y.gradient();
+    assert!(gradients.get_tensor(h).is_none() && gradients.get_tensor(x).is_some());
+}
+
+#[test]
+fn a_gradient_in_an_intermediate_records_nothing_of_what_it_is_made_of() {
+    fn recorded(tape: &Tape<f64>, h: Var<'_>) -> usize {
+        let y = h.square().sum();
+        let before = tape.size().tensors;
+        let [_] = y.recorded_gradient([h]);
+        tape.size().tensors - before
+    }
+    let (one, other) = (Tape::<f64>::new(), Tape::<f64>::new());
+    let made = one.tensor([1.0, 2.0]).exp();
+    assert_eq!(recorded(&one, made), recorded(&other, other.tensor([1.0, 2.0])));
 }

@@ -258,7 +258,7 @@ impl<P: Program> Check<P> {
 
     /// `<gradient, v>` against the tangent, that of dual numbers or that of the tape's forward mode.
     fn forward_against_reverse(&self, gradient: &[f64], direction: &[f64]) -> Result<(), CheckError> {
-        let forward = self.program.tangent(&self.point, &self.like_point(direction))?;
+        let Some(forward) = self.program.tangent(&self.point, &self.like_point(direction))? else { return Ok(()) };
         let terms = gradient.iter().zip(direction).map(|(g, v)| g * v);
         let (reverse, size) = terms.fold((0.0, 0.0), |(sum, size), term| (sum + term, size + f64::abs(term)));
         if (forward - reverse).abs() <= HALF_OF_THE_DIGITS * size {

@@ -1,7 +1,7 @@
 //! What can be checked: scalar functions on every kind of number, and tensor closures.
 
 use crate::error::CheckError;
-use wengert_core::{Dual, ScalarFn, Tape, TensorVar, transform};
+use wengert_core::{Dual, Error, ScalarFn, Tape, TensorVar, transform};
 use wengert_tensor::{Tensor, rng};
 
 /// A function of tensors with one number as result, and its derivatives from the tape.
@@ -15,9 +15,9 @@ pub trait Program {
     /// The value and the gradient from the tape.
     #[doc(hidden)]
     fn value_and_gradient(&self, x: &[Tensor<f64>]) -> Result<(f64, Vec<Tensor<f64>>), CheckError>;
-    /// The derivative in direction `v` by forward mode.
+    /// The derivative in direction `v` by forward mode, where there is one.
     #[doc(hidden)]
-    fn tangent(&self, x: &[Tensor<f64>], v: &[Tensor<f64>]) -> Result<f64, CheckError>;
+    fn tangent(&self, x: &[Tensor<f64>], v: &[Tensor<f64>]) -> Result<Option<f64>, CheckError>;
     /// The Hessian times `v`.
     #[doc(hidden)]
     fn hessian_product(&self, x: &[Tensor<f64>], v: &[Tensor<f64>]) -> Result<Vec<Tensor<f64>>, CheckError>;
@@ -40,10 +40,10 @@ impl<F: ScalarFn> Program for Scalars<F> {
         Ok((y.value(), vec![inputs.iter().map(|&x| gradients.get(x).unwrap_or(0.0)).collect()]))
     }
 
-    fn tangent(&self, x: &[Tensor<f64>], v: &[Tensor<f64>]) -> Result<f64, CheckError> {
+    fn tangent(&self, x: &[Tensor<f64>], v: &[Tensor<f64>]) -> Result<Option<f64>, CheckError> {
         let moving: Vec<Dual<f64, 1>> =
             x[0].iter().zip(v[0].iter()).map(|(value, v)| Dual { value, tangents: [v] }).collect();
-        Ok(self.0.call(&moving).tangents[0])
+        Ok(Some(self.0.call(&moving).tangents[0]))
     }
 
     fn hessian_product(&self, x: &[Tensor<f64>], v: &[Tensor<f64>]) -> Result<Vec<Tensor<f64>>, CheckError> {
@@ -117,11 +117,15 @@ impl<C: TensorFn<N>, const N: usize> Program for Tensors<C, N> {
         Ok((y.item(), inputs.map(|x| gradients[x].clone()).into()))
     }
 
-    fn tangent(&self, x: &[Tensor<f64>], v: &[Tensor<f64>]) -> Result<f64, CheckError> {
+    fn tangent(&self, x: &[Tensor<f64>], v: &[Tensor<f64>]) -> Result<Option<f64>, CheckError> {
         let tape = Tape::new();
         let inputs: [_; N] = core::array::from_fn(|k| tape.tensor(&x[k]));
         let y = self.reduced(&tape, inputs);
-        Ok(tape.try_jvp_tensors([y], inputs.into_iter().zip(v))?[0].item())
+        match tape.try_jvp_tensors([y], inputs.into_iter().zip(v)) {
+            // A program that leaves tensors has a gradient and no tangent.
+            Err(Error::ScalarsBetween { .. }) => Ok(None),
+            tangents => Ok(Some(tangents?[0].item())),
+        }
     }
 
     fn hessian_product(&self, x: &[Tensor<f64>], v: &[Tensor<f64>]) -> Result<Vec<Tensor<f64>>, CheckError> {

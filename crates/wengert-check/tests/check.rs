@@ -1,6 +1,7 @@
 //! What the check accepts, what it refuses, and in which words.
 
 use wengert_check::{CheckError, Kinks, check, check_tensor, check_tensors};
+use wengert_core::TensorVar;
 use wengert_core::prelude::*;
 use wengert_tensor::Tensor;
 
@@ -175,4 +176,11 @@ fn tensors_of_any_shape_pass_and_their_report_names_the_worst_element() {
     assert_eq!(report.compared, 12 + 2 * 12);
     let text = report.to_string();
     assert!(text.starts_with("36 derivatives agree; worst: order "), "{text}");
+}
+
+#[test]
+fn a_program_that_leaves_tensors_is_checked_without_a_tangent() {
+    let point = [0.5, -1.5];
+    let report = check_tensor(|x: TensorVar<'_, f64>| x.tape().pack(&x.scalars()).square()).at(point).run();
+    assert_eq!(report.unwrap_or_else(|error| panic!("{error}")).compared, 2);
 }

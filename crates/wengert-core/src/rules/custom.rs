@@ -61,6 +61,8 @@ pub trait TensorOp<F: TensorFloat = f64>: Send + Sync + 'static {
 
     /// The cotangents of the operands from that of the result, in order and in the operands' shapes; `None` where nothing
     /// flows. Those that are not `wanted` may be left out.
+    ///
+    /// Made of ops of `y_bar`, whatever it holds: forward mode differentiates what this returns in `y_bar`, at zero.
     fn vjp<'t>(
         &self,
         x: &[TensorVar<'t, F>],

@@ -414,9 +414,11 @@ impl<F: TensorFloat> Array<F> for Tensor<F> {
         op.pull(x, y, y_bar, wanted)
     }
     fn transposed_pullback<O: Op<F>>(op: &O, x: &[&Self], y: &Self, x_dot: &[Option<&Self>]) -> Option<Self> {
-        // On a tape of its own, on which only the cotangent moves.
+        // On a tape of its own. The operands that move do so there too: a pullback may compute with them anew what they made.
         let tape = Tape::new();
-        let x: SmallVec<[TensorVar<'_, F>; 4]> = x.iter().map(|&x| tape.constant_tensor(x)).collect();
+        let operand = |(&x, moves): (&&Self, bool)| if moves { tape.tensor(x) } else { tape.constant_tensor(x) };
+        let moves = x_dot.iter().map(Option::is_some);
+        let x: SmallVec<[TensorVar<'_, F>; 4]> = x.iter().zip(moves).map(operand).collect();
         let x_dot: SmallVec<[Option<TensorVar<'_, F>>; 4]> =
             x_dot.iter().map(|x_dot| x_dot.map(|x_dot| tape.constant_tensor(x_dot))).collect();
         let x: SmallVec<[&TensorVar<'_, F>; 4]> = x.iter().collect();

@@ -78,7 +78,9 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         }
         let _asked_at = tape.tensors.asked_at(caller);
         let moving = tape.moving("recorded_jvp", wrt.into_iter().zip(v), caller)?;
-        let [y_dot] = &mut *tape.pushed(&[self.number()], moving, |k| TensorVar::new(tape, k), caller)? else {
+        let [y_dot] =
+            &mut *tape.pushed("recorded_jvp", &[self.number()], moving, |k| TensorVar::new(tape, k), caller)?
+        else {
             unreachable!("one tangent for one tensor")
         };
         Ok(y_dot.unwrap_or_else(|| tape.constant_tensor(zeros(&self.shape()))))
@@ -117,10 +119,6 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         self.same_tape(x, "jacobian", caller)?;
         let (outputs, inputs) = (self.shape(), x.shape());
         let (m, n) = (outputs.size(), inputs.size());
-        let unit = |shape: &Shape, k: usize| {
-            let elements: Tensor<F> = (0..shape.size()).map(|i| if i == k { F::ONE } else { F::ZERO }).collect();
-            elements.reshape(shape.clone())
-        };
         let shape: Shape = outputs.iter().chain(inputs.iter()).copied().collect();
         let mut jacobian = self.fit(Tensor::try_zeros(shape))?;
         if jacobian.is_empty() {
@@ -135,18 +133,33 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
                 }
             }
         } else {
-            let x = x.retain();
-            for (i, row) in elements.chunks_exact_mut(n).enumerate() {
-                let gradients = self.try_vjp(&unit(&outputs, i))?;
-                if let Some(x_bar) = gradients.get_tensor(x) {
-                    for (element, x_bar) in row.iter_mut().zip(x_bar) {
-                        *element = x_bar;
-                    }
-                }
+            let tape = self.tape();
+            let new = !tape.is_input(x.number()) && tape.tensors.retain(x.number());
+            let swept = self.rows_of_jacobian(x, elements.chunks_exact_mut(n));
+            if new {
+                tape.tensors.release(x.number());
             }
+            swept?;
         }
         Ok(jacobian)
     }
+
+    #[track_caller]
+    fn rows_of_jacobian<'a>(self, x: Self, rows: impl Iterator<Item = &'a mut [F]>) -> Result<(), Error> {
+        for (i, row) in rows.enumerate() {
+            let gradients = self.try_vjp(&unit(&self.shape(), i))?;
+            if let Some(x_bar) = gradients.get_tensor(x) {
+                row.iter_mut().zip(x_bar).for_each(|(element, x_bar)| *element = x_bar);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Zeros with a 1 at element `k`.
+fn unit<F: TensorFloat>(shape: &Shape, k: usize) -> Tensor<F> {
+    let elements: Tensor<F> = (0..shape.size()).map(|i| if i == k { F::ONE } else { F::ZERO }).collect();
+    elements.reshape(shape.clone())
 }
 
 impl<F: TensorFloat> Tape<F> {
@@ -182,7 +195,7 @@ impl<F: TensorFloat> Tape<F> {
         let moving = moving.into_iter().map(|(x, v)| (x, v.clone()));
         let moving = self.moving("jvp", moving, caller)?;
         let value = |k: u32| self.tensors.nodes.borrow().values[k as usize].clone();
-        let tangents = self.pushed(&numbers, moving, value, caller)?;
+        let tangents = self.pushed("jvp", &numbers, moving, value, caller)?;
         let zero = |number: u32| Tensor::zeros(value(number).shape());
         Ok(tangents.into_iter().zip(numbers).map(|(y_dot, number)| y_dot.unwrap_or_else(|| zero(number))).collect())
     }
@@ -217,6 +230,7 @@ impl<F: TensorFloat> Tape<F> {
     /// a number. Where a tensor moves by itself and with others, both count.
     fn pushed<A: Array<F>>(
         &self,
+        op: &'static str,
         outputs: &[u32],
         moving: Vec<(u32, A)>,
         array: impl Fn(u32) -> A,
@@ -237,12 +251,12 @@ impl<F: TensorFloat> Tape<F> {
             });
         };
         for (number, v) in moving {
-            if number <= last && moves[number as usize] {
+            if number <= last && moves.all[number as usize] {
                 add(&mut tangents[number as usize], v);
             }
         }
-        for number in (first..=last).filter(|&number| moves[number as usize] && needed[number as usize]) {
-            let Some((rule, operands)) = self.rule_of(number, "jvp", caller)? else { continue };
+        for number in (first..=last).filter(|&number| moves.made[number as usize] && needed[number as usize]) {
+            let Some((rule, operands)) = self.rule_of(number, op, caller)? else { continue };
             let y_dot = {
                 let x: SmallVec<[A; 4]> = operands.iter().map(|&k| array(k)).collect();
                 let x: SmallVec<[&A; 4]> = x.iter().collect();

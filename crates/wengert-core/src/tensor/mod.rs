@@ -252,12 +252,21 @@ impl<F: TensorFloat> Nodes<F> {
         }
     }
 
-    fn retain(&self, number: u32) {
+    /// From now on the adjoint of `number` is kept; says whether it was not before.
+    fn retain(&self, number: u32) -> bool {
         let flags = &mut self.nodes.borrow_mut().flags[number as usize];
-        if flags.active && !flags.retained {
+        let new = flags.active && !flags.retained;
+        if new {
             flags.retained = true;
             self.asked_for.borrow_mut().push(number);
         }
+        new
+    }
+
+    /// Takes back the last [`retain`](Self::retain), which said that it was new.
+    fn release(&self, number: u32) {
+        self.nodes.borrow_mut().flags[number as usize].retained = false;
+        self.asked_for.borrow_mut().retain(|&asked| asked != number);
     }
 }
 

@@ -183,11 +183,11 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         let moves = tape.moved_by(wrt.iter().map(|x| x.number()), first, self.number());
         adjoints[self.number() as usize] = Some(y_bar);
         for number in (first..=self.number()).rev() {
-            let Some(y_bar) = adjoints[number as usize] else { continue };
+            let (true, Some(y_bar)) = (moves.made[number as usize], adjoints[number as usize]) else { continue };
             let Some((rule, operands)) = tape.rule_of(number, "recorded_gradient", caller)? else { continue };
             let x: SmallVec<[Self; 4]> = operands.iter().map(|&k| TensorVar::new(tape, k)).collect();
             let x: SmallVec<[&Self; 4]> = x.iter().collect();
-            let wanted: SmallVec<[bool; 8]> = operands.iter().map(|&k| moves[k as usize]).collect();
+            let wanted: SmallVec<[bool; 8]> = operands.iter().map(|&k| moves.all[k as usize]).collect();
             let read: SmallVec<[bool; 8]> = x.iter().map(|x| read || !tape.is_input(x.number())).collect();
             let cotangents = rule.vjp_unread(&x, &TensorVar::new(tape, number), y_bar, &wanted, &read);
             for ((cotangent, x), wanted) in cotangents.into_iter().zip(&x).zip(wanted) {
@@ -201,25 +201,37 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     }
 }
 
+/// Which tensors move with some of them.
+pub(super) struct Moves {
+    /// Those themselves, and what is made of them.
+    pub(super) all: Vec<bool>,
+    /// What is made of them alone.
+    pub(super) made: Vec<bool>,
+}
+
 impl<F: TensorFloat> Tape<F> {
-    /// Which of the tensors up to `last` move with some: those themselves, and of the ones from `first` on what is made of them.
-    pub(super) fn moved_by(&self, some: impl Iterator<Item = u32>, first: u32, last: u32) -> Vec<bool> {
+    /// What moves, up to tensor `last`, with some of them.
+    pub(super) fn moved_by(&self, some: impl Iterator<Item = u32>, first: u32, last: u32) -> Moves {
         let nodes = self.tensors.nodes.borrow();
         let mut moves = vec![false; last as usize + 1];
         for number in some.filter(|&number| number <= last) {
             moves[number as usize] = nodes.flags[number as usize].active;
         }
-        for number in first..=last {
-            // Scalars between are met by the sweep, which refuses them.
-            moves[number as usize] |= match &nodes.origins[number as usize] {
+        let mut made = vec![false; last as usize + 1];
+        // Which scalars hang on which is not asked: those of a tensor that moves may be in any that is packed after.
+        let mut scalars = false;
+        for number in first as usize..=last as usize {
+            match &nodes.origins[number] {
                 Origin::Op { operands, .. } => {
-                    nodes.flags[number as usize].active && operands.iter().any(|&x| moves[x as usize])
+                    made[number] = nodes.flags[number].active && operands.iter().any(|&x| moves[x as usize]);
                 }
-                Origin::Packed { .. } | Origin::Read { .. } => true,
-                Origin::Input | Origin::Constant => false,
-            };
+                Origin::Read { of, .. } => scalars |= moves[*of as usize],
+                Origin::Packed { .. } => made[number] = scalars,
+                Origin::Input | Origin::Constant => {}
+            }
+            moves[number] |= made[number];
         }
-        moves
+        Moves { all: moves, made }
     }
 
     /// Which of the tensors up to `last` some are made of, those themselves included.
@@ -251,7 +263,7 @@ impl<F: TensorFloat> Tape<F> {
         }
     }
 
-    fn is_input(&self, number: u32) -> bool {
+    pub(super) fn is_input(&self, number: u32) -> bool {
         matches!(self.tensors.nodes.borrow().origins[number as usize], Origin::Input)
     }
 

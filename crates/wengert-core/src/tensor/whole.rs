@@ -31,7 +31,8 @@ pub(crate) struct Whole<'t, F: TensorFloat> {
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
-    /// From here on steps of `op` are recorded.
+    /// From here on steps of `op` are recorded. The error of a step is that of the whole, and none is passed over: variables
+    /// recorded after it would be taken back.
     pub(crate) fn whole(self, op: &'static str) -> Whole<'t, F> {
         let tape = self.tape();
         let composed = &tape.tensors.composed;

@@ -133,7 +133,6 @@ impl<F: TensorFloat> CrossEntropy<F> {
     /// What every logarithm is weighted with, and the sum of the weights of the labels.
     #[track_caller]
     fn targets(&self, op: &'static str, y: TensorVar<'_, F>, labels: &Tensor<i64>) -> Result<(Tensor<F>, f64), Error> {
-        y.tape().works_beside(op, labels);
         let shape = y.shape();
         let (_, classes) = self.sizes(op, &shape)?;
         if shape[..shape.rank() - 1] != labels.shape()[..] {
@@ -157,6 +156,7 @@ impl<F: TensorFloat> CrossEntropy<F> {
         if total == 0.0 {
             return Err(nothing(op, shape));
         }
+        y.tape().works_beside(op, labels);
         Ok((Tensor::from_vec(shape, q), total))
     }
 }
