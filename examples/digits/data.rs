@@ -2,10 +2,10 @@
 
 use std::io::Read;
 
+use chacha20::ChaCha8Rng;
 use flate2::read::GzDecoder;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 
 /// 1797 digits of 8 x 8 pixels; source and licence are in `data/README.md`.
 static DIGITS_CSV_GZ: &[u8] = include_bytes!("data/digits.csv.gz");

@@ -4,8 +4,8 @@
 //! too, so the loops here use nothing but the generator's 64-bit words, exact scaling, and arithmetic that IEEE 754
 //! prescribes to the last bit; the logarithm a normal deviate needs is one of them.
 
+use chacha20::ChaCha12Rng;
 use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha12Rng;
 
 use crate::element::FloatElement;
 use crate::error::{OrPanic, ShapeError};
