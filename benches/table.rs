@@ -33,6 +33,7 @@ use scalar::{Asian, Chain, Gmm, Gradient, Logistic, Lorenz, Lstm, Program, RealG
 use sequences::{LstmStep, TransformerStep};
 use tensor::{Conv, Elementwise, LayerNormalization, MappedRosenbrock, MatMul, Pass, SoftmaxCrossEntropy, TensorChain};
 use training::{HessianProduct, Step};
+use wengert::TensorFloat;
 use wengert::prelude::*;
 
 /// How long one sample runs at least: long enough for the clock, short enough for a quiet moment.
@@ -122,6 +123,24 @@ impl Table {
                 self.row(workload, &time(ours), &format!("{} ({name})", time(seconds)), ours / seconds);
             }
             None => println!("| {workload} | {} | - | - |", time(ours)),
+        }
+    }
+
+    /// A matrix product beside what one core can do, measured before and after: `peak` times its operations on `f32`.
+    fn product<F: TensorFloat>(&self, workload: &str, [m, k, n]: [usize; 3], peak: f64) {
+        if !self.wants(workload) {
+            return;
+        }
+        let product = MatMul::<F>::new(m, k, n);
+        let before = peak_flops();
+        let seconds = wengert::threads(1, || alone(&mut || _ = black_box(product.call())));
+        let flops = (2 * m * k * n) as f64 / seconds;
+        let ours = format!("{} = {:.0} GFLOP/s", time(seconds), flops / 1e9);
+        match before.into_iter().chain(peak_flops()).reduce(f64::max).map(|singles| singles * peak) {
+            Some(limit) => {
+                self.row(workload, &ours, &format!("{:.0} GFLOP/s (one core's peak)", limit / 1e9), limit / flops);
+            }
+            None => println!("| {workload} | {ours} | - | - |"),
         }
     }
 }
@@ -267,21 +286,9 @@ fn main() {
     table.tapes_side_by_side::<Lorenz>();
     table.items_over_threads();
     for (m, k, n) in [(64, 64, 64), (256, 256, 256), (1024, 1024, 1024), (2048, 2048, 2048), (128, 784, 256)] {
-        let workload = format!("matmul_{m}x{k}x{n}");
-        if table.wants(&workload) {
-            let product = MatMul::new(m, k, n);
-            let before = peak_flops();
-            let seconds = wengert::threads(1, || alone(&mut || _ = black_box(product.call())));
-            let flops = (2 * m * k * n) as f64 / seconds;
-            let ours = format!("{} = {:.0} GFLOP/s", time(seconds), flops / 1e9);
-            match before.into_iter().chain(peak_flops()).reduce(f64::max) {
-                Some(peak) => {
-                    let limit = format!("{:.0} GFLOP/s (one core's peak)", peak / 1e9);
-                    table.row(&workload, &ours, &limit, peak / flops);
-                }
-                None => println!("| {workload} | {ours} | - | - |"),
-            }
-        }
+        table.product::<f32>(&format!("matmul_{m}x{k}x{n}"), [m, k, n], 1.0);
+        // A vector holds half as many.
+        table.product::<f64>(&format!("matmul_{m}x{k}x{n}, f64"), [m, k, n], 0.5);
     }
     for threads in [1, 2] {
         wengert::threads(threads, || {

@@ -11,7 +11,7 @@ use workload::{
 fn products(c: &mut Criterion) {
     let mut group = c.benchmark_group("matmul");
     for (m, k, n) in [(64, 64, 64), (256, 256, 256), (1024, 1024, 1024), (128, 784, 256)] {
-        let product = MatMul::new(m, k, n);
+        let product = MatMul::<f32>::new(m, k, n);
         group.throughput(Throughput::Elements((2 * m * k * n) as u64)); // floating-point operations
         group.bench_function(format!("{m}x{k}x{n}"), |b| b.iter(|| product.call()));
     }

@@ -1,24 +1,25 @@
 //! Tensor programs: products, an elementwise expression, softmax cross-entropy, layer normalisation, a chain of small ops.
 
 use wengert::prelude::*;
-use wengert::{Tape32, rng};
+use wengert::{Tape32, TensorFloat, rng};
 
 fn normal(shape: &[usize], seed: u64) -> Tensor<f32> {
     Tensor::normal(shape, 0.0, 1.0, &mut rng(seed))
 }
 
 /// `[m, k] x [k, n]`, forward only.
-pub struct MatMul {
-    a: Tensor<f32>,
-    b: Tensor<f32>,
+pub struct MatMul<F: TensorFloat = f32> {
+    a: Tensor<F>,
+    b: Tensor<F>,
 }
 
-impl MatMul {
+impl<F: TensorFloat> MatMul<F> {
     pub fn new(m: usize, k: usize, n: usize) -> Self {
-        MatMul { a: normal(&[m, k], 1), b: normal(&[k, n], 2) }
+        let normal = |shape: [usize; 2], seed| Tensor::<F>::normal(shape, F::ZERO, F::ONE, &mut rng(seed));
+        MatMul { a: normal([m, k], 1), b: normal([k, n], 2) }
     }
 
-    pub fn call(&self) -> Tensor<f32> {
+    pub fn call(&self) -> Tensor<F> {
         self.a.matmul(&self.b)
     }
 }

@@ -68,8 +68,8 @@ fn a_recorded_direction_is_differentiated_too() {
     let c = x.value().map(f64::cos);
     let g = y_dot.sum().gradient();
     for k in 0..2 {
-        let expected = sum * c.at(&[k]) + s.at(&[0]) + s.at(&[1]);
-        assert!((g[v].at(&[k]) - expected).abs() < 1e-15);
+        let expected = sum * c.at([k]) + s.at([0]) + s.at([1]);
+        assert!((g[v].at([k]) - expected).abs() < 1e-15);
     }
 }
 

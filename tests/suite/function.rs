@@ -401,7 +401,7 @@ fn values_and_adjoints_that_share_rows_do_not_meet() {
         let (expected, slopes) = value_and_grad(
             |x| {
                 let shared = tangle(x, &[], steps / 2);
-                let each = points.iter().map(|d| tangle(&[x[0], shared, x[1] * shared], &d.map(|d| d.into()), steps));
+                let each = points.iter().map(|d| tangle(&[x[0], shared, x[1] * shared], &d.map(Into::into), steps));
                 each.sum()
             },
             &x[..2],
