@@ -139,13 +139,11 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_apply(self, op: impl TensorOp<F>, others: &[Self]) -> Result<Self, Error> {
         let caller = Location::caller();
-        let tape = self.tape();
-        if let Some(other) = others.iter().find(|x| !core::ptr::eq(x.tape(), tape)) {
-            let (left, right) = (tape.number(), other.tape().number());
-            return Err(Error::MixedTapes { op: op.name(), left, right, caller });
+        for &other in others {
+            self.same_tape(other, op.name(), caller)?;
         }
         let operands = core::iter::once(&self).chain(others).map(|x| x.number()).collect();
-        tape.record_tensor(Custom(Arc::new(op)), operands, caller)
+        self.tape().record_tensor(Custom(Arc::new(op)), operands, caller)
     }
 }
 

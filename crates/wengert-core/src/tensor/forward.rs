@@ -200,13 +200,6 @@ impl<F: TensorFloat> Tape<F> {
         Ok(tangents.into_iter().zip(numbers).map(|(y_dot, number)| y_dot.unwrap_or_else(|| zero(number))).collect())
     }
 
-    fn own(&self, x: TensorVar<'_, F>, op: &'static str, caller: Caller) -> Result<(), Error> {
-        if core::ptr::eq(x.tape(), self) {
-            return Ok(());
-        }
-        Err(Error::MixedTapes { op, left: self.number(), right: x.tape().number(), caller })
-    }
-
     /// Variables and their directions, of one shape each.
     fn moving<'a, A: Array<F>>(
         &'a self,

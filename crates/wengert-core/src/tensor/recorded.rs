@@ -110,9 +110,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         if shape.iter().product::<usize>() != 1 {
             return Err(Error::NotScalar { shape, caller });
         }
-        if let Some(other) = wrt.iter().find(|x| !core::ptr::eq(x.tape(), tape)) {
-            let (left, right) = (tape.number(), other.tape().number());
-            return Err(Error::MixedTapes { op: "recorded_gradient", left, right, caller });
+        for x in wrt {
+            self.same_tape(x, "recorded_gradient", caller)?;
         }
         let _asked_at = tape.tensors.asked_at(caller);
         let one = tape.constant_tensor(Tensor::full(shape, F::ONE));

@@ -209,15 +209,21 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     #[inline]
     pub(crate) fn same_tape(self, other: Self, op: &'static str, caller: Caller) -> Result<(), Error> {
-        if core::ptr::eq(self.tape, other.tape) {
-            return Ok(());
-        }
-        let (left, right) = (self.tape.number(), other.tape.number());
-        Err(self.tape.tensors.composed.refuse(Error::MixedTapes { op, left, right, caller }))
+        self.tape.own(other, op, caller)
     }
 }
 
 impl<F: TensorFloat> Tape<F> {
+    /// Refuses a variable of another tape.
+    #[inline]
+    pub(super) fn own(&self, x: TensorVar<'_, F>, op: &'static str, caller: Caller) -> Result<(), Error> {
+        if core::ptr::eq(x.tape, self) {
+            return Ok(());
+        }
+        let (left, right) = (self.number(), x.tape.number());
+        Err(self.tensors.composed.refuse(Error::MixedTapes { op, left, right, caller }))
+    }
+
     /// One reverse sweep for several tensor outputs, each with a seed of its shape.
     ///
     /// # Panics
