@@ -141,6 +141,8 @@ const BLOCK: usize = 512;
 /// Blocks that fit where nothing is asked of the heap, if they are short; and fewer, since all of them are cleared.
 const ON_STACK: usize = 512;
 const FEW: usize = 64;
+/// Blocks start at a cache line: else every 512-bit load of one takes in two lines.
+const LINE: usize = 64;
 
 impl Chain {
     /// A program of `steps`, each with the numbers of its operands, that writes the results numbered `outputs`.
@@ -347,6 +349,7 @@ impl Chain {
         let block = range.len().min(BLOCK);
         // Splats, rows and columns are copied to blocks of their own.
         let room = block * (self.blocks + inputs.iter().filter(|input| !matches!(input, Input::Slice(_))).count());
+        let room = room + LINE / size_of::<F>();
         if room <= FEW {
             self.blocks::<F>(inputs, range, outputs, partial, &mut [F::ZERO; FEW]);
         } else if room <= ON_STACK {
@@ -371,7 +374,9 @@ impl Chain {
         let block = len.min(BLOCK);
         let level = simd_level();
         // No chunks of a slice and no range in steps: of a few elements their divisions would be most of the work.
-        let mut rest = room;
+        // "Cannot be told" would be as good as any place: then blocks are only slower.
+        let aligned = room.as_ptr().align_offset(LINE).min(LINE / size_of::<F>());
+        let mut rest = &mut room[aligned..];
         let mut next = || {
             let (first, others) = take(&mut rest).split_at_mut(block);
             rest = others;
