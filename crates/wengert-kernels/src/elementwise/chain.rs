@@ -141,6 +141,8 @@ const BLOCK: usize = 512;
 /// Blocks that fit where nothing is asked of the heap, if they are short; and fewer, since all of them are cleared.
 const ON_STACK: usize = 512;
 const FEW: usize = 64;
+/// Steps from which on a program fetches the next block on the way: a shorter one is done before it could arrive.
+const LONG: usize = 4;
 /// Blocks start at a cache line: else every 512-bit load of one takes in two lines.
 const LINE: usize = 64;
 
@@ -397,6 +399,10 @@ impl Chain {
         }
         outputs.iter_mut().for_each(|output| table.push(output.as_mut_ptr()));
         (0..self.blocks).for_each(|_| table.push(next().as_mut_ptr()));
+        let is_stream = |home: &usize| matches!(inputs.get(*home), Some(Input::Slice(_)) | None);
+        let streams: SmallVec<[usize; 16]> = (0..inputs.len() + outputs.len()).filter(is_stream).collect();
+        let lines = (block * size_of::<F>()).div_ceil(LINE);
+        let share = if self.links.len() < LONG { 0 } else { lines.div_ceil(self.links.len()) * LINE };
         let mut lanes: SmallVec<[_; 1]> = SmallVec::new();
         (0..self.sums.len()).for_each(|_| lanes.push([0.0; reduce::LANES]));
         let partial_blocks = len.div_ceil(reduce::BLOCK);
@@ -413,7 +419,16 @@ impl Chain {
                     Input::Slice(_) | Input::Splat(_) => {}
                 }
             }
+            let (mut fetched, next) = (0, if share == 0 { 0 } else { block.min(len - at - n) * size_of::<F>() });
             for Link { step, operands, result, slope, sum } in &self.links {
+                // A share of what the next block reads and writes: memory works while functions are computed.
+                let until = next.min(fetched + share);
+                while fetched < until {
+                    for &home in &streams {
+                        prefetch(table[home].wrapping_add(n).wrapping_byte_add(fetched));
+                    }
+                    fetched += LINE;
+                }
                 // SAFETY: an entry of the table has `n` elements left: blocks and copies are `block` long, inputs and outputs
                 // `len`, of which `at` were passed. What is written is no input and is not what is read, nor is the slope the result:
                 // `new` checked it. All memory is borrowed by this call.
@@ -438,13 +453,23 @@ impl Chain {
                 }
             }
             at += n;
-            for (home, place) in table[..inputs.len() + outputs.len()].iter_mut().enumerate() {
-                if matches!(inputs.get(home), Some(Input::Slice(_)) | None) {
-                    *place = place.wrapping_add(n);
-                }
+            for &home in &streams {
+                table[home] = table[home].wrapping_add(n);
             }
         }
     }
+}
+
+/// Asks for a cache line that is soon needed.
+#[inline(always)]
+fn prefetch<F>(place: *const F) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint, which any address may be given.
+    unsafe {
+        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(place.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
 }
 
 /// The elements from `start` on of columns that are repeated, each element `each` times.
