@@ -141,7 +141,8 @@ const BLOCK: usize = 512;
 /// Blocks that fit where nothing is asked of the heap, if they are short; and fewer, since all of them are cleared.
 const ON_STACK: usize = 512;
 const FEW: usize = 64;
-/// Steps from which on a program fetches the next block on the way: a shorter one is done before it could arrive.
+/// Steps from which on a program fetches the next block on the way, which a shorter one would not wait for, and threads take fewer
+/// elements at a time.
 const LONG: usize = 4;
 /// Blocks start at a cache line: else every 512-bit load of one takes in two lines.
 const LINE: usize = 64;
@@ -309,21 +310,22 @@ impl Chain {
         assert!(outputs.iter().all(|output| output.len() == len), "operands and results must have one length");
         // By sum and block of as many elements as `reduce` adds up at a time.
         let mut partial: SmallVec<[f64; 4]> = SmallVec::from_elem(0.0, sums.len() * len.div_ceil(reduce::BLOCK));
-        if len < 2 * PIECE {
+        let size = if self.links.len() < LONG { PIECE } else { PIECE / 4 };
+        if len < 2 * size {
             self.piece(inputs, 0..len, outputs, &mut partial);
         } else {
             let mut pieces: Vec<(Vec<&mut [F]>, Vec<f64>)> = Vec::new();
-            for start in (0..len).step_by(PIECE) {
-                let blocks = PIECE.min(len - start).div_ceil(reduce::BLOCK);
+            for start in (0..len).step_by(size) {
+                let blocks = size.min(len - start).div_ceil(reduce::BLOCK);
                 pieces.push((Vec::with_capacity(outputs.len()), vec![0.0; sums.len() * blocks]));
             }
             for output in outputs {
-                for ((piece, _), part) in pieces.iter_mut().zip(output.chunks_mut(PIECE)) {
+                for ((piece, _), part) in pieces.iter_mut().zip(output.chunks_mut(size)) {
                     piece.push(part);
                 }
             }
             par.for_each(pieces.iter_mut().enumerate(), |(i, (outputs, partial))| {
-                self.piece(inputs, i * PIECE..len.min((i + 1) * PIECE), outputs, partial);
+                self.piece(inputs, i * size..len.min((i + 1) * size), outputs, partial);
             });
             partial.clear();
             for sum in 0..sums.len() {
