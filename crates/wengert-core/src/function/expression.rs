@@ -16,7 +16,7 @@ use super::recorder::{Recorder, Symbol};
 use crate::tensor::TensorFloat;
 use smallvec::SmallVec;
 use std::slice::ChunksMut;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use wengert_kernels::{Par, reduce};
 use wengert_tensor::{Reader, Shape, ShapeError, Tensor};
 
@@ -26,12 +26,17 @@ const PIECE: usize = 1 << 14;
 /// Below as many steps for an element, all elements together, no thread is worth waking: 50 us at 0.1 to 0.3 ns.
 const ALONE: usize = 1 << 18;
 
+/// Passes that are kept: forward and back, and the same for another number of elements.
+const MOST_PASSES: usize = 4;
+
 /// A recorded expression.
 pub(crate) struct Expression<F: TensorFloat> {
     list: List<F>,
     /// For rows only.
     program: OnceLock<Program<F>>,
     spare: Mutex<Vec<Rows<F>>>,
+    /// Those used before, for replays; `None` if there is no such pass.
+    passes: Mutex<Vec<(Wanted<F>, Option<Arc<Pass<F>>>)>>,
 }
 
 impl<F: TensorFloat> Expression<F> {
@@ -54,7 +59,7 @@ impl<F: TensorFloat> Expression<F> {
     }
 
     pub(super) fn of_list(list: List<F>) -> Self {
-        Expression { list: optimise(list), program: OnceLock::new(), spare: Mutex::default() }
+        Expression { list: optimise(list), program: OnceLock::new(), spare: Mutex::default(), passes: Mutex::default() }
     }
 
     /// The optimised list.
@@ -67,8 +72,21 @@ impl<F: TensorFloat> Expression<F> {
     }
 
     /// What `wanted` says, in one pass, if there is such a pass.
-    fn pass(&self, wanted: Wanted<'_, F>, x: &[&Tensor<F>], shape: &Shape) -> Option<Result<Results<F>, ShapeError>> {
-        Pass::new(&self.list, wanted)?.run(x, shape)
+    fn pass(&self, wanted: Wanted<F>, x: &[&Tensor<F>], shape: &Shape) -> Option<Result<Results<F>, ShapeError>> {
+        let mut passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
+        let pass = match passes.iter().find(|(known, _)| *known == wanted) {
+            Some((_, pass)) => pass.clone(),
+            None => {
+                let pass = Pass::new(&self.list, &wanted).map(Arc::new);
+                if passes.len() == MOST_PASSES {
+                    passes.clear();
+                }
+                passes.push((wanted, pass.clone()));
+                pass
+            }
+        };
+        drop(passes);
+        pass?.run(x, shape)
     }
 
     /// The values at the elements of operands that broadcast to `shape`.
@@ -130,7 +148,7 @@ impl<F: TensorFloat> Expression<F> {
         wanted: &[bool],
     ) -> Result<Results<F>, ShapeError> {
         let operands: SmallVec<[&Tensor<F>; 4]> = x.iter().copied().chain([y_bar]).collect();
-        if let Some(results) = self.pass(Wanted::Cotangents(wanted), &operands, shape) {
+        if let Some(results) = self.pass(Wanted::Cotangents(wanted.into()), &operands, shape) {
             return results;
         }
         let (x, y_bar) = (readers(op, x, shape)?, Reader::new(op, y_bar, shape)?);
@@ -147,7 +165,7 @@ impl<F: TensorFloat> Expression<F> {
         wanted: &[bool],
         mean: bool,
     ) -> Result<(Tensor<F>, Results<F>), ShapeError> {
-        if let Some(results) = self.pass(Wanted::Both { operands: wanted, y_bar, mean }, x, shape) {
+        if let Some(results) = self.pass(Wanted::Both { operands: wanted.into(), y_bar, mean }, x, shape) {
             let mut results = results?;
             return Ok((results.remove(results.len() - 1), results));
         }

@@ -9,17 +9,20 @@ use wengert_kernels::elementwise::chain::{Chain, Step, Sum};
 use wengert_kernels::{Binary, Unary};
 use wengert_tensor::{Shape, ShapeError, Tensor};
 
+/// Whether a cotangent is wanted, by operand.
+pub(super) type Operands = SmallVec<[bool; 4]>;
+
 /// What a pass computes.
-#[derive(Clone, Copy)]
-pub(super) enum Wanted<'a, F> {
+#[derive(Clone, PartialEq)]
+pub(super) enum Wanted<F> {
     /// The values.
     Values,
     /// Their sum, or their mean.
     Total { mean: bool },
     /// The cotangents of these operands, for those of the values, which are one operand more.
-    Cotangents(&'a [bool]),
+    Cotangents(Operands),
     /// The cotangents of these operands for the same cotangent of every value; and the sum of the values, or their mean.
-    Both { operands: &'a [bool], y_bar: F, mean: bool },
+    Both { operands: Operands, y_bar: F, mean: bool },
 }
 
 /// What a pass returns: a tensor for each output, and the sum last.
@@ -34,7 +37,7 @@ pub(super) struct Pass<F: TensorFloat> {
 
 impl<F: TensorFloat> Pass<F> {
     /// `None` if the expression has an operation that no steps of two operands make up.
-    pub(super) fn new(list: &List<F>, wanted: Wanted<'_, F>) -> Option<Self> {
+    pub(super) fn new(list: &List<F>, wanted: &Wanted<F>) -> Option<Self> {
         let steps_of_two = |op| !matches!(op, Op::Nary(Nary::Product | Nary::Norm2 | Nary::LogSumExp));
         if !list.steps.iter().all(|step| steps_of_two(step.op) && !list.operands(step).is_empty()) {
             return None;
@@ -45,10 +48,10 @@ impl<F: TensorFloat> Pass<F> {
         constants.push(F::ONE);
         let (operands, y_bar) = match wanted {
             Wanted::Values | Wanted::Total { .. } => (&[][..], list.inputs),
-            Wanted::Cotangents(operands) => (operands, list.inputs),
+            Wanted::Cotangents(operands) => (&operands[..], list.inputs),
             Wanted::Both { operands, y_bar, .. } => {
-                constants.push(y_bar);
-                (operands, one + 1)
+                constants.push(*y_bar);
+                (&operands[..], one + 1)
             }
         };
         let values = (0..list.inputs).collect();
@@ -64,7 +67,7 @@ impl<F: TensorFloat> Pass<F> {
             let own = lines.own(bar, one, &outputs);
             outputs.push(own);
         }
-        let sum = match wanted {
+        let sum = match *wanted {
             Wanted::Total { mean } | Wanted::Both { mean, .. } => Some(Sum { of: lines.own(y, one, &[]), mean }),
             Wanted::Values => {
                 outputs.push(lines.own(y, one, &[]));
