@@ -29,14 +29,17 @@ const ALONE: usize = 1 << 18;
 /// Passes that are kept: forward and back, and the same for another number of elements.
 const MOST_PASSES: usize = 4;
 
+/// What was wanted, and the pass that computes it; `None` if there is no such pass.
+type Known<F> = (Wanted<F>, Option<Arc<Pass<F>>>);
+
 /// A recorded expression.
 pub(crate) struct Expression<F: TensorFloat> {
     list: List<F>,
     /// For rows only.
     program: OnceLock<Program<F>>,
     spare: Mutex<Vec<Rows<F>>>,
-    /// Those used before, for replays; `None` if there is no such pass.
-    passes: Mutex<Vec<(Wanted<F>, Option<Arc<Pass<F>>>)>>,
+    /// Those used before, for replays.
+    passes: Mutex<Vec<Known<F>>>,
 }
 
 impl<F: TensorFloat> Expression<F> {
