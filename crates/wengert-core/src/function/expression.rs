@@ -1,8 +1,8 @@
 //! An expression: a program of one output whose points are the elements of tensors that broadcast.
 //!
-//! Blocks of elements are read into rows, the program runs over them in the first-level cache, and results are written once:
-//! one pass over memory forward and one back, however many operations there are. Nothing but the operands is kept; the
-//! pullback computes the values again.
+//! It runs as a [`Pass`]: one pass over memory forward and one back, however many operations there are. Nothing but the operands is
+//! kept; the pullback computes the values again. What no pass can do, operations of many operands and operands repeated along
+//! axes that are not neighbours, is done on rows: blocks of elements are read into them, and the program runs there.
 //!
 //! How the elements are cut depends on their number only, so no bit depends on the number of threads.
 
@@ -10,14 +10,15 @@ use super::error::FunctionError;
 use super::lanes::Rows;
 use super::list::List;
 use super::optimise::optimise;
+use super::pass::{Pass, Results, Wanted};
 use super::program::Program;
 use super::recorder::{Recorder, Symbol};
 use crate::tensor::TensorFloat;
 use smallvec::SmallVec;
 use std::slice::ChunksMut;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use wengert_kernels::{Par, reduce};
-use wengert_tensor::Reader;
+use wengert_tensor::{Reader, Shape, ShapeError, Tensor};
 
 /// Elements a thread takes at a time: 10 us of work or more.
 const PIECE: usize = 1 << 14;
@@ -25,11 +26,20 @@ const PIECE: usize = 1 << 14;
 /// Below as many steps for an element, all elements together, no thread is worth waking: 50 us at 0.1 to 0.3 ns.
 const ALONE: usize = 1 << 18;
 
+/// Passes that are kept: forward and back, and the same for another number of elements.
+const MOST_PASSES: usize = 4;
+
+/// What was wanted, and the pass that computes it; `None` if there is no such pass.
+type Known<F> = (Wanted<F>, Option<Arc<Pass<F>>>);
+
 /// A recorded expression.
 pub(crate) struct Expression<F: TensorFloat> {
     list: List<F>,
-    program: Program<F>,
+    /// For rows only.
+    program: OnceLock<Program<F>>,
     spare: Mutex<Vec<Rows<F>>>,
+    /// Those used before, for replays.
+    passes: Mutex<Vec<Known<F>>>,
 }
 
 impl<F: TensorFloat> Expression<F> {
@@ -52,8 +62,7 @@ impl<F: TensorFloat> Expression<F> {
     }
 
     pub(super) fn of_list(list: List<F>) -> Self {
-        let list = optimise(list);
-        Expression { program: Program::new(&list), list, spare: Mutex::default() }
+        Expression { list: optimise(list), program: OnceLock::new(), spare: Mutex::default(), passes: Mutex::default() }
     }
 
     /// The optimised list.
@@ -61,82 +70,152 @@ impl<F: TensorFloat> Expression<F> {
         &self.list
     }
 
-    /// The values at the elements the operands have.
-    pub(crate) fn eval(&self, x: &[Reader<F>], y: &mut [F]) {
-        let width = self.program.block_width(y.len());
-        self.par(y.len()).for_each(y.chunks_mut(PIECE).enumerate(), |(piece, y)| {
+    fn program(&self) -> &Program<F> {
+        self.program.get_or_init(|| Program::new(&self.list))
+    }
+
+    /// What `wanted` says, in one pass, if there is such a pass.
+    fn pass(&self, wanted: Wanted<F>, x: &[&Tensor<F>], shape: &Shape) -> Option<Result<Results<F>, ShapeError>> {
+        let mut passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
+        let pass = match passes.iter().find(|(known, _)| *known == wanted) {
+            Some((_, pass)) => pass.clone(),
+            None => {
+                let pass = Pass::new(&self.list, &wanted).map(Arc::new);
+                if passes.len() == MOST_PASSES {
+                    passes.clear();
+                }
+                passes.push((wanted, pass.clone()));
+                pass
+            }
+        };
+        drop(passes);
+        pass?.run(x, shape)
+    }
+
+    /// The values at the elements of operands that broadcast to `shape`.
+    pub(crate) fn eval(&self, op: &'static str, x: &[&Tensor<F>], shape: &Shape) -> Result<Tensor<F>, ShapeError> {
+        if let Some(results) = self.pass(Wanted::Values, x, shape) {
+            return Ok(results?.swap_remove(0));
+        }
+        let x = readers(op, x, shape)?;
+        let mut y = Tensor::try_scratch(shape.clone())?;
+        let program = self.program();
+        let width = program.block_width(y.len());
+        self.par(y.len()).for_each(y.make_mut().chunks_mut(PIECE).enumerate(), |(piece, y)| {
             self.with_rows(|rows| {
                 let mut start = piece * PIECE;
                 for y in y.chunks_mut(width.lanes()) {
-                    y.copy_from_slice(self.program.eval_block(width, y.len(), |k, row| x[k].read(start, row), rows));
+                    y.copy_from_slice(program.eval_block(width, y.len(), |k, row| x[k].read(start, row), rows));
                     start += y.len();
                 }
             });
         });
+        Ok(y)
     }
 
-    /// The sum of the values at `len` elements: sums of blocks, of pieces, and pairwise of those.
-    pub(crate) fn sum(&self, x: &[Reader<F>], len: usize) -> F {
-        let width = self.program.block_width(len);
+    /// The sum of the values, or their mean.
+    pub(crate) fn total(
+        &self,
+        op: &'static str,
+        x: &[&Tensor<F>],
+        shape: &Shape,
+        mean: bool,
+    ) -> Result<Tensor<F>, ShapeError> {
+        if let Some(results) = self.pass(Wanted::Total { mean }, x, shape) {
+            return Ok(results?.swap_remove(0));
+        }
+        let x = readers(op, x, shape)?;
+        let (program, len) = (self.program(), shape.size());
+        let width = program.block_width(len);
         let mut sums: SmallVec<[f64; 64]> = SmallVec::from_elem(0.0, len.div_ceil(PIECE));
         self.par(len).for_each(sums.iter_mut().enumerate(), |(piece, sum)| {
             self.with_rows(|rows| {
                 let end = len.min((piece + 1) * PIECE);
                 for start in (piece * PIECE..end).step_by(width.lanes()) {
                     let len = width.lanes().min(end - start);
-                    let y = self.program.eval_block(width, len, |k, row| x[k].read(start, row), rows);
+                    let y = program.eval_block(width, len, |k, row| x[k].read(start, row), rows);
                     *sum += reduce::sum_unrounded(y, Par::SEQUENTIAL);
                 }
             });
         });
-        F::from_f64(reduce::sum_unrounded(&sums, Par::SEQUENTIAL))
+        Ok(total_of(&sums, len, mean))
     }
 
-    /// `y_bar dy/dx_k` at every element, written to the arrays that are there, all of length `len`.
-    pub(crate) fn pull(&self, x: &[Reader<F>], y_bar: &Reader<F>, len: usize, x_bars: &mut [Option<&mut [F]>]) {
-        self.pull_blocks(x, len, x_bars, |start, row| y_bar.read(start, row), |_, _| ());
+    /// `y_bar dy/dx_k` at every element of `shape`, for the operands that are `wanted`, in turn.
+    pub(crate) fn pull(
+        &self,
+        op: &'static str,
+        x: &[&Tensor<F>],
+        y_bar: &Tensor<F>,
+        shape: &Shape,
+        wanted: &[bool],
+    ) -> Result<Results<F>, ShapeError> {
+        let operands: SmallVec<[&Tensor<F>; 4]> = x.iter().copied().chain([y_bar]).collect();
+        if let Some(results) = self.pass(Wanted::Cotangents(wanted.into()), &operands, shape) {
+            return results;
+        }
+        let (x, y_bar) = (readers(op, x, shape)?, Reader::new(op, y_bar, shape)?);
+        self.pull_blocks(&x, shape, wanted, |start, row| y_bar.read(start, row), |_, _| ())
     }
 
-    /// [`sum`](Self::sum) and, with `y_bar` for every element, [`pull`](Self::pull) in one pass.
-    pub(crate) fn sum_and_pull(&self, x: &[Reader<F>], y_bar: F, len: usize, x_bars: &mut [Option<&mut [F]>]) -> F {
+    /// [`total`](Self::total), and [`pull`](Self::pull) with the same `y_bar` for every element, in one pass.
+    pub(crate) fn total_and_pull(
+        &self,
+        op: &'static str,
+        x: &[&Tensor<F>],
+        y_bar: F,
+        shape: &Shape,
+        wanted: &[bool],
+        mean: bool,
+    ) -> Result<(Tensor<F>, Results<F>), ShapeError> {
+        if let Some(results) = self.pass(Wanted::Both { operands: wanted.into(), y_bar, mean }, x, shape) {
+            let mut results = results?;
+            return Ok((results.remove(results.len() - 1), results));
+        }
+        let x = readers(op, x, shape)?;
+        let len = shape.size();
         let sums: SmallVec<[Mutex<f64>; 64]> = (0..len.div_ceil(PIECE)).map(|_| Mutex::new(0.0)).collect();
-        self.pull_blocks(
-            x,
-            len,
-            x_bars,
+        let x_bars = self.pull_blocks(
+            &x,
+            shape,
+            wanted,
             |_, row| row.fill(y_bar),
             |piece, y| {
                 let sum = reduce::sum_unrounded(y, Par::SEQUENTIAL);
                 *sums[piece].lock().unwrap_or_else(PoisonError::into_inner) += sum;
             },
-        );
+        )?;
         let sums: SmallVec<[f64; 64]> =
             sums.into_iter().map(|sum| sum.into_inner().unwrap_or_else(PoisonError::into_inner)).collect();
-        F::from_f64(reduce::sum_unrounded(&sums, Par::SEQUENTIAL))
+        Ok((total_of(&sums, len, mean), x_bars))
     }
 
     /// Block by block: `seed` writes the cotangents from an element on, `take` is given the values and in which piece they are.
     fn pull_blocks(
         &self,
         x: &[Reader<F>],
-        len: usize,
-        x_bars: &mut [Option<&mut [F]>],
+        shape: &Shape,
+        wanted: &[bool],
         seed: impl Fn(usize, &mut [F]) + Sync,
         take: impl Fn(usize, &[F]) + Sync,
-    ) {
-        let width = self.program.block_width(len);
+    ) -> Result<Results<F>, ShapeError> {
+        let (program, len) = (self.program(), shape.size());
+        let width = program.block_width(len);
         let lanes = width.lanes();
-        let pieces = Pieces {
-            arrays: x_bars.iter_mut().map(|x_bar| x_bar.as_deref_mut().map(|x_bar| x_bar.chunks_mut(PIECE))).collect(),
-            count: len.div_ceil(PIECE),
-        };
+        let count = wanted.iter().filter(|wanted| **wanted).count();
+        let mut results: Results<F> =
+            (0..count).map(|_| Tensor::try_scratch(shape.clone())).collect::<Result<_, _>>()?;
+        let mut arrays = results.iter_mut();
+        let mut array =
+            |wanted: &bool| wanted.then(|| arrays.next()).flatten().map(|x_bar| x_bar.make_mut().chunks_mut(PIECE));
+        let pieces = Pieces { arrays: wanted.iter().map(&mut array).collect(), count: len.div_ceil(PIECE) };
         self.par(len).for_each(pieces.enumerate(), |(piece, mut x_bars)| {
             self.with_rows(|rows| {
                 let first = piece * PIECE;
                 for start in (first..len.min(first + PIECE)).step_by(lanes) {
                     let len = lanes.min(len - start).min(first + PIECE - start);
                     let read = |k: usize, row: &mut [F]| x[k].read(start, row);
-                    let (y, bars) = self.program.pull_block(width, len, read, |row| seed(start, row), rows);
+                    let (y, bars) = program.pull_block(width, len, read, |row| seed(start, row), rows);
                     take(piece, y);
                     for (x_bar, row) in x_bars.iter_mut().zip(bars.chunks_exact(lanes)) {
                         if let Some(x_bar) = x_bar {
@@ -146,6 +225,7 @@ impl<F: TensorFloat> Expression<F> {
                 }
             });
         });
+        Ok(results)
     }
 
     fn par(&self, len: usize) -> Par {
@@ -160,6 +240,21 @@ impl<F: TensorFloat> Expression<F> {
             spare.push(rows);
         }
     }
+}
+
+/// The operands, repeated to `shape`.
+fn readers<F: TensorFloat>(
+    op: &'static str,
+    x: &[&Tensor<F>],
+    shape: &Shape,
+) -> Result<SmallVec<[Reader<F>; 4]>, ShapeError> {
+    x.iter().map(|x| Reader::new(op, x, shape)).collect()
+}
+
+/// The sum, or the mean, of `len` numbers whose partial sums these are.
+fn total_of<F: TensorFloat>(sums: &[f64], len: usize, mean: bool) -> Tensor<F> {
+    let sum = F::from_f64(reduce::sum_unrounded(sums, Par::SEQUENTIAL));
+    Tensor::scalar(if mean { sum / F::from_f64(len as f64) } else { sum })
 }
 
 /// The pieces of several arrays of one length, side by side.

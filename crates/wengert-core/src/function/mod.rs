@@ -23,6 +23,7 @@ mod lanes;
 mod layout;
 mod list;
 mod optimise;
+mod pass;
 mod points;
 mod print;
 mod program;

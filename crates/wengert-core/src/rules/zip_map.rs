@@ -16,7 +16,7 @@ use core::panic::Location;
 use smallvec::SmallVec;
 use std::sync::Arc;
 use wengert_kernels::Binary;
-use wengert_tensor::{Reader, Shape, ShapeError, Tensor};
+use wengert_tensor::{Shape, ShapeError, Tensor};
 
 /// An expression at every element.
 #[derive(Clone)]
@@ -41,59 +41,39 @@ impl<F: TensorFloat> ZipMapSum<F> {
         if self.mean { F::ONE / F::from_f64(len as f64) } else { F::ONE }
     }
 
-    /// The operands, of which a mean needs one element.
-    fn operands(&self, x: &[&Tensor<F>]) -> Result<(Shape, Readers<F>), ShapeError> {
-        let (shape, readers) = broadcast(self.label(), x)?;
+    /// The shape of the values, of which a mean needs one.
+    fn shape(&self, x: &[&Tensor<F>]) -> Result<Shape, ShapeError> {
+        let shape = broadcast(self.label(), x)?;
         if self.mean && shape.size() == 0 {
             return Err(ShapeError::Empty { op: self.label(), shape });
         }
-        Ok((shape, readers))
-    }
-
-    /// The sum of all elements as the result.
-    fn finish(&self, sum: F, len: usize) -> Tensor<F> {
-        Tensor::scalar(if self.mean { sum / F::from_f64(len as f64) } else { sum })
+        Ok(shape)
     }
 }
 
-type Readers<F> = SmallVec<[Reader<F>; 4]>;
-
-/// The operands, repeated to their common shape.
-fn broadcast<F: TensorFloat>(op: &'static str, x: &[&Tensor<F>]) -> Result<(Shape, Readers<F>), ShapeError> {
+/// The shape that all operands are repeated to.
+fn broadcast<F: TensorFloat>(op: &'static str, x: &[&Tensor<F>]) -> Result<Shape, ShapeError> {
     let mut shape = x[0].shape().clone();
     for x in &x[1..] {
         if *x.shape() != shape {
             shape = Shape::broadcast(op, &shape, x.shape())?;
         }
     }
-    let readers = x.iter().map(|x| Reader::new(op, x, &shape)).collect::<Result<_, _>>()?;
-    Ok((shape, readers))
+    Ok(shape)
 }
 
-/// Calls `work` with arrays for the cotangents of the operands that are `wanted`, of the shape all have in common, and sums
-/// each to the shape of its operand.
-fn pull<F: TensorFloat, T>(
-    shape: &Shape,
+/// The cotangents of the operands that are `wanted`, from those at every element.
+fn fold<F: TensorFloat>(
     x: &[&Tensor<F>],
     wanted: &[bool],
-    work: impl FnOnce(&mut [Option<&mut [F]>]) -> T,
-) -> Result<(T, Cotangents<Tensor<F>>), ShapeError> {
-    let mut x_bars = Cotangents::new();
-    for &wanted in wanted {
-        x_bars.push(if wanted { Some(Tensor::try_scratch(shape.clone())?) } else { None });
-    }
-    let mut arrays: SmallVec<[Option<&mut [F]>; 4]> =
-        x_bars.iter_mut().map(|x_bar| x_bar.as_mut().map(Tensor::make_mut)).collect();
-    let result = work(&mut arrays);
-    drop(arrays);
-    for (x_bar, x) in x_bars.iter_mut().zip(x) {
-        if let Some(x_bar) = x_bar
-            && x_bar.shape() != x.shape()
-        {
-            *x_bar = x_bar.try_sum_to(x.shape())?;
-        }
-    }
-    Ok((result, x_bars))
+    x_bars: impl IntoIterator<Item = Tensor<F>>,
+) -> Result<Cotangents<Tensor<F>>, ShapeError> {
+    let mut x_bars = x_bars.into_iter();
+    let fold = |(x, wanted): (&&Tensor<F>, &bool)| match if *wanted { x_bars.next() } else { None } {
+        Some(x_bar) if x_bar.shape() != x.shape() => x_bar.try_sum_to(x.shape()).map(Some),
+        x_bar => Ok(x_bar),
+    };
+    x.iter().zip(wanted).map(fold).collect()
 }
 
 /// The pullback of both in emitting form: an expression for each operand.
@@ -128,10 +108,7 @@ impl<F: TensorFloat> Op<F> for ZipMap<F> {
     const NAME: &'static str = "zip_map";
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
-        let (shape, readers) = broadcast(Self::NAME, x)?;
-        let mut y = Tensor::try_scratch(shape)?;
-        self.0.eval(&readers, y.make_mut());
-        Ok(y)
+        self.0.eval(Self::NAME, x, &broadcast(Self::NAME, x)?)
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
@@ -143,11 +120,9 @@ impl<F: TensorFloat> Op<F> for ZipMap<F> {
     }
 
     fn pull(&self, x: &[&Tensor<F>], _y: &Tensor<F>, y_bar: Tensor<F>, wanted: &[bool]) -> Cotangents<Tensor<F>> {
-        let (shape, readers) = fitting(broadcast(Self::NAME, x));
-        let y_bar = fitting(Reader::new(Self::NAME, &y_bar, &shape));
-        let (_, x_bars) =
-            fitting(pull(&shape, x, wanted, |arrays| self.0.pull(&readers, &y_bar, shape.size(), arrays)));
-        x_bars
+        let shape = fitting(broadcast(Self::NAME, x));
+        let x_bars = fitting(self.0.pull(Self::NAME, x, &y_bar, &shape, wanted));
+        fitting(fold(x, wanted, x_bars))
     }
 }
 
@@ -159,20 +134,18 @@ impl<F: TensorFloat> Op<F> for ZipMapSum<F> {
     }
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
-        let (shape, readers) = self.operands(x)?;
-        Ok(self.finish(self.expression.sum(&readers, shape.size()), shape.size()))
+        self.expression.total(self.label(), x, &self.shape(x)?, self.mean)
     }
 
     fn forward_recorded(&mut self, x: &[&Tensor<F>], wanted: &[bool]) -> Result<Tensor<F>, ShapeError> {
         if !wanted.contains(&true) {
             return self.forward(x);
         }
-        let (shape, readers) = self.operands(x)?;
-        let (weight, len) = (self.weight(shape.size()), shape.size());
-        let (sum, derivatives) =
-            pull(&shape, x, wanted, |arrays| self.expression.sum_and_pull(&readers, weight, len, arrays))?;
-        self.derivatives = derivatives.into_vec();
-        Ok(self.finish(sum, len))
+        let shape = self.shape(x)?;
+        let weight = self.weight(shape.size());
+        let (y, derivatives) = self.expression.total_and_pull(self.label(), x, weight, &shape, wanted, self.mean)?;
+        self.derivatives = fold(x, wanted, derivatives)?.into_vec();
+        Ok(y)
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {

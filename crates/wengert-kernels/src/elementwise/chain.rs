@@ -141,6 +141,11 @@ const BLOCK: usize = 512;
 /// Blocks that fit where nothing is asked of the heap, if they are short; and fewer, since all of them are cleared.
 const ON_STACK: usize = 512;
 const FEW: usize = 64;
+/// Steps from which on a program fetches the next block on the way, which a shorter one would not wait for, and threads take fewer
+/// elements at a time.
+const LONG: usize = 4;
+/// Blocks start at a cache line: else every 512-bit load of one takes in two lines.
+const LINE: usize = 64;
 
 impl Chain {
     /// A program of `steps`, each with the numbers of its operands, that writes the results numbered `outputs`.
@@ -305,21 +310,22 @@ impl Chain {
         assert!(outputs.iter().all(|output| output.len() == len), "operands and results must have one length");
         // By sum and block of as many elements as `reduce` adds up at a time.
         let mut partial: SmallVec<[f64; 4]> = SmallVec::from_elem(0.0, sums.len() * len.div_ceil(reduce::BLOCK));
-        if len < 2 * PIECE {
+        let size = if self.links.len() < LONG { PIECE } else { PIECE / 4 };
+        if len < 2 * size {
             self.piece(inputs, 0..len, outputs, &mut partial);
         } else {
             let mut pieces: Vec<(Vec<&mut [F]>, Vec<f64>)> = Vec::new();
-            for start in (0..len).step_by(PIECE) {
-                let blocks = PIECE.min(len - start).div_ceil(reduce::BLOCK);
+            for start in (0..len).step_by(size) {
+                let blocks = size.min(len - start).div_ceil(reduce::BLOCK);
                 pieces.push((Vec::with_capacity(outputs.len()), vec![0.0; sums.len() * blocks]));
             }
             for output in outputs {
-                for ((piece, _), part) in pieces.iter_mut().zip(output.chunks_mut(PIECE)) {
+                for ((piece, _), part) in pieces.iter_mut().zip(output.chunks_mut(size)) {
                     piece.push(part);
                 }
             }
             par.for_each(pieces.iter_mut().enumerate(), |(i, (outputs, partial))| {
-                self.piece(inputs, i * PIECE..len.min((i + 1) * PIECE), outputs, partial);
+                self.piece(inputs, i * size..len.min((i + 1) * size), outputs, partial);
             });
             partial.clear();
             for sum in 0..sums.len() {
@@ -347,6 +353,7 @@ impl Chain {
         let block = range.len().min(BLOCK);
         // Splats, rows and columns are copied to blocks of their own.
         let room = block * (self.blocks + inputs.iter().filter(|input| !matches!(input, Input::Slice(_))).count());
+        let room = room + LINE / size_of::<F>();
         if room <= FEW {
             self.blocks::<F>(inputs, range, outputs, partial, &mut [F::ZERO; FEW]);
         } else if room <= ON_STACK {
@@ -371,7 +378,9 @@ impl Chain {
         let block = len.min(BLOCK);
         let level = simd_level();
         // No chunks of a slice and no range in steps: of a few elements their divisions would be most of the work.
-        let mut rest = room;
+        // "Cannot be told" would be as good as any place: then blocks are only slower.
+        let aligned = room.as_ptr().align_offset(LINE).min(LINE / size_of::<F>());
+        let mut rest = &mut room[aligned..];
         let mut next = || {
             let (first, others) = take(&mut rest).split_at_mut(block);
             rest = others;
@@ -392,6 +401,10 @@ impl Chain {
         }
         outputs.iter_mut().for_each(|output| table.push(output.as_mut_ptr()));
         (0..self.blocks).for_each(|_| table.push(next().as_mut_ptr()));
+        let is_stream = |home: &usize| matches!(inputs.get(*home), Some(Input::Slice(_)) | None);
+        let streams: SmallVec<[usize; 16]> = (0..inputs.len() + outputs.len()).filter(is_stream).collect();
+        let lines = (block * size_of::<F>()).div_ceil(LINE);
+        let share = if self.links.len() < LONG { 0 } else { lines.div_ceil(self.links.len()) * LINE };
         let mut lanes: SmallVec<[_; 1]> = SmallVec::new();
         (0..self.sums.len()).for_each(|_| lanes.push([0.0; reduce::LANES]));
         let partial_blocks = len.div_ceil(reduce::BLOCK);
@@ -408,7 +421,16 @@ impl Chain {
                     Input::Slice(_) | Input::Splat(_) => {}
                 }
             }
+            let (mut fetched, next) = (0, if share == 0 { 0 } else { block.min(len - at - n) * size_of::<F>() });
             for Link { step, operands, result, slope, sum } in &self.links {
+                // A share of what the next block reads and writes: memory works while functions are computed.
+                let until = next.min(fetched + share);
+                while fetched < until {
+                    for &home in &streams {
+                        prefetch(table[home].wrapping_add(n).wrapping_byte_add(fetched));
+                    }
+                    fetched += LINE;
+                }
                 // SAFETY: an entry of the table has `n` elements left: blocks and copies are `block` long, inputs and outputs
                 // `len`, of which `at` were passed. What is written is no input and is not what is read, nor is the slope the result:
                 // `new` checked it. All memory is borrowed by this call.
@@ -433,13 +455,23 @@ impl Chain {
                 }
             }
             at += n;
-            for (home, place) in table[..inputs.len() + outputs.len()].iter_mut().enumerate() {
-                if matches!(inputs.get(home), Some(Input::Slice(_)) | None) {
-                    *place = place.wrapping_add(n);
-                }
+            for &home in &streams {
+                table[home] = table[home].wrapping_add(n);
             }
         }
     }
+}
+
+/// Asks for a cache line that is soon needed.
+#[inline(always)]
+fn prefetch<F>(place: *const F) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint, which any address may be given.
+    unsafe {
+        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(place.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
 }
 
 /// The elements from `start` on of columns that are repeated, each element `each` times.

@@ -9,11 +9,12 @@ use crate::{Binary, Float, Parametric, Unary};
 /// 512 bits; the processor overlaps the blocks, so longer ones are not faster and cost short slices 40 ns.
 const PADDED: usize = 16;
 
-// A pullback of one element. Both factors may be the zero that counts.
+// A pullback of one element. Both factors may be the zero that counts, and both are looked at: with `||` the second would be loaded
+// under a mask that waits for the first.
 #[inline(always)]
 fn pull_back<F: Float>(y_bar: F, partial: F) -> F {
     let product = y_bar * partial;
-    if y_bar == F::ZERO || partial == F::ZERO { F::ZERO } else { product }
+    if (y_bar == F::ZERO) | (partial == F::ZERO) { F::ZERO } else { product }
 }
 
 #[inline(always)]
