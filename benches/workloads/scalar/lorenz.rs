@@ -29,12 +29,16 @@ impl Program for Lorenz {
 }
 
 #[inline(always)]
+fn slope<T: Arithmetic>(p: [T; 3], x: T, y: T, z: T) -> [T; 3] {
+    [p[0] * (y - x), x * (p[1] - z) - y, x * y - p[2] * z]
+}
+
+#[inline(always)]
 fn step<T: Arithmetic>(p: [T; 3], [x, y, z]: [T; 3]) -> [T; 3] {
-    let slope = |x: T, y: T, z: T| [p[0] * (y - x), x * (p[1] - z) - y, x * y - p[2] * z];
-    let k1 = slope(x, y, z);
-    let k2 = slope(x + k1[0] * (0.5 * H), y + k1[1] * (0.5 * H), z + k1[2] * (0.5 * H));
-    let k3 = slope(x + k2[0] * (0.5 * H), y + k2[1] * (0.5 * H), z + k2[2] * (0.5 * H));
-    let k4 = slope(x + k3[0] * H, y + k3[1] * H, z + k3[2] * H);
+    let k1 = slope(p, x, y, z);
+    let k2 = slope(p, x + k1[0] * (0.5 * H), y + k1[1] * (0.5 * H), z + k1[2] * (0.5 * H));
+    let k3 = slope(p, x + k2[0] * (0.5 * H), y + k2[1] * (0.5 * H), z + k2[2] * (0.5 * H));
+    let k4 = slope(p, x + k3[0] * H, y + k3[1] * H, z + k3[2] * H);
     [
         x + (k1[0] + k2[0] * 2.0 + k3[0] * 2.0 + k4[0]) * (H / 6.0),
         y + (k1[1] + k2[1] * 2.0 + k3[1] * 2.0 + k4[1]) * (H / 6.0),

@@ -10,6 +10,7 @@
 )]
 
 use super::pack::{Block, pack, packed_len};
+use super::skinny::{Skinny, dots, strips};
 use super::tile::{Tile, tile};
 use super::vector::Vector;
 use super::{Beta, MatMul, MatRef};
@@ -33,21 +34,23 @@ const FAR: usize = 4096;
 /// A product of checked operands, by pointers and strides in elements: a borrow of two slices and, mutably, of a part of
 /// a third.
 pub(crate) struct Product<'a, F> {
-    m: usize,
-    k: usize,
-    n: usize,
-    a: *const F,
-    a_row: usize,
-    a_col: usize,
-    b: *const F,
-    b_row: usize,
-    b_col: usize,
-    c: *mut F,
-    c_row: usize,
-    alpha: F,
-    accumulate: bool,
+    pub(super) m: usize,
+    pub(super) k: usize,
+    pub(super) n: usize,
+    pub(super) a: *const F,
+    pub(super) a_row: usize,
+    pub(super) a_col: usize,
+    pub(super) b: *const F,
+    pub(super) b_row: usize,
+    pub(super) b_col: usize,
+    pub(super) c: *mut F,
+    pub(super) c_row: usize,
+    pub(super) alpha: F,
+    pub(super) accumulate: bool,
     /// Whether `b` is packed already: its blocks one after the other, in the order of the loops.
     packed: bool,
+    /// Whether it has a short side. Decided for the whole, since it decides about the bits, whatever the cut among threads.
+    skinny: Option<Skinny>,
     borrows: PhantomData<(&'a [F], &'a mut [F])>,
 }
 
@@ -70,6 +73,7 @@ impl<'a, F: Float> Product<'a, F> {
     /// The operands hold their elements. `c` can be written at `[m, n]` elements as long as the product lives, and nobody else
     /// reaches them.
     pub(super) unsafe fn into_rows(product: MatMul<'a, F>, c: *mut F, c_row: usize) -> Self {
+        let skinny = Skinny::of(&product);
         let MatMul { m, k, n, a, b, alpha, beta } = product;
         Product {
             m,
@@ -86,6 +90,7 @@ impl<'a, F: Float> Product<'a, F> {
             alpha,
             accumulate: beta == Beta::Accumulate,
             packed: false,
+            skinny,
             borrows: PhantomData,
         }
     }
@@ -95,7 +100,7 @@ impl<'a, F: Float> Product<'a, F> {
         // The strides of `b` are not looked at.
         let right = MatRef { slice: b, row_stride: 0, col_stride: 0 };
         let product = Product::new(MatMul { m, k, n, a, b: right, alpha: F::ONE, beta }, c);
-        Product { packed: true, ..product }
+        Product { packed: true, skinny: None, ..product }
     }
 
     /// The part with rows `from..to` of the result.
@@ -235,6 +240,13 @@ pub(crate) fn at<F: Float>(level: Level, product: Product<'_, F>) {
 /// As for [`Vector`].
 #[inline(always)]
 unsafe fn blocked<V: Vector>(product: Product<'_, V::Element>) {
+    match product.skinny {
+        // SAFETY: passed on, with the layout that was found.
+        Some(Skinny::Dots) => return unsafe { dots::<V>(&product) },
+        // SAFETY: as above.
+        Some(Skinny::Strips) => return unsafe { strips::<V>(&product) },
+        None => {}
+    }
     let Product { m, k, n, a_row, a_col, b_row, b_col, packed, .. } = product;
     let across = 2 * V::LANES;
     // Rows of neighbours are read in place, by tiles of eight: a copy takes longer than it saves. Columns, and tiles of four,

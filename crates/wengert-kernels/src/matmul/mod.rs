@@ -10,12 +10,13 @@
 //!
 //! Bits: an element is the sum of its products in the order of the inner index, in blocks of 256, whatever the cut into
 //! tiles and threads. Only where the inner dimension is long and the result small is it cut as well, at places that
-//! depend on the sizes alone.
+//! depend on the sizes alone; and products with a short side have sums of their own, which hang on sizes and layout.
 
 pub(crate) mod blocked;
 pub(crate) mod gemv;
 mod into;
 pub(crate) mod pack;
+mod skinny;
 mod tile;
 pub(crate) mod vector;
 

@@ -97,6 +97,56 @@ fn large_products_equal_their_definition() {
 }
 
 #[test]
+fn products_with_a_short_side_equal_their_definition() {
+    // By dot products: variant 2 turns the right operand, so that both lie along the inner dimension.
+    for shape in
+        [[2, 128, 128], [3, 129, 130], [5, 300, 131], [8, 143, 128], [200, 150, 7], [131, 128, 2], [16, 1100, 1000]]
+    {
+        for variant in [2, 6, 10, 14] {
+            check::<f32>(shape, variant);
+            check::<f64>(shape, variant);
+        }
+    }
+    // By strips: few terms, or few rows and a large right operand.
+    for shape in [[128, 2, 128], [130, 7, 200], [150, 16, 131], [129, 9, 160]] {
+        for variant in [0, 1, 4, 5, 8, 9, 12, 13] {
+            check::<f32>(shape, variant);
+            check::<f64>(shape, variant);
+        }
+    }
+    for shape in [[2, 1030, 1021], [7, 300, 4200], [15, 1024, 1024]] {
+        check::<f32>(shape, 0);
+        check::<f64>(shape, 13);
+    }
+}
+
+#[test]
+fn a_result_written_around_the_caches_is_the_same() {
+    let [m, k, n] = [2100, 3, 4096];
+    let (a, b) = (numbers::<f32>(m * k, 1), numbers::<f32>(k * n, 2));
+    let product = MatMul::row_major([m, k, n], &a, &b);
+    let mut room = vec![f32::NAN; m * n + 32];
+    let aligned = room.as_ptr().align_offset(64);
+    let expected = {
+        // One element further no row is aligned.
+        let c = &mut room[aligned + 1..][..m * n];
+        matmul_at(simd_level(), product, c, Par::SEQUENTIAL);
+        c.to_vec()
+    };
+    for level in Level::available() {
+        let c = &mut room[aligned..][..m * n];
+        c.fill(f32::NAN);
+        matmul_at(level, product, c, Par::new(2));
+        let (i, j) = (m - 1, n - 1);
+        let corner: f32 = (0..k).map(|p| a[i * k + p] * b[p * n + j]).sum();
+        assert!((c[i * n + j] - corner).abs() <= 1e-6, "{level:?}");
+        // Sums of three products differ by one rounding each where they are not fused.
+        let close = |(x, y): (&f32, &f32)| if level == Level::Portable { (x - y).abs() <= 1e-6 } else { x == y };
+        assert!(c.iter().zip(&expected).all(close), "{level:?}");
+    }
+}
+
+#[test]
 fn a_long_inner_dimension_is_cut_the_same_way_for_any_number_of_threads() {
     assert!(inner_parts(6, 20_000, 10) > 1);
     check::<f32>([6, 20_000, 10], 1);

@@ -39,6 +39,22 @@ pub(crate) trait Vector: Copy {
     unsafe fn store(self, p: *mut Self::Element);
     /// The first `n` lanes to memory.
     unsafe fn store_first(self, p: *mut Self::Element, n: usize);
+    /// All lanes to memory around the caches. The pointer must be aligned to 64 bytes, and
+    /// [`order_stores`](Vector::order_stores) follow before anyone reads.
+    #[inline(always)]
+    unsafe fn store_around(self, p: *mut Self::Element) {
+        // SAFETY: passed on.
+        unsafe { self.store(p) }
+    }
+    /// Makes what went around the caches precede what is written from now on.
+    #[inline(always)]
+    fn order_stores() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: every x86-64 processor has the instruction.
+        unsafe {
+            core::arch::x86_64::_mm_sfence();
+        }
+    }
     /// `self * b + c` lane by lane.
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
     /// `self * b` lane by lane.
@@ -171,7 +187,7 @@ mod x86 {
     }
 
     macro_rules! common {
-        ($f:ident, $lanes:literal, $rows:literal, $set1:ident $loadu:ident $storeu:ident $fmadd:ident $mul:ident) => {
+        ($f:ident, $lanes:literal, $rows:literal, $set1:ident $loadu:ident $storeu:ident $stream:ident $fmadd:ident $mul:ident) => {
             type Element = $f;
             const LANES: usize = $lanes;
             const TILE_ROWS: usize = $rows;
@@ -191,6 +207,11 @@ mod x86 {
                 unsafe { $storeu(p, self) }
             }
             #[inline(always)]
+            unsafe fn store_around(self, p: *mut $f) {
+                // SAFETY: the caller promises the instructions, the elements and their alignment.
+                unsafe { $stream(p.cast(), self) }
+            }
+            #[inline(always)]
             unsafe fn mul_add(self, b: Self, c: Self) -> Self {
                 // SAFETY: the caller promises the instructions.
                 unsafe { $fmadd(self, b, c) }
@@ -205,7 +226,7 @@ mod x86 {
 
     impl Vector for __m512 {
         // 28 accumulators, two vectors of the right operand and one broadcast: 31 of 32 registers.
-        common!(f32, 16, 14, _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_fmadd_ps _mm512_mul_ps);
+        common!(f32, 16, 14, _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_stream_ps _mm512_fmadd_ps _mm512_mul_ps);
         #[inline(always)]
         unsafe fn load_first(p: *const f32, n: usize) -> Self {
             // SAFETY: the caller promises the instructions; masked lanes are not touched.
@@ -251,7 +272,7 @@ mod x86 {
     }
 
     impl Vector for __m512d {
-        common!(f64, 8, 14, _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_fmadd_pd _mm512_mul_pd);
+        common!(f64, 8, 14, _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_stream_pd _mm512_fmadd_pd _mm512_mul_pd);
         #[inline(always)]
         unsafe fn load_first(p: *const f64, n: usize) -> Self {
             // SAFETY: the caller promises the instructions; masked lanes are not touched.
@@ -293,7 +314,7 @@ mod x86 {
 
     impl Vector for __m256 {
         // 12 accumulators, two vectors of the right operand and one broadcast: 15 of 16 registers.
-        common!(f32, 8, 6, _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_fmadd_ps _mm256_mul_ps);
+        common!(f32, 8, 6, _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_stream_ps _mm256_fmadd_ps _mm256_mul_ps);
         #[inline(always)]
         unsafe fn load_first(p: *const f32, n: usize) -> Self {
             // SAFETY: the caller promises the instructions; masked lanes are not touched.
@@ -330,7 +351,7 @@ mod x86 {
     }
 
     impl Vector for __m256d {
-        common!(f64, 4, 6, _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_fmadd_pd _mm256_mul_pd);
+        common!(f64, 4, 6, _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_stream_pd _mm256_fmadd_pd _mm256_mul_pd);
         #[inline(always)]
         unsafe fn load_first(p: *const f64, n: usize) -> Self {
             // SAFETY: the caller promises the instructions; masked lanes are not touched.

@@ -40,6 +40,7 @@ pub type Var<'t, F = f64> = Scalar<F, OnTape<'t, F>>;
 
 /// Where a [`Var`] is recorded: a tape, or nowhere for a constant made without one.
 #[derive(Clone, Copy)]
+#[repr(transparent)]
 pub struct OnTape<'t, F: Primal>(Option<&'t Tape<F>>);
 
 impl<F, H> Scalar<F, H> {
@@ -252,15 +253,35 @@ impl<'t, F: Primal> Handle<F> for OnTape<'t, F> {
 }
 
 /// An operation of variables with different handles: one of them is a bare constant, or they are of two tapes.
-#[inline]
+#[inline(always)]
 #[track_caller]
 fn apart<'t, F: Primal>(a: Var<'t, F>, b: Var<'t, F>, y: F, p: F, q: F) -> Var<'t, F> {
-    match (a.handle.0, b.handle.0) {
-        (_, None) => OnTape::folded(a, y, p),
-        (None, _) => OnTape::folded(b, y, q),
+    match side(a.handle, b.handle, Location::caller()) {
+        Live::Left => OnTape::folded(a, y, p),
+        Live::Right => OnTape::folded(b, y, q),
+        Live::Neither => Scalar::folded(y, F::ZERO, a.handle, NOWHERE),
+    }
+}
+
+/// Which of two operands with different handles a result hangs on.
+#[repr(u8)]
+enum Live {
+    Left,
+    Right,
+    Neither,
+}
+
+/// Looks at the handles alone, out of the way: with this in line a recorded Gaussian mixture took 5 to 15 % longer, and given the
+/// variables it would bring them to memory. Nothing in it unwinds.
+#[cold]
+#[inline(never)]
+extern "C" fn side<'t, F: Primal>(a: OnTape<'t, F>, b: OnTape<'t, F>, at: &'static Location<'static>) -> Live {
+    match (a.0, b.0) {
+        (_, None) => Live::Left,
+        (None, _) => Live::Right,
         (Some(left), Some(right)) => {
-            mixed_tapes(left, right, Location::caller());
-            Scalar::folded(y, F::ZERO, a.handle, NOWHERE)
+            mixed_tapes(left, right, at);
+            Live::Neither
         }
     }
 }
