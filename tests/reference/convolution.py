@@ -5,7 +5,8 @@ Needs PyTorch (`pip install torch`). Operands are multiples of 1/8 from a short 
 convolutions are exact in double precision and the file stays small.
 
 With `L = sum v y y` and `M = sum u dL/dx + sum s dL/dw`, a row has the op, the shapes and settings, then
-y, dL/dx, dL/dw, dM/dx, dM/dw. Poolings have no w: its shape is the window's, and the gradients for it are missing.
+y, dL/dx, dL/dw, dM/dx, dM/dw. Poolings have no w: its shape is the window's, and the gradients for it are missing. With a bias
+`b` there is `sum r dL/db` in `M`, and the gradients for it come last.
 """
 
 import pathlib
@@ -39,6 +40,9 @@ def case(op, x_shape, w_shape, stride, padding, dilation=(1, 1), groups=1):
     if op == "conv2d":
         inputs.append(operand(w_shape, 2).requires_grad_())
         y = nn.conv2d(x, inputs[1], None, stride, padding, dilation, groups)
+    elif op == "conv2d_with_bias":
+        inputs += [operand(w_shape, 2).requires_grad_(), operand(w_shape[:1], 3).requires_grad_()]
+        y = nn.conv2d(x, inputs[1], inputs[2], stride, padding, dilation, groups)
     elif op == "max_pool2d":
         y = nn.max_pool2d(x, w_shape, stride, padding)
     else:
@@ -69,4 +73,7 @@ case("max_pool2d", (1, 2, 7, 7), (2, 1), (3, 4), (0, 0))
 case("avg_pool2d", (2, 2, 4, 6), (2, 2), (2, 2), (0, 0))
 case("avg_pool2d", (1, 2, 5, 7), (3, 2), (1, 2), (1, 1))
 case("avg_pool2d", (1, 1, 6, 6), (3, 3), (2, 2), (1, 1))
+case("conv2d_with_bias", (2, 3, 4, 5), (4, 3, 3, 3), (1, 1), (1, 1))
+case("conv2d_with_bias", (2, 4, 5, 5), (6, 2, 3, 2), (2, 1), (1, 0), groups=2)
+case("conv2d_with_bias", (1, 2, 7, 8), (2, 2, 3, 3), (1, 2), (2, 1), (3, 2))
 (HERE / "convolution.tsv").write_text("\n".join(rows) + "\n")

@@ -68,6 +68,12 @@ fn values_and_gradients_to_second_order_are_those_of_pytorch() {
                 let options = Convolution::new().stride(pair(stride)).padding(pair(padding));
                 (vec![x, w], x.conv2d(w, &options.dilation(pair(dilation)).groups(groups[0])))
             }
+            "conv2d_with_bias" => {
+                let (w, b) = (tape.tensor(operand(w_shape, 2)), tape.tensor(operand(&w_shape[..1], 3)));
+                let options = Convolution::new().stride(pair(stride)).padding(pair(padding));
+                let options = options.dilation(pair(dilation)).groups(groups[0]);
+                (vec![x, w, b], x.conv2d_with_bias(w, b, &options))
+            }
             "max_pool2d" => (vec![x], x.max_pool2d(&pooling())),
             _ => (vec![x], x.avg_pool2d(&pooling())),
         };
@@ -76,6 +82,7 @@ fn values_and_gradients_to_second_order_are_those_of_pytorch() {
         let loss = (y * y * tape.constant_tensor(operand(y_shape, 3))).sum();
         let first: Vec<TensorVar<'_, f64>> = match inputs[..] {
             [x, w] => loss.recorded_gradient([x, w]).to_vec(),
+            [x, w, b] => loss.recorded_gradient([x, w, b]).to_vec(),
             _ => loss.recorded_gradient([x]).to_vec(),
         };
         let mut second = tape.tensor(Tensor::scalar(0.0)).sum();
@@ -96,6 +103,10 @@ fn gradients_agree_with_finite_differences_to_second_order() {
     let options = Convolution::new().stride([2, 1]).padding([1, 2]).dilation([1, 2]).groups(2);
     check_tensors(|[x, w]| x.conv2d(w, &options).square().sum())
         .at([random(&[2, 2, 4, 4], 1), random(&[4, 1, 3, 2], 2)])
+        .orders(2)
+        .assert();
+    check_tensors(|[x, w, b]| x.conv2d_with_bias(w, b, &options).square().sum())
+        .at([random(&[2, 2, 4, 5], 1), random(&[4, 1, 2, 3], 2), random(&[4], 7)])
         .orders(2)
         .assert();
     check_tensors(|[x, w]| x.conv1d(w, &Convolution::new().padding(1)).tanh().sum())
@@ -163,4 +174,9 @@ fn what_does_not_fit_is_named_with_the_callers_line() {
     ] {
         assert!(error.is_some());
     }
+    let (w, b) = (tape.tensor(Tensor::zeros([4, 3, 3, 3])), tape.tensor(Tensor::zeros([4, 1, 1])));
+    let line = line!() + 1;
+    let error = x.try_conv2d_with_bias(w, b, &Convolution::new()).expect_err("a bias has one axis").to_string();
+    assert!(error.contains(&format!("convolution.rs:{line}")), "{error}");
+    assert!(error.ends_with("conv2d_with_bias: shapes [4] and [4, 1, 1] differ; they must be equal"), "{error}");
 }

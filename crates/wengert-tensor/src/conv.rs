@@ -249,6 +249,48 @@ impl<F: FloatElement> Tensor<F> {
         Tensor::try_build(OP, &shape, |y| kernel::conv2d(&conv, x, w, y, Par::current()))
     }
 
+    /// [`conv2d`](Self::conv2d) with a number added to every channel of the result, `y[n, o] = b[o] + sum over c of w[o, c] * x[n, c]`:
+    /// the same to the bit as the sum of the two, in one pass over memory less.
+    ///
+    /// Shapes: as [`conv2d`](Self::conv2d), and `bias: [out]`.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_conv2d_with_bias`](Self::try_conv2d_with_bias) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Convolution, Tensor};
+    /// let x = Tensor::<f64>::arange(9).reshape([1, 1, 3, 3]);
+    /// let edges = Tensor::from([-1.0, 1.0]).reshape([1, 1, 1, 2]);
+    /// let y = x.conv2d_with_bias(&edges, &Tensor::from([0.5]), &Convolution::new());
+    /// assert_eq!(y.to_vec(), [1.5; 6]);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn conv2d_with_bias(&self, weight: &Tensor<F>, bias: &Tensor<F>, options: &Convolution) -> Tensor<F> {
+        self.try_conv2d_with_bias(weight, bias, options).or_panic()
+    }
+
+    /// As [`conv2d_with_bias`](Self::conv2d_with_bias), with an error instead of a panic.
+    ///
+    /// # Errors
+    /// As [`try_conv2d`](Self::try_conv2d), and [`ShapeError::Unequal`] if `bias` is not `[out]`.
+    pub fn try_conv2d_with_bias(
+        &self,
+        weight: &Tensor<F>,
+        bias: &Tensor<F>,
+        options: &Convolution,
+    ) -> Result<Tensor<F>, ShapeError> {
+        const OP: &str = "conv2d_with_bias";
+        let (conv, shape) = options.plan(OP, self.shape(), weight.shape())?;
+        equal(OP, &Shape::from([conv.outputs]), bias.shape().clone())?;
+        check_padded::<F>(OP, &conv)?;
+        let (mut x_copy, mut w_copy, mut b_copy) = (None, None, None);
+        let (x, w) = (self.try_dense(OP, &mut x_copy)?, weight.try_dense(OP, &mut w_copy)?);
+        let bias = bias.try_dense(OP, &mut b_copy)?;
+        Tensor::try_build(OP, &shape, |y| kernel::conv2d_with_bias(&conv, x, w, bias, y, Par::current()))
+    }
+
     /// The adjoint of [`conv2d`](Self::conv2d) for images of shape `x`: the cotangent `y_bar` of the result brought back to
     /// them. It is what is called a transposed convolution.
     ///

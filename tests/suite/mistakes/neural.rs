@@ -39,6 +39,13 @@ fn convolutions_name_channels_windows_and_settings() {
                 text(volume.try_conv2d(w, &plain)) => images;
                 text(x.try_conv2d(w, &plain.groups(3).stride(0))) => "stride is 0, expected at least 1";
             }
+            "conv2d_with_bias" {
+                text(x.try_conv2d_with_bias(w, w, &plain)) => channels;
+                text(x.try_conv2d_with_bias(large, w, &plain)) => "the window spans 9 entries";
+                text(x.try_conv2d_with_bias(w, w, &plain.groups(3))) =>
+                    "shapes [3] and [3, 2, 3, 3] differ; they must be equal";
+                text(x.try_conv2d_with_bias(w, elsewhere, &plain)) => TAPES;
+            }
             "conv1d" {
                 text(x.try_conv1d(w, &plain)) => sequences;
                 text(volume.try_conv1d(w, &plain)) => "operand of shape [1, 2, 4, 4, 4] has 5 axes; expected sequences";

@@ -103,6 +103,10 @@ fn a_replay_has_the_bits_of_the_tape() {
         let y = x[0].conv2d(x[1], &Convolution::default().padding(1)) + x[2];
         y.relu().max_pool2d(&Pooling::new(2)).powi(3).mean()
     });
+    agrees("convolution with bias", [&[2, 3, 6, 6], &[4, 3, 3, 3], &[4]], |x| {
+        let y = x[0].conv2d_with_bias(x[1], x[2], &Convolution::default().padding(1));
+        y.max_pool2d(&Pooling::new(2)).relu().powi(3).mean()
+    });
     agrees("normalisation", [&[4, 6], &[6], &[6]], |x| x[0].layer_norm([6], Some(x[1]), Some(x[2]), 1e-5).gelu().sum());
     agrees("attention between layers", [&[2, 4, 6], &[18, 6], &[18], &[5, 6], &[5]], |x| {
         let found = x[0].linear(x[1], x[2]).self_attention(3, &Attention::new().causal());

@@ -236,6 +236,7 @@ fn the_fused_and_the_emitted_pullback_of_every_rule_agree() {
         ([0, 2, 4, 4], [3, 2, 3, 3], options),
     ] {
         walk.agree("conv2d", [&x, &w], [wide; 2], |[x, w]| x.conv2d(w, &options));
+        walk.agree("conv2d_with_bias", [&x, &w, &w[..1]], [wide; 3], |[x, w, b]| x.conv2d_with_bias(w, b, &options));
     }
     walk.agree("conv1d", [&[2, 3, 7], &[4, 3, 3]], [wide; 2], |[x, w]| x.conv1d(w, &options.stride(2)));
     for pooling in [Pooling::new(2), Pooling::new([3, 2]).stride([1, 2]).padding(1), Pooling::new(1).stride(3)] {

@@ -7,6 +7,9 @@
 //! cotangent that arrives at one of the three takes the place of the argument it stands for, and the other two ops give what
 //! flows on.
 
+use super::pushforward::total;
+use super::reshape::reshape;
+use super::sum::sum_axes;
 use super::{Array, Cotangents, Op, Pushforward, two};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
@@ -43,6 +46,41 @@ impl<F: TensorFloat> Op<F> for Conv2d<F> {
         let x_bar = wanted[0].then(|| to_input(&self.0.options, x.shape(), w, &y_bar));
         let w_bar = wanted[1].then(|| to_weight(&self.0.options, x, w.shape(), &y_bar));
         two(x_bar, w_bar)
+    }
+}
+
+/// `y` from `x`, `w` and a number for each output channel, `b: [out]`. As a convolution and a sum it was one more pass over memory,
+/// and the convolution stayed on the tape beside the sum.
+///
+/// Cotangents: those of the convolution, and `b_bar[o]` the sum of `y_bar[n, o, r, q]` over images and pixels.
+#[derive(Clone)]
+pub(crate) struct ConvBias<F>(Box<Convolution>, PhantomData<F>);
+
+impl<F: TensorFloat> ConvBias<F> {
+    fn without_bias(&self) -> Conv2d<F> {
+        slide(Conv2d::<F>::NAME, &self.0)
+    }
+}
+
+impl<F: TensorFloat> Op<F> for ConvBias<F> {
+    const NAME: &'static str = "conv2d_with_bias";
+    const READS_RESULT: bool = false;
+
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        x[0].try_conv2d_with_bias(x[1], x[2], &self.0)
+    }
+
+    fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
+        let b_bar = wanted[2].then(|| sum_axes(&y_bar, [0, 2, 3]));
+        let mut cotangents = self.without_bias().vjp(&x[..2], y, y_bar, &wanted[..2]);
+        cotangents.push(b_bar);
+        cotangents
+    }
+
+    fn jvp<A: Array<F>>(&self, x: &[&A], y: &A, x_dot: &[Option<&A>]) -> Option<A> {
+        let product = self.without_bias().jvp(&x[..2], y, &x_dot[..2]);
+        let by_channel = |b_dot: &A| reshape(b_dot, &Shape::from([y.shape()[1], 1, 1]));
+        total([product, x_dot[2].map(by_channel)], &y.shape())
     }
 }
 
@@ -130,7 +168,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// with the options' stride `s`, dilation `d` and padding `p`; images are zero outside.
     ///
     /// Shapes: `x: [n, in, h, w]`, `weight: [out, in / groups, kh, kw]`, result `[n, out, oh, ow]` with
-    /// `oh = (h + 2 p - d (kh - 1) - 1) / s + 1`. A bias is added with shape `[out, 1, 1]`.
+    /// `oh = (h + 2 p - d (kh - 1) - 1) / s + 1`. A bias comes with [`conv2d_with_bias`](Self::conv2d_with_bias).
     ///
     /// Sources: V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep learning", 2016; filters of 3 x 3 by minimal
     /// filtering: A. Lavin and S. Gray, "Fast algorithms for convolutional neural networks", 2016.
@@ -164,6 +202,43 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_conv2d(self, weight: Self, options: &Convolution) -> Result<Self, Error> {
         self.try_record2(slide(Conv2d::<F>::NAME, options), weight)
+    }
+
+    /// [`conv2d`](Self::conv2d) with a number added to every channel of the result,
+    /// `y[n, o, r, q] = b[o] + sum over c, i, j of w[o, c, i, j] x[n, c, r s + i d - p, q s + j d - p]`: the same to the bit as a sum of
+    /// the two, in one pass over memory less, and no convolution without it stays on the tape.
+    ///
+    /// Shapes: as [`conv2d`](Self::conv2d), and `bias: [out]`.
+    ///
+    /// Sources: as [`conv2d`](Self::conv2d).
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_conv2d_with_bias`](Self::try_conv2d_with_bias) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # use wengert_tensor::{Convolution, Tensor};
+    /// let tape = Tape::new();
+    /// let x = tape.constant_tensor(Tensor::arange(9).reshape([1, 1, 3, 3]));
+    /// let (w, b) = (tape.tensor(Tensor::from([-1.0, 1.0]).reshape([1, 1, 1, 2])), tape.tensor([0.5]));
+    /// let y = x.conv2d_with_bias(w, b, &Convolution::new());
+    /// assert_eq!(y.value().to_vec(), [1.5; 6]);
+    /// let [w_bar, b_bar] = y.sum().gradient().wrt([w, b]);
+    /// assert_eq!((w_bar.to_vec(), b_bar.item()), (vec![21.0, 27.0], 6.0));
+    /// ```
+    #[track_caller]
+    pub fn conv2d_with_bias(self, weight: Self, bias: Self, options: &Convolution) -> Self {
+        self.try_conv2d_with_bias(weight, bias, options).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`conv2d_with_bias`](Self::conv2d_with_bias), returning what does not fit.
+    ///
+    /// # Errors
+    /// As [`try_conv2d`](Self::try_conv2d), and [`Error::Shape`] if `bias` is not `[out]`.
+    #[track_caller]
+    pub fn try_conv2d_with_bias(self, weight: Self, bias: Self, options: &Convolution) -> Result<Self, Error> {
+        Self::try_record_many(ConvBias(Box::new(*options), PhantomData), &[self, weight, bias])
     }
 
     /// Slides filters over sequences: [`conv2d`](Self::conv2d) of images one entry high.

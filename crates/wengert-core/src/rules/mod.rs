@@ -314,6 +314,7 @@ rules! {
     Cofactors in linalg,
     Concat in concat,
     Conv2d in conv,
+    ConvBias in conv,
     ConvToInput in conv,
     ConvToWeight in conv,
     CrossEntropy in cross_entropy,

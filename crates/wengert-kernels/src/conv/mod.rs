@@ -201,7 +201,30 @@ impl Conv2d {
 /// assert_eq!(y, [1.0, 2.0, 8.0, 16.0]);
 /// ```
 pub fn conv2d<F: Float>(conv: &Conv2d, x: &[F], w: &[F], y: &mut [F], par: Par) {
-    conv2d_at(simd_level(), conv, x, w, y, par);
+    conv2d_at(simd_level(), conv, x, w, None, y, par);
+}
+
+/// [`conv2d`], and to every plane of `y` the number added that `bias` has for its channel: while the plane is in a cache.
+///
+/// The same to the bit as the addition afterwards.
+///
+/// # Panics
+/// As [`conv2d`], and when `bias` has not a number for each output channel.
+///
+/// # Examples
+/// ```
+/// use wengert_kernels::{Par, conv::{Algorithm, Conv2d, conv2d_with_bias}};
+///
+/// let conv = Conv2d {
+///     batch: 1, inputs: 1, outputs: 1, size: [2, 3], kernel: [1, 2],
+///     stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1, algorithm: Algorithm::Tiles2,
+/// };
+/// let mut y = [0.0; 4];
+/// conv2d_with_bias(&conv, &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0], &[-1.0, 1.0], &[0.5], &mut y, Par::current());
+/// assert_eq!(y, [1.5, 2.5, 8.5, 16.5]);
+/// ```
+pub fn conv2d_with_bias<F: Float>(conv: &Conv2d, x: &[F], w: &[F], bias: &[F], y: &mut [F], par: Par) {
+    conv2d_at(simd_level(), conv, x, w, Some(bias), y, par);
 }
 
 /// The adjoint for `x`: what `y_bar` weighs every element of `x` with.
@@ -220,13 +243,21 @@ pub fn conv2d_weight_adjoint<F: Float>(conv: &Conv2d, x: &[F], y_bar: &[F], w_ba
     conv2d_weight_adjoint_at(simd_level(), conv, x, y_bar, w_bar, par);
 }
 
-fn conv2d_at<F: Float>(level: Level, conv: &Conv2d, x: &[F], w: &[F], y: &mut [F], par: Par) {
+fn conv2d_at<F: Float>(level: Level, conv: &Conv2d, x: &[F], w: &[F], bias: Option<&[F]>, y: &mut [F], par: Par) {
     conv.assert_holds(x, w, y);
+    assert!(
+        bias.is_none_or(|bias| bias.len() == conv.outputs),
+        "{conv:?}: a bias has a number for each output channel"
+    );
     if x.is_empty() || w.is_empty() || y.is_empty() {
-        return y.fill(F::ZERO);
+        y.fill(F::ZERO);
+        if let (Some(bias), false) = (bias, y.is_empty()) {
+            y.chunks_exact_mut(y.len() / conv.batch).for_each(|y| add_bias(bias, y));
+        }
+        return;
     }
     let par = conv.par(par);
-    if F::minimal_forward(level, conv, x, w, y, par) {
+    if F::minimal_forward(level, conv, x, w, bias, y, par) {
         return;
     }
     let filter = conv.filter();
@@ -235,7 +266,15 @@ fn conv2d_at<F: Float>(level: Level, conv: &Conv2d, x: &[F], w: &[F], y: &mut [F
         of_group: conv.outputs / conv.groups * filter,
         strides: [filter, conv.kernel[0] * conv.kernel[1]],
     };
-    run(level, conv, &[conv.forward()], x, &weights, y, conv.output_size(), par);
+    run(level, conv, &[conv.forward()], x, &weights, bias, y, conv.output_size(), par);
+}
+
+/// Adds to each of the planes `y` its number.
+fn add_bias<F: Float>(bias: &[F], y: &mut [F]) {
+    let plane = y.len() / bias.len();
+    for (y, &bias) in y.chunks_exact_mut(plane).zip(bias) {
+        y.iter_mut().for_each(|y| *y += bias);
+    }
 }
 
 fn conv2d_input_adjoint_at<F: Float>(level: Level, conv: &Conv2d, w: &[F], y_bar: &[F], x_bar: &mut [F], par: Par) {
@@ -258,7 +297,7 @@ fn conv2d_input_adjoint_at<F: Float>(level: Level, conv: &Conv2d, w: &[F], y_bar
         of_group: conv.outputs / conv.groups * filter,
         strides: [conv.kernel[0] * conv.kernel[1], filter],
     };
-    run(level, conv, &passes, y_bar, &weights, x_bar, conv.size, par);
+    run(level, conv, &passes, y_bar, &weights, None, x_bar, conv.size, par);
 }
 
 /// Filters, and how far apart two of one group lie along the outputs and along the channels of a pass.
@@ -268,7 +307,7 @@ struct Filters<'a, F> {
     strides: [usize; 2],
 }
 
-/// Runs passes from `source` to `target`, whose planes have `size`.
+/// Runs passes from `source` to `target`, whose planes have `size`, and adds the bias.
 #[expect(clippy::too_many_arguments, reason = "the operands of a convolution")]
 fn run<F: Float>(
     level: Level,
@@ -276,6 +315,7 @@ fn run<F: Float>(
     passes: &[Pass],
     source: &[F],
     filters: &Filters<'_, F>,
+    bias: Option<&[F]>,
     target: &mut [F],
     size: [usize; 2],
     par: Par,
@@ -306,8 +346,11 @@ fn run<F: Float>(
             let outs = first..first + target.len() / plane;
             let panels = first * pass.inner()..product::padded(outs.end, height) * pass.inner();
             let packed = &packed[image % conv.groups * packed_len..][panels];
-            let part = Part { target, outs, size };
+            let part = Part { target: &mut *target, outs: outs.clone(), size };
             F::conv_product_at(level, pass, &source[image * source_len..][..source_len], packed, part);
+            if let Some(bias) = bias {
+                add_bias(&bias[image % conv.groups * pass.outs..][outs], target);
+            }
         });
     }
 }

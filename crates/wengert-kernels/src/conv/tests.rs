@@ -67,7 +67,7 @@ fn check<F: Float>(conv: &Conv2d) {
         let all = |threads: usize| {
             let par = Par::new(threads);
             let (mut y, mut x_bar, mut w_bar) = (vec![F::NAN; y_len], vec![F::NAN; x_len], vec![F::NAN; w_len]);
-            conv2d_at(level, conv, &x, &w, &mut y, par);
+            conv2d_at(level, conv, &x, &w, None, &mut y, par);
             conv2d_input_adjoint_at(level, conv, &w, &y_bar, &mut x_bar, par);
             conv2d_weight_adjoint_at(level, conv, &x, &y_bar, &mut w_bar, par);
             [y, x_bar, w_bar]
@@ -81,6 +81,20 @@ fn check<F: Float>(conv: &Conv2d) {
         for threads in [2, 3, 8] {
             assert!(one == all(threads), "{level:?} {conv:?}: {threads} threads change the bits");
         }
+        check_bias(level, conv, &x, &w, &one[0]);
+    }
+}
+
+/// A bias is what would be added to `y`, on any number of threads.
+pub(super) fn check_bias<F: Float>(level: Level, conv: &Conv2d, x: &[F], w: &[F], y: &[F]) {
+    let bias = numbers::<F>(conv.outputs, 4);
+    let [rows, columns] = conv.output_size();
+    let planes = y.chunks((rows * columns).max(1)).zip(bias.iter().cycle());
+    let sums: Vec<F> = planes.flat_map(|(y, &b)| y.iter().map(move |&y| y + b)).collect();
+    for threads in [1, 2, 3, 8] {
+        let mut got = vec![F::NAN; y.len()];
+        conv2d_at(level, conv, x, w, Some(&bias), &mut got, Par::new(threads));
+        assert!(got == sums, "{level:?} {conv:?}: the bias is not what is added, on {threads} threads");
     }
 }
 

@@ -207,9 +207,9 @@ pub fn max_pool2d_adjoint<F: Float>(pool: &Pool2d, y_bar: &[F], at: &[u32], x_ba
     let pieces =
         x_bar.chunks_mut(planes * x_plane).zip(y_bar.chunks(planes * y_plane).zip(at.chunks(planes * y_plane)));
     par.for_each(pieces, |(x_bar, (y_bar, at))| {
-        x_bar.fill(F::ZERO);
         let results = y_bar.chunks_exact(y_plane).zip(at.chunks_exact(y_plane));
         for (x_bar, (y_bar, at)) in x_bar.chunks_exact_mut(x_plane).zip(results) {
+            x_bar.fill(F::ZERO);
             for (&y_bar, &at) in y_bar.iter().zip(at) {
                 x_bar[at as usize] += y_bar;
             }

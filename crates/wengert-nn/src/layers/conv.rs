@@ -163,7 +163,11 @@ impl<F: TensorFloat> Conv2d<F> {
     }
 
     fn apply<'t>(&self, x: TensorVar<'t, F>) -> Result<TensorVar<'t, F>, Error> {
-        with_bias(x.try_conv2d(x.tape().parameter(&self.weight), &self.options)?, self.bias.as_ref())
+        let weight = x.tape().parameter(&self.weight);
+        Ok(match &self.bias {
+            Some(bias) => x.try_conv2d_with_bias(weight, x.tape().parameter(bias), &self.options)?,
+            None => x.try_conv2d(weight, &self.options)?,
+        })
     }
 }
 

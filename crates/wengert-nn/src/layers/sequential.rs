@@ -1,12 +1,17 @@
 //! Layers one after the other.
 
+use super::{MaxPool2d, Relu};
 use crate::error::Error;
 use crate::layer::{Layer, Mode};
 use crate::module::{Entry, EntryMut, Module, ModulePath};
+use core::any::Any;
 use core::fmt;
 use wengert_core::{TensorFloat, TensorVar};
 
 /// A chain of layers: each takes what the one before it gives. They are named by number, `0.weight`, `2.weight`.
+///
+/// A [`Relu`] with a [`MaxPool2d`] behind it runs after it, on fewer elements: the largest element of a window, rectified, is the
+/// largest of the rectified elements, and values and gradients are the same to the bit.
 ///
 /// # Examples
 /// ```
@@ -21,13 +26,17 @@ use wengert_core::{TensorFloat, TensorVar};
 /// ```
 pub struct Sequential<F: TensorFloat = f32> {
     layers: Vec<Box<dyn Layer<F> + Send + Sync>>,
+    /// The layers as they run: a rectifier after the pooling behind it.
+    order: Vec<usize>,
+    /// Whether the last layer is a rectifier.
+    ends_in_relu: bool,
 }
 
 impl<F: TensorFloat> Sequential<F> {
     /// No layers: the output is the input.
     #[must_use]
     pub fn new() -> Self {
-        Sequential { layers: Vec::new() }
+        Sequential { layers: Vec::new(), order: Vec::new(), ends_in_relu: false }
     }
 
     /// This chain with one more layer at its end.
@@ -39,6 +48,11 @@ impl<F: TensorFloat> Sequential<F> {
 
     /// Adds a layer at the end.
     pub fn push(&mut self, layer: impl Layer<F> + Send + Sync + 'static) {
+        let as_any: &dyn Any = &layer;
+        let index = self.layers.len();
+        let exchanged = self.ends_in_relu && as_any.is::<MaxPool2d>();
+        self.order.insert(index - usize::from(exchanged), index);
+        self.ends_in_relu = as_any.is::<Relu>();
         self.layers.push(Box::new(layer));
     }
 
@@ -98,8 +112,8 @@ impl<F: TensorFloat> Module<F> for Sequential<F> {
 impl<F: TensorFloat> Layer<F> for Sequential<F> {
     fn forward<'t>(&self, x: TensorVar<'t, F>, mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
         let mut x = x;
-        for (index, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(x, mode).map_err(|error| self.placed(error, index))?;
+        for &index in &self.order {
+            x = self.layers[index].forward(x, mode).map_err(|error| self.placed(error, index))?;
         }
         Ok(x)
     }

@@ -1,6 +1,6 @@
 //! What layers compute, and what they say of bad input.
 
-use wengert_core::{Tape, TensorVar};
+use wengert_core::{Tape, TensorFloat, TensorVar, UnaryFunctions};
 use wengert_nn::{
     AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, BatchNorm1d, BatchNorm2d, Celu, Conv2d, Conv3d, ConvTranspose2d,
     Dropout, Elu, Embedding, Error, Flatten, GroupNorm, Gru, HardSigmoid, HardTanh, Layer, LayerNorm, LeakyRelu,
@@ -234,6 +234,41 @@ fn convolution_has_the_names_shapes_and_start_of_pytorch() {
     }
 }
 
+/// A chain exchanges the two. Here numbers have many ties, zeros of both signs, infinities and NaN, cotangents too, and windows overlap
+/// or reach outside.
+#[test]
+fn a_rectifier_and_a_pooling_in_a_chain_are_the_two_to_the_bit() {
+    fn check<F: TensorFloat>(bits: fn(F) -> u64) {
+        let special = [0.0, -0.0, 1.0, -1.0, -3.0, 2.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
+        let mut draws = rng(1);
+        let mut draw = |shape: [usize; 4], among: usize| {
+            let places = Tensor::<f64>::uniform(shape, 0.0, among as f64, &mut draws);
+            Tensor::from_fn(shape, |at| F::from_f64(special[places.at([at[0], at[1], at[2], at[3]]) as usize]))
+        };
+        let all = |x: &Tensor<F>| x.iter().map(bits).collect::<Vec<_>>();
+        for (kernel, stride, padding) in [(2, 2, 0), (3, 1, 1), (3, 2, 0), (2, 1, 1), (1, 2, 0)] {
+            let layer = MaxPool2d::new(kernel).stride(stride).padding(padding);
+            let pooling = Pooling::new(kernel).stride(stride).padding(padding);
+            let model = Sequential::<F>::new().with(Relu).with(layer).with(Relu).with(layer);
+            for among in [2, 4, 5, 6, 8, 9] {
+                let tape = Tape::<F>::new();
+                let x = tape.tensor(draw([2, 3, 9, 37], among));
+                let written = x.relu().max_pool2d(&pooling).relu().max_pool2d(&pooling);
+                let y = model.forward(x, &mut Mode::Eval).unwrap();
+                assert_eq!(all(&y.value()), all(&written.value()), "{layer:?} among {among}");
+                let shape = [y.shape()[0], y.shape()[1], y.shape()[2], y.shape()[3]];
+                for among in [4, 9] {
+                    let y_bar = draw(shape, among);
+                    let [got, expected] = [y, written].map(|y| all(&y.vjp(&y_bar)[x]));
+                    assert_eq!(got, expected, "{layer:?} among {among}");
+                }
+            }
+        }
+    }
+    check::<f32>(|x| u64::from(x.to_bits()));
+    check::<f64>(f64::to_bits);
+}
+
 #[test]
 fn a_convolution_that_does_not_fit_names_its_layer() {
     let model = Sequential::<f32>::new()
@@ -246,7 +281,7 @@ fn a_convolution_that_does_not_fit_names_its_layer() {
     assert!(
         error
             .to_string()
-            .contains("conv2d: x [2, 4, 5, 5] has 4 channels, weight [8, 3, 3, 3] takes 3 in each of 1 groups")
+            .contains("conv2d_with_bias: x [2, 4, 5, 5] has 4 channels, weight [8, 3, 3, 3] takes 3 in each of 1 groups")
     );
     let error = Conv2d::<f32>::try_with_options(4, 6, 3, Convolution::new().groups(4), &mut rng(0)).unwrap_err();
     assert_eq!(error.to_string(), "conv2d: outputs is 6, expected a multiple of the groups");

@@ -11,8 +11,8 @@ use super::transform::{Filter, Image, Matrix, Output};
 use super::weave::Weave;
 use super::{ENTRIES, Plan, convolve_at, pack_at};
 use crate::Par;
-use crate::conv::PIECES;
 use crate::conv::product::{Tile, padded, panel_height};
+use crate::conv::{PIECES, add_bias};
 use crate::dispatch::Level;
 use crate::matmul::blocked::{even, panel_rows};
 use crate::scratch::Scratch;
@@ -27,12 +27,22 @@ pub(super) struct Piece<'a> {
     images: Range<usize>,
     /// Which of all groups' output channels.
     outs: Range<usize>,
+    /// A number for each of all groups' output channels, that is added.
+    bias: Option<&'a [f32]>,
     /// `[images, outs, height, width]`.
     target: &'a mut [f32],
 }
 
 /// Convolves `source` into `target`, all images and groups.
-pub(super) fn convolve(level: Level, plan: &Plan, source: &[f32], filters: Filters<'_>, target: &mut [f32], par: Par) {
+pub(super) fn convolve(
+    level: Level,
+    plan: &Plan,
+    source: &[f32],
+    filters: Filters<'_>,
+    bias: Option<&[f32]>,
+    target: &mut [f32],
+    par: Par,
+) {
     let Plan { groups, channels, outs, .. } = *plan;
     let (height, points) = (panel_height::<f32>(level, outs), plan.points());
     let of_group = padded(outs, height) * channels * points;
@@ -63,7 +73,7 @@ pub(super) fn convolve(level: Level, plan: &Plan, source: &[f32], filters: Filte
         pieces
             .map(|(i, target)| {
                 let first = i * images;
-                Piece { images: first..first + target.len() / image_len, outs: 0..groups * outs, target }
+                Piece { images: first..first + target.len() / image_len, outs: 0..groups * outs, bias, target }
             })
             .collect()
     } else {
@@ -74,7 +84,7 @@ pub(super) fn convolve(level: Level, plan: &Plan, source: &[f32], filters: Filte
                 let (image, start) = (i / groups, i % groups * outs);
                 target.chunks_mut(of_piece * plane).enumerate().map(move |(j, target)| {
                     let first = start + j * of_piece;
-                    Piece { images: image..image + 1, outs: first..first + target.len() / plane, target }
+                    Piece { images: image..image + 1, outs: first..first + target.len() / plane, bias, target }
                 })
             })
             .collect()
@@ -173,6 +183,7 @@ unsafe fn run<V: Weave<Element = f32>, const M: usize, const T: usize>(
         let source = &source[piece.images.start * source_len + group * channels * grid.source[0] * grid.source[1]..];
         let target = &mut piece.target[(wanted.start - piece.outs.start) * plane..];
         let rows = piece.images.len() * grid.tiles[0];
+        let bias = piece.bias.map(|bias| &bias[wanted.clone()]);
         for first in (0..rows).step_by(block_rows) {
             let block = first..(first + block_rows).min(rows);
             let tiles = block.len() * grid.tiles[1];
@@ -180,7 +191,13 @@ unsafe fn run<V: Weave<Element = f32>, const M: usize, const T: usize>(
             unsafe {
                 tiles::transform::<V, M, T>(&grid, (source, source_len), channels, block.clone(), &planes, transformed);
                 multiply::<V>(packed, &offsets, [wanted.len(), height], tiles, [transformed, products], T * T);
-                tiles::untransform::<V, M, T>(&grid, products, wanted.len(), block, (target, piece_len));
+                tiles::untransform::<V, M, T>(&grid, products, wanted.len(), block.clone(), (&mut *target, piece_len));
+            }
+            if let Some(bias) = bias {
+                // The images that are complete now.
+                for image in block.start / grid.tiles[0]..block.end / grid.tiles[0] {
+                    add_bias(bias, &mut target[image * piece_len..][..wanted.len() * plane]);
+                }
             }
         }
     }

@@ -145,7 +145,15 @@ fn tile(level: Level, conv: &Conv2d) -> Option<usize> {
 /// Floats for which this way may be taken.
 pub(crate) trait Minimal: Sized {
     /// Computes `y` if this way pays; says whether it does.
-    fn minimal_forward(_level: Level, _conv: &Conv2d, _x: &[Self], _w: &[Self], _y: &mut [Self], _par: Par) -> bool {
+    fn minimal_forward(
+        _level: Level,
+        _conv: &Conv2d,
+        _x: &[Self],
+        _w: &[Self],
+        _bias: Option<&[Self]>,
+        _y: &mut [Self],
+        _par: Par,
+    ) -> bool {
         false
     }
     /// The same for `x_bar`.
@@ -176,10 +184,18 @@ pub(crate) trait Minimal: Sized {
 impl Minimal for f64 {}
 
 impl Minimal for f32 {
-    fn minimal_forward(level: Level, conv: &Conv2d, x: &[f32], w: &[f32], y: &mut [f32], par: Par) -> bool {
+    fn minimal_forward(
+        level: Level,
+        conv: &Conv2d,
+        x: &[f32],
+        w: &[f32],
+        bias: Option<&[f32]>,
+        y: &mut [f32],
+        par: Par,
+    ) -> bool {
         let Some(plan) = Plan::forward(level, conv) else { return false };
         let filters = Filters { w, strides: [plan.channels * ENTRIES, ENTRIES], turned: false };
-        convolve(level, &plan, x, filters, y, par);
+        convolve(level, &plan, x, filters, bias, y, par);
         true
     }
     fn minimal_input_adjoint(
@@ -192,7 +208,7 @@ impl Minimal for f32 {
     ) -> bool {
         let Some(plan) = Plan::backward(level, conv) else { return false };
         let filters = Filters { w, strides: [ENTRIES, plan.outs * ENTRIES], turned: true };
-        convolve(level, &plan, y_bar, filters, x_bar, par);
+        convolve(level, &plan, y_bar, filters, None, x_bar, par);
         true
     }
     fn minimal_weight_adjoint(

@@ -1,7 +1,10 @@
 //! Against sums in `f64` by index, at every level and on any number of threads; and what must not leak.
 
 use super::*;
-use crate::conv::{conv2d_at, conv2d_input_adjoint_at, conv2d_weight_adjoint_at, tests::products};
+use crate::conv::{
+    conv2d_at, conv2d_input_adjoint_at, conv2d_weight_adjoint_at,
+    tests::{check_bias, products},
+};
 use crate::numbers::numbers;
 
 const PLAIN: Conv2d = Conv2d {
@@ -30,7 +33,7 @@ fn all(level: Level, conv: &Conv2d, [x, w, y_bar]: [&[f32]; 3], threads: usize) 
     let par = Par::new(threads);
     let nan = |len: usize| vec![f32::NAN; len];
     let (mut y, mut x_bar, mut w_bar) = (nan(y_bar.len()), nan(x.len()), nan(w.len()));
-    conv2d_at(level, conv, x, w, &mut y, par);
+    conv2d_at(level, conv, x, w, None, &mut y, par);
     conv2d_input_adjoint_at(level, conv, w, y_bar, &mut x_bar, par);
     conv2d_weight_adjoint_at(level, conv, x, y_bar, &mut w_bar, par);
     [y, x_bar, w_bar]
@@ -57,6 +60,7 @@ fn check(conv: Conv2d) {
     for level in Level::available() {
         let direct = all(level, &Conv2d { algorithm: Algorithm::Direct, ..conv }, operands, 1);
         let one = all(level, &conv, operands, 1);
+        check_bias(level, &conv, x, w, &one[0]);
         let large = tile(level, &conv) == Some(4);
         for (what, ((got, direct), want)) in ["y", "x_bar", "w_bar"].iter().zip(one.iter().zip(&direct).zip(want)) {
             // Of the direct sum's error, measured here, and a tenth for chance. In `w_bar` fewer products are summed than tiles add.
