@@ -107,7 +107,7 @@ pub fn kaiming_uniform<F: TensorFloat>(
 /// use wengert_tensor::{rng, Tensor};
 ///
 /// let w: Tensor<f64> = kaiming_normal([100, 400], Activation::Identity, &mut rng(0))?;
-/// let deviation = w.square().mean().sqrt().item();
+/// let deviation = w.square().mean().sqrt();
 /// assert!((deviation - 0.05).abs() < 1e-3); // 1 / sqrt(400), of 40,000 numbers
 /// # Ok::<(), wengert_nn::Error>(())
 /// ```
@@ -154,7 +154,7 @@ pub fn xavier_uniform<F: TensorFloat>(
 /// use wengert_tensor::{rng, Tensor};
 ///
 /// let w: Tensor<f64> = xavier_normal([200, 600], Activation::Identity, &mut rng(0))?;
-/// let deviation = w.square().mean().sqrt().item();
+/// let deviation = w.square().mean().sqrt();
 /// assert!((deviation - 0.05).abs() < 1e-3); // sqrt(2 / 800), of 120,000 numbers
 /// # Ok::<(), wengert_nn::Error>(())
 /// ```

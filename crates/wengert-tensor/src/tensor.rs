@@ -497,7 +497,7 @@ impl<T: Element> Tensor<T> {
     /// # Examples
     /// ```
     /// # use wengert_tensor::Tensor;
-    /// assert_eq!(Tensor::from([1.0, 2.0, 4.0]).sum().item(), 7.0);
+    /// assert_eq!(Tensor::scalar(3).item(), 3);
     /// assert_eq!(Tensor::from([[7.0]]).item(), 7.0);
     /// ```
     #[inline]
