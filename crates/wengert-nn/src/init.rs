@@ -100,6 +100,17 @@ pub fn kaiming_uniform<F: TensorFloat>(
 ///
 /// # Errors
 /// As [`kaiming_uniform`].
+///
+/// # Examples
+/// ```
+/// use wengert_nn::init::{kaiming_normal, Activation};
+/// use wengert_tensor::{rng, Tensor};
+///
+/// let w: Tensor<f64> = kaiming_normal([100, 400], Activation::Identity, &mut rng(0))?;
+/// let deviation = w.square().mean().sqrt();
+/// assert!((deviation - 0.05).abs() < 1e-3); // 1 / sqrt(400), of 40,000 numbers
+/// # Ok::<(), wengert_nn::Error>(())
+/// ```
 pub fn kaiming_normal<F: TensorFloat>(
     shape: impl Into<Shape>,
     activation: Activation,
@@ -113,6 +124,16 @@ pub fn kaiming_normal<F: TensorFloat>(
 ///
 /// # Errors
 /// As [`kaiming_uniform`].
+///
+/// # Examples
+/// ```
+/// use wengert_nn::init::{xavier_uniform, Activation};
+/// use wengert_tensor::{rng, Tensor};
+///
+/// let w: Tensor<f64> = xavier_uniform([200, 400], Activation::Identity, &mut rng(0))?;
+/// assert!(w.abs().max() < 0.1 && w.abs().max() > 0.0999); // sqrt(6 / 600)
+/// # Ok::<(), wengert_nn::Error>(())
+/// ```
 pub fn xavier_uniform<F: TensorFloat>(
     shape: impl Into<Shape>,
     activation: Activation,
@@ -126,6 +147,17 @@ pub fn xavier_uniform<F: TensorFloat>(
 ///
 /// # Errors
 /// As [`kaiming_uniform`].
+///
+/// # Examples
+/// ```
+/// use wengert_nn::init::{xavier_normal, Activation};
+/// use wengert_tensor::{rng, Tensor};
+///
+/// let w: Tensor<f64> = xavier_normal([200, 600], Activation::Identity, &mut rng(0))?;
+/// let deviation = w.square().mean().sqrt();
+/// assert!((deviation - 0.05).abs() < 1e-3); // sqrt(2 / 800), of 120,000 numbers
+/// # Ok::<(), wengert_nn::Error>(())
+/// ```
 pub fn xavier_normal<F: TensorFloat>(
     shape: impl Into<Shape>,
     activation: Activation,

@@ -137,12 +137,27 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The number of entries along each axis.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1, 2, 3], [4, 5, 6]]);
+    /// assert_eq!(*x.shape(), [2, 3]);
+    /// assert_eq!(*x.t().shape(), [3, 2]);
+    /// ```
     #[inline(always)]
     pub fn shape(&self) -> &Shape {
         self.layout.shape()
     }
 
     /// The number of axes: 0 for a single number, 1 for a vector, 2 for a matrix.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::scalar(5.0).rank(), 0);
+    /// assert_eq!(Tensor::from([[5.0]]).rank(), 2);
+    /// ```
     #[inline]
     pub fn rank(&self) -> usize {
         self.shape().rank()
@@ -152,36 +167,85 @@ impl<T: Element> Tensor<T> {
     ///
     /// # Panics
     /// When there is no such axis.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1, 2, 3], [4, 5, 6]]);
+    /// assert_eq!((x.dim(0), x.dim(-1)), (2, 3)); // from the end if negative
+    /// ```
     #[inline]
     #[track_caller]
     pub fn dim(&self, axis: impl Into<Axis>) -> usize {
         self.shape()[axis.into().resolve("dim", self.shape()).or_panic()]
     }
 
-    /// The number of elements.
+    /// The number of elements: the product of the shape.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::from([[1, 2, 3], [4, 5, 6]]).len(), 6);
+    /// assert_eq!(Tensor::scalar(1.0).len(), 1);
+    /// ```
     #[inline]
     pub fn len(&self) -> usize {
         self.layout.len()
     }
 
     /// Whether there are no elements: some axis has no entries.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert!(Tensor::<f32>::zeros([3, 0]).is_empty());
+    /// assert!(!Tensor::<f32>::zeros([]).is_empty()); // a number
+    /// ```
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How far apart, in elements, neighbours along each axis lie in the storage.
+    /// How far apart, in elements, neighbours along each axis lie in the storage; negative for an axis read backwards, 0 for one that
+    /// repeats.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1, 2, 3], [4, 5, 6]]);
+    /// assert_eq!(x.strides()[..], [3, 1]);
+    /// assert_eq!(x.t().strides()[..], [1, 3]);
+    /// assert_eq!(Tensor::scalar(7).broadcast_to([2, 2]).strides()[..], [0, 0]);
+    /// ```
     pub fn strides(&self) -> Strides {
         self.layout.strides()
     }
 
     /// Whether the elements lie in row-major order without gaps, so that [`as_slice`](Self::as_slice) has them.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1, 2], [3, 4]]);
+    /// assert!(x.is_dense() && !x.t().is_dense());
+    /// assert!(x.slice(0, 1..).is_dense() && !x.slice(1, 1..).is_dense()); // a row; a column
+    /// ```
     #[inline(always)]
     pub fn is_dense(&self) -> bool {
         self.layout.is_dense()
     }
 
-    /// Whether two tensors share their storage.
+    /// Whether two tensors share their storage, as a view does with what it is a view of, and a clone until one of the two is written to.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1, 2], [3, 4]]);
+    /// let mut y = x.clone();
+    /// assert!(y.shares_storage(&x) && x.t().shares_storage(&x));
+    /// y.set([0, 0], 9);
+    /// assert!(!y.shares_storage(&x));
+    /// ```
     pub fn shares_storage(&self, other: &Tensor<T>) -> bool {
         self.buffer.same(&other.buffer)
     }
@@ -189,6 +253,14 @@ impl<T: Element> Tensor<T> {
     /// The elements in row-major order, if they lie like that in the storage.
     ///
     /// `None` for views that skip, repeat, flip or permute; [`to_contiguous`](Self::to_contiguous) always has a slice.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1, 2], [3, 4]]);
+    /// assert_eq!(x.as_slice(), Some(&[1, 2, 3, 4][..]));
+    /// assert_eq!(x.t().as_slice(), None);
+    /// ```
     #[inline(always)]
     pub fn as_slice(&self) -> Option<&[T]> {
         if !self.is_dense() {
@@ -202,6 +274,14 @@ impl<T: Element> Tensor<T> {
     ///
     /// # Panics
     /// When there is no memory for the copy.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1, 2], [3, 4]]);
+    /// assert_eq!(x.t().to_contiguous().as_slice(), Some(&[1, 3, 2, 4][..]));
+    /// assert!(x.to_contiguous().shares_storage(&x));
+    /// ```
     #[inline]
     #[track_caller]
     pub fn to_contiguous(&self) -> Tensor<T> {
@@ -230,6 +310,14 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The elements in row-major order, copied.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1, 2], [3, 4]]);
+    /// assert_eq!(x.to_vec(), [1, 2, 3, 4]);
+    /// assert_eq!(x.t().to_vec(), [1, 3, 2, 4]);
+    /// ```
     pub fn to_vec(&self) -> Vec<T> {
         match self.as_slice() {
             Some(slice) => slice.to_vec(),
@@ -240,6 +328,12 @@ impl<T: Element> Tensor<T> {
     /// The elements in row-major order.
     ///
     /// They are copied: a `Vec` cannot take over aligned, shared memory.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::from([[1, 2], [3, 4]]).into_vec(), vec![1, 2, 3, 4]);
+    /// ```
     pub fn into_vec(self) -> Vec<T> {
         self.to_vec()
     }
@@ -257,6 +351,18 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The elements for writing, if that can be done in place: they are dense and no other tensor shares them.
+    ///
+    /// [`make_mut`](Self::make_mut) copies them where it cannot.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let mut x = Tensor::from([1.0, 2.0]);
+    /// x.unique_mut().unwrap()[0] = 7.0;
+    /// let shared = x.clone();
+    /// assert!(x.unique_mut().is_none());
+    /// assert_eq!(shared.to_vec(), [7.0, 2.0]);
+    /// ```
     #[inline]
     pub fn unique_mut(&mut self) -> Option<&mut [T]> {
         if !self.is_dense() {
@@ -322,6 +428,14 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The element at an index, if there is one.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let x = Tensor::from([[1, 2], [3, 4]]);
+    /// assert_eq!(x.get([1, 0]), Some(3));
+    /// assert_eq!((x.get([2, 0]), x.get([0])), (None, None)); // no such row; an index too few
+    /// ```
     #[inline]
     pub fn get(&self, index: impl AsRef<[usize]>) -> Option<T> {
         self.try_at(index).ok()
@@ -339,7 +453,15 @@ impl<T: Element> Tensor<T> {
     /// Writes one element, copying the storage first if it is shared.
     ///
     /// # Panics
-    /// As [`at`](Self::at).
+    /// As [`at`](Self::at), and when there is no memory for the copy.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let mut x = Tensor::<f32>::zeros([2, 2]);
+    /// x.set([1, 0], 5.0);
+    /// assert_eq!(x.to_vec(), [0.0, 0.0, 5.0, 0.0]);
+    /// ```
     #[track_caller]
     pub fn set(&mut self, index: impl AsRef<[usize]>, value: T) {
         let index = index.as_ref();
@@ -371,6 +493,13 @@ impl<T: Element> Tensor<T> {
     ///
     /// # Panics
     /// When there are more elements, or none.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// assert_eq!(Tensor::scalar(3).item(), 3);
+    /// assert_eq!(Tensor::from([[7.0]]).item(), 7.0);
+    /// ```
     #[inline]
     #[track_caller]
     pub fn item(&self) -> T {

@@ -1,7 +1,6 @@
 //! Products summed over named axes. The plan is that of plain tensors; here its steps are recorded, so that the cotangents are
 //! those of permutation, reshape, sum and matrix product.
 
-use super::rearrange::diagonal;
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::panic::Location;
@@ -33,7 +32,7 @@ impl<F: TensorFloat> Contract for Factor<'_, F> {
         step(self.0.try_sum_axes(axes))
     }
     fn diagonal_of(&self, a: usize, b: usize) -> Result<Self, ShapeError> {
-        Ok(Factor(diagonal(&self.0, 0, a, b)))
+        step(self.0.try_diagonal_of(0, [a, b]))
     }
     fn product(&self, other: &Self) -> Result<Self, ShapeError> {
         step(self.0.try_mul(other.0))

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::panic::Location;
 use smallvec::SmallVec;
-use wengert_kernels::{ParametricFunctions, UnaryFunctions};
+use wengert_kernels::{Parametric, Unary};
 use wengert_tensor::{Axis, Shape, ShapeError, Standard, Tensor, check_epsilon, check_groups, keep};
 
 /// The shape in which a value for each channel meets `[n, channels, ..]`.
@@ -285,7 +285,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         // Ops on constants, not plain arithmetic: a recorded program to which these are data knows them again.
         let constant = |x: &Tensor<F>| self.tape().constant_tensor(x);
         let epsilon = constant(&Tensor::scalar(F::from_f64(epsilon)));
-        let reciprocal = constant(variance).try_add(epsilon)?.sqrt().recip();
+        let reciprocal = constant(variance).try_add(epsilon)?.try_unary(Unary::Sqrt)?.try_unary(Unary::Recip)?;
         let channel = |known: Self| known.try_reshape(by_channel(&shape));
         self.try_sub(channel(constant(mean))?)?.try_mul(channel(reciprocal)?)?.try_channels(op, weight, bias)
     }
@@ -431,6 +431,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         let _whole = self.whole(op);
         self.fit(check_epsilon(op, epsilon))?;
         let axis = self.fit(axis.into().resolve(op, &self.shape()))?;
-        self.try_div(self.try_norm2_axes(keep(axis))?.clamp(epsilon, f64::INFINITY))
+        let length = self.try_norm2_axes(keep(axis))?;
+        self.try_div(length.try_parametric(Parametric::Clamp(epsilon, f64::INFINITY))?)
     }
 }

@@ -3,6 +3,7 @@
 //! Shapes: `x: [..]`, `y: [..]`. Cotangent: `x_bar = y_bar dy/dx`, zero wherever `y_bar` is; the constants get none.
 
 use super::{Array, Cotangents, Fusible, Op, Pushforward, one};
+use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use wengert_kernels::{Elementary, Parametric, ParametricFunctions, parametric_table};
@@ -45,6 +46,14 @@ macro_rules! parametric_methods {
     };
 }
 parametric_table!(parametric_methods);
+
+impl<F: TensorFloat> TensorVar<'_, F> {
+    /// A function with constants by its opcode; the fallible form of its method.
+    #[track_caller]
+    pub(super) fn try_parametric(self, op: Parametric) -> Result<Self, Error> {
+        self.try_record1(Parameterized(op, PhantomData))
+    }
+}
 
 impl<F: TensorFloat> Elementary for TensorVar<'_, F> {
     fn lit(self, c: f64) -> Self {

@@ -1,10 +1,9 @@
 //! Elements in another arrangement: rolled, repeated, cut up, padded, by diagonals. Composed of slices, concatenation,
 //! broadcasting and reshapes, whose cotangents are theirs.
 
-use super::Array;
-use super::permute::permute;
-use super::reshape::reshape;
-use super::slice::{embedding, slice};
+use super::slice::embedding;
+#[cfg(feature = "linalg")]
+use super::{Array, permute::permute, reshape::reshape, slice::slice};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::panic::Location;
@@ -21,15 +20,20 @@ fn on_diagonal(offset: isize, [m, n]: [usize; 2]) -> (Slice, usize) {
     (Slice::from(start..end).step(n as isize + 1), len)
 }
 
-/// The diagonal of two axes, which exist and differ, as the last axis.
-pub(crate) fn diagonal<F: TensorFloat, A: Array<F>>(x: &A, offset: isize, rows: usize, columns: usize) -> A {
-    let shape = x.shape();
+/// The steps to a diagonal: the order of axes that brings its two last, the shape with the two as one, and which elements of
+/// that one lie on it.
+fn diagonal_steps(shape: &Shape, offset: isize, [rows, columns]: [usize; 2]) -> (Vec<usize>, Shape, Slice) {
     let mut order: Vec<usize> = (0..shape.rank()).filter(|&axis| axis != rows && axis != columns).collect();
-    let flat: Shape = order.iter().map(|&axis| shape[axis]).chain([shape[rows] * shape[columns]]).collect();
-    let last = order.len();
+    let flat = order.iter().map(|&axis| shape[axis]).chain([shape[rows] * shape[columns]]).collect();
     order.extend([rows, columns]);
-    let flat = reshape(&permute(x, &order), &flat);
-    slice(&flat, last, on_diagonal(offset, [shape[rows], shape[columns]]).0)
+    (order, flat, on_diagonal(offset, [shape[rows], shape[columns]]).0)
+}
+
+/// The diagonal of two axes, which exist and differ, as the last axis: in a derivative, where all of it fits.
+#[cfg(feature = "linalg")]
+pub(crate) fn diagonal<F: TensorFloat, A: Array<F>>(x: &A, offset: isize, axes: [usize; 2]) -> A {
+    let (order, flat, elements) = diagonal_steps(&x.shape(), offset, axes);
+    slice(&reshape(&permute(x, &order), &flat), flat.rank() - 1, elements)
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
@@ -339,7 +343,16 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         if rows == columns {
             return self.fit(Err(ShapeError::RepeatedAxis { op, axis: rows, shape }));
         }
-        Ok(diagonal(&self, offset, rows, columns))
+        self.try_diagonal_of(offset, [rows, columns])
+    }
+
+    /// The diagonal of two axes, which exist and differ.
+    #[track_caller]
+    pub(super) fn try_diagonal_of(self, offset: isize, axes: [usize; 2]) -> Result<Self, Error> {
+        let (order, flat, elements) = diagonal_steps(&self.shape(), offset, axes);
+        let last = flat.rank() - 1;
+        let x = if order.is_sorted() { self } else { self.try_permute(order)? };
+        x.try_reshape(flat)?.try_slice(last, elements)
     }
 
     /// A square matrix with this vector on the diagonal `offset` places to the right of the main one, 0 elsewhere; of a matrix,

@@ -77,13 +77,16 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
             self.same_tape(v, "recorded_jvp", caller)?;
         }
         let _asked_at = tape.tensors.asked_at(caller);
+        let attempt = tape.attempt();
         let moving = tape.moving("recorded_jvp", wrt.into_iter().zip(v), caller)?;
         let [y_dot] =
             &mut *tape.pushed("recorded_jvp", &[self.number()], moving, |k| TensorVar::new(tape, k), caller)?
         else {
             unreachable!("one tangent for one tensor")
         };
-        Ok(y_dot.unwrap_or_else(|| tape.constant_tensor(zeros(&self.shape()))))
+        let y_dot = y_dot.unwrap_or_else(|| tape.constant_tensor(zeros(&self.shape())));
+        attempt.keep();
+        Ok(y_dot)
     }
 
     /// The Jacobian of this tensor in `x`, `J[i.., j..] = dy[i..]/dx[j..]`: forward mode by the elements of `x` if they are at most as many as

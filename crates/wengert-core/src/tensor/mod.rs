@@ -83,6 +83,12 @@ impl<F: TensorFloat> Columns<F> {
         self.flags.push(Flags { active, retained: false });
         number
     }
+
+    /// Makes an input a constant.
+    fn fix(&mut self, number: u32) {
+        self.origins[number as usize] = Origin::Constant;
+        self.flags[number as usize].active = false;
+    }
 }
 
 /// Where a tensor comes from.

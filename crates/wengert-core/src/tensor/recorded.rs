@@ -62,7 +62,10 @@ impl<'t, F: TensorFloat> Array<F> for TensorVar<'t, F> {
         let term = |(x_bar, x_dot): (&Option<Self>, &Option<&Self>)| {
             x_bar.as_ref()?.recorded_pullback(*(*x_dot)?, y_bar.number(), &[y_bar]).pop().flatten()
         };
-        x_bar.iter().zip(x_dot).filter_map(term).reduce(|sum, term| sum + term)
+        let y_dot = x_bar.iter().zip(x_dot).filter_map(term).reduce(|sum, term| sum + term);
+        // It was an input for the transposition only. Whoever sees the list sees the number it is, and no gradient is kept for it.
+        y.tape().tensors.nodes.borrow_mut().fix(y_bar.number());
+        y_dot
     }
     fn custom_pullback(op: &dyn TensorOp<F>, x: &[&Self], y: &Self, y_bar: Self, wanted: &[bool]) -> Vec<Option<Self>> {
         let x: SmallVec<[Self; 4]> = x.iter().map(|&&x| x).collect();
@@ -114,12 +117,15 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
             self.same_tape(x, "recorded_gradient", caller)?;
         }
         let _asked_at = tape.tensors.asked_at(caller);
+        let attempt = tape.attempt();
         let one = tape.constant_tensor(Tensor::full(shape, F::ONE));
         let adjoints = self.recorded_sweep(one, 0, &wrt, read, caller)?;
-        Ok(wrt.map(|x| match adjoints.get(x.number() as usize) {
+        let gradient = wrt.map(|x| match adjoints.get(x.number() as usize) {
             Some(Some(x_bar)) => *x_bar,
             _ => tape.constant_tensor(Tensor::zeros(x.shape())),
-        }))
+        });
+        attempt.keep();
+        Ok(gradient)
     }
 
     /// The Hessian of this one number in `wrt` times `v`, `H v = d/dx <df/dx, v>`, by reverse over reverse mode. The gradient itself is not

@@ -30,6 +30,34 @@ pub(crate) struct Whole<'t, F: TensorFloat> {
     begun: Option<Mark>,
 }
 
+/// Takes back what is recorded while it lives, unless it is kept: of what is refused half-way, or panics, nothing stays.
+#[must_use]
+pub(super) struct Attempt<'t, F: TensorFloat> {
+    tape: &'t Tape<F>,
+    begun: Option<Mark>,
+}
+
+impl<F: TensorFloat> Attempt<'_, F> {
+    pub(super) fn keep(mut self) {
+        self.begun = None;
+    }
+}
+
+impl<F: TensorFloat> Drop for Attempt<'_, F> {
+    fn drop(&mut self) {
+        if let Some(begun) = self.begun.take() {
+            self.tape.forget_after(begun);
+        }
+    }
+}
+
+impl<F: TensorFloat> Tape<F> {
+    /// What is recorded from here on stays if the attempt is kept.
+    pub(super) fn attempt(&self) -> Attempt<'_, F> {
+        Attempt { tape: self, begun: Some(self.mark()) }
+    }
+}
+
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// From here on steps of `op` are recorded. The error of a step is that of the whole, and none is passed over: variables
     /// recorded after it would be taken back.

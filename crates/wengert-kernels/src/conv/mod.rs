@@ -69,7 +69,7 @@ pub struct Conv2d {
 ///
 /// The other two than [`Direct`](Algorithm::Direct) take fewer products and more additions (Winograd 1980; Lavin & Gray 2016)
 /// for `f32`, filters of 3 x 3, stride and dilation 1, padding up to 2 and 32 or more channels in and out of a group, where the
-/// images are large enough; all else, and `f64`, is summed directly.
+/// images are large enough; all else, `f64`, and everything on an x86-64 processor without AVX2, is summed directly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Algorithm {

@@ -80,6 +80,24 @@ pub(crate) trait Vector: Copy {
     }
 }
 
+/// Statements for each lane of a [`Plain`] vector, two or four. Written out: as a loop every use takes the compiler a dozen passes to
+/// unroll, and products and transforms have thousands.
+macro_rules! each_lane {
+    ($lanes:ident: $i:ident => $body:expr) => {{
+        const { assert!($lanes == 2 || $lanes == 4) };
+        each_lane!(@ $i 0 $body);
+        each_lane!(@ $i 1 $body);
+        if $lanes == 4 {
+            each_lane!(@ $i 2 $body);
+            each_lane!(@ $i 3 $body);
+        }
+    }};
+    (@ $i:ident $lane:literal $body:expr) => {{
+        let $i = $lane;
+        $body;
+    }};
+}
+
 /// The vector without intrinsics: the compiler finds whatever 128-bit instructions the target has.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
@@ -92,7 +110,9 @@ impl<F: Float, const LANES: usize> Vector for Plain<F, LANES> {
 
     #[inline(always)]
     unsafe fn splat(x: F) -> Self {
-        Plain([x; LANES])
+        let mut y = Plain([F::ZERO; LANES]);
+        each_lane!(LANES: i => y.0[i] = x);
+        y
     }
     #[inline(always)]
     unsafe fn load(p: *const F) -> Self {
@@ -123,17 +143,13 @@ impl<F: Float, const LANES: usize> Vector for Plain<F, LANES> {
     #[inline(always)]
     unsafe fn mul_add(self, b: Self, c: Self) -> Self {
         let mut y = c;
-        for i in 0..LANES {
-            y.0[i] += self.0[i] * b.0[i];
-        }
+        each_lane!(LANES: i => y.0[i] += self.0[i] * b.0[i]);
         y
     }
     #[inline(always)]
     unsafe fn mul(self, b: Self) -> Self {
         let mut y = self;
-        for i in 0..LANES {
-            y.0[i] *= b.0[i];
-        }
+        each_lane!(LANES: i => y.0[i] *= b.0[i]);
         y
     }
     #[inline(always)]

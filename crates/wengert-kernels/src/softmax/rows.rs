@@ -1,7 +1,7 @@
 //! The loops over rows.
 
 use crate::Float;
-use crate::dispatch::kernel;
+use crate::dispatch::{Level, kernel};
 use crate::elementwise::Operand;
 
 /// Elements of a block of a row: what the exponentials are buffered in where they are only summed.
@@ -204,64 +204,141 @@ fn log_sum<F: Float>(x: &[F], max: F, sum: f64) -> f64 {
     }
 }
 
+/// Exponentials of a row of `x`, what they are of, and what becomes of them.
+#[derive(Clone, Copy)]
+enum Weights<'a, F> {
+    /// `exp(x - max) / sum`.
+    Softmax,
+    /// `y_bar - exp(x) sum y_bar`.
+    LogSoftmaxVjp { y_bar: &'a [F] },
+    /// `y_bar softmax(x)`.
+    LogSumExpVjp { y_bar: &'a [F] },
+    /// `y_bar (softmax(x) - onehot(label))`.
+    CrossEntropyVjp { labels: &'a [usize], stats: &'a [F], y_bar: Operand<'a, F> },
+}
+
+/// What becomes of the maximum of a row and the sum of its exponentials.
+enum Sums<'a, F> {
+    /// `x - max - ln sum`.
+    LogSoftmax { y: &'a mut [F] },
+    /// `max + ln sum`.
+    LogSumExp { y: &'a mut [F] },
+    /// `max + ln sum - x[label]`, and both numbers.
+    CrossEntropy { labels: &'a [usize], loss: &'a mut [F], stats: &'a mut [F] },
+}
+
+/// The statistics of rows of masked logits: computed with their weights, or given.
+enum Stats<'a, F> {
+    Wanted(&'a mut [F]),
+    Given(&'a [F]),
+}
+
+/// The same, for all the compiler knows another one for each row: else it makes a copy of the whole loop for every variant.
+#[inline(always)]
+fn of_this_row<T>(which: &T) -> &T {
+    core::hint::black_box(which)
+}
+
+// One loop for all functions that take exponentials the same way: what is expensive to compile is the exponential, at
+// three levels for two floats, and a test a row costs nothing.
 kernel! {
-    pub(crate) fn softmax<F: Float>(x: &'a [F], n: usize, y: &'a mut [F]) -> () {
-        for (x, y) in x.chunks_exact(n).zip(y.chunks_exact_mut(n)) {
-            let max = row_max(x);
-            let sum = exp_row::<F, FMA>(x, max, y);
-            let scale = F::from_f64(1.0 / sum);
-            for y in y {
+    fn weigh<F: Float>(x: &'a [F], n: usize, weights: Weights<'a, F>, y: &'a mut [F]) -> () {
+        for (row, (x, y)) in x.chunks_exact(n).zip(y.chunks_exact_mut(n)).enumerate() {
+            let weights = *of_this_row(&weights);
+            let shift = match weights {
+                Weights::Softmax => row_max(x),
+                Weights::LogSoftmaxVjp { .. } => F::ZERO,
+                Weights::LogSumExpVjp { y_bar } => {
+                    let max = row_max(x);
+                    if y_bar[row] == F::ZERO || !max.is_finite() {
+                        share_out(x, max, y_bar[row], y);
+                        continue;
+                    }
+                    max
+                }
+                Weights::CrossEntropyVjp { stats, y_bar, .. } => {
+                    // Nothing flows into a row that does not count, whatever it holds.
+                    if at(y_bar, row) == F::ZERO {
+                        y.fill(F::ZERO);
+                        continue;
+                    }
+                    stats[2 * row]
+                }
+            };
+            let sum = exp_row::<F, FMA>(x, shift, y);
+            let scale = match weights {
+                Weights::Softmax => F::from_f64(1.0 / sum),
+                Weights::LogSoftmaxVjp { y_bar } => {
+                    let y_bar = &y_bar[row * n..][..n];
+                    let mut sum = 0.0;
+                    for y_bar in y_bar.chunks(BLOCK) {
+                        sum += block_sum(y_bar);
+                    }
+                    let sum = F::from_f64(sum);
+                    for (y, &y_bar) in y.iter_mut().zip(y_bar) {
+                        *y = y_bar - *y * sum;
+                    }
+                    continue;
+                }
+                Weights::LogSumExpVjp { y_bar } => F::from_f64(y_bar[row].to_f64() / sum),
+                Weights::CrossEntropyVjp { stats, y_bar, .. } => at(y_bar, row) / stats[2 * row + 1],
+            };
+            for y in &mut *y {
                 *y *= scale;
+            }
+            if let Weights::CrossEntropyVjp { labels, y_bar, .. } = weights {
+                y[labels[row]] -= at(y_bar, row);
             }
         }
     }
 
-    /// In place. `stats`, two numbers a row, receives the maximum and the sum; infinity for a row that is minus infinity
-    /// throughout, whose weights are 0 then.
-    pub(crate) fn masked_softmax<F: Float>(x: &'a mut [F], n: usize, allowed: &'a [bool], stats: &'a mut [F]) -> () {
-        for (row, (x, stats)) in x.chunks_exact_mut(n).zip(stats.chunks_exact_mut(2)).enumerate() {
+    fn sum_up<F: Float>(x: &'a [F], n: usize, sums: Sums<'a, F>) -> () {
+        let mut sums = sums;
+        for (row, x) in x.chunks_exact(n).enumerate() {
+            let (max, sum) = max_and_sum::<F, FMA>(x);
+            match &mut sums {
+                Sums::LogSoftmax { y } => {
+                    let log = F::from_f64(sum.ln());
+                    for (y, &x) in y[row * n..][..n].iter_mut().zip(x) {
+                        *y = x - max - log;
+                    }
+                }
+                Sums::LogSumExp { y } => y[row] = F::from_f64(log_sum(x, max, sum)),
+                Sums::CrossEntropy { labels, loss, stats } => {
+                    loss[row] = F::from_f64(sum.ln() + (max - x[labels[row]]).to_f64());
+                    stats[2 * row..][..2].copy_from_slice(&[max, F::from_f64(sum)]);
+                }
+            }
+        }
+    }
+
+    fn weigh_masked<F: Float>(x: &'a mut [F], n: usize, allowed: &'a [bool], stats: Stats<'a, F>) -> () {
+        let mut stats = stats;
+        for (row, x) in x.chunks_exact_mut(n).enumerate() {
             hide(x, mask_of(allowed, n, row));
-            let max = row_max(x);
-            if max == -F::INFINITY && !x.iter().any(|x| x.is_nan()) {
+            let max = match of_this_row(&stats) {
+                Stats::Wanted(_) => row_max(x),
+                Stats::Given(stats) => stats[2 * row],
+            };
+            if max == -F::INFINITY
+                && let Stats::Wanted(stats) = &mut stats
+                && !x.iter().any(|x| x.is_nan())
+            {
                 x.fill(F::ZERO);
-                stats.copy_from_slice(&[F::ZERO, F::INFINITY]);
+                stats[2 * row..][..2].copy_from_slice(&[F::ZERO, F::INFINITY]);
                 continue;
             }
             let sum = exp_row_in_place::<F, FMA>(x, max);
-            let scale = F::from_f64(1.0 / sum);
+            let scale = match &mut stats {
+                Stats::Wanted(stats) => {
+                    stats[2 * row..][..2].copy_from_slice(&[max, F::from_f64(sum)]);
+                    F::from_f64(1.0 / sum)
+                }
+                Stats::Given(stats) => F::ONE / stats[2 * row + 1],
+            };
             for x in x {
                 *x *= scale;
             }
-            stats.copy_from_slice(&[max, F::from_f64(sum)]);
-        }
-    }
-
-    /// The weights from the logits and the statistics of their rows, in place.
-    pub(crate) fn masked_softmax_again<F: Float>(x: &'a mut [F], n: usize, allowed: &'a [bool], stats: &'a [F]) -> () {
-        for (row, (x, stats)) in x.chunks_exact_mut(n).zip(stats.chunks_exact(2)).enumerate() {
-            hide(x, mask_of(allowed, n, row));
-            exp_row_in_place::<F, FMA>(x, stats[0]);
-            let scale = F::ONE / stats[1];
-            for x in x {
-                *x *= scale;
-            }
-        }
-    }
-
-    pub(crate) fn log_softmax<F: Float>(x: &'a [F], n: usize, y: &'a mut [F]) -> () {
-        for (x, y) in x.chunks_exact(n).zip(y.chunks_exact_mut(n)) {
-            let (max, sum) = max_and_sum::<F, FMA>(x);
-            let log = F::from_f64(sum.ln());
-            for (y, &x) in y.iter_mut().zip(x) {
-                *y = x - max - log;
-            }
-        }
-    }
-
-    pub(crate) fn log_sum_exp<F: Float>(x: &'a [F], n: usize, y: &'a mut [F]) -> () {
-        for (x, y) in x.chunks_exact(n).zip(y) {
-            let (max, sum) = max_and_sum::<F, FMA>(x);
-            *y = F::from_f64(log_sum(x, max, sum));
         }
     }
 
@@ -277,71 +354,85 @@ kernel! {
             }
         }
     }
+}
 
-    pub(crate) fn log_softmax_vjp<F: Float>(y: &'a [F], y_bar: &'a [F], n: usize, x_bar: &'a mut [F]) -> () {
-        for ((y, y_bar), x_bar) in y.chunks_exact(n).zip(y_bar.chunks_exact(n)).zip(x_bar.chunks_exact_mut(n)) {
-            let mut sum = 0.0;
-            for y_bar in y_bar.chunks(BLOCK) {
-                sum += block_sum(y_bar);
-            }
-            exp_row::<F, FMA>(y, F::ZERO, x_bar);
-            let sum = F::from_f64(sum);
-            for (x_bar, &y_bar) in x_bar.iter_mut().zip(y_bar) {
-                *x_bar = y_bar - *x_bar * sum;
-            }
-        }
+#[inline(always)]
+fn at<F: Float>(y_bar: Operand<'_, F>, row: usize) -> F {
+    match y_bar {
+        Operand::Slice(y_bar) => y_bar[row],
+        Operand::Splat(y_bar) => y_bar,
     }
+}
 
-    pub(crate) fn log_sum_exp_vjp<F: Float>(x: &'a [F], n: usize, y_bar: &'a [F], x_bar: &'a mut [F]) -> () {
-        for ((x, &y_bar), x_bar) in x.chunks_exact(n).zip(y_bar).zip(x_bar.chunks_exact_mut(n)) {
-            let max = row_max(x);
-            if y_bar == F::ZERO || max == -F::INFINITY && !x.iter().any(|x| x.is_nan()) {
-                x_bar.fill(F::ZERO);
-            } else if max.is_finite() {
-                let sum = exp_row::<F, FMA>(x, max, x_bar);
-                let scale = F::from_f64(y_bar.to_f64() / sum);
-                for x_bar in x_bar {
-                    *x_bar *= scale;
-                }
-            } else {
-                // The limit: everything flows to the infinite elements, evenly; a NaN takes the row.
-                let nan = x.iter().any(|x| x.is_nan());
-                let share = y_bar.to_f64() / x.iter().filter(|&&x| x == max).count() as f64;
-                for (x_bar, &x) in x_bar.iter_mut().zip(x) {
-                    *x_bar = if nan { F::NAN } else if x == max { F::from_f64(share) } else { F::ZERO };
-                }
-            }
-        }
+/// The pullback of `ln(sum exp x)` where it needs no exponentials: nothing flows back, or the maximum is infinite. In the
+/// limit everything flows to the infinite elements, evenly; a NaN takes the row.
+fn share_out<F: Float>(x: &[F], max: F, y_bar: F, x_bar: &mut [F]) {
+    let nan = x.iter().any(|x| x.is_nan());
+    if y_bar == F::ZERO || max == -F::INFINITY && !nan {
+        return x_bar.fill(F::ZERO);
     }
+    let share = y_bar.to_f64() / x.iter().filter(|&&x| x == max).count() as f64;
+    for (x_bar, &x) in x_bar.iter_mut().zip(x) {
+        *x_bar = if nan {
+            F::NAN
+        } else if x == max {
+            F::from_f64(share)
+        } else {
+            F::ZERO
+        };
+    }
+}
 
-    pub(crate) fn cross_entropy<F: Float>(x: &'a [F], n: usize, labels: &'a [usize], loss: &'a mut [F], stats: &'a mut [F]) -> () {
-        for (((x, &label), loss), stats) in x.chunks_exact(n).zip(labels).zip(loss).zip(stats.chunks_exact_mut(2)) {
-            let (max, sum) = max_and_sum::<F, FMA>(x);
-            *loss = F::from_f64(sum.ln() + (max - x[label]).to_f64());
-            stats.copy_from_slice(&[max, F::from_f64(sum)]);
-        }
-    }
+pub(crate) fn softmax<F: Float>(level: Level, x: &[F], n: usize, y: &mut [F]) {
+    weigh(level, x, n, Weights::Softmax, y);
+}
 
-    pub(crate) fn cross_entropy_vjp<F: Float>(
-        x: &'a [F], n: usize, labels: &'a [usize], stats: &'a [F], y_bar: Operand<'a, F>, x_bar: &'a mut [F],
-    ) -> () {
-        for (row, ((x, &label), x_bar)) in x.chunks_exact(n).zip(labels).zip(x_bar.chunks_exact_mut(n)).enumerate() {
-            let y_bar = match y_bar {
-                Operand::Slice(y_bar) => y_bar[row],
-                Operand::Splat(y_bar) => y_bar,
-            };
-            // Nothing flows into a row that does not count, whatever it holds.
-            if y_bar == F::ZERO {
-                x_bar.fill(F::ZERO);
-                continue;
-            }
-            let (max, sum) = (stats[2 * row], stats[2 * row + 1]);
-            let scale = y_bar / sum;
-            exp_row::<F, FMA>(x, max, x_bar);
-            for x_bar in &mut *x_bar {
-                *x_bar *= scale;
-            }
-            x_bar[label] -= y_bar;
-        }
-    }
+/// In place. `stats`, two numbers a row, receives the maximum and the sum; infinity for a row that is minus infinity
+/// throughout, whose weights are 0 then.
+pub(crate) fn masked_softmax<F: Float>(level: Level, x: &mut [F], n: usize, allowed: &[bool], stats: &mut [F]) {
+    weigh_masked(level, x, n, allowed, Stats::Wanted(stats));
+}
+
+/// The weights from the logits and the statistics of their rows, in place.
+pub(crate) fn masked_softmax_again<F: Float>(level: Level, x: &mut [F], n: usize, allowed: &[bool], stats: &[F]) {
+    weigh_masked(level, x, n, allowed, Stats::Given(stats));
+}
+
+pub(crate) fn log_softmax<F: Float>(level: Level, x: &[F], n: usize, y: &mut [F]) {
+    sum_up(level, x, n, Sums::LogSoftmax { y });
+}
+
+pub(crate) fn log_sum_exp<F: Float>(level: Level, x: &[F], n: usize, y: &mut [F]) {
+    sum_up(level, x, n, Sums::LogSumExp { y });
+}
+
+pub(crate) fn cross_entropy<F: Float>(
+    level: Level,
+    x: &[F],
+    n: usize,
+    labels: &[usize],
+    loss: &mut [F],
+    stats: &mut [F],
+) {
+    sum_up(level, x, n, Sums::CrossEntropy { labels, loss, stats });
+}
+
+pub(crate) fn log_softmax_vjp<F: Float>(level: Level, y: &[F], y_bar: &[F], n: usize, x_bar: &mut [F]) {
+    weigh(level, y, n, Weights::LogSoftmaxVjp { y_bar }, x_bar);
+}
+
+pub(crate) fn log_sum_exp_vjp<F: Float>(level: Level, x: &[F], n: usize, y_bar: &[F], x_bar: &mut [F]) {
+    weigh(level, x, n, Weights::LogSumExpVjp { y_bar }, x_bar);
+}
+
+pub(crate) fn cross_entropy_vjp<F: Float>(
+    level: Level,
+    x: &[F],
+    n: usize,
+    labels: &[usize],
+    stats: &[F],
+    y_bar: Operand<'_, F>,
+    x_bar: &mut [F],
+) {
+    weigh(level, x, n, Weights::CrossEntropyVjp { labels, stats, y_bar }, x_bar);
 }

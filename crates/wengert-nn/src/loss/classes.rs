@@ -36,24 +36,76 @@ pub struct CrossEntropy<F: TensorFloat = f64> {
 
 impl<F: TensorFloat> CrossEntropy<F> {
     /// The plain mean over rows.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::Tape;
+    /// # use wengert_nn::loss::CrossEntropy;
+    /// # use wengert_tensor::Tensor;
+    /// # let tape = Tape::<f64>::new();
+    /// let y = tape.tensor([[0.0, 0.0], [0.0, 0.0]]);
+    /// let loss = CrossEntropy::new().labels(y, &Tensor::from([0, 1]))?;
+    /// assert!((loss.item() - 2.0_f64.ln()).abs() < 1e-15); // two classes, undecided
+    /// # Ok::<(), wengert_nn::Error>(())
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         CrossEntropy { smoothing: 0.0, weights: None, ignored: None }
     }
 
-    /// What part of every target is spread evenly over all classes, 0 to 1.
+    /// What part of every target is spread evenly over all classes, 0 to 1. Logits that are
+    /// sure of their label then cost something, and are not driven to infinity.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::Tape;
+    /// # use wengert_nn::loss::CrossEntropy;
+    /// # use wengert_tensor::Tensor;
+    /// # let tape = Tape::<f64>::new();
+    /// let y = tape.tensor([[100.0, 0.0]]);
+    /// let loss = CrossEntropy::new().label_smoothing(0.1).labels(y, &Tensor::from([0]))?;
+    /// assert!((loss.item() - 5.0).abs() < 1e-12); // 0.05 of the target is the other class, 100 away
+    /// # Ok::<(), wengert_nn::Error>(())
+    /// ```
     #[must_use]
     pub fn label_smoothing(self, smoothing: f64) -> Self {
         CrossEntropy { smoothing, ..self }
     }
 
-    /// A weight for each class, `[classes]`.
+    /// A weight for each class, `[classes]`: for classes that are rare, or errors that are dear. Of labels the mean is weighted too.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::Tape;
+    /// # use wengert_nn::loss::CrossEntropy;
+    /// # use wengert_tensor::Tensor;
+    /// # let tape = Tape::<f64>::new();
+    /// let y = tape.tensor([[0.0, 0.0], [2.0_f64.ln(), 0.0]]);
+    /// let weighted = CrossEntropy::new().class_weights([1.0, 3.0]);
+    /// let loss = weighted.labels(y, &Tensor::from([0, 1]))?;
+    /// // Rows cost ln 2 and ln 3, with weights 1 and 3.
+    /// assert!((loss.item() - (2.0_f64.ln() + 3.0 * 3.0_f64.ln()) / 4.0).abs() < 1e-15);
+    /// # Ok::<(), wengert_nn::Error>(())
+    /// ```
     #[must_use]
     pub fn class_weights(self, weights: impl Into<Tensor<F>>) -> Self {
         CrossEntropy { weights: Some(weights.into()), ..self }
     }
 
     /// Rows with this label do not count; it may be a number that is no class. PyTorch's default is -100, here there is none.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::Tape;
+    /// # use wengert_nn::loss::CrossEntropy;
+    /// # use wengert_tensor::Tensor;
+    /// # let tape = Tape::<f64>::new();
+    /// let y = tape.tensor([[0.0, 0.0], [5.0, 1.0]]);
+    /// let loss = CrossEntropy::new().ignore_index(-100).labels(y, &Tensor::from([0, -100]))?;
+    /// assert!((loss.item() - 2.0_f64.ln()).abs() < 1e-15); // of the first row
+    /// assert_eq!(loss.gradient()[y].to_vec(), [-0.5, 0.5, 0.0, 0.0]);
+    /// # Ok::<(), wengert_nn::Error>(())
+    /// ```
     #[must_use]
     pub fn ignore_index(self, label: i64) -> Self {
         CrossEntropy { ignored: Some(label), ..self }
@@ -66,6 +118,18 @@ impl<F: TensorFloat> CrossEntropy<F> {
     /// # Errors
     /// [`Error::Tape`] if the shapes do not go together, a label that counts is not one of the classes (the text names the row), or
     /// nothing counts: no rows, all ignored, or all with weight 0. [`Error::Setting`] if the smoothing is not between 0 and 1.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::Tape;
+    /// # use wengert_nn::loss::CrossEntropy;
+    /// # use wengert_tensor::Tensor;
+    /// # let tape = Tape::<f64>::new();
+    /// let y = tape.tensor([[0.0, 3.0_f64.ln()]]); // a quarter and three
+    /// let loss = CrossEntropy::new().labels(y, &Tensor::from([0]))?;
+    /// assert!((loss.item() - 4.0_f64.ln()).abs() < 1e-15);
+    /// # Ok::<(), wengert_nn::Error>(())
+    /// ```
     #[track_caller]
     pub fn labels<'t>(&self, y: TensorVar<'t, F>, labels: &Tensor<i64>) -> Result<TensorVar<'t, F>, Error> {
         let (q, total) = self.targets("cross_entropy", y, labels)?;
@@ -78,6 +142,19 @@ impl<F: TensorFloat> CrossEntropy<F> {
     ///
     /// # Errors
     /// [`Error::Tape`] if the shapes differ or there are no rows; [`Error::Setting`] if the smoothing is not between 0 and 1.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::Tape;
+    /// # use wengert_nn::loss::CrossEntropy;
+    /// # use wengert_tensor::Tensor;
+    /// # let tape = Tape::<f64>::new();
+    /// let y = tape.tensor([[0.0, 0.0]]);
+    /// let loss = CrossEntropy::new().probabilities(y, &Tensor::from([[0.25, 0.75]]))?;
+    /// assert!((loss.item() - 2.0_f64.ln()).abs() < 1e-15);
+    /// assert_eq!(loss.gradient()[y].to_vec(), [0.25, -0.25]); // softmax less target
+    /// # Ok::<(), wengert_nn::Error>(())
+    /// ```
     #[track_caller]
     pub fn probabilities<'t>(&self, y: TensorVar<'t, F>, target: &Tensor<F>) -> Result<TensorVar<'t, F>, Error> {
         let op = "cross_entropy";

@@ -68,7 +68,7 @@ impl<F: TensorFloat> Op<F> for Cofactors<F> {
         let packed = super::svd::svd(a);
         let (s, u_t, v_t) = (columns(&packed, 0..1), columns(&packed, 1..1 + n), columns(&packed, 1 + n..1 + 2 * n));
         let h = matmul(&matmul(&u_t, false, &c_bar, false), false, &v_t, true);
-        let g = reshape(&diagonal(&h, 0, rank - 2, rank - 1), &with_axes(&shape, &[n, 1]));
+        let g = reshape(&diagonal(&h, 0, [rank - 2, rank - 1]), &with_axes(&shape, &[n, 1]));
         // All triples, of which those with k apart from i and j count: n^3 numbers, at matrices without an inverse only.
         let apart = Tensor::from_fn([n, n, n], |at| at[2] != at[0] && at[2] != at[1]);
         let factors = select(&apart, &reshape(&s, &with_axes(&shape, &[1, 1, n])), &s.constant(Tensor::scalar(F::ONE)));

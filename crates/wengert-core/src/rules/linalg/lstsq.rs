@@ -1,8 +1,6 @@
 //! Least squares through orthogonal factors, `r x = qT b`, composed of their rules: the residual's part of the derivative is in
 //! that of `q`.
 
-use super::columns;
-use super::triangular::substitute;
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use wengert_tensor::{Tensor, Triangle};
@@ -46,7 +44,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         let [m, n] = self.fit(Tensor::check_lstsq(&self.peek(), &b.peek()))?;
         let packed = self.try_qr_packed(true)?;
         let (vector, b) = self.as_columns("lstsq", b)?;
-        let projected = columns(&packed, 0..m).try_matmul(b)?;
-        Ok(substitute(&columns(&packed, m..m + n), &projected, Triangle::upper()).as_vectors(vector))
+        let projected = packed.try_slice(-1, ..m)?.try_matmul(b)?;
+        packed.try_slice(-1, m..m + n)?.try_substitute(projected, Triangle::upper())?.as_vectors(vector)
     }
 }

@@ -40,7 +40,6 @@ pub(crate) use triangular::SolveTriangular;
 
 use super::Array;
 use super::permute::permute;
-use super::reshape::reshape;
 use super::select::select;
 use super::slice::slice;
 use super::zip::zip;
@@ -116,12 +115,13 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         let [.., rows, _] = *self.shape() else { return Ok((false, b)) };
         let vector = self.fit(check_right_side(op, &self.shape(), &b.shape(), rows))?;
         self.same_tape(b, op, Location::caller())?;
-        Ok((vector, if vector { reshape(&b, &Shape::from([rows, 1])) } else { b }))
+        Ok((vector, if vector { b.try_reshape([rows, 1])? } else { b }))
     }
 
     /// Solutions for one vector, which is a column here, as vectors.
-    fn as_vectors(self, vector: bool) -> Self {
+    #[track_caller]
+    fn as_vectors(self, vector: bool) -> Result<Self, Error> {
         let shape = self.shape();
-        if vector { reshape(&self, &Shape::from(&shape[..shape.rank() - 1])) } else { self }
+        if vector { self.try_reshape(&shape[..shape.rank() - 1]) } else { Ok(self) }
     }
 }

@@ -68,12 +68,18 @@ impl<F: TensorFloat> SolveTriangular<F> {
     }
 }
 
-/// The solution for columns `b`, whatever is on the diagonal.
+/// The same inside a derivative.
 pub(super) fn substitute<F: TensorFloat, A: Array<F>>(a: &A, b: &A, triangle: Triangle) -> A {
     SolveTriangular { triangle, checked: false, number: PhantomData }.on(&[a, b])
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
+    /// The solution for columns `b`, whatever is on the diagonal.
+    #[track_caller]
+    pub(super) fn try_substitute(self, b: Self, triangle: Triangle) -> Result<Self, Error> {
+        self.try_record2(SolveTriangular { triangle, checked: false, number: PhantomData }, b)
+    }
+
     /// The solution of `a x = b` by substitution, reading one triangle of `a` only, and differentiated by it only.
     ///
     /// Shapes: `a: [.., n, n]`, this tensor; `b: [.., n, k]`, or a vector `[n]`; the result is like `b`. Leading axes broadcast.
@@ -106,6 +112,6 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         let op = SolveTriangular { triangle, checked: true, number: PhantomData };
         let _whole = self.whole("solve_triangular");
         let (vector, b) = self.as_columns("solve_triangular", b)?;
-        Ok(self.try_record2(op, b)?.as_vectors(vector))
+        self.try_record2(op, b)?.as_vectors(vector)
     }
 }

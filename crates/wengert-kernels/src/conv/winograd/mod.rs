@@ -132,9 +132,14 @@ fn tile(level: Level, conv: &Conv2d) -> Option<usize> {
     let direct = sizes.map(|[height, width]| ENTRIES * height * width).iter().sum::<usize>();
     // Tiles over an edge compute what nobody wants: a quarter fewer products must be left to pay for the transforms.
     let pays = |m: usize| tiles(m).iter().all(|tiles| conv.batch * tiles >= TILES) && 4 * products(m) <= 3 * direct;
-    // Without vectors of eight the many sums of large tiles are not compiled: they cost a build more than they give.
+    // Processors of x86-64 without vectors of eight are more than ten years old: for them it is not compiled.
+    let level = level.min(simd_level());
+    if cfg!(target_arch = "x86_64") && level == Level::Portable {
+        return None;
+    }
+    // Without such vectors the many sums of large tiles are not compiled: they cost a build more than they give.
     let large = conv.algorithm == Algorithm::Tiles4
-        && level.min(simd_level()) > Level::Portable
+        && level > Level::Portable
         && sizes.iter().all(|size| size[1].div_ceil(4) >= LARGE_COLUMNS)
         && (conv.inputs / conv.groups) * (conv.outputs / conv.groups) <= LARGE_FILTERS
         && pays(4)
@@ -225,7 +230,7 @@ impl Minimal for f32 {
     }
 }
 
-/// Declares functions compiled for every level, their first argument.
+/// Declares functions compiled for every level that [`tile`] allows, their first argument.
 macro_rules! levels {
     ($( $(#[$doc:meta])* fn $name:ident($($x:ident: $t:ty),* $(,)?) = $body:ident; )*) => { $(
         $(#[$doc])*
@@ -244,16 +249,18 @@ macro_rules! levels {
                 }
                 match level.min(simd_level()) {
                     // SAFETY: `simd_level` found these instructions.
-                    Level::Avx512 => return unsafe { avx512($($x),*) },
+                    Level::Avx512 => unsafe { avx512($($x),*) },
                     // SAFETY: as above.
-                    Level::Avx2 => return unsafe { avx2($($x),*) },
-                    Level::Portable => {}
+                    Level::Avx2 => unsafe { avx2($($x),*) },
+                    Level::Portable => unreachable!("`tile` allows no other level"),
                 }
             }
             #[cfg(not(target_arch = "x86_64"))]
-            let _ = level;
-            // SAFETY: plain arrays need no instructions.
-            unsafe { $body::<<f32 as VectorFloat>::Portable>($($x),*) }
+            {
+                let _ = level;
+                // SAFETY: plain arrays need no instructions.
+                unsafe { $body::<<f32 as VectorFloat>::Portable>($($x),*) }
+            }
         }
     )* };
 }

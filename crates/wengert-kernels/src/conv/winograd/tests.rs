@@ -45,7 +45,8 @@ fn operands(conv: &Conv2d) -> [Vec<f32>; 3] {
 }
 
 fn check(conv: Conv2d) {
-    assert!(tile(simd_level(), &conv).is_some(), "{conv:?} is summed directly");
+    let portable = cfg!(target_arch = "x86_64") && simd_level() == Level::Portable;
+    assert_eq!(tile(simd_level(), &conv).is_none(), portable, "{conv:?}");
     let operands = operands(&conv);
     let [x, w, y_bar] = &operands;
     let mut want = operands.each_ref().map(|operand| vec![0.0_f64; operand.len()]);
@@ -99,7 +100,9 @@ fn errors_are_those_of_the_direct_sum_whatever_the_sizes() {
 #[test]
 fn errors_of_large_tiles_are_a_few_times_the_direct_sums() {
     let plain = Conv2d { algorithm: Algorithm::Tiles4, size: [28, 28], ..PLAIN };
-    assert_eq!(tile(simd_level(), &plain), Some(if simd_level() > Level::Portable { 4 } else { 2 }));
+    if simd_level() > Level::Portable {
+        assert_eq!(tile(simd_level(), &plain), Some(4));
+    }
     for (size, padding) in [([28, 28], [1, 1]), ([27, 30], [0, 2]), ([13, 66], [2, 1])] {
         check(Conv2d { size, padding, ..plain });
     }

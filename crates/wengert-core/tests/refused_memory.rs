@@ -1,0 +1,160 @@
+//! Ops and derivatives made of several steps: whichever request for memory is refused, the error names the op that was
+//! called, and nothing of it stays on the tape.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use wengert_core::prelude::*;
+use wengert_core::{Error, TensorVar};
+use wengert_tensor::{ShapeError, Tensor, pool};
+
+/// Elements of the tensors, of which every one is asked for: 64 KiB.
+const SIDE: usize = 128;
+const LARGE: usize = 1 << 15;
+
+thread_local! {
+    /// How many requests of this thread are still granted.
+    static GRANTED: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+/// Refuses tensors memory: they ask for zeros, and for an alignment that no vector of numbers asks for.
+struct Refusing;
+
+#[expect(
+    unsafe_code,
+    reason = "the trait is unsafe to implement; granted calls go to the system's allocator unchanged"
+)]
+// SAFETY: the system's allocator, or null, which stands for a refusal; the count does not allocate.
+unsafe impl GlobalAlloc for Refusing {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if layout.align() == 16 && layout.size() > LARGE {
+            let granted = GRANTED.get();
+            if granted == 0 {
+                return std::ptr::null_mut();
+            }
+            GRANTED.set(granted - 1);
+        }
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Refusing = Refusing;
+
+/// Refuses `f` its first request, then its second, and so on until it is granted all; returns how many there were.
+fn refuse_each<T>(mut f: impl FnMut() -> T, mut refused: impl FnMut(usize, T)) -> usize {
+    pool::set_limit(0); // recycled memory is not asked for
+    for granted in 0.. {
+        GRANTED.set(granted);
+        let result = f();
+        let unspent = GRANTED.replace(usize::MAX);
+        if unspent > 0 {
+            return granted - unspent;
+        }
+        refused(granted, result);
+    }
+    unreachable!("some op asked for memory without end")
+}
+
+fn numbers(shape: &[usize]) -> Tensor<f64> {
+    let mut k = 0.0_f64;
+    Tensor::from_fn(shape, |_| {
+        k += 1.0;
+        (k * k * 0.37).sin() + if shape.len() == 2 && shape[0] == shape[1] { 2.0 } else { 0.0 }
+    })
+}
+
+type Call = for<'t> fn(TensorVar<'t, f64>, TensorVar<'t, f64>) -> Result<TensorVar<'t, f64>, Error>;
+
+/// Walks the refusals of an op of `x` and `y`, which asks for `requests` tensors at least.
+#[track_caller]
+fn check(op: &str, requests: usize, x: &[usize], y: &[usize], call: Call) {
+    let tape = Tape::new();
+    let (x, y) = (tape.tensor(numbers(x)), tape.tensor(numbers(y)));
+    let before = tape.size().tensors;
+    let called = || call(x, y);
+    let asked = refuse_each(
+        || catch_unwind(AssertUnwindSafe(called)),
+        |granted, result| {
+            let Ok(result) = result else { panic!("{op}: panics when granted {granted} requests") };
+            // What was granted all it asked for in the end is the last walk; it is not checked here.
+            let Err(error) = result else { return };
+            let Error::Shape { source, .. } = &error else { panic!("{op}: {error}") };
+            assert!(matches!(**source, ShapeError::Memory { .. }), "{op}: {error}");
+            assert!(error.to_string().contains(&format!("{op}: no memory for")), "{op}, granted {granted}: {error}");
+            assert_eq!(tape.size().tensors, before, "{op}: granted {granted} requests it leaves steps");
+        },
+    );
+    assert!(asked >= requests, "{op} asked for {asked} tensors only");
+}
+
+#[test]
+fn diagonals() {
+    // Of axes whose order must change: a permutation, a copy, a view.
+    check("diagonal", 1, &[SIDE, 4, SIDE], &[], |x, _| x.try_diagonal(1, 2, 0));
+    check("einsum", 1, &[SIDE, 8, SIDE], &[], |x, _| TensorVar::try_einsum("iji->j", &[x]));
+    check("einsum", 1, &[SIDE, SIDE], &[SIDE, SIDE], |x, y| TensorVar::try_einsum("ij,kj->ik", &[x, y]));
+}
+
+#[test]
+fn normalisations() {
+    check("normalize", 3, &[SIDE * SIDE, 2], &[], |x, _| x.try_normalize(1, 1e-3));
+    check("batch_norm", 5, &[2, SIDE * SIDE], &[SIDE * SIDE], |x, known| {
+        let known = known.value();
+        x.try_batch_norm_with(&known, &known, None, None, 1e-5)
+    });
+}
+
+#[cfg(feature = "linalg")]
+#[test]
+fn least_squares() {
+    check("lstsq", 3, &[2 * SIDE, SIDE], &[2 * SIDE, SIDE], |x, y| x.try_lstsq(y));
+}
+
+#[test]
+fn derivatives_refused_half_way_leave_nothing() {
+    let tape = Tape::new();
+    let x = tape.tensor([1.0, 2.0]);
+    let direction = tape.constant_tensor([1.0, 1.0]);
+    // Tangents of the exponential and of the square are recorded before the scalars are met, and so are cotangents.
+    let y = (tape.pack(&x.scalars()) * x.exp().square()).square().sum();
+    let before = tape.size();
+    let Err(error) = y.try_recorded_jvp([x], [direction]) else { panic!("scalars lie between") };
+    assert!(matches!(error, Error::ScalarsBetween { op: "recorded_jvp", .. }), "{error}");
+    assert_eq!(tape.size(), before);
+    let Err(error) = y.try_recorded_gradient([x]) else { panic!("scalars lie between") };
+    assert!(matches!(error, Error::ScalarsBetween { op: "recorded_gradient", .. }), "{error}");
+    assert_eq!(tape.size(), before);
+    // d/dx (x e^{2x})^2 = 2 x e^{4x} + 4 x^2 e^{4x}: what was there is as it was.
+    let expected = [6.0, 20.0].into_iter().zip([4.0_f64, 8.0]).map(|(factor, power)| factor * power.exp());
+    for (x_bar, expected) in y.gradient()[x].iter().zip(expected) {
+        assert!((x_bar / expected - 1.0).abs() < 1e-14, "{x_bar}, expected {expected}");
+    }
+}
+
+/// Of a batch of determinants the pullback is transposed: to be differentiated it is recorded with a cotangent nobody handed in.
+#[cfg(feature = "linalg")]
+#[test]
+fn transposed_pullbacks_leave_no_input() {
+    let tape = Tape::new();
+    let x = tape.tensor([[[1.0, 2.0], [3.0, 4.0]], [[2.0, 0.0], [0.0, 2.0]]]);
+    let direction = tape.constant_tensor(Tensor::eye(2).broadcast_to([2, 2, 2]));
+    let tangent = x.det().recorded_jvp([x], [direction]);
+    let close = |got: Tensor<f64>, expected: [f64; 2]| {
+        assert!(got.iter().zip(expected).all(|(got, expected)| (got - expected).abs() < 1e-13), "{got:?}");
+    };
+    // det (a + t 1) = det a + t tr a + t^2.
+    close(tangent.value(), [5.0, 4.0]);
+    let listing = tape.listing().to_string();
+    assert_eq!(listing.matches("= input").count(), 1, "{listing}");
+    close(tangent.recorded_jvp([x], [direction]).value(), [2.0, 2.0]);
+}
