@@ -41,7 +41,8 @@ impl Table {
                 (Lorenz::NAME, bytes_per_op::<Lorenz>()),
                 (Logistic::NAME, bytes_per_op::<Logistic>()),
             ];
-            let mean = [0, 1, 2].map(|k| programs.iter().map(|(_, bytes)| bytes[k]).sum::<f64>() / programs.len() as f64);
+            let mean =
+                [0, 1, 2].map(|k| programs.iter().map(|(_, bytes)| bytes[k]).sum::<f64>() / programs.len() as f64);
             for (program, [used, grown, kept]) in programs.into_iter().chain([("mean of the six", mean)]) {
                 let name = format!("tape_bytes, per op, {program}");
                 let ours = format!("{used:.1} B filled, {grown:.1} B in memory, {kept:.1} B asked for");

@@ -1,11 +1,13 @@
 //! The loops over rows.
 
 use crate::Float;
-use crate::dispatch::{Level, kernel};
+use crate::dispatch::kernel;
 use crate::elementwise::Operand;
 
-/// Elements of a block of a row: what the exponentials are buffered in where they are only summed.
+/// Elements of a block of a row, which is summed in lanes.
 pub(crate) const BLOCK: usize = 1024;
+/// Lanes of a sum.
+const LANES: usize = 32;
 /// The last part of a row is padded to a multiple of this; see `elementwise`.
 const PADDED: usize = 16;
 
@@ -35,73 +37,53 @@ fn row_max<F: Float>(x: &[F]) -> F {
     best[0]
 }
 
-/// Exponentials of a block of a row, in a buffer that is padded with zeros.
-struct Exponentials<F> {
-    buffer: [F; BLOCK],
-}
-
-impl<F: Float> Exponentials<F> {
-    #[inline(always)]
-    fn new() -> Self {
-        Exponentials { buffer: [F::ZERO; BLOCK] }
-    }
-
-    /// `exp(x - shift)`, and zeros up to a multiple of [`PADDED`]: knowing which the compiler leaves no scalar rest.
-    #[inline(always)]
-    fn of<const FMA: bool>(&mut self, x: &[F], shift: F) -> &[F] {
-        for (e, &x) in self.buffer.iter_mut().zip(x) {
-            *e = x - shift;
-        }
-        let padded = x.len().next_multiple_of(PADDED);
-        self.buffer[x.len()..padded].fill(-F::INFINITY);
-        let blocks = self.buffer[..padded].as_chunks_mut::<PADDED>().0;
-        for block in &mut *blocks {
-            for e in block {
-                *e = e.exp_decay::<FMA>();
-            }
-        }
-        blocks.as_flattened()
-    }
-}
-
-/// `exp(x - shift)` of a row of at most [`PADDED`] elements, zeros after it, and the sum: all in registers, where clearing the
-/// buffer of a block would take longer than the row does.
+/// `exp(x - shift)` of at most `N` elements, and zeros.
 #[inline(always)]
-fn few_exponentials<F: Float, const FMA: bool>(x: &[F], shift: F) -> ([F; PADDED], f64) {
-    let mut e = [-F::INFINITY; PADDED];
+fn exponentials<F: Float, const FMA: bool, const N: usize>(x: &[F], shift: F) -> [F; N] {
+    let mut e = [-F::INFINITY; N];
     for (e, &x) in e.iter_mut().zip(x) {
         *e = x - shift;
     }
     for e in &mut e {
         *e = e.exp_decay::<FMA>();
     }
-    let mut lanes = e;
-    let mut half = PADDED / 2;
-    while half > 0 {
-        for i in 0..half {
-            lanes[i] += lanes[i + half];
+    e
+}
+
+/// The sum of `exp(x - shift)` over at most a block of a row; `take` is given the exponentials, each with its place.
+#[inline(always)]
+fn exp_block<F: Float, const FMA: bool>(x: &[F], shift: F, mut take: impl FnMut(usize, &[F])) -> f64 {
+    let mut lanes = [F::ZERO; LANES];
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    for (k, x) in chunks.iter().enumerate() {
+        let e = exponentials::<F, FMA, LANES>(x, shift);
+        take(LANES * k, &e);
+        for i in 0..LANES {
+            lanes[i] += e[i];
         }
-        half /= 2;
     }
-    (e, lanes[0].to_f64())
+    for (k, x) in rest.chunks(PADDED).enumerate() {
+        let e = exponentials::<F, FMA, PADDED>(x, shift);
+        take(LANES * chunks.len() + PADDED * k, &e[..x.len()]);
+        // A slice from where the compiler does not know: it leaves the sums in memory, where whole vectors add to them.
+        for (lane, e) in lanes[PADDED * k..].iter_mut().zip(e) {
+            *lane += e;
+        }
+    }
+    fold(lanes)
 }
 
 /// `y = exp(x - shift)` for a row; returns the sum.
 #[inline(always)]
 fn exp_row<F: Float, const FMA: bool>(x: &[F], shift: F, y: &mut [F]) -> f64 {
     if x.len() <= PADDED {
-        let (e, sum) = few_exponentials::<F, FMA>(x, shift);
-        for (y, e) in y.iter_mut().zip(e) {
-            *y = e;
-        }
-        return sum;
+        let e = exponentials::<F, FMA, PADDED>(x, shift);
+        y.copy_from_slice(&e[..x.len()]);
+        return fold(e);
     }
-    let mut exponentials = Exponentials::new();
     let mut sum = 0.0;
     for (x, y) in x.chunks(BLOCK).zip(y.chunks_mut(BLOCK)) {
-        let e = exponentials.of::<FMA>(x, shift);
-        y.copy_from_slice(&e[..y.len()]);
-        sum += block_sum(e);
+        sum += exp_block::<F, FMA>(x, shift, |at, e| y[at..][..e.len()].copy_from_slice(e));
     }
     sum
 }
@@ -139,8 +121,8 @@ pub(crate) fn block_sum<F: Float>(x: &[F]) -> f64 {
 }
 
 #[inline(always)]
-pub(crate) fn fold<F: Float>(mut lanes: [F; 32]) -> f64 {
-    let mut half = 16;
+pub(crate) fn fold<F: Float, const N: usize>(mut lanes: [F; N]) -> f64 {
+    let mut half = N / 2;
     while half > 0 {
         for i in 0..half {
             lanes[i] += lanes[i + half];
@@ -153,12 +135,24 @@ pub(crate) fn fold<F: Float>(mut lanes: [F; 32]) -> f64 {
 /// `x = exp(x - shift)` for a row; returns the sum.
 #[inline(always)]
 fn exp_row_in_place<F: Float, const FMA: bool>(x: &mut [F], shift: F) -> f64 {
-    let mut exponentials = Exponentials::new();
     let mut sum = 0.0;
     for x in x.chunks_mut(BLOCK) {
-        let e = exponentials.of::<FMA>(x, shift);
-        x.copy_from_slice(&e[..x.len()]);
-        sum += block_sum(e);
+        let mut lanes = [F::ZERO; LANES];
+        let (chunks, rest) = x.as_chunks_mut::<LANES>();
+        for x in chunks {
+            *x = exponentials::<F, FMA, LANES>(x, shift);
+            for i in 0..LANES {
+                lanes[i] += x[i];
+            }
+        }
+        if !rest.is_empty() {
+            let e = exponentials::<F, FMA, LANES>(rest, shift);
+            rest.copy_from_slice(&e[..rest.len()]);
+            for i in 0..LANES {
+                lanes[i] += e[i];
+            }
+        }
+        sum += fold(lanes);
     }
     sum
 }
@@ -182,12 +176,11 @@ fn mask_of(allowed: &[bool], n: usize, row: usize) -> &[bool] {
 fn max_and_sum<F: Float, const FMA: bool>(x: &[F]) -> (F, f64) {
     let max = row_max(x);
     if x.len() <= PADDED {
-        return (max, few_exponentials::<F, FMA>(x, max).1);
+        return (max, fold(exponentials::<F, FMA, PADDED>(x, max)));
     }
-    let mut exponentials = Exponentials::new();
     let mut sum = 0.0;
     for x in x.chunks(BLOCK) {
-        sum += block_sum(exponentials.of::<FMA>(x, max));
+        sum += exp_block::<F, FMA>(x, max, |_, _| ());
     }
     (max, sum)
 }
@@ -204,141 +197,64 @@ fn log_sum<F: Float>(x: &[F], max: F, sum: f64) -> f64 {
     }
 }
 
-/// Exponentials of a row of `x`, what they are of, and what becomes of them.
-#[derive(Clone, Copy)]
-enum Weights<'a, F> {
-    /// `exp(x - max) / sum`.
-    Softmax,
-    /// `y_bar - exp(x) sum y_bar`.
-    LogSoftmaxVjp { y_bar: &'a [F] },
-    /// `y_bar softmax(x)`.
-    LogSumExpVjp { y_bar: &'a [F] },
-    /// `y_bar (softmax(x) - onehot(label))`.
-    CrossEntropyVjp { labels: &'a [usize], stats: &'a [F], y_bar: Operand<'a, F> },
-}
-
-/// What becomes of the maximum of a row and the sum of its exponentials.
-enum Sums<'a, F> {
-    /// `x - max - ln sum`.
-    LogSoftmax { y: &'a mut [F] },
-    /// `max + ln sum`.
-    LogSumExp { y: &'a mut [F] },
-    /// `max + ln sum - x[label]`, and both numbers.
-    CrossEntropy { labels: &'a [usize], loss: &'a mut [F], stats: &'a mut [F] },
-}
-
-/// The statistics of rows of masked logits: computed with their weights, or given.
-enum Stats<'a, F> {
-    Wanted(&'a mut [F]),
-    Given(&'a [F]),
-}
-
-/// The same, for all the compiler knows another one for each row: else it makes a copy of the whole loop for every variant.
-#[inline(always)]
-fn of_this_row<T>(which: &T) -> &T {
-    core::hint::black_box(which)
-}
-
-// One loop for all functions that take exponentials the same way: what is expensive to compile is the exponential, at
-// three levels for two floats, and a test a row costs nothing.
 kernel! {
-    fn weigh<F: Float>(x: &'a [F], n: usize, weights: Weights<'a, F>, y: &'a mut [F]) -> () {
-        for (row, (x, y)) in x.chunks_exact(n).zip(y.chunks_exact_mut(n)).enumerate() {
-            let weights = *of_this_row(&weights);
-            let shift = match weights {
-                Weights::Softmax => row_max(x),
-                Weights::LogSoftmaxVjp { .. } => F::ZERO,
-                Weights::LogSumExpVjp { y_bar } => {
-                    let max = row_max(x);
-                    if y_bar[row] == F::ZERO || !max.is_finite() {
-                        share_out(x, max, y_bar[row], y);
-                        continue;
-                    }
-                    max
-                }
-                Weights::CrossEntropyVjp { stats, y_bar, .. } => {
-                    // Nothing flows into a row that does not count, whatever it holds.
-                    if at(y_bar, row) == F::ZERO {
-                        y.fill(F::ZERO);
-                        continue;
-                    }
-                    stats[2 * row]
-                }
-            };
-            let sum = exp_row::<F, FMA>(x, shift, y);
-            let scale = match weights {
-                Weights::Softmax => F::from_f64(1.0 / sum),
-                Weights::LogSoftmaxVjp { y_bar } => {
-                    let y_bar = &y_bar[row * n..][..n];
-                    let mut sum = 0.0;
-                    for y_bar in y_bar.chunks(BLOCK) {
-                        sum += block_sum(y_bar);
-                    }
-                    let sum = F::from_f64(sum);
-                    for (y, &y_bar) in y.iter_mut().zip(y_bar) {
-                        *y = y_bar - *y * sum;
-                    }
-                    continue;
-                }
-                Weights::LogSumExpVjp { y_bar } => F::from_f64(y_bar[row].to_f64() / sum),
-                Weights::CrossEntropyVjp { stats, y_bar, .. } => at(y_bar, row) / stats[2 * row + 1],
-            };
-            for y in &mut *y {
+    pub(crate) fn softmax<F: Float>(x: &'a [F], n: usize, y: &'a mut [F]) -> () {
+        for (x, y) in x.chunks_exact(n).zip(y.chunks_exact_mut(n)) {
+            let max = row_max(x);
+            let sum = exp_row::<F, FMA>(x, max, y);
+            let scale = F::from_f64(1.0 / sum);
+            for y in y {
                 *y *= scale;
             }
-            if let Weights::CrossEntropyVjp { labels, y_bar, .. } = weights {
-                y[labels[row]] -= at(y_bar, row);
-            }
         }
     }
 
-    fn sum_up<F: Float>(x: &'a [F], n: usize, sums: Sums<'a, F>) -> () {
-        let mut sums = sums;
-        for (row, x) in x.chunks_exact(n).enumerate() {
-            let (max, sum) = max_and_sum::<F, FMA>(x);
-            match &mut sums {
-                Sums::LogSoftmax { y } => {
-                    let log = F::from_f64(sum.ln());
-                    for (y, &x) in y[row * n..][..n].iter_mut().zip(x) {
-                        *y = x - max - log;
-                    }
-                }
-                Sums::LogSumExp { y } => y[row] = F::from_f64(log_sum(x, max, sum)),
-                Sums::CrossEntropy { labels, loss, stats } => {
-                    loss[row] = F::from_f64(sum.ln() + (max - x[labels[row]]).to_f64());
-                    stats[2 * row..][..2].copy_from_slice(&[max, F::from_f64(sum)]);
-                }
-            }
-        }
-    }
-
-    fn weigh_masked<F: Float>(x: &'a mut [F], n: usize, allowed: &'a [bool], stats: Stats<'a, F>) -> () {
-        let mut stats = stats;
-        for (row, x) in x.chunks_exact_mut(n).enumerate() {
+    /// In place. `stats`, two numbers a row, receives the maximum and the sum; infinity for a row that is minus infinity
+    /// throughout, whose weights are 0 then.
+    pub(crate) fn masked_softmax<F: Float>(x: &'a mut [F], n: usize, allowed: &'a [bool], stats: &'a mut [F]) -> () {
+        for (row, (x, stats)) in x.chunks_exact_mut(n).zip(stats.chunks_exact_mut(2)).enumerate() {
             hide(x, mask_of(allowed, n, row));
-            let max = match of_this_row(&stats) {
-                Stats::Wanted(_) => row_max(x),
-                Stats::Given(stats) => stats[2 * row],
-            };
-            if max == -F::INFINITY
-                && let Stats::Wanted(stats) = &mut stats
-                && !x.iter().any(|x| x.is_nan())
-            {
+            let max = row_max(x);
+            if max == -F::INFINITY && !x.iter().any(|x| x.is_nan()) {
                 x.fill(F::ZERO);
-                stats[2 * row..][..2].copy_from_slice(&[F::ZERO, F::INFINITY]);
+                stats.copy_from_slice(&[F::ZERO, F::INFINITY]);
                 continue;
             }
             let sum = exp_row_in_place::<F, FMA>(x, max);
-            let scale = match &mut stats {
-                Stats::Wanted(stats) => {
-                    stats[2 * row..][..2].copy_from_slice(&[max, F::from_f64(sum)]);
-                    F::from_f64(1.0 / sum)
-                }
-                Stats::Given(stats) => F::ONE / stats[2 * row + 1],
-            };
+            let scale = F::from_f64(1.0 / sum);
             for x in x {
                 *x *= scale;
             }
+            stats.copy_from_slice(&[max, F::from_f64(sum)]);
+        }
+    }
+
+    /// The weights from the logits and the statistics of their rows, in place.
+    pub(crate) fn masked_softmax_again<F: Float>(x: &'a mut [F], n: usize, allowed: &'a [bool], stats: &'a [F]) -> () {
+        for (row, (x, stats)) in x.chunks_exact_mut(n).zip(stats.chunks_exact(2)).enumerate() {
+            hide(x, mask_of(allowed, n, row));
+            exp_row_in_place::<F, FMA>(x, stats[0]);
+            let scale = F::ONE / stats[1];
+            for x in x {
+                *x *= scale;
+            }
+        }
+    }
+
+    pub(crate) fn log_softmax<F: Float>(x: &'a [F], n: usize, y: &'a mut [F]) -> () {
+        for (x, y) in x.chunks_exact(n).zip(y.chunks_exact_mut(n)) {
+            let (max, sum) = max_and_sum::<F, FMA>(x);
+            let log = F::from_f64(sum.ln());
+            for (y, &x) in y.iter_mut().zip(x) {
+                *y = x - max - log;
+            }
+        }
+    }
+
+    pub(crate) fn log_sum_exp<F: Float>(x: &'a [F], n: usize, y: &'a mut [F]) -> () {
+        for (x, y) in x.chunks_exact(n).zip(y) {
+            let (max, sum) = max_and_sum::<F, FMA>(x);
+            *y = F::from_f64(log_sum(x, max, sum));
         }
     }
 
@@ -354,85 +270,71 @@ kernel! {
             }
         }
     }
-}
 
-#[inline(always)]
-fn at<F: Float>(y_bar: Operand<'_, F>, row: usize) -> F {
-    match y_bar {
-        Operand::Slice(y_bar) => y_bar[row],
-        Operand::Splat(y_bar) => y_bar,
+    pub(crate) fn log_softmax_vjp<F: Float>(y: &'a [F], y_bar: &'a [F], n: usize, x_bar: &'a mut [F]) -> () {
+        for ((y, y_bar), x_bar) in y.chunks_exact(n).zip(y_bar.chunks_exact(n)).zip(x_bar.chunks_exact_mut(n)) {
+            let mut sum = 0.0;
+            for y_bar in y_bar.chunks(BLOCK) {
+                sum += block_sum(y_bar);
+            }
+            exp_row::<F, FMA>(y, F::ZERO, x_bar);
+            let sum = F::from_f64(sum);
+            for (x_bar, &y_bar) in x_bar.iter_mut().zip(y_bar) {
+                *x_bar = y_bar - *x_bar * sum;
+            }
+        }
     }
-}
 
-/// The pullback of `ln(sum exp x)` where it needs no exponentials: nothing flows back, or the maximum is infinite. In the
-/// limit everything flows to the infinite elements, evenly; a NaN takes the row.
-fn share_out<F: Float>(x: &[F], max: F, y_bar: F, x_bar: &mut [F]) {
-    let nan = x.iter().any(|x| x.is_nan());
-    if y_bar == F::ZERO || max == -F::INFINITY && !nan {
-        return x_bar.fill(F::ZERO);
+    pub(crate) fn log_sum_exp_vjp<F: Float>(x: &'a [F], n: usize, y_bar: &'a [F], x_bar: &'a mut [F]) -> () {
+        for ((x, &y_bar), x_bar) in x.chunks_exact(n).zip(y_bar).zip(x_bar.chunks_exact_mut(n)) {
+            let max = row_max(x);
+            if y_bar == F::ZERO || max == -F::INFINITY && !x.iter().any(|x| x.is_nan()) {
+                x_bar.fill(F::ZERO);
+            } else if max.is_finite() {
+                let sum = exp_row::<F, FMA>(x, max, x_bar);
+                let scale = F::from_f64(y_bar.to_f64() / sum);
+                for x_bar in x_bar {
+                    *x_bar *= scale;
+                }
+            } else {
+                // The limit: everything flows to the infinite elements, evenly; a NaN takes the row.
+                let nan = x.iter().any(|x| x.is_nan());
+                let share = y_bar.to_f64() / x.iter().filter(|&&x| x == max).count() as f64;
+                for (x_bar, &x) in x_bar.iter_mut().zip(x) {
+                    *x_bar = if nan { F::NAN } else if x == max { F::from_f64(share) } else { F::ZERO };
+                }
+            }
+        }
     }
-    let share = y_bar.to_f64() / x.iter().filter(|&&x| x == max).count() as f64;
-    for (x_bar, &x) in x_bar.iter_mut().zip(x) {
-        *x_bar = if nan {
-            F::NAN
-        } else if x == max {
-            F::from_f64(share)
-        } else {
-            F::ZERO
-        };
+
+    pub(crate) fn cross_entropy<F: Float>(x: &'a [F], n: usize, labels: &'a [usize], loss: &'a mut [F], stats: &'a mut [F]) -> () {
+        for (((x, &label), loss), stats) in x.chunks_exact(n).zip(labels).zip(loss).zip(stats.chunks_exact_mut(2)) {
+            let (max, sum) = max_and_sum::<F, FMA>(x);
+            *loss = F::from_f64(sum.ln() + (max - x[label]).to_f64());
+            stats.copy_from_slice(&[max, F::from_f64(sum)]);
+        }
     }
-}
 
-pub(crate) fn softmax<F: Float>(level: Level, x: &[F], n: usize, y: &mut [F]) {
-    weigh(level, x, n, Weights::Softmax, y);
-}
-
-/// In place. `stats`, two numbers a row, receives the maximum and the sum; infinity for a row that is minus infinity
-/// throughout, whose weights are 0 then.
-pub(crate) fn masked_softmax<F: Float>(level: Level, x: &mut [F], n: usize, allowed: &[bool], stats: &mut [F]) {
-    weigh_masked(level, x, n, allowed, Stats::Wanted(stats));
-}
-
-/// The weights from the logits and the statistics of their rows, in place.
-pub(crate) fn masked_softmax_again<F: Float>(level: Level, x: &mut [F], n: usize, allowed: &[bool], stats: &[F]) {
-    weigh_masked(level, x, n, allowed, Stats::Given(stats));
-}
-
-pub(crate) fn log_softmax<F: Float>(level: Level, x: &[F], n: usize, y: &mut [F]) {
-    sum_up(level, x, n, Sums::LogSoftmax { y });
-}
-
-pub(crate) fn log_sum_exp<F: Float>(level: Level, x: &[F], n: usize, y: &mut [F]) {
-    sum_up(level, x, n, Sums::LogSumExp { y });
-}
-
-pub(crate) fn cross_entropy<F: Float>(
-    level: Level,
-    x: &[F],
-    n: usize,
-    labels: &[usize],
-    loss: &mut [F],
-    stats: &mut [F],
-) {
-    sum_up(level, x, n, Sums::CrossEntropy { labels, loss, stats });
-}
-
-pub(crate) fn log_softmax_vjp<F: Float>(level: Level, y: &[F], y_bar: &[F], n: usize, x_bar: &mut [F]) {
-    weigh(level, y, n, Weights::LogSoftmaxVjp { y_bar }, x_bar);
-}
-
-pub(crate) fn log_sum_exp_vjp<F: Float>(level: Level, x: &[F], n: usize, y_bar: &[F], x_bar: &mut [F]) {
-    weigh(level, x, n, Weights::LogSumExpVjp { y_bar }, x_bar);
-}
-
-pub(crate) fn cross_entropy_vjp<F: Float>(
-    level: Level,
-    x: &[F],
-    n: usize,
-    labels: &[usize],
-    stats: &[F],
-    y_bar: Operand<'_, F>,
-    x_bar: &mut [F],
-) {
-    weigh(level, x, n, Weights::CrossEntropyVjp { labels, stats, y_bar }, x_bar);
+    pub(crate) fn cross_entropy_vjp<F: Float>(
+        x: &'a [F], n: usize, labels: &'a [usize], stats: &'a [F], y_bar: Operand<'a, F>, x_bar: &'a mut [F],
+    ) -> () {
+        for (row, ((x, &label), x_bar)) in x.chunks_exact(n).zip(labels).zip(x_bar.chunks_exact_mut(n)).enumerate() {
+            let y_bar = match y_bar {
+                Operand::Slice(y_bar) => y_bar[row],
+                Operand::Splat(y_bar) => y_bar,
+            };
+            // Nothing flows into a row that does not count, whatever it holds.
+            if y_bar == F::ZERO {
+                x_bar.fill(F::ZERO);
+                continue;
+            }
+            let (max, sum) = (stats[2 * row], stats[2 * row + 1]);
+            let scale = y_bar / sum;
+            exp_row::<F, FMA>(x, max, x_bar);
+            for x_bar in &mut *x_bar {
+                *x_bar *= scale;
+            }
+            x_bar[label] -= y_bar;
+        }
+    }
 }

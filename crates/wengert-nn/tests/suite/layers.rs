@@ -279,9 +279,9 @@ fn a_convolution_that_does_not_fit_names_its_layer() {
     let error = model.predict(&Tensor::zeros([2, 1, 12, 12])).unwrap_err();
     assert_eq!(error.layer(), Some("3"));
     assert!(
-        error
-            .to_string()
-            .contains("conv2d_with_bias: x [2, 4, 5, 5] has 4 channels, weight [8, 3, 3, 3] takes 3 in each of 1 groups")
+        error.to_string().contains(
+            "conv2d_with_bias: x [2, 4, 5, 5] has 4 channels, weight [8, 3, 3, 3] takes 3 in each of 1 groups"
+        )
     );
     let error = Conv2d::<f32>::try_with_options(4, 6, 3, Convolution::new().groups(4), &mut rng(0)).unwrap_err();
     assert_eq!(error.to_string(), "conv2d: outputs is 6, expected a multiple of the groups");
