@@ -5,7 +5,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wengert_core::prelude::*;
-use wengert_core::{Error, TensorVar};
+use wengert_core::{Error, TensorVar, try_zip_map, try_zip_map_sum};
 use wengert_tensor::{ShapeError, Tensor, pool};
 
 /// Elements of the tensors, of which every one is asked for: 64 KiB.
@@ -103,6 +103,16 @@ fn diagonals() {
     check("diagonal", 1, &[SIDE, 4, SIDE], &[], |x, _| x.try_diagonal(1, 2, 0));
     check("einsum", 1, &[SIDE, 8, SIDE], &[], |x, _| TensorVar::try_einsum("iji->j", &[x]));
     check("einsum", 1, &[SIDE, SIDE], &[SIDE, SIDE], |x, y| TensorVar::try_einsum("ij,kj->ik", &[x, y]));
+}
+
+#[test]
+fn expressions() {
+    check("zip_map", 1, &[SIDE, SIDE], &[SIDE, SIDE], |x, y| try_zip_map([x, y], |[x, y]| x.exp() * y));
+    check("zip_map_sum", 2, &[SIDE, SIDE], &[SIDE, SIDE], |x, y| try_zip_map_sum([x, y], |[x, y]| x.exp() * y));
+    // Products of any number go by rows.
+    check("zip_map", 1, &[SIDE, SIDE], &[SIDE, SIDE], |x, y| {
+        try_zip_map([x, y], |[x, y]| [x, y, x].into_iter().product())
+    });
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! An expression: a program of one output whose points are the elements of tensors that broadcast.
 //!
 //! It runs as a [`Pass`]: one pass over memory forward and one back, however many operations there are. Nothing but the operands is
-//! kept; the pullback computes the values again. What no pass can do, operations of many operands and operands repeated along
+//! kept; the pullback computes the values again. What no pass can do, operations of many operands, views, and operands repeated along
 //! axes that are not neighbours, is done on rows: blocks of elements are read into them, and the program runs there.
 //!
 //! How the elements are cut depends on their number only, so no bit depends on the number of threads.
@@ -75,7 +75,13 @@ impl<F: TensorFloat> Expression<F> {
     }
 
     /// What `wanted` says, in one pass, if there is such a pass.
-    fn pass(&self, wanted: Wanted<F>, x: &[&Tensor<F>], shape: &Shape) -> Option<Result<Results<F>, ShapeError>> {
+    fn pass(
+        &self,
+        op: &'static str,
+        wanted: Wanted<F>,
+        x: &[&Tensor<F>],
+        shape: &Shape,
+    ) -> Option<Result<Results<F>, ShapeError>> {
         let mut passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
         let pass = match passes.iter().find(|(known, _)| *known == wanted) {
             Some((_, pass)) => pass.clone(),
@@ -89,16 +95,16 @@ impl<F: TensorFloat> Expression<F> {
             }
         };
         drop(passes);
-        pass?.run(x, shape)
+        Some(pass?.run(x, shape)?.map_err(|error| error.called(op)))
     }
 
     /// The values at the elements of operands that broadcast to `shape`.
     pub(crate) fn eval(&self, op: &'static str, x: &[&Tensor<F>], shape: &Shape) -> Result<Tensor<F>, ShapeError> {
-        if let Some(results) = self.pass(Wanted::Values, x, shape) {
+        if let Some(results) = self.pass(op, Wanted::Values, x, shape) {
             return Ok(results?.swap_remove(0));
         }
         let x = readers(op, x, shape)?;
-        let mut y = Tensor::try_scratch(shape.clone())?;
+        let mut y = Tensor::try_scratch(shape.clone()).map_err(|error| error.called(op))?;
         let program = self.program();
         let width = program.block_width(y.len());
         self.par(y.len()).for_each(y.make_mut().chunks_mut(PIECE).enumerate(), |(piece, y)| {
@@ -121,7 +127,7 @@ impl<F: TensorFloat> Expression<F> {
         shape: &Shape,
         mean: bool,
     ) -> Result<Tensor<F>, ShapeError> {
-        if let Some(results) = self.pass(Wanted::Total { mean }, x, shape) {
+        if let Some(results) = self.pass(op, Wanted::Total { mean }, x, shape) {
             return Ok(results?.swap_remove(0));
         }
         let x = readers(op, x, shape)?;
@@ -151,11 +157,11 @@ impl<F: TensorFloat> Expression<F> {
         wanted: &[bool],
     ) -> Result<Results<F>, ShapeError> {
         let operands: SmallVec<[&Tensor<F>; 4]> = x.iter().copied().chain([y_bar]).collect();
-        if let Some(results) = self.pass(Wanted::Cotangents(wanted.into()), &operands, shape) {
+        if let Some(results) = self.pass(op, Wanted::Cotangents(wanted.into()), &operands, shape) {
             return results;
         }
         let (x, y_bar) = (readers(op, x, shape)?, Reader::new(op, y_bar, shape)?);
-        self.pull_blocks(&x, shape, wanted, |start, row| y_bar.read(start, row), |_, _| ())
+        self.pull_blocks(op, &x, shape, wanted, |start, row| y_bar.read(start, row), |_, _| ())
     }
 
     /// [`total`](Self::total), and [`pull`](Self::pull) with the same `y_bar` for every element, in one pass.
@@ -168,7 +174,7 @@ impl<F: TensorFloat> Expression<F> {
         wanted: &[bool],
         mean: bool,
     ) -> Result<(Tensor<F>, Results<F>), ShapeError> {
-        if let Some(results) = self.pass(Wanted::Both { operands: wanted.into(), y_bar, mean }, x, shape) {
+        if let Some(results) = self.pass(op, Wanted::Both { operands: wanted.into(), y_bar, mean }, x, shape) {
             let mut results = results?;
             return Ok((results.remove(results.len() - 1), results));
         }
@@ -176,6 +182,7 @@ impl<F: TensorFloat> Expression<F> {
         let len = shape.size();
         let sums: SmallVec<[Mutex<f64>; 64]> = (0..len.div_ceil(PIECE)).map(|_| Mutex::new(0.0)).collect();
         let x_bars = self.pull_blocks(
+            op,
             &x,
             shape,
             wanted,
@@ -193,6 +200,7 @@ impl<F: TensorFloat> Expression<F> {
     /// Block by block: `seed` writes the cotangents from an element on, `take` is given the values and in which piece they are.
     fn pull_blocks(
         &self,
+        op: &'static str,
         x: &[Reader<F>],
         shape: &Shape,
         wanted: &[bool],
@@ -203,8 +211,9 @@ impl<F: TensorFloat> Expression<F> {
         let width = program.block_width(len);
         let lanes = width.lanes();
         let count = wanted.iter().filter(|wanted| **wanted).count();
-        let mut results: Results<F> =
-            (0..count).map(|_| Tensor::try_scratch(shape.clone())).collect::<Result<_, _>>()?;
+        let mut results: Results<F> = (0..count)
+            .map(|_| Tensor::try_scratch(shape.clone()).map_err(|error| error.called(op)))
+            .collect::<Result<_, _>>()?;
         let mut arrays = results.iter_mut();
         let mut array =
             |wanted: &bool| wanted.then(|| arrays.next()).flatten().map(|x_bar| x_bar.make_mut().chunks_mut(PIECE));

@@ -9,6 +9,10 @@ use wengert_kernels::elementwise::chain::{Chain, Step, Sum};
 use wengert_kernels::{Binary, Unary};
 use wengert_tensor::{Shape, ShapeError, Tensor};
 
+/// Steps of an expression from which on rows are better: their blocks get shorter with the number of values that are alive, while those
+/// of a pass would leave the first-level cache.
+const LONG: usize = 64;
+
 /// Whether a cotangent is wanted, by operand.
 pub(super) type Operands = SmallVec<[bool; 4]>;
 
@@ -36,10 +40,12 @@ pub(super) struct Pass<F: TensorFloat> {
 }
 
 impl<F: TensorFloat> Pass<F> {
-    /// `None` if the expression has an operation that no steps of two operands make up.
+    /// `None` if the expression is long, or has an operation that no steps of two operands make up.
     pub(super) fn new(list: &List<F>, wanted: &Wanted<F>) -> Option<Self> {
         let steps_of_two = |op| !matches!(op, Op::Nary(Nary::Product | Nary::Norm2 | Nary::LogSumExp));
-        if !list.steps.iter().all(|step| steps_of_two(step.op) && !list.operands(step).is_empty()) {
+        if list.steps.len() >= LONG
+            || !list.steps.iter().all(|step| steps_of_two(step.op) && !list.operands(step).is_empty())
+        {
             return None;
         }
         let tensors = list.inputs + usize::from(matches!(wanted, Wanted::Cotangents(_)));
@@ -79,12 +85,23 @@ impl<F: TensorFloat> Pass<F> {
         Some(Pass { chain: lines.chain(outputs, sum), constants })
     }
 
-    /// `None` if an operand is repeated as no pass repeats it.
+    /// `None` if an operand is repeated as no pass repeats it, or a view that a pass would copy: rows read it in place.
     pub(super) fn run(&self, x: &[&Tensor<F>], shape: &Shape) -> Option<Result<Results<F>, ShapeError>> {
-        x.iter().all(|x| x.shape().repeats_in(shape).is_some()).then(|| {
-            let inputs: SmallVec<[&Tensor<F>; 8]> = x.iter().copied().chain(&self.constants).collect();
-            Tensor::try_chain(&self.chain, &inputs, shape)
-        })
+        // What is one number everywhere, as the cotangents of a sum are, is an operand of one number.
+        let mut numbers: SmallVec<[Option<Tensor<F>>; 4]> = SmallVec::new();
+        for x in x {
+            let fits = x.shape().repeats_in(shape).is_some();
+            numbers.push(match x.is_dense() {
+                true if fits => None,
+                false if fits && x.strides().iter().all(|&stride| stride == 0) => {
+                    Some(Tensor::scalar(x.iter().next()?))
+                }
+                _ => return None,
+            });
+        }
+        let tensors = x.iter().zip(&numbers).map(|(&x, number)| number.as_ref().unwrap_or(x));
+        let inputs: SmallVec<[&Tensor<F>; 8]> = tensors.chain(&self.constants).collect();
+        Some(Tensor::try_chain(&self.chain, &inputs, shape))
     }
 }
 

@@ -10,7 +10,7 @@
 )]
 
 use super::pack::{Block, pack, packed_len};
-use super::skinny::{Skinny, dots, strips};
+use super::skinny::{Skinny, dots, goes_around, strips};
 use super::tile::{Tile, tile};
 use super::vector::Vector;
 use super::{Beta, MatMul, MatRef};
@@ -51,6 +51,8 @@ pub(crate) struct Product<'a, F> {
     packed: bool,
     /// Whether it has a short side. Decided for the whole, since it decides about the bits, whatever the cut among threads.
     skinny: Option<Skinny>,
+    /// Whether the whole result is one that no cache holds until it is read.
+    pub(super) around: bool,
     borrows: PhantomData<(&'a [F], &'a mut [F])>,
 }
 
@@ -73,7 +75,7 @@ impl<'a, F: Float> Product<'a, F> {
     /// The operands hold their elements. `c` can be written at `[m, n]` elements as long as the product lives, and nobody else
     /// reaches them.
     pub(super) unsafe fn into_rows(product: MatMul<'a, F>, c: *mut F, c_row: usize) -> Self {
-        let skinny = Skinny::of(&product);
+        let (skinny, around) = (Skinny::of(&product), goes_around(&product));
         let MatMul { m, k, n, a, b, alpha, beta } = product;
         Product {
             m,
@@ -91,6 +93,7 @@ impl<'a, F: Float> Product<'a, F> {
             accumulate: beta == Beta::Accumulate,
             packed: false,
             skinny,
+            around,
             borrows: PhantomData,
         }
     }

@@ -160,12 +160,24 @@ mod tests {
 
     #[test]
     fn a_result_between_other_columns_is_the_product_and_leaves_its_neighbours_alone() {
-        for [m, k, n] in
-            [[1, 3, 4], [2, 5, 16], [5, 7, 17], [7, 0, 3], [15, 33, 65], [70, 257, 3], [64, 64, 32], [130, 300, 200]]
-        {
+        for [m, k, n] in [
+            [1, 3, 4],
+            [2, 5, 16],
+            [5, 7, 17],
+            [7, 0, 3],
+            [15, 33, 65],
+            [70, 257, 3],
+            [64, 64, 32],
+            [130, 300, 200],
+            [4, 128, 130],
+            [130, 7, 128],
+        ] {
             let (a, b, before) = (numbers::<f32>(m * k, 1), numbers::<f32>(k * n, 2), numbers::<f32>(m * 3 * n, 3));
-            for beta in [Beta::Overwrite, Beta::Accumulate] {
-                let product = MatMul { beta, alpha: 0.5, ..MatMul::row_major([m, k, n], &a, &b) };
+            for (beta, turned) in [(Beta::Overwrite, false), (Beta::Accumulate, false), (Beta::Accumulate, true)] {
+                let mut product = MatMul { beta, alpha: 0.5, ..MatMul::row_major([m, k, n], &a, &b) };
+                if turned {
+                    product.b = MatRef::row_major(&b, k).t();
+                }
                 let middle =
                     |x: &[f32]| -> Vec<f32> { x.chunks(3 * n).flat_map(|row| row[n..2 * n].to_vec()).collect() };
                 for level in Level::available() {

@@ -10,7 +10,7 @@
 //!
 //! Bits: an element is the sum of its products in the order of the inner index, in blocks of 256, whatever the cut into
 //! tiles and threads. Only where the inner dimension is long and the result small is it cut as well, at places that
-//! depend on the sizes alone; and products with a short side have sums of their own, which hang on sizes and layout.
+//! depend on the sizes alone; and products with a short side have sums of their own, which depend on sizes and layout.
 
 pub(crate) mod blocked;
 pub(crate) mod gemv;

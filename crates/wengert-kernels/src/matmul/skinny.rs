@@ -1,21 +1,21 @@
 //! Products with a side too short to pay for a copy of an operand: those of a full layer on a small batch.
 //!
-//! A large matrix streams through once, as it lies in memory. Three shapes do that: dot products of few rows with many,
-//! few sums of rows, and sums of few rows. What is added in which order depends on the sizes and the layout only.
+//! A large matrix streams through once, as it lies in memory: where the result has few rows or columns, as an operand; where the inner
+//! dimension is short, as the result. What is added in which order depends on the sizes and the layout only.
 
 #![expect(
     unsafe_code,
     reason = "operands are raw parts of slices that threads share; the slices were checked by the caller"
 )]
 
-use super::MatMul;
 use super::blocked::Product;
 use super::vector::Vector;
+use super::{Beta, MatMul};
 use crate::Float;
 use crate::float::Constants;
 use crate::scratch::Scratch;
 
-/// Rows, columns or inner indices that are few: from 16 on, copies of the operands begin to pay.
+/// Rows, columns or inner indices that are few: beyond, copies of the operands begin to pay.
 const FEW: usize = 16;
 /// Length from which on sums are worth their beginning and end.
 const LONG: usize = 128;
@@ -54,6 +54,12 @@ impl Skinny {
         let few_terms = k <= FEW && n >= LONG && m >= LONG;
         (b.col_stride == 1 && (few_rows || few_terms)).then_some(Skinny::Strips)
     }
+}
+
+/// Whether to write a result around the caches. It must be written once: one sum, added to nothing.
+pub(super) fn goes_around<F>(product: &MatMul<'_, F>) -> bool {
+    let &MatMul { m, k, n, beta, .. } = product;
+    beta == Beta::Overwrite && k <= FEW && m.saturating_mul(n).saturating_mul(size_of::<F>()) >= HUGE
 }
 
 /// Partial sums of a dot product: they fill 64 bytes, whatever the vector.
@@ -249,9 +255,7 @@ unsafe fn sum_lanes<V: Vector>(parts: &[V; PARTS]) -> V::Element {
 pub(super) unsafe fn strips<V: Vector>(product: &Product<'_, V::Element>) {
     let &Product { m, k, n, a, a_row, a_col, b, b_row, c, c_row, alpha, accumulate, .. } = product;
     let inner = if k <= FEW { k } else { STRIP };
-    let aligned = c.addr() % 64 == 0 && (c_row * size_of::<V::Element>()).is_multiple_of(64);
-    // Only the first of several sums may go there: the others come back to it.
-    let around = !accumulate && k <= FEW && aligned && m * n * size_of::<V::Element>() >= HUGE;
+    let around = product.around && c.addr() % 64 == 0 && (c_row * size_of::<V::Element>()).is_multiple_of(64);
     for j in (0..n).step_by(COLUMNS) {
         let columns = COLUMNS.min(n - j);
         for p in (0..k).step_by(inner) {
@@ -344,7 +348,8 @@ impl<F: Float> Strip<F> {
         j: usize,
         n: usize,
     ) {
-        // SAFETY: the caller promises the columns, the strip its rows.
+        // SAFETY: the caller promises the columns, the strip its rows; it goes around the caches only where rows are aligned, and `j`
+        // is whole vectors.
         unsafe {
             let mut sum = [[V::splat(F::ZERO); VECTORS]; ROWS];
             let mut b = self.b.add(j);

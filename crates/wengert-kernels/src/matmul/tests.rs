@@ -118,6 +118,13 @@ fn products_with_a_short_side_equal_their_definition() {
         check::<f32>(shape, 0);
         check::<f64>(shape, 13);
     }
+    // Cut among threads by rows, and, the last, in blocks of the inner dimension.
+    for (shape, variant) in
+        [([1000, 1100, 16], 2), ([1500, 12, 1400], 0), ([8, 16_500, 300], 2), ([3, 16_500, 700], 14)]
+    {
+        check::<f32>(shape, variant);
+        check::<f64>(shape, variant);
+    }
 }
 
 #[test]
@@ -133,10 +140,10 @@ fn a_result_written_around_the_caches_is_the_same() {
         matmul_at(simd_level(), product, c, Par::SEQUENTIAL);
         c.to_vec()
     };
-    for level in Level::available() {
+    for (level, threads) in Level::available().flat_map(|level| [(level, 1), (level, 2)]) {
         let c = &mut room[aligned..][..m * n];
         c.fill(f32::NAN);
-        matmul_at(level, product, c, Par::new(2));
+        matmul_at(level, product, c, Par::new(threads));
         let (i, j) = (m - 1, n - 1);
         let corner: f32 = (0..k).map(|p| a[i * k + p] * b[p * n + j]).sum();
         assert!((c[i * n + j] - corner).abs() <= 1e-6, "{level:?}");

@@ -39,7 +39,7 @@ pub(crate) trait Vector: Copy {
     unsafe fn store(self, p: *mut Self::Element);
     /// The first `n` lanes to memory.
     unsafe fn store_first(self, p: *mut Self::Element, n: usize);
-    /// All lanes to memory around the caches. The pointer must be aligned to 64 bytes, and
+    /// All lanes to memory around the caches. The pointer must be aligned to a whole vector, and
     /// [`order_stores`](Vector::order_stores) follow before anyone reads.
     #[inline(always)]
     unsafe fn store_around(self, p: *mut Self::Element) {

@@ -132,7 +132,7 @@ fn tile(level: Level, conv: &Conv2d) -> Option<usize> {
     let direct = sizes.map(|[height, width]| ENTRIES * height * width).iter().sum::<usize>();
     // Tiles over an edge compute what nobody wants: a quarter fewer products must be left to pay for the transforms.
     let pays = |m: usize| tiles(m).iter().all(|tiles| conv.batch * tiles >= TILES) && 4 * products(m) <= 3 * direct;
-    // Processors of x86-64 without vectors of eight are more than ten years old: for them it is not compiled.
+    // Processors of x86-64 without vectors of eight are few and small: for them it is not compiled.
     let level = level.min(simd_level());
     if cfg!(target_arch = "x86_64") && level == Level::Portable {
         return None;
