@@ -12,6 +12,7 @@
 
 use super::PIECE;
 use crate::dispatch::{Level, simd_level};
+use crate::matmul::vector::prefetch;
 use crate::{Binary, Float, Par, Parametric, Unary, reduce};
 use core::mem::take;
 use core::ops::Range;
@@ -460,18 +461,6 @@ impl Chain {
             }
         }
     }
-}
-
-/// Asks for a cache line that is soon needed.
-#[inline(always)]
-fn prefetch<F>(place: *const F) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a hint, which any address may be given.
-    unsafe {
-        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(place.cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = place;
 }
 
 /// The elements from `start` on of columns that are repeated, each element `each` times.

@@ -9,7 +9,7 @@
 )]
 
 use super::blocked::Product;
-use super::vector::Vector;
+use super::vector::{Vector, prefetch};
 use super::{Beta, MatMul};
 use crate::Float;
 use crate::float::Constants;
@@ -204,7 +204,7 @@ impl<F: Float> Dots<F> {
             let whole = self.k - self.k % lanes;
             for p in (0..whole).step_by(lanes) {
                 multiply!(p, |w, _from| {
-                    V::prefetch(w.wrapping_add(8 * lanes));
+                    prefetch(w.wrapping_add(8 * lanes));
                     V::load(w)
                 });
             }
@@ -357,7 +357,7 @@ impl<F: Float> Strip<F> {
                 let mut row = [V::splat(F::ZERO); VECTORS];
                 for (v, row) in row.iter_mut().enumerate() {
                     *row = if n == V::LANES { V::load(b.add(v * V::LANES)) } else { V::load_first(b, n) };
-                    V::prefetch(b.wrapping_add((8 + v) * V::LANES));
+                    prefetch(b.wrapping_add((8 + v) * V::LANES));
                 }
                 for i in 0..ROWS {
                     let factor = V::splat(factors[i]);

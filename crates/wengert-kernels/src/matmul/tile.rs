@@ -6,7 +6,7 @@
 
 #![expect(unsafe_code, reason = "loads and stores through pointers; the slices were checked by the caller")]
 
-use super::vector::Vector;
+use super::vector::{Vector, prefetch};
 use crate::float::Constants;
 
 /// Where a tile's operands lie. Strides are in elements.
@@ -64,8 +64,8 @@ pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize, co
         // The result is wanted at the end, by when it has arrived.
         for i in 0..t.rows {
             let c = t.c.add(i * t.c_row);
-            V::prefetch(c);
-            V::prefetch(c.add(t.columns - 1));
+            prefetch(c);
+            prefetch(c.add(t.columns - 1));
         }
         for _ in 0..t.k {
             let row = [V::load(b), if VECTORS == 2 { V::load(b.add(V::LANES)) } else { zero }];

@@ -24,17 +24,6 @@ pub(crate) trait Vector: Copy {
     unsafe fn load(p: *const Self::Element) -> Self;
     /// The first `n` lanes from memory, the others zero.
     unsafe fn load_first(p: *const Self::Element, n: usize) -> Self;
-    /// Asks for the cache line of `p`.
-    #[inline(always)]
-    fn prefetch(p: *const Self::Element) {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: a hint, which any address may be given.
-        unsafe {
-            core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(p.cast());
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = p;
-    }
     /// All lanes to memory.
     unsafe fn store(self, p: *mut Self::Element);
     /// The first `n` lanes to memory.
@@ -96,6 +85,18 @@ macro_rules! each_lane {
         let $i = $lane;
         $body;
     }};
+}
+
+/// Asks for a cache line that is soon needed.
+#[inline(always)]
+pub(crate) fn prefetch<F>(place: *const F) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint, which any address may be given.
+    unsafe {
+        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(place.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
 }
 
 /// The vector without intrinsics: the compiler finds whatever 128-bit instructions the target has.

@@ -11,6 +11,7 @@
 use super::transform::{Image, Matrix, Output, OutputAdjoint, both_axes};
 use super::weave::Weave;
 use crate::matmul::pack::{Block, pack};
+use crate::matmul::vector::prefetch;
 use core::ops::Range;
 
 /// Tiles over images: which pixels they read, and how many there are.
@@ -117,7 +118,7 @@ impl Planes {
                         let to = (pixels.len() + left).saturating_sub(start).min(V::LANES);
                         let p = pixels.as_ptr().wrapping_add(start).wrapping_sub(left);
                         // The same rows of the next channel are a few lines in another place, which no processor guesses.
-                        V::prefetch(p.wrapping_add(channel.len()));
+                        prefetch(p.wrapping_add(channel.len()));
                         if to - from.min(to) == V::LANES {
                             *sorted = V::load(p);
                         } else if from < to {
@@ -320,7 +321,7 @@ unsafe fn untransform_rows<V: Weave<Element = f32>, const M: usize, const T: usi
                         if row + below < rows.end && line < height && column < width {
                             let count = V::LANES.min(width - column);
                             let to = target[line * width + column..][..count].as_mut_ptr();
-                            V::prefetch(to.wrapping_add(height * width));
+                            prefetch(to.wrapping_add(height * width));
                             pixels.store_up_to(to, count);
                         }
                     }
