@@ -162,6 +162,28 @@ impl<F: FloatElement> Tensor<F> {
         elementwise::add_scaled(self.try_make_mut_for(op)?, alpha, other, Par::current());
         Ok(())
     }
+
+    /// `self += other`, in the memory of whichever nobody shares: how cotangents gather.
+    ///
+    /// # Panics
+    /// When the shapes differ, or when both are shared and there is no memory for the sum.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let shared = Tensor::from([1.0, 2.0]);
+    /// let mut sum = shared.clone();
+    /// sum.accumulate(Tensor::from([10.0, 20.0]));
+    /// assert_eq!((sum.to_vec(), shared.to_vec()), (vec![11.0, 22.0], vec![1.0, 2.0]));
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn accumulate(&mut self, mut other: Tensor<F>) {
+        if self.unique_mut().is_none() && other.unique_mut().is_some() {
+            core::mem::swap(self, &mut other);
+        }
+        self.add_scaled(F::ONE, &other);
+    }
 }
 
 macro_rules! operators {
@@ -210,8 +232,12 @@ macro_rules! operators {
             type Output = Tensor<T>;
             #[inline]
             #[track_caller]
-            fn $method(self, c: T) -> Tensor<T> {
-                self.try_arithmetic_scalar(Arithmetic::$Op, c, false).or_panic()
+            fn $method(mut self, c: T) -> Tensor<T> {
+                if self.unique_mut().is_some() {
+                    self.try_arithmetic_assign(Arithmetic::$Op, &Tensor::from(c)).or_panic();
+                    return self;
+                }
+                (&self).$method(c)
             }
         }
         impl<T: Numeric> $Assign<&Tensor<T>> for Tensor<T> {
@@ -444,6 +470,34 @@ impl Tensor<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sums_and_results_take_memory_that_nobody_shares() {
+        let tensor = || Tensor::<f64>::from([[1.0, 2.0], [3.0, 4.0]]);
+        let address = |x: &Tensor<f64>| x.storage().as_ptr();
+        // The left one's own, else the right one's, else new memory; views are nobody's.
+        let shared = tensor();
+        for (mut sum, other, kept) in [
+            (tensor(), tensor(), Some(true)),
+            (tensor(), shared.clone(), Some(true)),
+            (shared.clone(), tensor(), Some(false)),
+            (Tensor::from(1.0).broadcast_to([2, 2]), tensor(), Some(false)),
+            (tensor().t(), tensor(), Some(false)),
+            (shared.clone(), shared.clone(), None),
+        ] {
+            let (expected, places) = (&sum + &other, [address(&sum), address(&other)]);
+            sum.accumulate(other);
+            assert_eq!(sum, expected);
+            let place = places.iter().position(|place| *place == address(&sum));
+            assert_eq!(place, kept.map(|left| if left { 0 } else { 1 }));
+        }
+        let x = tensor();
+        let place = address(&x);
+        let y = ((x * 3.0 - 1.0) / 2.0) + 0.5;
+        assert_eq!((y.to_vec(), address(&y)), (vec![1.5, 3.0, 4.5, 6.0], place));
+        assert_eq!((shared.clone() * 2.0).to_vec(), [2.0, 4.0, 6.0, 8.0]);
+        assert_eq!(shared, tensor());
+    }
 
     #[test]
     fn operators_on_values_references_and_numbers() {

@@ -1,13 +1,13 @@
 //! Elementary functions, element by element, and their pullbacks.
 
-use wengert_kernels::elementwise;
+use wengert_kernels::elementwise::{self, Side};
 use wengert_kernels::{Binary, Par, Parametric, Unary};
 
 use crate::element::FloatElement;
 use crate::error::{OrPanic, ShapeError};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-use crate::zip::{try_zip, try_zip_broadcast};
+use crate::zip::{try_zip, try_zip_broadcast, whole};
 
 impl<F: FloatElement> Tensor<F> {
     /// An elementary function of every element, named by its opcode.
@@ -89,15 +89,26 @@ impl<F: FloatElement> Tensor<F> {
         Tensor::try_build(op.name(), self.shape(), |y| elementwise::parametric(op, x, y, Par::current()))
     }
 
-    /// The pullback of a function with constants: `x_bar = y_bar dy/dx`, zero wherever `y_bar` is.
+    /// The pullback of a function with constants: `x_bar = y_bar dy/dx`, zero wherever `y_bar` is. Written over a cotangent that
+    /// nobody shares.
     ///
     /// # Errors
     /// [`ShapeError::Unequal`] when shapes differ, [`ShapeError::Memory`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Parametric, Tensor};
+    /// let x = Tensor::from([-3.0, 0.5]);
+    /// let (op, y_bar) = (Parametric::Clamp(-1.0, 1.0), Tensor::from([7.0, 7.0]));
+    /// let x_bar = Tensor::parametric_vjp(op, &x, &x.map_parametric(op), y_bar)?;
+    /// assert_eq!(x_bar.to_vec(), [0.0, 7.0]);
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
     pub fn parametric_vjp(
         op: Parametric,
         x: &Tensor<F>,
         y: &Tensor<F>,
-        y_bar: &Tensor<F>,
+        mut y_bar: Tensor<F>,
     ) -> Result<Tensor<F>, ShapeError> {
         let name = op.name();
         for primal in [x, y] {
@@ -108,6 +119,10 @@ impl<F: FloatElement> Tensor<F> {
         }
         let (mut x_copy, mut y_copy, mut y_bar_copy) = (None, None, None);
         let (x, y) = (x.try_dense(name, &mut x_copy)?, y.try_dense(name, &mut y_copy)?);
+        if let Some(bar) = y_bar.unique_mut() {
+            elementwise::parametric_vjp_in_place(op, x, y, bar, Par::current());
+            return Ok(y_bar);
+        }
         let dense_bar = y_bar.try_dense(name, &mut y_bar_copy)?;
         Tensor::try_build(name, y_bar.shape(), |x_bar| {
             elementwise::parametric_vjp(op, x, y, dense_bar, x_bar, Par::current());
@@ -238,35 +253,62 @@ impl<F: FloatElement> Tensor<F> {
     /// The pullback of an elementary function of two arguments: `a_bar = y_bar dy/da`, `b_bar = y_bar dy/db`, each summed to
     /// the shape of its operand, and each only if `wanted`.
     ///
-    /// `y` is the value; it may be left out for `Add`, `Sub` and `Mul`. Zero times anything is zero.
+    /// `y` is the value; it may be left out for `Add`, `Sub` and `Mul`. A cotangent that nobody shares is written over, where
+    /// the operands fit it as they are. Zero times anything is zero.
     ///
     /// # Errors
     /// [`ShapeError::Broadcast`] when the operands do not broadcast, [`ShapeError::Unequal`] when their common shape is not
     /// that of `y_bar`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Binary, Tensor};
+    /// let (a, b, y_bar) = (Tensor::from([2.0, 3.0]), Tensor::from([5.0]), Tensor::from([1.0, -1.0]));
+    /// let [a_bar, b_bar] = Tensor::binary_vjp(Binary::Mul, &a, &b, None, y_bar, [true, true]).unwrap();
+    /// assert_eq!((a_bar.unwrap().to_vec(), b_bar.unwrap().to_vec()), (vec![5.0, -5.0], vec![-1.0]));
+    /// ```
     pub fn binary_vjp(
         op: Binary,
         a: &Tensor<F>,
         b: &Tensor<F>,
         y: Option<&Tensor<F>>,
-        y_bar: &Tensor<F>,
+        mut y_bar: Tensor<F>,
         wanted: [bool; 2],
     ) -> Result<[Option<Tensor<F>>; 2], ShapeError> {
         let name = op.name();
         let shape = Shape::broadcast(name, a.shape(), b.shape())?;
-        for other in [Some(y_bar), y].into_iter().flatten() {
+        for other in [Some(&y_bar), y].into_iter().flatten() {
             if *other.shape() != shape {
                 return Err(ShapeError::Unequal { op: name, lhs: shape, rhs: other.shape().clone() });
             }
         }
-        let sum = |want: bool, bar: &Tensor<F>, to: &Tensor<F>| want.then(|| bar.try_sum_to(to.shape())).transpose();
-        match op {
+        if matches!(op, Binary::Add | Binary::Sub) {
             // No product to take, and in most cases nothing to compute.
-            Binary::Add => return Ok([sum(wanted[0], y_bar, a)?, sum(wanted[1], y_bar, b)?]),
-            Binary::Sub => return Ok([sum(wanted[0], y_bar, a)?, sum(wanted[1], y_bar, b)?.map(|bar| -bar)]),
-            _ => {}
+            let a_bar = wanted[0].then(|| y_bar.try_sum_to(a.shape())).transpose()?;
+            let b_bar = if wanted[1] {
+                let sum = if *b.shape() == shape { y_bar } else { y_bar.try_sum_to(b.shape())? };
+                Some(if op == Binary::Sub { -sum } else { sum })
+            } else {
+                None
+            };
+            return Ok([a_bar, b_bar]);
         }
-        let (mut y_copy, mut y_bar_copy) = (None, None);
+        let mut y_copy = None;
         let y = y.map(|y| y.try_dense(name, &mut y_copy)).transpose()?.unwrap_or_default();
+        let to = [a, b];
+        // The place of the cotangent goes to an operand of its shape, the last if both are.
+        let heir = (0..2).rev().find(|&k| wanted[k] && *to[k].shape() == shape);
+        if let (Some(k), Some(left), Some(right)) = (heir, whole(a, &shape), whole(b, &shape))
+            && let Some(bar) = y_bar.unique_mut()
+        {
+            let mut other = if wanted[1 - k] { Some(Tensor::try_scratch_for(name, shape)?) } else { None };
+            let side = if k == 0 { Side::Left } else { Side::Right };
+            let (others, par) = (other.as_mut().map(Tensor::fresh_mut), Par::current());
+            elementwise::binary_vjp_in_place(op, left, right, y, bar, side, others, par);
+            let other = other.map(|bar| bar.try_sum_to(to[1 - k].shape())).transpose()?;
+            return Ok(if k == 0 { [Some(y_bar), other] } else { [other, Some(y_bar)] });
+        }
+        let mut y_bar_copy = None;
         let y_bar = y_bar.try_dense(name, &mut y_bar_copy)?;
         // One operand at a time: `a` and `b` come in runs, `y` and `y_bar` are where the run is.
         let pull_back = |left: bool, to: &Tensor<F>| {
@@ -431,7 +473,7 @@ mod tests {
                 let b = Tensor::<f64>::uniform(b, b_low, b_high, &mut rng(2));
                 let y = a.zip_binary(op, &b);
                 let y_bar = Tensor::<f64>::normal(y.shape(), 0.0, 1.0, &mut rng(3));
-                let [a_bar, b_bar] = Tensor::binary_vjp(op, &a, &b, Some(&y), &y_bar, [true, true]).unwrap();
+                let [a_bar, b_bar] = Tensor::binary_vjp(op, &a, &b, Some(&y), y_bar.clone(), [true, true]).unwrap();
                 let partials = |left: bool| {
                     let partial = a.zip_map(&b, |a, b| {
                         let (da, db) = op.derivative(a, b, op.eval(a, b));
@@ -462,17 +504,52 @@ mod tests {
         assert_eq!(x_bar.to_vec(), [0.0, 0.0]);
         let (a, b) = (Tensor::from([[1.0], [2.0]]), Tensor::from([0.0, f64::INFINITY]));
         let y_bar = Tensor::from([[1.0, 0.0], [1.0, 0.0]]);
-        let [a_bar, _] = Tensor::binary_vjp(Binary::Mul, &a, &b, None, &y_bar, [true, false]).unwrap();
+        let [a_bar, _] = Tensor::binary_vjp(Binary::Mul, &a, &b, None, y_bar, [true, false]).unwrap();
         assert_eq!(a_bar.unwrap().to_vec(), [0.0, 0.0]);
     }
 
     #[test]
     fn only_what_is_wanted_is_computed_and_nothing_is_copied_for_sums() {
         let (a, b, y_bar) = (Tensor::from([1.0, 2.0]), Tensor::from([3.0, 4.0]), Tensor::from([1.0, 1.0]));
-        let [a_bar, b_bar] = Tensor::binary_vjp(Binary::Add, &a, &b, None, &y_bar, [true, false]).unwrap();
+        let [a_bar, b_bar] = Tensor::binary_vjp(Binary::Add, &a, &b, None, y_bar.clone(), [true, false]).unwrap();
         assert!(a_bar.unwrap().shares_storage(&y_bar) && b_bar.is_none());
-        let error = Tensor::binary_vjp(Binary::Mul, &a, &b, None, &Tensor::from([1.0]), [true, true]).unwrap_err();
+        let error = Tensor::binary_vjp(Binary::Mul, &a, &b, None, Tensor::from([1.0]), [true, true]).unwrap_err();
         assert!(matches!(error, ShapeError::Unequal { .. }));
+    }
+
+    #[test]
+    fn a_cotangent_that_nobody_shares_is_written_over() {
+        let normal = |seed| Tensor::<f64>::normal([3, 50_001], 0.0, 1.0, &mut rng(seed));
+        let (a, b, y_bar) = (normal(1), normal(2), normal(3));
+        let (number, row) = (Tensor::scalar(0.5), Tensor::from_fn([50_001], |k| k[0] as f64 - 7.0));
+        for op in [Binary::Mul, Binary::Div, Binary::Hypot, Binary::Sub] {
+            for (a, b, heirs) in [(&a, &b, [true, true]), (&a, &number, [true, false]), (&number, &b, [false, true])] {
+                let y = a.zip_binary(op, b);
+                let [a_bar, b_bar] = Tensor::binary_vjp(op, a, b, Some(&y), y_bar.clone(), [true, true]).unwrap();
+                for wanted in [[true, true], [true, false], [false, true]] {
+                    let alone = &y_bar + 0.0;
+                    let address = alone.storage().as_ptr();
+                    let bars = Tensor::binary_vjp(op, a, b, Some(&y), alone, wanted).unwrap();
+                    let kept =
+                        |bar: &Option<Tensor<f64>>| bar.as_ref().is_some_and(|bar| bar.storage().as_ptr() == address);
+                    let expected = (0..2).any(|k| wanted[k] && heirs[k]);
+                    assert_eq!(bars.iter().any(kept), expected, "{} {wanted:?}", op.name());
+                    for ((bar, shared), wanted) in bars.into_iter().zip([&a_bar, &b_bar]).zip(wanted) {
+                        assert_eq!(bar, wanted.then(|| shared.clone().unwrap()), "{} {wanted}", op.name());
+                    }
+                }
+            }
+        }
+        // Rows of the operand are not where those of the cotangent are: not in place, and no less right.
+        let [a_bar, b_bar] = Tensor::binary_vjp(Binary::Mul, &a, &row, None, &y_bar + 0.0, [true, true]).unwrap();
+        assert_eq!((a_bar, b_bar), (Some(&y_bar * &row), Some((&y_bar * &a).sum_to(row.shape()))));
+        let (op, alone) = (Parametric::Clamp(-0.5, 0.5), &y_bar + 0.0);
+        let (y, address) = (a.map_parametric(op), alone.storage().as_ptr());
+        let shared = Tensor::parametric_vjp(op, &a, &y, y_bar.clone()).unwrap();
+        let alone = Tensor::parametric_vjp(op, &a, &y, alone).unwrap();
+        assert_eq!((&alone, alone.storage().as_ptr()), (&shared, address));
+        let inside = a.map(|a| if a.abs() <= 0.5 { 1.0 } else { 0.0 });
+        assert_eq!(shared, &y_bar * inside);
     }
 
     #[test]

@@ -27,7 +27,7 @@ fn operand<T: Copy>(storage: &[T], at: usize, len: usize, step: isize) -> Operan
 
 /// The operand as a whole, if it is one number or a slice: most operations, and all small ones.
 #[inline(always)]
-fn whole<'a, T: Element>(x: &'a Tensor<T>, shape: &Shape) -> Option<Operand<'a, T>> {
+pub(crate) fn whole<'a, T: Element>(x: &'a Tensor<T>, shape: &Shape) -> Option<Operand<'a, T>> {
     if !x.is_dense() {
         None
     } else if x.shape() == shape {

@@ -37,6 +37,11 @@ impl<F: TensorFloat> Op<F> for Affine<F> {
         let x_bar = if self.scale == F::ONE { y_bar } else { scaled(&y_bar, self.scale) };
         one(x_bar)
     }
+
+    fn pull(&self, _x: &[&Tensor<F>], _y: &Tensor<F>, y_bar: Tensor<F>, _wanted: &[bool]) -> Cotangents<Tensor<F>> {
+        // Into its own memory, if nobody shares it.
+        one(if self.scale == F::ONE { y_bar } else { y_bar * self.scale })
+    }
 }
 
 pub(crate) fn scaled<F: TensorFloat, A: Array<F>>(x: &A, scale: F) -> A {

@@ -406,10 +406,10 @@ impl<F: TensorFloat> Array<F> for Tensor<F> {
         fitting(Tensor::unary_vjp(op, Some(x), Some(y), y_bar))
     }
     fn parametric_pullback(op: Parametric, x: &Self, y: &Self, y_bar: Self) -> Self {
-        fitting(Tensor::parametric_vjp(op, x, y, &y_bar))
+        fitting(Tensor::parametric_vjp(op, x, y, y_bar))
     }
     fn binary_pullback(op: Binary, a: &Self, b: &Self, y: &Self, y_bar: Self, wanted: [bool; 2]) -> [Option<Self>; 2] {
-        fitting(Tensor::binary_vjp(op, a, b, Some(y), &y_bar, wanted))
+        fitting(Tensor::binary_vjp(op, a, b, Some(y), y_bar, wanted))
     }
     fn pullback<O: Op<F>>(op: &O, x: &[&Self], y: &Self, y_bar: Self, wanted: &[bool]) -> Cotangents<Self> {
         op.pull(x, y, y_bar, wanted)

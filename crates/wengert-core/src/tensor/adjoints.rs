@@ -53,11 +53,11 @@ impl<F: TensorFloat> TensorAdjoints<F> {
         self.bound.extend_from_slice(bound);
     }
 
-    /// Adds a contribution: the first is moved in, later ones are added in place.
+    /// Adds a contribution: the first is moved in, later ones are added to it.
     #[inline]
     pub(super) fn add(&mut self, number: u32, x_bar: Tensor<F>) {
         match &mut self.slots[number as usize] {
-            Slot::Flowed(sum) => sum.add_scaled(F::ONE, &x_bar),
+            Slot::Flowed(sum) => sum.accumulate(x_bar),
             empty => *empty = Slot::Flowed(x_bar),
         }
     }

@@ -101,6 +101,15 @@ fn binary_rows<F: Float + Elementary>() {
                 binary_vjp(op, left, right, &y, &y_bar, Some(&mut a_bar), Some(&mut b_bar), Par::SEQUENTIAL);
                 binary_vjp(op, left, right, &y, &y_bar, None, Some(&mut alone), Par::SEQUENTIAL);
                 assert!(alone == b_bar, "{}: one cotangent alone differs", op.name());
+                for (side, own, other) in [(Side::Left, &a_bar, &b_bar), (Side::Right, &b_bar, &a_bar)] {
+                    let (mut bar, mut rest, mut alone) = (y_bar.clone(), vec![F::NAN; n], y_bar.clone());
+                    let par = Par::SEQUENTIAL;
+                    binary_vjp_in_place(op, left, right, &y, &mut bar, side, Some(&mut rest), par);
+                    binary_vjp_in_place(op, left, right, &y, &mut alone, side, None, par);
+                    let same = |x: &[F], y: &[F]| x.iter().zip(y).all(|(x, y)| x == y || x.is_nan() && y.is_nan());
+                    let all = same(&bar, own) && same(&rest, other) && same(&alone, own);
+                    assert!(all, "{} {side:?} in place", op.name());
+                }
                 for i in 0..n {
                     let (a, b) = (at(left, i), at(right, i));
                     let want = op.eval(a, b);
@@ -236,6 +245,11 @@ fn threads_change_no_bit() {
         add_scaled(&mut all[5], 0.5, &b, par);
         add_assign(&mut all[5], &a, par);
         scale(&mut all[5], 0.3, par);
+        let (mut bar, mut other) = (b.clone(), vec![0.0; n]);
+        let (left, right) = (Operand::Slice(&a[..]), Operand::Splat(3.0));
+        binary_vjp_in_place(Binary::Mul, left, right, &[], &mut bar, Side::Left, Some(&mut other), par);
+        parametric_vjp_in_place(Parametric::Clamp(0.7, 1.8), &a, &a, &mut bar, par);
+        all.extend([bar, other]);
         all
     };
     let one = run(1);
