@@ -163,7 +163,8 @@ impl<F: FloatElement> Tensor<F> {
         Ok(())
     }
 
-    /// `self += other`, in the memory of whichever nobody shares: how cotangents gather.
+    /// `self += other`, in the memory of whichever nobody shares, so that `other` is left with what it was or with what `self` was:
+    /// how cotangents gather.
     ///
     /// # Panics
     /// When the shapes differ, or when both are shared and there is no memory for the sum.
@@ -173,16 +174,21 @@ impl<F: FloatElement> Tensor<F> {
     /// # use wengert_tensor::Tensor;
     /// let shared = Tensor::from([1.0, 2.0]);
     /// let mut sum = shared.clone();
-    /// sum.accumulate(Tensor::from([10.0, 20.0]));
+    /// sum.accumulate(&mut Tensor::from([10.0, 20.0]));
     /// assert_eq!((sum.to_vec(), shared.to_vec()), (vec![11.0, 22.0], vec![1.0, 2.0]));
     /// ```
     #[inline]
     #[track_caller]
-    pub fn accumulate(&mut self, mut other: Tensor<F>) {
+    pub fn accumulate(&mut self, other: &mut Tensor<F>) {
         if self.unique_mut().is_none() && other.unique_mut().is_some() {
-            core::mem::swap(self, &mut other);
+            core::mem::swap(self, other);
         }
-        self.add_scaled(F::ONE, &other);
+        if self.shape() == other.shape()
+            && let (Some(sum), Some(other)) = (self.unique_mut(), other.as_slice())
+        {
+            return F::arithmetic_in_place(Arithmetic::Add, sum, Operand::Slice(other));
+        }
+        self.add_scaled(F::ONE, other);
     }
 }
 
@@ -477,7 +483,7 @@ mod tests {
         let address = |x: &Tensor<f64>| x.storage().as_ptr();
         // The left one's own, else the right one's, else new memory; views are nobody's.
         let shared = tensor();
-        for (mut sum, other, kept) in [
+        for (mut sum, mut other, kept) in [
             (tensor(), tensor(), Some(true)),
             (tensor(), shared.clone(), Some(true)),
             (shared.clone(), tensor(), Some(false)),
@@ -486,7 +492,7 @@ mod tests {
             (shared.clone(), shared.clone(), None),
         ] {
             let (expected, places) = (&sum + &other, [address(&sum), address(&other)]);
-            sum.accumulate(other);
+            sum.accumulate(&mut other);
             assert_eq!(sum, expected);
             let place = places.iter().position(|place| *place == address(&sum));
             assert_eq!(place, kept.map(|left| if left { 0 } else { 1 }));

@@ -53,12 +53,17 @@ impl<F: TensorFloat> TensorAdjoints<F> {
         self.bound.extend_from_slice(bound);
     }
 
-    /// Adds a contribution: the first is moved in, later ones are added to it.
+    /// Adds a contribution, if there is one. The first is moved in, from where it lies, since moving it twice would take as long as
+    /// adding a small one; later ones are added in the memory of whichever is alone.
     #[inline]
-    pub(super) fn add(&mut self, number: u32, x_bar: Tensor<F>) {
-        match &mut self.slots[number as usize] {
-            Slot::Flowed(sum) => sum.accumulate(x_bar),
-            empty => *empty = Slot::Flowed(x_bar),
+    pub(super) fn add(&mut self, number: u32, x_bar: &mut Option<Tensor<F>>) {
+        match (&mut self.slots[number as usize], x_bar) {
+            (Slot::Flowed(sum), Some(x_bar)) => sum.accumulate(x_bar),
+            (empty, x_bar) => {
+                if let Some(x_bar) = x_bar.take() {
+                    *empty = Slot::Flowed(x_bar);
+                }
+            }
         }
     }
 

@@ -76,6 +76,7 @@ pub(crate) struct Flags {
 }
 
 impl<F: TensorFloat> Columns<F> {
+    #[inline(always)]
     fn push(&mut self, value: Tensor<F>, origin: Origin<F>, active: bool) -> u32 {
         let number = self.values.len() as u32;
         self.values.push(value);
@@ -175,7 +176,7 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
     }
 
     fn seed(&self, tensors: &mut TensorAdjoints<F>, number: u32, seed: &Tensor<F>) {
-        tensors.add(number, seed.clone());
+        tensors.add(number, &mut Some(seed.clone()));
     }
 
     fn pull<const CAREFUL: bool>(&self, number: u32, scalars: &mut [F], tensors: &mut TensorAdjoints<F>) {
@@ -240,10 +241,8 @@ impl<F: TensorFloat> Nodes<F> {
                     }
                 };
                 // Taken where they lie: as an iterator of its own the list would be moved first.
-                for (cotangent, &operand) in cotangents.iter_mut().zip(operands) {
-                    if let Some(x_bar) = cotangent.take()
-                        && active(operand)
-                    {
+                for (x_bar, &operand) in cotangents.iter_mut().zip(operands) {
+                    if active(operand) {
                         tensors.add(operand, x_bar);
                     }
                 }
@@ -337,6 +336,7 @@ impl<F: TensorFloat> Tape<F> {
         self.tensors.notes.beside(op, labels, Location::caller());
     }
 
+    #[inline(always)]
     fn push_tensor(&self, value: Tensor<F>, origin: Origin<F>, active: bool) -> TensorVar<'_, F> {
         TensorVar::new(self, self.tensors.nodes.borrow_mut().push(value, origin, active))
     }
@@ -352,30 +352,57 @@ impl<F: TensorFloat> Tape<F> {
         if self.tensors.notes.taken() {
             return self.record_for_replays(op.into_rule(), Calls::of::<O>(), operands, caller);
         }
-        let (value, active) = {
+        let (value, active);
+        {
             let nodes = self.tensors.nodes.borrow();
-            let mut x: SmallVec<[&Tensor<F>; 4]> = SmallVec::new();
-            let mut wanted: SmallVec<[bool; 8]> = SmallVec::new();
-            for &operand in &operands {
-                x.push(&nodes.values[operand as usize]);
-                wanted.push(nodes.flags[operand as usize].active);
-            }
-            let active = wanted.contains(&true);
+            let (value_of, is_active) = (|k: u32| &nodes.values[k as usize], |k: u32| nodes.flags[k as usize].active);
+            // Most ops have one operand or two, and arrays are made faster than lists.
+            let (few, few_active, many, many_active);
+            let (x, wanted): (&[&Tensor<F>], &[bool]) = match *operands {
+                [a] => {
+                    (few, few_active) = ([value_of(a); 2], [is_active(a); 2]);
+                    (&few[..1], &few_active[..1])
+                }
+                [a, b] => {
+                    (few, few_active) = ([value_of(a), value_of(b)], [is_active(a), is_active(b)]);
+                    (&few, &few_active)
+                }
+                _ => {
+                    many = operands.iter().map(|&k| value_of(k)).collect::<SmallVec<[_; 8]>>();
+                    many_active = operands.iter().map(|&k| is_active(k)).collect::<SmallVec<[_; 8]>>();
+                    (&many, &many_active)
+                }
+            };
             let start = self.tensors.observed.get().then(Instant::now);
-            let value = op.forward_recorded(&x, &wanted);
-            let value = value.map_err(|source| self.refuse(source, caller))?;
+            value = match op.forward_recorded(x, wanted) {
+                Ok(value) => value,
+                Err(source) => return Err(self.refuse(source, caller)),
+            };
+            active = wanted.contains(&true);
             if let Some(start) = start {
                 let (op, number) = (op.label(), nodes.values.len());
-                self.tensors.observe_forward(Suspect { op, number, caller: Some(caller), operands: &x }, &value, start);
+                let suspect = Suspect { op, number, caller: Some(caller), operands: x };
+                self.tensors.observe_forward(suspect, &value, start);
             }
-            (value, active)
-        };
+        }
         if !active {
             return Ok(self.push_tensor(value, Origin::Constant, false));
         }
-        let y = self.push_tensor(value, Origin::Op { rule: op.into_rule(), calls: Calls::of::<O>(), operands }, true);
+        Ok(self.push_op(value, op.into_rule(), Calls::of::<O>(), operands))
+    }
+
+    /// Lists an op, whose cotangent has its place among those of scalars. One function for all ops.
+    #[inline(never)]
+    fn push_op(
+        &self,
+        value: Tensor<F>,
+        rule: Rule<F>,
+        calls: &'static Calls<F>,
+        operands: Operands,
+    ) -> TensorVar<'_, F> {
+        let y = self.push_tensor(value, Origin::Op { rule, calls, operands }, true);
         self.place_special(y.number());
-        Ok(y)
+        y
     }
 
     /// Evaluates a rule and lists it as it was before, for replays, constants' rules too: what they hold may be exchanged.
