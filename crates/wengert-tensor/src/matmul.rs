@@ -179,6 +179,9 @@ impl<F: FloatElement> Tensor<F> {
     /// row and one on the right a column, and their axis is not in the result: `[m, k] x [k] -> [m]`. Transposed operands
     /// are read where they are. Costs `2 m k n` operations for each matrix of the batch.
     ///
+    /// In which order the `k` products of an element are summed is chosen by sizes and by where the operands lie, so a product with a
+    /// copy in another order may differ in its last bits; for the number of threads it is always the same.
+    ///
     /// # Panics
     /// When the inner dimensions differ, the batches do not broadcast, or an operand is a single number.
     ///
