@@ -81,7 +81,7 @@ impl<F: Primal> Desk<F> {
             let ([p, q], [a, b]) = (partials, parents);
             return self.push_slowly(tag, p, q, a, b, caller);
         }
-        self.nodes.push(Node { partials, parents })
+        self.nodes.push(Node::new(partials, parents))
     }
 
     /// The push that has to take up another tape first, or to grow the arena. One call for both, with operands that fit
@@ -95,7 +95,7 @@ impl<F: Primal> Desk<F> {
             self.nodes.swap(&tape.nodes);
             self.in_hand.set(tag);
         }
-        self.nodes.push(Node { partials: [p, q], parents: [a, b] })
+        self.nodes.push(Node::new([p, q], [a, b]))
     }
 
     /// Gives the nodes in hand back to their tape.

@@ -106,8 +106,8 @@ impl<F: TensorFloat> Outline<'_, F> {
 
     /// The operands of a scalar of one or two, with the partials by them.
     pub(super) fn parents(&self, node: u32) -> impl Iterator<Item = Edge<F>> {
-        let Node { partials, parents } = self.nodes[node as usize];
-        let edges = partials.into_iter().zip(parents).map(|(partial, parent)| Edge { partial, parent });
+        let of = self.nodes[node as usize];
+        let edges = of.partials.into_iter().zip(of.parents()).map(|(partial, parent)| Edge { partial, parent });
         edges.filter(move |edge| edge.parent != node)
     }
 

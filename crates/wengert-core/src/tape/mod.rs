@@ -182,7 +182,7 @@ impl<F: Primal> Tape<F> {
         }
         // All leaves at once: one capacity test and one range of inputs for the lot.
         let first = self.first_leaf();
-        self.nodes.extend(values.len(), |k| Node { partials: [F::ZERO; 2], parents: [first + k as u32; 2] });
+        self.nodes.extend(values.len(), |k| Node::new([F::ZERO; 2], [first + k as u32; 2]));
         self.note_input(first, values.len() as u32);
         (first..).zip(values).map(|(node, &value)| Scalar::input(self, value, node)).collect()
     }
@@ -326,14 +326,14 @@ impl<F: Primal> Tape<F> {
     #[inline(always)]
     pub(crate) fn leaf(&self) -> u32 {
         let node = self.first_leaf();
-        self.nodes.push(Node { partials: [F::ZERO; 2], parents: [node; 2] })
+        self.nodes.push(Node::new([F::ZERO; 2], [node; 2]))
     }
 
     /// The position of the next node; on an empty tape the slot of constants is made first.
     #[inline(always)]
     pub(crate) fn first_leaf(&self) -> u32 {
         if self.nodes.len() == 0 {
-            self.nodes.push(Node { partials: [F::ZERO; 2], parents: [NOWHERE; 2] });
+            self.nodes.push(Node::new([F::ZERO; 2], [NOWHERE; 2]));
         }
         self.nodes.len() as u32
     }

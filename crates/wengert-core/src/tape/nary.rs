@@ -60,7 +60,7 @@ pub(crate) fn join<'t, F: Primal>(tape: &'t Tape<F>, edges: &[Edge<F>], y: F) ->
         [] => Scalar::folded(y, F::ZERO, handle, NOWHERE),
         [x] => Scalar::folded(y, x.partial, handle, x.parent),
         [a, b] => {
-            let node = tape.nodes.push(Node { partials: [a.partial, b.partial], parents: [a.parent, b.parent] });
+            let node = tape.nodes.push(Node::new([a.partial, b.partial], [a.parent, b.parent]));
             Scalar::recorded(y, F::ONE, handle, node)
         }
         edges => Scalar::recorded(y, F::ONE, handle, tape.push_nary(edges)),

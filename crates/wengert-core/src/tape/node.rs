@@ -10,7 +10,20 @@
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Node<F> {
     pub(crate) partials: [F; 2],
-    pub(crate) parents: [u32; 2],
+    /// Both in one number, the first in the lower half: recording is a matter of how many stores there are.
+    parents: u64,
+}
+
+impl<F> Node<F> {
+    #[inline(always)]
+    pub(crate) fn new(partials: [F; 2], [a, b]: [u32; 2]) -> Self {
+        Node { partials, parents: u64::from(a) | u64::from(b) << 32 }
+    }
+
+    #[inline(always)]
+    pub(crate) fn parents(&self) -> [u32; 2] {
+        [self.parents as u32, (self.parents >> 32) as u32]
+    }
 }
 
 /// One operand of an n-ary node.

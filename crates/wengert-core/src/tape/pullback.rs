@@ -87,7 +87,7 @@ impl<F: Primal> Tape<F> {
             Edge { partial, parent }
         }) as usize;
         let first = self.first_leaf();
-        let placed = self.nodes.extend(results, |k| Node { partials: [F::ZERO; 2], parents: [first + k as u32; 2] });
+        let placed = self.nodes.extend(results, |k| Node::new([F::ZERO; 2], [first + k as u32; 2]));
         if placed == NOWHERE {
             return NOWHERE;
         }

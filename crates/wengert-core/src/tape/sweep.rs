@@ -199,7 +199,7 @@ impl<F: Primal> Tape<F> {
                         if !on_path[k] {
                             continue;
                         }
-                        for parent in nodes[k].parents {
+                        for parent in nodes[k].parents() {
                             on_path[parent as usize] = true;
                         }
                         while next > 0 && specials[next - 1].at as usize > k {
@@ -238,7 +238,8 @@ fn plain_nodes<F: Primal, const CAREFUL: bool>(nodes: &[Node<F>], adjoints: &mut
     }
     let mut y_bar = adjoints[high - 1];
     for k in (low..high).rev() {
-        let Node { partials: [p, q], parents: [a, b] } = nodes[k];
+        let node = &nodes[k];
+        let ([p, q], [a, b]) = (node.partials, node.parents());
         let mut hand_on = |parent: u32, partial: F| {
             let adjoint = &mut adjoints[parent as usize];
             if !CAREFUL {

@@ -280,7 +280,8 @@ fn plain_nodes<F: Primal, const K: usize, const CAREFUL: bool>(
     high: usize,
 ) {
     for k in (low..high).rev() {
-        let Node { partials: [p, q], parents: [a, b] } = nodes[k];
+        let node = &nodes[k];
+        let ([p, q], [a, b]) = (node.partials, node.parents());
         let y_bar = adjoints[k];
         // A node's edge to itself carries nothing. To leave it out costs less here than to add a row of zeros.
         if a as usize != k {

@@ -117,7 +117,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         let origin = Origin::Read { of: self.number(), first, element };
         let number = tape.tensors.nodes.borrow_mut().push(Tensor::scalar(F::ZERO), origin, true);
         tape.place_special(number);
-        tape.nodes.extend(count, |k| Node { partials: [F::ZERO; 2], parents: [first + k as u32; 2] });
+        tape.nodes.extend(count, |k| Node::new([F::ZERO; 2], [first + k as u32; 2]));
         first
     }
 

@@ -198,7 +198,7 @@ impl<'t, F: Primal> Handle<F> for OnTape<'t, F> {
             return Scalar::folded(y, p + q, a.handle, a.node);
         }
         let Some(tape) = a.handle.0 else { return Scalar::folded(y, F::ZERO, a.handle, NOWHERE) };
-        let node = tape.nodes.push(Node { partials: [p, q], parents: [a.node, b.node] });
+        let node = tape.nodes.push(Node::new([p, q], [a.node, b.node]));
         Scalar::recorded(y, F::ONE, a.handle, node)
     }
 
@@ -316,7 +316,7 @@ impl<'t, F: Primal> Var<'t, F> {
             return self;
         }
         let own = tape.nodes.len() as u32;
-        let node = tape.nodes.push(Node { partials: [self.partial, F::ZERO], parents: [self.node, own] });
+        let node = tape.nodes.push(Node::new([self.partial, F::ZERO], [self.node, own]));
         tape.retained.push(node);
         Scalar::recorded(self.value, F::ONE, self.handle, node)
     }
