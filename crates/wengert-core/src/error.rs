@@ -2,7 +2,7 @@
 
 use crate::function::FunctionError;
 use core::panic::Location;
-use wengert_tensor::{Shape, ShapeError};
+use wengert_tensor::{Shape, ShapeError, refuse};
 
 /// The place in the user's program that an error is about.
 pub type Caller = &'static Location<'static>;
@@ -107,6 +107,16 @@ pub enum Error {
         /// What does not fit. Boxed: errors are rare, results are returned by every operation.
         source: Box<ShapeError>,
         /// Where the operation stands.
+        caller: Caller,
+    },
+    /// No memory for a derivative. What was recorded is as it was: when there is memory, ask again.
+    #[error("{caller}: {mode} of {source}")]
+    Derivative {
+        /// `"gradient"`, or `"tangent"` in forward mode.
+        mode: &'static str,
+        /// What was refused, to the op whose derivative needs it.
+        source: Box<ShapeError>,
+        /// Where the derivative was asked for.
         caller: Caller,
     },
     /// The closure of a fused expression cannot be recorded.
@@ -255,6 +265,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// The derivative of `op`, or of a function that has no name, refused memory.
+    #[cold]
+    pub(crate) fn derivative(mode: &'static str, op: Option<&'static str>, source: ShapeError, caller: Caller) -> Self {
+        let source = match op {
+            Some(op) => source.called(op),
+            None => source,
+        };
+        Error::Derivative { mode, source: Box::new(source), caller }
+    }
+
     /// The same of operation `called`, which is made of the one that failed.
     pub(crate) fn called(self, called: &'static str) -> Self {
         self.said(called, |source| source.called(called))
@@ -279,6 +299,9 @@ impl Error {
     #[inline(never)]
     #[track_caller]
     pub(crate) fn raise(&self) -> ! {
+        if let Error::Shape { source, .. } | Error::Derivative { source, .. } = self {
+            refuse(source);
+        }
         panic!("{self}")
     }
 }

@@ -56,6 +56,8 @@ pub trait TensorSide<F: Primal>: Default {
     fn seed(&self, tensors: &mut Self::Adjoints, number: u32, seed: &Self::Seed);
     /// Passes the cotangent of op `number` on to its operands, tensors and scalars. `CAREFUL` multiplies zeros with care.
     fn pull<const CAREFUL: bool>(&self, number: u32, scalars: &mut [F], tensors: &mut Self::Adjoints);
+    /// The name of op `number`.
+    fn label(&self, number: u32) -> &'static str;
     /// Whether a NaN reached an input or a retained tensor.
     fn has_nan(&self, tensors: &Self::Adjoints) -> bool;
     /// Gives back what no one can ask for.
@@ -89,6 +91,9 @@ impl<F: Primal> TensorSide<F> for () {
     fn start(&self, (): &mut ()) {}
     fn seed(&self, (): &mut (), _number: u32, (): &()) {}
     fn pull<const CAREFUL: bool>(&self, _number: u32, _scalars: &mut [F], (): &mut ()) {}
+    fn label(&self, _number: u32) -> &'static str {
+        unreachable!("a tape over duals has no tensors")
+    }
     fn has_nan(&self, (): &()) -> bool {
         false
     }

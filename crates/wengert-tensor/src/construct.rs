@@ -251,11 +251,15 @@ impl<T: Numeric> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn eye(n: usize) -> Self {
-        let mut matrix = Self::try_zeros_for("eye", Shape::from([n, n])).or_panic();
+        Self::try_eye_for("eye", n).or_panic()
+    }
+
+    pub(crate) fn try_eye_for(op: &'static str, n: usize) -> Result<Self, ShapeError> {
+        let mut matrix = Self::try_zeros_for(op, Shape::from([n, n]))?;
         for diagonal in matrix.fresh_mut().iter_mut().step_by(n.saturating_add(1)) {
             *diagonal = T::from_index(1);
         }
-        matrix
+        Ok(matrix)
     }
 
     /// The numbers 0, 1, 2, ... `n - 1`.

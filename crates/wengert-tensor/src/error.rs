@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::refusal::refuse;
 use crate::shape::Shape;
 
 /// Shapes, axes, indices or sizes that an operation cannot work with.
@@ -1020,6 +1021,7 @@ impl<V> OrPanic<V> for Result<V, ShapeError> {
 #[inline(never)]
 #[track_caller]
 fn fail(error: &ShapeError) -> ! {
+    refuse(error);
     panic!("{error}")
 }
 

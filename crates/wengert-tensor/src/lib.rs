@@ -120,6 +120,7 @@ mod random;
 mod reader;
 mod rearrange;
 mod reduce;
+mod refusal;
 mod resample;
 mod scan;
 mod scatter_reduce;
@@ -188,6 +189,8 @@ pub use order::quantile_place;
 pub use pick::check_entries;
 #[doc(hidden)]
 pub use rearrange::{chunk_sizes, first_padded, padded_entries, tiled_shapes};
+#[doc(hidden)]
+pub use refusal::{refusable, refuse};
 #[doc(hidden)]
 pub use resample::Taps;
 #[doc(hidden)]

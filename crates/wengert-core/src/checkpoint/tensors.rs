@@ -6,7 +6,7 @@ use crate::tape::Tape;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::panic::Location;
 use smallvec::SmallVec;
-use wengert_tensor::{ShapeError, Tensor};
+use wengert_tensor::{ShapeError, Tensor, refusable};
 
 /// Evaluates `f` at tensors `x` without recording it; the reverse sweep records it then, on a tape of its own, and forgets
 /// it again.
@@ -43,7 +43,8 @@ where
 /// [`checkpoint_tensors`], returning what is wrong.
 ///
 /// # Errors
-/// [`Error::Empty`] if `x` is empty, [`Error::MixedTapes`] if its tensors are of two tapes.
+/// [`Error::Empty`] if `x` is empty, [`Error::MixedTapes`] if its tensors are of two tapes, [`Error::Shape`] if an op of `f` finds no
+/// memory.
 #[track_caller]
 pub fn try_checkpoint_tensors<'t, F, C>(x: &[TensorVar<'t, F>], f: C) -> Result<TensorVar<'t, F>, Error>
 where
@@ -72,7 +73,7 @@ where
     fn forward(&self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         let tape = Tape::evaluating();
         let x: SmallVec<[_; 8]> = x.iter().map(|&x| tape.constant_tensor(x)).collect();
-        Ok((self.0)(&x).value())
+        refusable(|| (self.0)(&x).value())
     }
 
     fn vjp<'t>(

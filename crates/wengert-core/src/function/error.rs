@@ -287,6 +287,14 @@ pub enum FunctionError {
         /// What is wrong. Boxed: errors are rare.
         source: Box<ShapeError>,
     },
+    /// No memory for the derivative of a tensor operation in a replay, or when it was planned.
+    #[error("{place}: gradient of {source}")]
+    Derivative {
+        /// Where the operation was recorded.
+        place: Place,
+        /// What was refused, to the operation whose derivative needs it.
+        source: Box<ShapeError>,
+    },
     /// More operations than a recording can number.
     #[error("record: more than {limit} operations; record a part of the program and call it repeatedly")]
     Full {

@@ -14,7 +14,7 @@ use core::panic::Location;
 use smallvec::SmallVec;
 use wengert_kernels::elementwise::chain::{Chain, Step};
 use wengert_kernels::{Binary, Unary};
-use wengert_tensor::{Axes, Element, Shape, ShapeError, Tensor};
+use wengert_tensor::{Axes, Element, Shape, ShapeError, Tensor, refusable};
 
 /// The number of a value of a program.
 pub(super) type Value = usize;
@@ -79,6 +79,14 @@ pub(super) struct Recorded<F: TensorFloat> {
     pub(super) labels: Option<(usize, Shape)>,
     pub(super) calls: &'static Calls<F>,
     pub(super) caller: Caller,
+}
+
+impl<F: TensorFloat> Recorded<F> {
+    /// The error of a pullback that found no memory.
+    #[cold]
+    pub(super) fn without_derivative(&self, source: ShapeError) -> FunctionError {
+        FunctionError::Derivative { place: self.caller.into(), source: Box::new(source.called(self.rule.label())) }
+    }
 }
 
 /// A recording as a program.
@@ -229,7 +237,7 @@ impl<F: TensorFloat> Graph<F> {
                     let caller = graph.rules[rule].caller;
                     graph.caller = caller;
                     let x_bar = graph.pull(rule, &x, nodes[number], y_bar, &wanted);
-                    let x_bar = x_bar.map_err(|source| failed(caller, source))?;
+                    let x_bar = x_bar.map_err(|source| graph.rules[rule].without_derivative(source))?;
                     for (&operand, x_bar) in operands.iter().zip(x_bar) {
                         let Some(x_bar) = x_bar else { continue };
                         let sum = match bars[operand as usize] {
@@ -376,7 +384,8 @@ impl<F: TensorFloat> Graph<F> {
         let operands: SmallVec<[Tensor<F>; 4]> = x.iter().map(|&x| self.whole(x)).collect();
         let operands: SmallVec<[&Tensor<F>; 4]> = operands.iter().collect();
         let Calls { pull, reads_result, .. } = *self.rules[rule].calls;
-        let cotangents = pull(&self.evaluated[rule], &operands, &self.whole(y), self.whole(y_bar), wanted);
+        let cotangents =
+            refusable(|| pull(&self.evaluated[rule], &operands, &self.whole(y), self.whole(y_bar), wanted))?;
         let mut x_bar = SmallVec::new();
         for (cotangent, &wanted) in cotangents.into_iter().zip(wanted) {
             let flowed = cotangent.filter(|_| wanted);

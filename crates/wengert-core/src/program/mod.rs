@@ -98,7 +98,7 @@ impl<F: TensorFloat> TensorFunction<F> {
     /// # Errors
     /// [`FunctionError::Read`] if the closure read a value that depends on an input, [`FunctionError::HandedOut`] if an op handed one
     /// out, [`FunctionError::NotReplayable`] if it took a derivative, [`FunctionError::TwoRecordings`] if it returned a variable of
-    /// another tape, [`FunctionError::Tensor`] if there is no memory for the gradient, [`FunctionError::Unread`] if no op reads
+    /// another tape, [`FunctionError::Tensor`] and [`FunctionError::Derivative`] if there is no memory for a value or for the gradient, [`FunctionError::Unread`] if no op reads
     /// certain data or labels, [`FunctionError::Beside`] if one works with labels beside the tape.
     ///
     /// # Panics
@@ -253,7 +253,8 @@ impl<F: TensorFloat> TensorFunction<F> {
     /// The value, one number, and the gradient with respect to every input.
     ///
     /// # Errors
-    /// [`FunctionError::NotOneNumber`] if the output has not exactly one element; otherwise as [`value`](Self::value).
+    /// [`FunctionError::NotOneNumber`] if the output has not exactly one element, [`FunctionError::Derivative`] if there is no memory
+    /// for a pullback; otherwise as [`value`](Self::value).
     pub fn value_and_gradient(&mut self, x: &[Tensor<F>]) -> Result<(Tensor<F>, Vec<Tensor<F>>), FunctionError> {
         let op = "value_and_gradient";
         check(op, "input", x.iter().map(Tensor::shape), self.inputs.iter())?;
@@ -269,8 +270,8 @@ impl<F: TensorFloat> TensorFunction<F> {
     ///
     /// # Errors
     /// [`FunctionError::Tensors`] if a parameter is missing, [`FunctionError::Shape`] if one has another shape,
-    /// [`FunctionError::NotOneNumber`] if the output has not exactly one element, [`FunctionError::Holds`] and
-    /// [`FunctionError::Tensor`] as [`value`](Self::value).
+    /// [`FunctionError::NotOneNumber`] if the output has not exactly one element, [`FunctionError::Holds`], [`FunctionError::Tensor`]
+    /// and [`FunctionError::Derivative`] as [`value_and_gradient`](Self::value_and_gradient).
     pub fn value_and_gradients_of<'p>(
         &mut self,
         parameters: impl IntoIterator<Item = &'p crate::Parameter<F>>,

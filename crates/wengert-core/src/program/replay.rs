@@ -7,7 +7,7 @@ use crate::function::FunctionError;
 use crate::rules::Rule;
 use crate::tensor::TensorFloat;
 use smallvec::SmallVec;
-use wengert_tensor::Tensor;
+use wengert_tensor::{ShapeError, Tensor, refusable};
 
 /// What a replay computes; between replays constants alone.
 pub(super) struct Memory<F: TensorFloat> {
@@ -54,7 +54,14 @@ impl<F: TensorFloat> TensorFunction<F> {
         let (data, labels) = (&self.data, &self.labels);
         let values = Values { known: &self.known, inputs, data, parameters, made: values };
         let mut replay = Replay { rules: &mut self.rules, labels, values, evaluated, unread };
-        if let Err(error) = plan.acts.iter().try_for_each(|planned| replay.act(planned)) {
+        let mut at = 0;
+        let acted = refusable(|| {
+            plan.acts.iter().enumerate().try_for_each(|(k, planned)| {
+                at = k;
+                replay.act(planned)
+            })
+        });
+        if let Err(error) = acted.unwrap_or_else(|source| Err(replay.refused(&plan.acts[at].act, source))) {
             self.memory.forget(&self.known);
             return Err(error);
         }
@@ -146,9 +153,9 @@ impl<F: TensorFloat> Replay<'_, F> {
             Act::Pull { rule, x, y, reads_result, y_bar, handed, wanted, x_bar } => {
                 let y_bar = if *handed { values.take(*y_bar) } else { values.whole(*y_bar) };
                 let y = if *reads_result { values.get(*y) } else { self.unread };
-                let Recorded { rule: recorded, calls, .. } = &self.rules[*rule];
-                let evaluated = self.evaluated[*rule].as_ref().unwrap_or(recorded);
-                let mut cotangents = values.with(x, |x| (calls.pull)(evaluated, x, y, y_bar, wanted));
+                let recorded = &self.rules[*rule];
+                let evaluated = self.evaluated[*rule].as_ref().unwrap_or(&recorded.rule);
+                let mut cotangents = values.with(x, |x| (recorded.calls.pull)(evaluated, x, y, y_bar, wanted));
                 let mut cotangents = cotangents.iter_mut();
                 for value in x_bar {
                     let flowed = cotangents.next().and_then(Option::take);
@@ -158,7 +165,7 @@ impl<F: TensorFloat> Replay<'_, F> {
                         values.made[value] = Some(flowed.unwrap_or_else(zero));
                     }
                 }
-                if calls.holds {
+                if recorded.calls.holds {
                     self.evaluated[*rule] = None;
                 }
             }
@@ -190,5 +197,16 @@ impl<F: TensorFloat> Replay<'_, F> {
         }
         dropped.iter().for_each(|&value| values.made[value] = None);
         Ok(())
+    }
+
+    /// The error of an act that could not return the refusal of memory.
+    #[cold]
+    fn refused(&self, act: &Act<F>, source: ShapeError) -> FunctionError {
+        match act {
+            Act::Pull { rule, .. } => self.rules[*rule].without_derivative(source),
+            Act::Forward { rule, .. } => failed(self.rules[*rule].caller, source),
+            Act::Ask(asked, _) => failed(asked.caller, source),
+            _ => unreachable!("passes, sums and views return their errors: {source}"),
+        }
     }
 }

@@ -71,7 +71,7 @@ use crate::tape::Tape;
 use crate::tensor::{TensorFloat, TensorVar};
 use smallvec::SmallVec;
 use wengert_kernels::{Binary, Parametric, Unary};
-use wengert_tensor::{Shape, ShapeError, Tensor};
+use wengert_tensor::{Shape, ShapeError, Tensor, refuse};
 
 /// What flows back to each operand; `None` where nothing can. Room for three: a layer has input, weight and bias.
 pub(crate) type Cotangents<A> = SmallVec<[Option<A>; 3]>;
@@ -236,9 +236,13 @@ fn two<A>(a_bar: Option<A>, b_bar: Option<A>) -> Cotangents<A> {
     cotangents
 }
 
-/// The result of an operation inside a derivative: shapes fit there by construction, so only memory can be wanting.
+/// The result of an operation inside a derivative: shapes fit there by construction, so only memory can be wanting. Then the
+/// derivative as a whole is refused, by whoever began it.
 fn fitting<T>(result: Result<T, ShapeError>) -> T {
-    result.unwrap_or_else(|error| panic!("in a derivative: {error}"))
+    result.unwrap_or_else(|error| {
+        refuse(&error);
+        panic!("in a derivative: {error}")
+    })
 }
 
 macro_rules! rules {

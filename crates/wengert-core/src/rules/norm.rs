@@ -73,7 +73,7 @@ impl<F: TensorFloat> Op<F> for LaneScale<F> {
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         let largest = x[0].try_norm_axes(f64::INFINITY, keep(self.0.clone()))?;
-        Ok(largest.map(|x| if x > F::ZERO && x.is_finite() { x } else { F::ONE }))
+        largest.try_map(|x| if x > F::ZERO && x.is_finite() { x } else { F::ONE })
     }
 
     fn vjp<A: Array<F>>(&self, _x: &[&A], _y: &A, _y_bar: A, _wanted: &[bool]) -> Cotangents<A> {

@@ -16,7 +16,7 @@ mod text;
 mod times;
 mod watch;
 
-pub(crate) use observer::Observer;
+pub(crate) use observer::{Observer, label};
 pub use profile::{OpTimes, Profile};
 pub use text::Listing;
 pub(crate) use text::size;

@@ -66,7 +66,7 @@ impl Observer {
 }
 
 /// The op of a tensor, as listings, profiles and the watch name it.
-pub(super) fn label<F: TensorFloat>(origin: &Origin<F>) -> &'static str {
+pub(crate) fn label<F: TensorFloat>(origin: &Origin<F>) -> &'static str {
     match origin {
         Origin::Input => "input",
         Origin::Constant => "constant",

@@ -68,6 +68,8 @@ pub struct Tape<F: Primal = f64> {
     pub(crate) retained: Arena<u32>,
     pub(crate) tensors: F::Tensors,
     pub(crate) pullbacks: Pullbacks<F>,
+    /// The tensor op whose pullback a sweep runs; none while it runs one of scalars.
+    pulling: Cell<Option<u32>>,
     error: RefCell<Option<Error>>,
     /// Adjoint arrays handed back by dropped gradients.
     spare: Spare<F>,
@@ -149,6 +151,7 @@ impl<F: Primal> Tape<F> {
             retained: Arena::new(u32::MAX as usize),
             tensors: F::Tensors::default(),
             pullbacks: Pullbacks::default(),
+            pulling: Cell::new(None),
             error: RefCell::new(None),
             spare: Spare::default(),
             number: NEXT.fetch_add(1, Ordering::Relaxed),

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::number::{Primal, TensorSide};
 use core::panic::Location;
 use smallvec::SmallVec;
+use wengert_tensor::refusable;
 
 /// Where a sweep starts: adjoints of scalars by node, and those of tensors.
 pub(crate) struct Seeds<F: Primal> {
@@ -55,7 +56,7 @@ impl<F: Primal> Tape<F> {
     ///
     /// # Errors
     /// [`Error::MixedTapes`] if operands of two tapes met in an operation, or an output is of another tape;
-    /// [`Error::Full`] if the tape ran out of room.
+    /// [`Error::Full`] if the tape ran out of room; [`Error::Derivative`] if there is no memory for the tensors of the sweep.
     #[track_caller]
     pub fn try_vjp<'t>(&'t self, outputs: impl IntoIterator<Item = (Var<'t, F>, F)>) -> Result<Gradients<F>, Error> {
         let mut seeds = Seeds { scalars: SmallVec::new(), tensors: SmallVec::new() };
@@ -71,29 +72,47 @@ impl<F: Primal> Tape<F> {
         self.sweep_from(&seeds)
     }
 
-    /// The sweep from `seeds`, first branch-free, then again with care if a NaN reached an input.
+    /// The sweep from `seeds`, or what was refused to it.
+    #[track_caller]
     pub(crate) fn sweep_from(&self, seeds: &Seeds<F>) -> Result<Gradients<F>, Error> {
         self.check()?;
         let mut scalars = self.take_spare();
         let mut tensors = Default::default();
         let inputs: SmallVec<[(u32, u32); 2]> = self.inputs.with(SmallVec::from_slice);
+        // Tapes of scalars alone do not pay for what only tensors can be refused.
+        if self.tensors.count() == 0 {
+            self.sweep_twice(seeds, &mut scalars, &mut tensors, &inputs);
+        } else if let Err(source) = refusable(|| self.sweep_twice(seeds, &mut scalars, &mut tensors, &inputs)) {
+            let op = self.pulling.get().map(|number| self.tensors.label(number));
+            return Err(Error::derivative("gradient", op, source, Location::caller()));
+        }
+        Ok(Gradients::new(self, scalars, tensors, inputs))
+    }
+
+    /// The sweep from `seeds`, first branch-free, then again with care if a NaN reached an input.
+    fn sweep_twice(
+        &self,
+        seeds: &Seeds<F>,
+        scalars: &mut Vec<F>,
+        tensors: &mut <F::Tensors as TensorSide<F>>::Adjoints,
+        inputs: &[(u32, u32)],
+    ) {
         let watched = self.tensors.is_watched();
         if !watched {
-            self.sweep::<false>(seeds, &mut scalars, &mut tensors);
+            self.sweep::<false>(seeds, scalars, tensors);
         }
         let spoiled = |node: u32| scalars[node as usize].has_nan();
         if watched
             || inputs.iter().any(|&(start, end)| (start..end).any(spoiled))
             || self.retained.with(|nodes| nodes.iter().copied().any(spoiled))
-            || self.tensors.has_nan(&tensors)
+            || self.tensors.has_nan(tensors)
         {
-            self.sweep::<true>(seeds, &mut scalars, &mut tensors);
+            self.sweep::<true>(seeds, scalars, tensors);
         }
-        self.tensors.finish(&mut tensors);
+        self.tensors.finish(tensors);
         if watched {
-            self.tensors.watch_adjoints(&scalars, &tensors, |tensor| self.place_of(tensor));
+            self.tensors.watch_adjoints(scalars, tensors, |tensor| self.place_of(tensor));
         }
-        Ok(Gradients::new(self, scalars, tensors, inputs))
     }
 
     /// How many scalar nodes precede tensor op `number`; all of them, if it is not an op.
@@ -128,6 +147,7 @@ impl<F: Primal> Tape<F> {
             }
         }
         let mut last_tensor = None;
+        self.pulling.set(None);
         self.tensors.start(tensors);
         for (number, seed) in &seeds.tensors {
             self.tensors.seed(tensors, *number, seed);
@@ -168,11 +188,13 @@ impl<F: Primal> Tape<F> {
                             Kind::Pullback { number, results } => {
                                 let results = at..at + results as usize;
                                 high = high.max(results.end);
+                                self.pulling.set(None);
                                 plain_nodes::<F, CAREFUL>(nodes, scalars, results.end, high);
                                 self.pullbacks.pull::<CAREFUL>(number, results, edges, scalars);
                             }
                             Kind::Tensor(number) => {
                                 plain_nodes::<F, CAREFUL>(nodes, scalars, at, high);
+                                self.pulling.set(Some(number));
                                 self.tensors.pull::<CAREFUL>(number, scalars, tensors);
                             }
                         }

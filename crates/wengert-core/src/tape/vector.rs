@@ -193,6 +193,7 @@ impl<F: Primal> Tape<F> {
         Ok(())
     }
 
+    #[track_caller]
     fn sweep_lanes<const K: usize>(&self, seeds: &LaneSeeds<F, K>, adjoints: &mut Vec<[F; K]>) -> Result<(), Error> {
         self.check()?;
         if self.specials.with(|specials| specials.iter().any(|special| !matches!(special.kind, Kind::Nary { .. }))) {
@@ -209,6 +210,7 @@ impl<F: Primal> Tape<F> {
     }
 
     /// A tensor's adjoint has one lane.
+    #[track_caller]
     fn sweep_one_by_one<const K: usize>(
         &self,
         seeds: &LaneSeeds<F, K>,

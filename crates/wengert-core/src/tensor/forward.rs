@@ -7,7 +7,7 @@ use crate::tape::Tape;
 use core::panic::Location;
 use smallvec::SmallVec;
 use wengert_kernels::Binary;
-use wengert_tensor::{Shape, Tensor};
+use wengert_tensor::{Shape, ShapeError, Tensor, refusable};
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The derivative of this tensor along `v`, `J v = d/dt y(x + t v)` at `t = 0`: forward mode, one pass over what was recorded.
@@ -38,11 +38,11 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Errors
     /// [`Error::SeedShape`] if a direction has another shape than its variable, [`Error::MixedTapes`] if a variable is of another tape,
-    /// [`Error::ScalarsBetween`] if scalars lie on the way.
+    /// [`Error::ScalarsBetween`] if scalars lie on the way, [`Error::Derivative`] if there is no memory for it.
     #[track_caller]
     pub fn try_jvp<const N: usize>(self, wrt: [Self; N], v: [&Tensor<F>; N]) -> Result<Tensor<F>, Error> {
         let tangents = self.tape().try_jvp_tensors([self], wrt.into_iter().zip(v))?;
-        Ok(tangents.into_iter().next().unwrap_or_else(|| Tensor::zeros(self.shape())))
+        Ok(tangents.into_iter().next().unwrap_or_else(|| zeros(&self.shape())))
     }
 
     /// The derivative along `v` as a variable on the same tape: differentiable again, in either mode.
@@ -130,7 +130,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         let elements = jacobian.make_mut();
         if n <= m {
             for j in 0..n {
-                let column = self.try_jvp([x], [&unit(&inputs, j)])?;
+                let column = self.try_jvp([x], [&self.fit(unit(&inputs, j))?])?;
                 for (row, y_dot) in elements.chunks_exact_mut(n).zip(&column) {
                     row[j] = y_dot;
                 }
@@ -150,7 +150,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     fn rows_of_jacobian<'a>(self, x: Self, rows: impl Iterator<Item = &'a mut [F]>) -> Result<(), Error> {
         for (i, row) in rows.enumerate() {
-            let gradients = self.try_vjp(&unit(&self.shape(), i))?;
+            let gradients = self.try_vjp(&self.fit(unit(&self.shape(), i))?)?;
             if let Some(x_bar) = gradients.get_tensor(x) {
                 row.iter_mut().zip(x_bar).for_each(|(element, x_bar)| *element = x_bar);
             }
@@ -160,9 +160,10 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 }
 
 /// Zeros with a 1 at element `k`.
-fn unit<F: TensorFloat>(shape: &Shape, k: usize) -> Tensor<F> {
-    let elements: Tensor<F> = (0..shape.size()).map(|i| if i == k { F::ONE } else { F::ZERO }).collect();
-    elements.reshape(shape.clone())
+fn unit<F: TensorFloat>(shape: &Shape, k: usize) -> Result<Tensor<F>, ShapeError> {
+    let mut elements = Tensor::try_zeros(shape)?;
+    elements.make_mut()[k] = F::ONE;
+    Ok(elements)
 }
 
 impl<F: TensorFloat> Tape<F> {
@@ -199,7 +200,7 @@ impl<F: TensorFloat> Tape<F> {
         let moving = self.moving("jvp", moving, caller)?;
         let value = |k: u32| self.tensors.nodes.borrow().values[k as usize].clone();
         let tangents = self.pushed("jvp", &numbers, moving, value, caller)?;
-        let zero = |number: u32| Tensor::zeros(value(number).shape());
+        let zero = |number: u32| zeros(value(number).shape());
         Ok(tangents.into_iter().zip(numbers).map(|(y_dot, number)| y_dot.unwrap_or_else(|| zero(number))).collect())
     }
 
@@ -246,27 +247,33 @@ impl<F: TensorFloat> Tape<F> {
                 None => tangent,
             });
         };
-        for (number, v) in moving {
-            if number <= last && moves.all[number as usize] {
-                add(&mut tangents[number as usize], v);
-            }
-        }
-        for number in (first..=last).filter(|&number| moves.made[number as usize] && needed[number as usize]) {
-            let Some((rule, operands)) = self.rule_of(number, op, caller)? else { continue };
-            let y_dot = {
-                let x: SmallVec<[A; 4]> = operands.iter().map(|&k| array(k)).collect();
-                let x: SmallVec<[&A; 4]> = x.iter().collect();
-                let x_dot = operands.iter().map(|&k| tangents[k as usize].as_ref());
-                let x_dot: SmallVec<[Option<&A>; 4]> = x_dot.collect();
-                match x_dot.iter().any(Option::is_some) {
-                    true => rule.jvp(&x, &array(number), &x_dot),
-                    false => None,
+        let mut at = None;
+        let pushed = refusable(|| {
+            for (number, v) in moving {
+                if number <= last && moves.all[number as usize] {
+                    add(&mut tangents[number as usize], v);
                 }
-            };
-            if let Some(y_dot) = y_dot {
-                add(&mut tangents[number as usize], y_dot);
             }
-        }
+            for number in (first..=last).filter(|&number| moves.made[number as usize] && needed[number as usize]) {
+                let Some((rule, operands)) = self.rule_of(number, op, caller)? else { continue };
+                at = Some(rule.label());
+                let y_dot = {
+                    let x: SmallVec<[A; 4]> = operands.iter().map(|&k| array(k)).collect();
+                    let x: SmallVec<[&A; 4]> = x.iter().collect();
+                    let x_dot = operands.iter().map(|&k| tangents[k as usize].as_ref());
+                    let x_dot: SmallVec<[Option<&A>; 4]> = x_dot.collect();
+                    match x_dot.iter().any(Option::is_some) {
+                        true => rule.jvp(&x, &array(number), &x_dot),
+                        false => None,
+                    }
+                };
+                if let Some(y_dot) = y_dot {
+                    add(&mut tangents[number as usize], y_dot);
+                }
+            }
+            Ok(())
+        });
+        pushed.unwrap_or_else(|source| Err(Error::derivative("tangent", at, source, caller)))?;
         Ok(outputs.iter().map(|&number| tangents[number as usize].clone()).collect())
     }
 }

@@ -21,7 +21,7 @@ use crate::error::{Caller, Error};
 use crate::number::{Primal, TensorSide};
 use crate::program::Notes;
 use crate::rules::{Calls, Listed, Op, Reshape, Rule};
-use crate::seeing::{Observer, Suspect};
+use crate::seeing::{Observer, Suspect, label};
 use crate::tape::Tape;
 use crate::tape::arena::Arena;
 use crate::tape::node::{Edge, Kind, Special};
@@ -184,6 +184,10 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
             return self.observe_pull::<CAREFUL>(number, scalars, tensors);
         }
         self.pull_op::<CAREFUL>(number, scalars, tensors);
+    }
+
+    fn label(&self, number: u32) -> &'static str {
+        label(&self.nodes.borrow().origins[number as usize])
     }
 
     fn has_nan(&self, tensors: &TensorAdjoints<F>) -> bool {
@@ -421,7 +425,7 @@ impl<F: TensorFloat> Tape<F> {
             let value = (calls.forward)(&mut rule.clone(), &x, &wanted);
             (value.map_err(|source| self.refuse(source, caller))?, wanted.contains(&true))
         };
-        self.tensors.notes.op(self.tensors.count() as u32, caller);
+        self.tensors.notes.op(self.tensors.count() as u32, self.tensors.composed.caller(caller));
         Ok(self.push_tensor(value, Origin::Op { rule, calls, operands }, active))
     }
 

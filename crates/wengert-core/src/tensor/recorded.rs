@@ -7,7 +7,7 @@ use crate::tape::Tape;
 use core::panic::Location;
 use smallvec::SmallVec;
 use wengert_kernels::{Binary, Parametric, Unary};
-use wengert_tensor::{Shape, ShapeError, Tensor};
+use wengert_tensor::{Shape, ShapeError, Tensor, refusable};
 
 impl<'t, F: TensorFloat> Array<F> for TensorVar<'t, F> {
     #[track_caller]
@@ -100,7 +100,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// # Errors
     /// [`Error::NotScalar`] if this has not exactly one element, [`Error::MixedTapes`] if a variable is of another tape,
     /// [`Error::ScalarsBetween`] if scalars lie on the way: a program of scalars and tensors is differentiated twice over
-    /// duals.
+    /// duals; [`Error::Derivative`] if there is no memory for it.
     #[track_caller]
     pub fn try_recorded_gradient<const N: usize>(self, wrt: [Self; N]) -> Result<[Self; N], Error> {
         self.gradient_to(wrt, true, Location::caller())
@@ -118,11 +118,11 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         }
         let _asked_at = tape.tensors.asked_at(caller);
         let attempt = tape.attempt();
-        let one = tape.constant_tensor(Tensor::full(shape, F::ONE));
+        let one = tape.constant_tensor(self.fit(Tensor::try_full(shape, F::ONE))?);
         let adjoints = self.recorded_sweep(one, 0, &wrt, read, caller)?;
         let gradient = wrt.map(|x| match adjoints.get(x.number() as usize) {
             Some(Some(x_bar)) => *x_bar,
-            _ => tape.constant_tensor(Tensor::zeros(x.shape())),
+            _ => tape.constant_tensor(zeros(&x.shape())),
         });
         attempt.keep();
         Ok(gradient)
@@ -157,8 +157,10 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// variable.
     #[track_caller]
     pub fn try_hvp<const N: usize>(self, wrt: [Self; N], v: [&Tensor<F>; N]) -> Result<[Tensor<F>; N], Error> {
+        let attempt = self.tape().attempt();
         let gradient = self.gradient_to(wrt, false, Location::caller())?;
         let second = self.tape().try_vjp_tensors(gradient.into_iter().zip(v))?;
+        attempt.keep();
         Ok(second.wrt(wrt))
     }
 
@@ -166,7 +168,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// nothing does.
     pub(crate) fn recorded_pullback(self, y_bar: Self, first: u32, wrt: &[Self]) -> Vec<Option<Self>> {
         let adjoints = self.recorded_sweep(y_bar, first, wrt, true, Location::caller());
-        let adjoints = adjoints.unwrap_or_else(|error| panic!("recording a pullback: {error}"));
+        let adjoints = adjoints.unwrap_or_else(|error| error.raise());
         wrt.iter().map(|x| adjoints.get(x.number() as usize).copied().flatten()).collect()
     }
 
@@ -187,21 +189,27 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         }
         let moves = tape.moved_by(wrt.iter().map(|x| x.number()), first, self.number());
         adjoints[self.number() as usize] = Some(y_bar);
-        for number in (first..=self.number()).rev() {
-            let (true, Some(y_bar)) = (moves.made[number as usize], adjoints[number as usize]) else { continue };
-            let Some((rule, operands)) = tape.rule_of(number, "recorded_gradient", caller)? else { continue };
-            let x: SmallVec<[Self; 4]> = operands.iter().map(|&k| TensorVar::new(tape, k)).collect();
-            let x: SmallVec<[&Self; 4]> = x.iter().collect();
-            let wanted: SmallVec<[bool; 8]> = operands.iter().map(|&k| moves.all[k as usize]).collect();
-            let read: SmallVec<[bool; 8]> = x.iter().map(|x| read || !tape.is_input(x.number())).collect();
-            let cotangents = rule.vjp_unread(&x, &TensorVar::new(tape, number), y_bar, &wanted, &read);
-            for ((cotangent, x), wanted) in cotangents.into_iter().zip(&x).zip(wanted) {
-                if let (true, Some(x_bar)) = (wanted, cotangent) {
-                    let sum = &mut adjoints[x.number() as usize];
-                    *sum = Some(sum.map_or(x_bar, |sum| sum + x_bar));
+        let mut at = None;
+        let swept = refusable(|| {
+            for number in (first..=self.number()).rev() {
+                let (true, Some(y_bar)) = (moves.made[number as usize], adjoints[number as usize]) else { continue };
+                let Some((rule, operands)) = tape.rule_of(number, "recorded_gradient", caller)? else { continue };
+                at = Some(rule.label());
+                let x: SmallVec<[Self; 4]> = operands.iter().map(|&k| TensorVar::new(tape, k)).collect();
+                let x: SmallVec<[&Self; 4]> = x.iter().collect();
+                let wanted: SmallVec<[bool; 8]> = operands.iter().map(|&k| moves.all[k as usize]).collect();
+                let read: SmallVec<[bool; 8]> = x.iter().map(|x| read || !tape.is_input(x.number())).collect();
+                let cotangents = rule.vjp_unread(&x, &TensorVar::new(tape, number), y_bar, &wanted, &read);
+                for ((cotangent, x), wanted) in cotangents.into_iter().zip(&x).zip(wanted) {
+                    if let (true, Some(x_bar)) = (wanted, cotangent) {
+                        let sum = &mut adjoints[x.number() as usize];
+                        *sum = Some(sum.map_or(x_bar, |sum| sum + x_bar));
+                    }
                 }
             }
-        }
+            Ok(())
+        });
+        swept.unwrap_or_else(|source| Err(Error::derivative("gradient", at, source, caller)))?;
         Ok(adjoints)
     }
 }

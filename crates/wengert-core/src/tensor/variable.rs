@@ -143,7 +143,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         if shape.iter().product::<usize>() != 1 {
             return Err(Error::NotScalar { shape, caller: Location::caller() });
         }
-        self.try_vjp(&Tensor::full(shape, F::ONE))
+        self.try_vjp(&self.fit(Tensor::try_full(shape, F::ONE))?)
     }
 
     /// The reverse sweep from a seed of this tensor's shape: the gradient of `sum_i seed_i y_i`.

@@ -1,14 +1,16 @@
 //! Ops made of several. Refused, they leave nothing of themselves on the tape, and the error names the whole, not the step.
 
 use super::{TensorFloat, TensorVar};
-use crate::error::Error;
+use crate::error::{Caller, Error};
 use crate::tape::{Mark, Tape};
 use core::cell::Cell;
+use core::panic::Location;
 
 /// What a tape knows of the op whose steps are being recorded.
 #[derive(Default)]
 pub(super) struct Composed {
-    op: Cell<Option<&'static str>>,
+    /// Its name, and where it stands.
+    op: Cell<Option<(&'static str, Caller)>>,
     refused: Cell<bool>,
 }
 
@@ -16,9 +18,14 @@ impl Composed {
     /// An error of a step becomes one of the whole.
     #[cold]
     pub(super) fn refuse(&self, error: Error) -> Error {
-        let Some(op) = self.op.get() else { return error };
+        let Some((op, _)) = self.op.get() else { return error };
         self.refused.set(true);
         error.called(op)
+    }
+
+    /// Where the op of a step stands; `caller`, if the step is an op itself.
+    pub(super) fn caller(&self, caller: Caller) -> Caller {
+        self.op.get().map_or(caller, |(_, whole)| whole)
     }
 }
 
@@ -61,12 +68,13 @@ impl<F: TensorFloat> Tape<F> {
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// From here on steps of `op` are recorded. The error of a step is that of the whole, and none is passed over: variables
     /// recorded after it would be taken back.
+    #[track_caller]
     pub(crate) fn whole(self, op: &'static str) -> Whole<'t, F> {
         let tape = self.tape();
         let composed = &tape.tensors.composed;
         let begun = composed.op.get().is_none().then(|| tape.mark());
         if begun.is_some() {
-            composed.op.set(Some(op));
+            composed.op.set(Some((op, Location::caller())));
         }
         Whole { tape, begun }
     }

@@ -1,11 +1,12 @@
 //! The work of attention, a head at a time, on operands and results that lie wherever they lie.
 
+use std::sync::OnceLock;
 use wengert_kernels::matmul::{Beta, MatMul, MatMut, MatRef, matmul_into};
 use wengert_kernels::{Par, softmax as kernel};
 
 use super::Attention;
 use crate::element::FloatElement;
-use crate::error::{OrPanic, ShapeError};
+use crate::error::ShapeError;
 use crate::layout::Strides;
 use crate::reader::Reader;
 use crate::shape::Shape;
@@ -102,11 +103,8 @@ impl Plan {
     }
 
     /// Room for the weights of a block, holding anything. Each thread gets back what it had for the last head.
-    ///
-    /// # Panics
-    /// When there is no memory: sizes out of reach were refused before.
-    fn room<F: FloatElement>(&self) -> Tensor<F> {
-        Tensor::try_scratch_for(self.op, self.weights()).or_panic()
+    fn room<F: FloatElement>(&self) -> Result<Tensor<F>, ShapeError> {
+        Tensor::try_scratch_for(self.op, self.weights())
     }
 
     /// The shape of the weights of a block.
@@ -140,17 +138,28 @@ impl Plan {
         room
     }
 
-    /// Calls `work` for each head's parts: side by side if there are enough heads, else one after the other with all threads.
-    fn for_each_head<I: ExactSizeIterator + Send>(&self, parts: I, work: impl Fn(usize, I::Item, Par) + Sync)
+    /// Calls `work` for each head's parts: side by side if there are enough heads, else one after the other with all threads. Returns the
+    /// first error.
+    fn for_each_head<I: ExactSizeIterator + Send>(
+        &self,
+        parts: I,
+        work: impl Fn(usize, I::Item, Par) -> Result<(), ShapeError> + Sync,
+    ) -> Result<(), ShapeError>
     where
         I::Item: Send,
     {
         let par = Par::current();
         let large = self.l.saturating_mul(self.s).saturating_mul(self.d + self.dv).saturating_mul(self.heads) > 1 << 18;
         if self.heads >= par.threads() && large {
-            par.for_each(parts.enumerate(), |(head, part)| work(head, part, Par::SEQUENTIAL));
+            let refused = OnceLock::new();
+            par.for_each(parts.enumerate(), |(head, part)| {
+                if let Err(error) = work(head, part, Par::SEQUENTIAL) {
+                    let _ = refused.set(error);
+                }
+            });
+            refused.into_inner().map_or(Ok(()), Err)
         } else {
-            parts.enumerate().for_each(|(head, part)| work(head, part, par));
+            parts.enumerate().try_for_each(|(head, part)| work(head, part, par))
         }
     }
 
@@ -160,12 +169,12 @@ impl Plan {
         [q, k, v]: [&Heads<F>; 3],
         y: Vec<MatMut<'a, F>>,
         stats: &'a mut [F],
-    ) {
+    ) -> Result<(), ShapeError> {
         let &Plan { l, d, dv, .. } = self;
         let parts = y.into_iter().zip(pieces(stats, self.heads, l * 2));
         self.for_each_head(parts, |head, (mut y, stats), par| {
             let (q, k, v) = (q.head(head), k.head(head), v.head(head));
-            let (mut weights, mut room) = (self.room::<F>(), Vec::new());
+            let (mut weights, mut room) = (self.room::<F>()?, Vec::new());
             let weights = weights.fresh_mut();
             for (first, rows, keys) in self.blocks() {
                 let weights = &mut weights[..rows * keys];
@@ -181,7 +190,8 @@ impl Plan {
                 let product = MatMul { m: rows, k: keys, n: dv, a, b, alpha: F::from_index(1), beta: Beta::Overwrite };
                 matmul_into(product, y.rows_mut(first..first + rows), par);
             }
-        });
+            Ok(())
+        })
     }
 
     /// The cotangents of all heads' queries, keys and values into three matrices a head. The weights are computed again,
@@ -192,13 +202,13 @@ impl Plan {
         stats: &[F],
         y_bar: &Heads<F>,
         bars: Vec<[MatMut<'a, F>; 3]>,
-    ) {
+    ) -> Result<(), ShapeError> {
         let &Plan { l, s, d, dv, .. } = self;
         let (one, scale) = (F::from_index(1), F::from_f64(self.scale));
         self.for_each_head(bars.into_iter(), |head, [mut q_bar, mut k_bar, mut v_bar], par| {
             let (q, k, v, y_bar) = (q.head(head), k.head(head), v.head(head), y_bar.head(head));
             let stats = &stats[head * l * 2..(head + 1) * l * 2];
-            let mut rooms = [(); 3].map(|()| self.room::<F>());
+            let mut rooms = [self.room::<F>()?, self.room()?, self.room()?];
             let [weights, weights_bar, products_bar] = rooms.each_mut().map(Tensor::fresh_mut);
             let mut room = Vec::new();
             // The keys that blocks have seen: their cotangents are summed up, those of others begin.
@@ -242,7 +252,8 @@ impl Plan {
             }
             k_bar.rows_mut(seen..s).fill(F::ZERO);
             v_bar.rows_mut(seen..s).fill(F::ZERO);
-        });
+            Ok(())
+        })
     }
 
     /// `scale q kT` for a block of queries.

@@ -128,7 +128,7 @@ impl<F: FloatElement> Tensor<F> {
         let [q, k, v] = [Heads::new(OP, self)?, Heads::new(OP, k)?, Heads::new(OP, v)?];
         let mut y = Tensor::try_scratch_for(OP, self.shape().clone().with(self.rank() - 1, dv))?;
         let mut stats = Tensor::try_scratch_for(OP, Shape::from([heads, l, 2]))?;
-        plan.attend([&q, &k, &v], matrices(y.fresh_mut(), heads, [l, dv]), stats.fresh_mut());
+        plan.attend([&q, &k, &v], matrices(y.fresh_mut(), heads, [l, dv]), stats.fresh_mut())?;
         Ok((y, stats))
     }
 
@@ -165,7 +165,7 @@ impl<F: FloatElement> Tensor<F> {
             .zip(matrices(bars.1.fresh_mut(), heads, [s, d]))
             .zip(matrices(bars.2.fresh_mut(), heads, [s, dv]))
             .map(|((q_bar, k_bar), v_bar)| [q_bar, k_bar, v_bar]);
-        plan.pull([&q, &k, &v], stats, &Heads::new(OP, y_bar)?, parts.collect());
+        plan.pull([&q, &k, &v], stats, &Heads::new(OP, y_bar)?, parts.collect())?;
         Ok([bars.0, bars.1, bars.2])
     }
 

@@ -81,7 +81,7 @@ impl<F: FloatElement> Tensor<F> {
         let mut y = Tensor::try_scratch_for(OP, self.shape().clone().with(self.rank() - 1, packed.features()))?;
         let mut stats = Tensor::try_scratch_for(OP, Shape::from([plan.heads, plan.l, 2]))?;
         let [q, k, v] = [Heads::new(OP, &q)?, Heads::new(OP, &k)?, Heads::new(OP, &v)?];
-        plan.attend([&q, &k, &v], packed.matrices(y.fresh_mut(), 1), stats.fresh_mut());
+        plan.attend([&q, &k, &v], packed.matrices(y.fresh_mut(), 1), stats.fresh_mut())?;
         Ok((y, stats))
     }
 
@@ -116,7 +116,7 @@ impl<F: FloatElement> Tensor<F> {
             let [q, k, v] = [(); 3].map(|()| parts.by_ref().take(heads).collect::<Vec<_>>());
             bars.extend(q.into_iter().zip(k).zip(v).map(|((q, k), v)| [q, k, v]));
         }
-        plan.pull([&q, &k, &v], stats, &y_bar, bars);
+        plan.pull([&q, &k, &v], stats, &y_bar, bars)?;
         Ok(x_bar)
     }
 

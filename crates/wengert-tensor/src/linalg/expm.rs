@@ -33,10 +33,10 @@ fn pade<F: FloatElement>(a: &Tensor<F>, m: usize) -> Result<Tensor<F>, ShapeErro
             Some(F::from_f64(*c))
         })
         .collect();
-    let square = a.try_matmul(a)?;
+    let (square, one) = (a.try_matmul(a)?, Tensor::try_eye_for("expm", n)?);
     // Even and odd part by Horner's rule in a^2.
     let part = |parity: usize| -> Result<Tensor<F>, ShapeError> {
-        let diagonal = |c: F, y: Tensor<F>| y.try_add(&Tensor::eye(n).try_mul(&Tensor::scalar(c))?);
+        let diagonal = |c: F, y: Tensor<F>| y.try_add(&one.try_mul(&Tensor::scalar(c))?);
         let mut terms = coefficients.iter().skip(parity).step_by(2).rev();
         let highest = terms.next().copied().unwrap_or(F::ZERO);
         let first = diagonal(highest, Tensor::try_zeros([n, n])?)?;

@@ -135,7 +135,7 @@ impl<F: FloatElement> Lu<F> {
     /// # Errors
     /// [`ShapeError::Memory`].
     pub fn inverse(&self, op: &'static str) -> Result<Tensor<F>, ShapeError> {
-        self.solve(op, &Tensor::eye(self.factors.dim(-1)), false)
+        self.solve(op, &Tensor::try_eye_for(op, self.factors.dim(-1))?, false)
     }
 
     /// `f` of the sign of each matrix's permutation and of its pivots, as they are without the scale.

@@ -15,7 +15,8 @@ use crate::rules::reshape::reshape;
 use crate::rules::{Array, Cotangents, Op, one};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
-use wengert_tensor::{Shape, ShapeError, Tensor, keep};
+use wengert_kernels::Unary;
+use wengert_tensor::{ShapeError, Tensor, keep};
 
 #[derive(Clone)]
 pub(crate) struct Eigh<F> {
@@ -31,7 +32,7 @@ impl<F: TensorFloat> Op<F> for Eigh<F> {
         let y = x[0].try_eigh_packed()?;
         let n = x[0].dim(-1);
         let w = y.try_slice(-1, ..1)?;
-        let gaps = w.try_transpose(-2, -1)?.try_sub(&w)?.abs();
+        let gaps = w.try_transpose(-2, -1)?.try_sub(&w)?.try_map_unary(Unary::Abs)?;
         // The length, not the largest, which there is none of without values: an upper bound as good.
         let length = w.try_norm_axes(2.0, keep([-2, -1]))?;
         let rounding = length.try_mul(&Tensor::scalar(F::from_f64(n as f64) * F::EPSILON))?;
@@ -132,11 +133,10 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if the matrices are not square and finite.
     #[track_caller]
     pub fn try_eigh(self) -> Result<(Self, Self), Error> {
+        let _whole = self.whole("eigh");
         let y = self.try_record1(Eigh { apart: None, number: PhantomData })?;
-        let shape = y.shape();
-        let n = shape[shape.rank() - 2];
-        let w = reshape(&columns(&y, 0..1), &Shape::from(&shape[..shape.rank() - 1]));
-        Ok((w, transposed(&columns(&y, 1..1 + n))))
+        let n = y.shape()[y.shape().rank() - 2];
+        Ok((y.try_column(0)?, y.try_columns(1..1 + n)?.try_transpose(-1, -2)?))
     }
 
     /// The eigenvalues of symmetric matrices, ascending: `[.., n, n] -> [.., n]`. The second derivative of an eigenvalue needs

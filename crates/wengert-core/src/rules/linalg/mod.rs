@@ -62,6 +62,21 @@ fn columns<F: TensorFloat, A: Array<F>>(x: &A, range: core::ops::Range<usize>) -
     slice(x, x.shape().rank() - 1, range)
 }
 
+impl<'t, F: TensorFloat> TensorVar<'t, F> {
+    /// Columns `range` of the matrices: one result of a factorisation that has several.
+    #[track_caller]
+    fn try_columns(self, range: core::ops::Range<usize>) -> Result<Self, Error> {
+        self.try_slice(-1, range.start as isize..range.end as isize)
+    }
+
+    /// Column `k` of the matrices, without its axis.
+    #[track_caller]
+    fn try_column(self, k: usize) -> Result<Self, Error> {
+        let shape = self.shape();
+        self.try_columns(k..k + 1)?.try_reshape(&shape[..shape.rank() - 1])
+    }
+}
+
 /// The axes in front of the matrices, and `own` behind them.
 fn with_axes(shape: &Shape, own: &[usize]) -> Shape {
     shape[..shape.rank() - 2].iter().chain(own).copied().collect()

@@ -109,8 +109,9 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if these are not matrices, or not finite.
     #[track_caller]
     pub fn try_qr(self) -> Result<(Self, Self), Error> {
+        let _whole = self.whole("qr");
         let packed = self.try_qr_packed(false)?;
         let [.., m, n] = *self.shape() else { return Ok((packed, packed)) };
-        Ok((transposed(&columns(&packed, 0..m)), columns(&packed, m..m + n)))
+        Ok((packed.try_columns(0..m)?.try_transpose(-1, -2)?, packed.try_columns(m..m + n)?))
     }
 }

@@ -14,7 +14,7 @@ use crate::rules::{Array, Cotangents, Op, one};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use wengert_kernels::Binary;
-use wengert_tensor::{Shape, ShapeError, Tensor};
+use wengert_tensor::{ShapeError, Tensor};
 
 #[derive(Clone)]
 pub(crate) struct SlogDet<F>(PhantomData<F>);
@@ -61,9 +61,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if the matrices are not square and finite.
     #[track_caller]
     pub fn try_slogdet(self) -> Result<(Self, Self), Error> {
+        let _whole = self.whole("slogdet");
         let y = self.try_record1(SlogDet(PhantomData))?;
-        let shape = y.shape();
-        let of = Shape::from(&shape[..shape.rank() - 1]);
-        Ok((reshape(&columns(&y, 0..1), &of).detach(), reshape(&columns(&y, 1..2), &of)))
+        Ok((y.try_column(0)?.detach(), y.try_column(1)?))
     }
 }

@@ -18,7 +18,7 @@ use crate::rules::zip::zip;
 use crate::rules::{Array, Cotangents, Op, one};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
-use wengert_kernels::Binary;
+use wengert_kernels::{Binary, Unary};
 use wengert_tensor::{Shape, ShapeError, Tensor, keep};
 
 /// What may be divided by.
@@ -47,7 +47,7 @@ impl<F: TensorFloat> Op<F> for Svd<F> {
         // The length, not the largest, which there is none of without values: an upper bound as good.
         let rounding = s.try_norm_axes(2.0, keep([-2, -1]))?.try_mul(&Tensor::scalar(rounding))?;
         self.usable = Some(Box::new(Usable {
-            differences: across.try_sub(&s)?.abs().try_greater(&rounding)?,
+            differences: across.try_sub(&s)?.try_map_unary(Unary::Abs)?.try_greater(&rounding)?,
             sums: across.try_add(&s)?.try_greater(&rounding)?,
             values: s.try_greater(&rounding)?,
         }));
@@ -166,10 +166,11 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`Error::Shape`] if these are not matrices, or not finite.
     #[track_caller]
     pub fn try_svd(self) -> Result<(Self, Self, Self), Error> {
+        let _whole = self.whole("svd");
         let y = self.try_record1(Svd { usable: None, number: PhantomData })?;
-        let (shape, [m, n]) = (y.shape(), dims(&self.shape()));
-        let s = reshape(&columns(&y, 0..1), &Shape::from(&shape[..shape.rank() - 1]));
-        Ok((transposed(&columns(&y, 1..1 + m)), s, columns(&y, 1 + m..1 + m + n)))
+        let [m, n] = dims(&self.shape());
+        let u = y.try_columns(1..1 + m)?.try_transpose(-1, -2)?;
+        Ok((u, y.try_column(0)?, y.try_columns(1 + m..1 + m + n)?))
     }
 
     /// The singular values, descending: `[.., m, n] -> [.., min(m, n)]`. Their sum is the nuclear norm, the first the spectral

@@ -338,7 +338,9 @@ impl<'t, F: Primal> Var<'t, F> {
     /// [`gradient`](Self::gradient), returning what went wrong while recording.
     ///
     /// # Errors
-    /// [`Error::MixedTapes`] if operands of two tapes met in an operation, [`Error::Full`] if the tape ran out of room.
+    /// [`Error::MixedTapes`] if operands of two tapes met in an operation, [`Error::Full`] if the tape ran out of room,
+    /// [`Error::Derivative`] if there is no memory for the tensors of the sweep.
+    #[track_caller]
     pub fn try_gradient(self) -> Result<Gradients<F>, Error> {
         self.try_vjp(F::ONE)
     }
@@ -356,6 +358,7 @@ impl<'t, F: Primal> Var<'t, F> {
     ///
     /// # Errors
     /// As [`try_gradient`](Self::try_gradient).
+    #[track_caller]
     pub fn try_vjp(self, seed: F) -> Result<Gradients<F>, Error> {
         match self.handle.0 {
             Some(tape) => tape.try_vjp([(self, seed)]),

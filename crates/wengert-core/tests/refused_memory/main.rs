@@ -1,69 +1,17 @@
 //! Ops and derivatives made of several steps: whichever request for memory is refused, the error names the op that was
 //! called, and nothing of it stays on the tape.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod derivatives;
+mod refusing;
+
+use refusing::refuse_each;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wengert_core::prelude::*;
 use wengert_core::{Error, TensorVar, try_zip_map, try_zip_map_sum};
-use wengert_tensor::{ShapeError, Tensor, pool};
+use wengert_tensor::{ShapeError, Tensor};
 
 /// Elements of the tensors, of which every one is asked for: 64 KiB.
 const SIDE: usize = 128;
-const LARGE: usize = 1 << 15;
-
-thread_local! {
-    /// How many requests of this thread are still granted.
-    static GRANTED: Cell<usize> = const { Cell::new(usize::MAX) };
-}
-
-/// Refuses tensors memory: they ask for zeros, and for an alignment that no vector of numbers asks for.
-struct Refusing;
-
-#[expect(
-    unsafe_code,
-    reason = "the trait is unsafe to implement; granted calls go to the system's allocator unchanged"
-)]
-// SAFETY: the system's allocator, or null, which stands for a refusal; the count does not allocate.
-unsafe impl GlobalAlloc for Refusing {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        if layout.align() == 16 && layout.size() > LARGE {
-            let granted = GRANTED.get();
-            if granted == 0 {
-                return std::ptr::null_mut();
-            }
-            GRANTED.set(granted - 1);
-        }
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Refusing = Refusing;
-
-/// Refuses `f` its first request, then its second, and so on until it is granted all; returns how many there were.
-fn refuse_each<T>(mut f: impl FnMut() -> T, mut refused: impl FnMut(usize, T)) -> usize {
-    pool::set_limit(0); // recycled memory is not asked for
-    for granted in 0.. {
-        GRANTED.set(granted);
-        let result = f();
-        let unspent = GRANTED.replace(usize::MAX);
-        if unspent > 0 {
-            return granted - unspent;
-        }
-        refused(granted, result);
-    }
-    unreachable!("some op asked for memory without end")
-}
 
 fn numbers(shape: &[usize]) -> Tensor<f64> {
     let mut k = 0.0_f64;
