@@ -56,6 +56,13 @@ CASES += [
     ("avg_pool2d", [[(2, 1, 4, 5)], [(1, 1, 3, 2)], [(0, 1, 3, 3)], [(1, 1, 1, 1)]], lambda x: nn.avg_pool2d(x, (2, 1), padding=(1, 0))),
     ("avg_pool2d overlapping", [[(1, 2, 4, 5)]], lambda x: nn.avg_pool2d(x, 3, stride=(1, 2), padding=1)),
 ]
+CASES += [
+    ("conv1d bias", [[(2, 2, 5), (3, 2, 3), (3,)], [(1, 1, 1), (1, 1, 1), (1,)]], nn.conv1d),
+    ("conv1d bias strided", [[(2, 2, 6), (4, 1, 2), (4,)]], lambda x, w, b: nn.conv1d(x, w, b, stride=2, padding=1, dilation=2, groups=2)),
+    ("conv3d bias", [[(1, 2, 3, 2, 2), (2, 2, 2, 2, 1), (2,)], [(0, 2, 2, 2, 2), (2, 2, 2, 1, 1), (2,)]], nn.conv3d),
+    ("conv3d bias strided", [[(2, 2, 3, 2, 2), (2, 1, 2, 1, 2), (2,)]],
+     lambda x, w, b: nn.conv3d(x, w, b, stride=(2, 1, 1), padding=(1, 0, 2), dilation=(1, 1, 2), groups=2)),
+]
 # More shapes: no elements, one element.
 EDGES = {
     "conv_transpose1d": [[(1, 1, 1), (1, 1, 3)], [(0, 2, 4), (2, 1, 3)]],

@@ -51,6 +51,15 @@ fn op(name: &str) -> Op {
         }
         "conv1d" => |x| x[0].conv1d(x[1], &Convolution::new()),
         "conv1d strided" => |x| x[0].conv1d(x[1], &Convolution::new().stride(2).padding(1).dilation(2).groups(2)),
+        "conv1d bias" => |x| x[0].conv1d_with_bias(x[1], x[2], &Convolution::new()),
+        "conv1d bias strided" => {
+            |x| x[0].conv1d_with_bias(x[1], x[2], &Convolution::new().stride(2).padding(1).dilation(2).groups(2))
+        }
+        "conv3d bias" => |x| x[0].conv3d_with_bias(x[1], x[2], &Convolution3d::new()),
+        "conv3d bias strided" => |x| {
+            let options = Convolution3d::new().stride([2, 1, 1]).padding([1, 0, 2]).dilation([1, 1, 2]).groups(2);
+            x[0].conv3d_with_bias(x[1], x[2], &options)
+        },
         "max_pool2d" => |x| x[0].max_pool2d(&Pooling::new([2, 1]).padding([1, 0])),
         "max_pool2d overlapping" => |x| x[0].max_pool2d(&Pooling::new(3).stride([1, 2]).padding(1)),
         "avg_pool2d" => |x| x[0].avg_pool2d(&Pooling::new([2, 1]).padding([1, 0])),

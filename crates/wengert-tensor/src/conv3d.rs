@@ -236,11 +236,50 @@ impl<F: FloatElement> Tensor<F> {
     /// # Errors
     /// As [`Convolution3d::output_shape`].
     pub fn try_conv3d(&self, weight: &Tensor<F>, options: &Convolution3d) -> Result<Tensor<F>, ShapeError> {
-        let flat = options.flattened(self.shape(), weight.shape())?;
-        self.flat_conv3d(weight, &flat).map_err(|error| error.called("conv3d"))
+        self.conv3d_of(weight, None, options).map_err(|error| error.called("conv3d"))
     }
 
-    fn flat_conv3d(&self, weight: &Tensor<F>, flat: &Flattened) -> Result<Tensor<F>, ShapeError> {
+    /// [`conv3d`](Self::conv3d) with a number added to every channel of the result; see [`conv2d_with_bias`](Self::conv2d_with_bias).
+    ///
+    /// Shapes: as [`conv3d`](Self::conv3d), and `bias: [out]`.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_conv3d_with_bias`](Self::try_conv3d_with_bias) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Convolution3d, Tensor};
+    /// let x = Tensor::<f64>::arange(8).reshape([1, 1, 2, 2, 2]);
+    /// let forward = Tensor::from([-1.0, 1.0]).reshape([1, 1, 2, 1, 1]);
+    /// let y = x.conv3d_with_bias(&forward, &Tensor::from([0.5]), &Convolution3d::new());
+    /// assert_eq!(y.to_vec(), [4.5; 4]);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn conv3d_with_bias(&self, weight: &Tensor<F>, bias: &Tensor<F>, options: &Convolution3d) -> Tensor<F> {
+        self.try_conv3d_with_bias(weight, bias, options).or_panic()
+    }
+
+    /// As [`conv3d_with_bias`](Self::conv3d_with_bias), with an error instead of a panic.
+    ///
+    /// # Errors
+    /// As [`try_conv3d`](Self::try_conv3d), and [`ShapeError::Unequal`] if `bias` is not `[out]`.
+    pub fn try_conv3d_with_bias(
+        &self,
+        weight: &Tensor<F>,
+        bias: &Tensor<F>,
+        options: &Convolution3d,
+    ) -> Result<Tensor<F>, ShapeError> {
+        self.conv3d_of(weight, Some(bias), options).map_err(|error| error.called("conv3d_with_bias"))
+    }
+
+    fn conv3d_of(
+        &self,
+        weight: &Tensor<F>,
+        bias: Option<&Tensor<F>>,
+        options: &Convolution3d,
+    ) -> Result<Tensor<F>, ShapeError> {
+        let flat = options.flattened(self.shape(), weight.shape())?;
         let mut x = self.clone();
         if flat.padding > 0 {
             let sides = (flat.padding, flat.padding);
@@ -250,7 +289,11 @@ impl<F: FloatElement> Tensor<F> {
         let depths: Vec<_> = flat.depths.iter().map(|&depths| x.try_slice(1, depths)).collect::<Result<_, _>>()?;
         let x = Tensor::try_stack(&depths.iter().collect::<Vec<_>>(), 3)?; // [n, od, in, kd, h, w]
         let x = x.try_reshape(&flat.images)?;
-        let y = x.try_conv2d(&weight.try_reshape(&flat.filters)?, &flat.convolution)?;
+        let weight = weight.try_reshape(&flat.filters)?;
+        let y = match bias {
+            Some(bias) => x.try_conv2d_with_bias(&weight, bias, &flat.convolution)?,
+            None => x.try_conv2d(&weight, &flat.convolution)?,
+        };
         y.try_reshape(flat.apart())?.try_transpose(1, 2)
     }
 }

@@ -28,9 +28,11 @@ impl ShapeError {
             | ShapeError::ChannelGroups { op, .. }
             | ShapeError::Window { op, .. }
             | ShapeError::Empty { op, .. }
+            | ShapeError::Rank { op, .. }
+            | ShapeError::Unequal { op, .. }
             | ShapeError::TooLarge { op, .. }
             | ShapeError::Memory { op, .. } => *op = called,
-            // Convolutions, poolings and what they are made of refuse nothing else once the ranks are right.
+            // Convolutions, poolings and what they are made of refuse nothing else.
             _ => {}
         }
         self

@@ -23,8 +23,10 @@ fn with<const N: usize>(shapes: [&[usize]; N], mistakes: impl for<'t> Fn([Var<'t
 
 #[test]
 fn convolutions_name_channels_windows_and_settings() {
-    let shapes: [&[usize]; 5] = [&[1, 6, 5, 4], &[3, 2, 3, 3], &[3, 6, 9, 9], &[1, 2, 4, 4, 4], &[3, 2, 5, 1, 1]];
-    with(shapes, |[x, w, large, volume, filter], elsewhere| {
+    let (images, volumes) = ([1, 6, 5, 4], [1, 2, 4, 4, 4]);
+    let shapes: [&[usize]; 7] =
+        [&images, &[3, 2, 3, 3], &[3, 6, 9, 9], &volumes, &[3, 2, 5, 1, 1], &[1, 2, 7], &[2, 2, 3]];
+    with(shapes, |[x, w, large, volume, filter, sequence, short], elsewhere| {
         let (plain, turned, solid) = (Convolution::new(), TransposedConvolution::new(), Convolution3d::new());
         let channels = "x [1, 6, 5, 4] has 6 channels, weight [3, 2, 3, 3] takes 2 in each of 1 groups";
         let images = "operand of shape [1, 2, 4, 4, 4] has 5 axes; expected images, [n, c, h, w]";
@@ -56,6 +58,18 @@ fn convolutions_name_channels_windows_and_settings() {
                 text(volume.try_conv3d(filter, &solid)) => "the window spans 5 entries of axis 2";
                 text(volume.try_conv3d(filter, &solid.groups(2))) => "has 3 outputs, not a multiple of its 2 groups";
                 text(volume.try_conv3d(filter, &solid.stride(0))) => "stride is 0, expected at least 1";
+            }
+            "conv1d_with_bias" {
+                text(x.try_conv1d_with_bias(w, w, &plain)) => sequences;
+                text(volume.try_conv1d_with_bias(w, w, &plain)) => "has 5 axes; expected sequences";
+                text(sequence.try_conv1d_with_bias(short, short, &plain)) => "shapes [2] and [2, 2, 3] differ";
+                text(sequence.try_conv1d_with_bias(short, elsewhere, &plain)) => TAPES;
+            }
+            "conv3d_with_bias" {
+                text(x.try_conv3d_with_bias(filter, w, &solid)) => volumes;
+                text(volume.try_conv3d_with_bias(filter, w, &solid)) => "the window spans 5 entries of axis 2";
+                text(volume.try_conv3d_with_bias(filter, w, &solid.padding(1))) => "shapes [3] and [3, 2, 3, 3] differ";
+                text(volume.try_conv3d_with_bias(filter, elsewhere, &solid.padding(1))) => TAPES;
             }
             "conv_transpose2d" {
                 text(x.try_conv_transpose2d(w, &turned)) => "x [1, 6, 5, 4] has 6 channels, weight [3, 2, 3, 3] takes 3";

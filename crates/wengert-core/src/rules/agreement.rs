@@ -238,6 +238,12 @@ fn the_fused_and_the_emitted_pullback_of_every_rule_agree() {
         walk.agree("conv2d", [&x, &w], [wide; 2], |[x, w]| x.conv2d(w, &options));
         walk.agree("conv2d_with_bias", [&x, &w, &w[..1]], [wide; 3], |[x, w, b]| x.conv2d_with_bias(w, b, &options));
     }
+    walk.agree("conv1d_with_bias", [&[2, 3, 7], &[4, 3, 3], &[4]], [wide; 3], |[x, w, b]| {
+        x.conv1d_with_bias(w, b, &options.stride(2))
+    });
+    walk.agree("conv3d_with_bias", [&[1, 2, 3, 4, 3], &[4, 1, 2, 3, 2], &[4]], [wide; 3], |[x, w, b]| {
+        x.conv3d_with_bias(w, b, &Convolution3d::new().groups(2).padding(1).stride([2, 1, 1]))
+    });
     walk.agree("conv1d", [&[2, 3, 7], &[4, 3, 3]], [wide; 2], |[x, w]| x.conv1d(w, &options.stride(2)));
     for pooling in [Pooling::new(2), Pooling::new([3, 2]).stride([1, 2]).padding(1), Pooling::new(1).stride(3)] {
         for shape in [[2, 3, 4, 5], [0, 1, 4, 4]] {

@@ -54,31 +54,29 @@ impl<F: TensorFloat> Op<F> for Conv2d<F> {
 ///
 /// Cotangents: those of the convolution, and `b_bar[o]` the sum of `y_bar[n, o, r, q]` over images and pixels.
 #[derive(Clone)]
-pub(crate) struct ConvBias<F>(Box<Convolution>, PhantomData<F>);
-
-impl<F: TensorFloat> ConvBias<F> {
-    fn without_bias(&self) -> Conv2d<F> {
-        slide(Conv2d::<F>::NAME, &self.0)
-    }
-}
+pub(crate) struct ConvBias<F>(Conv2d<F>);
 
 impl<F: TensorFloat> Op<F> for ConvBias<F> {
     const NAME: &'static str = "conv2d_with_bias";
     const READS_RESULT: bool = false;
 
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
-        x[0].try_conv2d_with_bias(x[1], x[2], &self.0)
+        x[0].try_conv2d_with_bias(x[1], x[2], &self.0.0.options)
+    }
+
+    fn label(&self) -> &'static str {
+        self.0.label()
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
         let b_bar = wanted[2].then(|| sum_axes(&y_bar, [0, 2, 3]));
-        let mut cotangents = self.without_bias().vjp(&x[..2], y, y_bar, &wanted[..2]);
+        let mut cotangents = self.0.vjp(&x[..2], y, y_bar, &wanted[..2]);
         cotangents.push(b_bar);
         cotangents
     }
 
     fn jvp<A: Array<F>>(&self, x: &[&A], y: &A, x_dot: &[Option<&A>]) -> Option<A> {
-        let product = self.without_bias().jvp(&x[..2], y, &x_dot[..2]);
+        let product = self.0.jvp(&x[..2], y, &x_dot[..2]);
         let by_channel = |b_dot: &A| reshape(b_dot, &Shape::from([y.shape()[1], 1, 1]));
         total([product, x_dot[2].map(by_channel)], &y.shape())
     }
@@ -141,7 +139,7 @@ impl<F: TensorFloat> Op<F> for ConvToWeight<F> {
 }
 
 /// The convolution of images that is listed under this name.
-pub(super) fn slide<F: TensorFloat>(label: &'static str, options: &Convolution) -> Conv2d<F> {
+fn slide<F: TensorFloat>(label: &'static str, options: &Convolution) -> Conv2d<F> {
     Conv2d(Box::new(Slide { options: *options, label }), PhantomData)
 }
 
@@ -201,7 +199,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// the window does not fit; [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_conv2d(self, weight: Self, options: &Convolution) -> Result<Self, Error> {
-        self.try_record2(slide(Conv2d::<F>::NAME, options), weight)
+        self.try_slide(Conv2d::<F>::NAME, weight, None, options)
     }
 
     /// [`conv2d`](Self::conv2d) with a number added to every channel of the result,
@@ -238,13 +236,30 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// As [`try_conv2d`](Self::try_conv2d), and [`Error::Shape`] if `bias` is not `[out]`.
     #[track_caller]
     pub fn try_conv2d_with_bias(self, weight: Self, bias: Self, options: &Convolution) -> Result<Self, Error> {
-        Self::try_record_many(ConvBias(Box::new(*options), PhantomData), &[self, weight, bias])
+        self.try_slide(ConvBias::<F>::NAME, weight, Some(bias), options)
+    }
+
+    /// The convolution of images that is listed under this name.
+    #[track_caller]
+    pub(super) fn try_slide(
+        self,
+        label: &'static str,
+        weight: Self,
+        bias: Option<Self>,
+        options: &Convolution,
+    ) -> Result<Self, Error> {
+        let product = slide(label, options);
+        match bias {
+            Some(bias) => Self::try_record_many(ConvBias(product), &[self, weight, bias]),
+            None => self.try_record2(product, weight),
+        }
     }
 
     /// Slides filters over sequences: [`conv2d`](Self::conv2d) of images one entry high.
     ///
     /// Shapes: `x: [n, in, l]`, `weight: [out, in / groups, k]`, result `[n, out, ol]`. The options' horizontal stride,
-    /// padding and dilation count; the vertical ones have no meaning here.
+    /// padding and dilation count; the vertical ones have no meaning here. A bias comes with
+    /// [`conv1d_with_bias`](Self::conv1d_with_bias).
     ///
     /// # Panics
     /// With the text of the error that [`try_conv1d`](Self::try_conv1d) returns.
@@ -269,7 +284,48 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// As [`try_conv2d`](Self::try_conv2d); an operand must have three axes.
     #[track_caller]
     pub fn try_conv1d(self, weight: Self, options: &Convolution) -> Result<Self, Error> {
-        let op = "conv1d";
+        self.try_slide_along("conv1d", weight, None, options)
+    }
+
+    /// [`conv1d`](Self::conv1d) with a number added to every channel of the result; see [`conv2d_with_bias`](Self::conv2d_with_bias).
+    ///
+    /// Shapes: as [`conv1d`](Self::conv1d), and `bias: [out]`.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_conv1d_with_bias`](Self::try_conv1d_with_bias) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # use wengert_tensor::Convolution;
+    /// let tape = Tape::new();
+    /// let (x, w, b) = (tape.tensor([[[1.0, 2.0, 4.0, 8.0]]]), tape.tensor([[[1.0, 10.0]]]), tape.tensor([0.5]));
+    /// let y = x.conv1d_with_bias(w, b, &Convolution::new().stride(2));
+    /// assert_eq!(y.value().to_vec(), [21.5, 84.5]);
+    /// assert_eq!(y.sum().gradient()[b].to_vec(), [2.0]);
+    /// ```
+    #[track_caller]
+    pub fn conv1d_with_bias(self, weight: Self, bias: Self, options: &Convolution) -> Self {
+        self.try_conv1d_with_bias(weight, bias, options).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`conv1d_with_bias`](Self::conv1d_with_bias), returning what does not fit.
+    ///
+    /// # Errors
+    /// As [`try_conv1d`](Self::try_conv1d), and [`Error::Shape`] if `bias` is not `[out]`.
+    #[track_caller]
+    pub fn try_conv1d_with_bias(self, weight: Self, bias: Self, options: &Convolution) -> Result<Self, Error> {
+        self.try_slide_along("conv1d_with_bias", weight, Some(bias), options)
+    }
+
+    #[track_caller]
+    fn try_slide_along(
+        self,
+        op: &'static str,
+        weight: Self,
+        bias: Option<Self>,
+        options: &Convolution,
+    ) -> Result<Self, Error> {
         let _whole = self.whole(op);
         let x = self.fit(one_high(op, &self.shape(), "sequences, [n, c, l]"))?;
         let w = self.fit(one_high(op, &weight.shape(), "filters, [out, in / groups, k]"))?;
@@ -281,7 +337,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         };
         let shape = self.fit(horizontal.output_shape(&x, &w).map_err(|error| error.of_sequences(op)))?;
         self.same_tape(weight, op, Location::caller())?;
-        let y = self.try_reshape(x)?.try_record2(slide(op, &horizontal), weight.try_reshape(w)?);
+        let y = self.try_reshape(x)?.try_slide(op, weight.try_reshape(w)?, bias, &horizontal);
         y.map_err(|error| error.of_sequences(op))?.try_reshape([shape[0], shape[1], shape[3]])
     }
 }

@@ -1,6 +1,5 @@
 //! Convolution in three dimensions, composed of slices along the depth, stacked among the channels, and a convolution of images.
 
-use super::conv::slide;
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::panic::Location;
@@ -10,7 +9,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Slides filters over volumes; see [`conv2d`](Self::conv2d).
     ///
     /// Shapes: `x: [n, in, d, h, w]`, `weight: [out, in / groups, kd, kh, kw]`, result `[n, out, od, oh, ow]` with
-    /// `od = (d + 2 p - dilation (kd - 1) - 1) / s + 1`. A bias is added with shape `[out, 1, 1, 1]`.
+    /// `od = (d + 2 p - dilation (kd - 1) - 1) / s + 1`. A bias comes with
+    /// [`conv3d_with_bias`](Self::conv3d_with_bias).
     ///
     /// Each depth of the result is a convolution of images whose channels are those of the `kd` depths it sees, so that all are
     /// one convolution; for it the volumes are copied `kd` times over, and the tape keeps the copy.
@@ -41,9 +41,52 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// the window does not fit; [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_conv3d(self, weight: Self, options: &Convolution3d) -> Result<Self, Error> {
-        let _whole = self.whole("conv3d");
+        self.try_slide_through("conv3d", weight, None, options)
+    }
+
+    /// [`conv3d`](Self::conv3d) with a number added to every channel of the result; see [`conv2d_with_bias`](Self::conv2d_with_bias).
+    ///
+    /// Shapes: as [`conv3d`](Self::conv3d), and `bias: [out]`.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_conv3d_with_bias`](Self::try_conv3d_with_bias) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # use wengert_tensor::{Convolution3d, Tensor};
+    /// let tape = Tape::new();
+    /// let x = tape.constant_tensor(Tensor::arange(8).reshape([1, 1, 2, 2, 2]));
+    /// let (w, b) = (tape.tensor(Tensor::from([-1.0, 1.0]).reshape([1, 1, 2, 1, 1])), tape.tensor([0.5]));
+    /// let y = x.conv3d_with_bias(w, b, &Convolution3d::new());
+    /// assert_eq!(y.value().to_vec(), [4.5; 4]);
+    /// assert_eq!(y.sum().gradient()[b].to_vec(), [4.0]);
+    /// ```
+    #[track_caller]
+    pub fn conv3d_with_bias(self, weight: Self, bias: Self, options: &Convolution3d) -> Self {
+        self.try_conv3d_with_bias(weight, bias, options).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`conv3d_with_bias`](Self::conv3d_with_bias), returning what does not fit.
+    ///
+    /// # Errors
+    /// As [`try_conv3d`](Self::try_conv3d), and [`Error::Shape`] if `bias` is not `[out]`.
+    #[track_caller]
+    pub fn try_conv3d_with_bias(self, weight: Self, bias: Self, options: &Convolution3d) -> Result<Self, Error> {
+        self.try_slide_through("conv3d_with_bias", weight, Some(bias), options)
+    }
+
+    #[track_caller]
+    fn try_slide_through(
+        self,
+        op: &'static str,
+        weight: Self,
+        bias: Option<Self>,
+        options: &Convolution3d,
+    ) -> Result<Self, Error> {
+        let _whole = self.whole(op);
         let flat = self.fit(options.flattened(&self.shape(), &weight.shape()))?;
-        self.same_tape(weight, "conv3d", Location::caller())?;
+        self.same_tape(weight, op, Location::caller())?;
         let mut x = self;
         if flat.padding > 0 {
             let sides = (flat.padding, flat.padding);
@@ -57,7 +100,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         }
         let x = Self::try_stack(&depths, 3)?; // [n, od, in, kd, h, w]
         let x = x.try_reshape(&flat.images)?;
-        let y = x.try_record2(slide("conv3d", &flat.convolution), weight.try_reshape(&flat.filters)?)?;
+        let y = x.try_slide(op, weight.try_reshape(&flat.filters)?, bias, &flat.convolution)?;
         y.try_reshape(flat.apart())?.try_transpose(1, 2)
     }
 }

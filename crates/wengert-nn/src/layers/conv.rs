@@ -45,16 +45,6 @@ pub(super) fn weight_and_bias<F: TensorFloat>(
     Ok((weight, Some(Parameter::new(Tensor::try_uniform([outputs], -bound, bound, rng)?))))
 }
 
-/// `y: [n, channels, ..]` with a number for each channel added, if there are such.
-pub(super) fn with_bias<'t, F: TensorFloat>(
-    y: TensorVar<'t, F>,
-    bias: Option<&Parameter<F>>,
-) -> Result<TensorVar<'t, F>, Error> {
-    let Some(bias) = bias else { return Ok(y) };
-    let by_channel: Shape = y.shape()[1..].iter().enumerate().map(|(k, &n)| if k == 0 { n } else { 1 }).collect();
-    Ok(y.try_add(y.tape().parameter(bias).try_reshape(by_channel)?)?)
-}
-
 /// Convolution of images with learnt filters: `y[n, o] = b[o] + sum over c of w[o, c] * x[n, c]`, `*` sliding the filter.
 ///
 /// Shapes: `x: [n, inputs, h, w]`, `weight: [outputs, inputs / groups, kh, kw]`, `bias: [outputs]`, output

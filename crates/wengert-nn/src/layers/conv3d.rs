@@ -1,6 +1,6 @@
 //! The convolutional layer of volumes.
 
-use super::conv::{check_sizes, weight_and_bias, with_bias};
+use super::conv::{check_sizes, weight_and_bias};
 use crate::Module;
 use crate::error::Error;
 use crate::layer::{Layer, Mode};
@@ -112,8 +112,11 @@ impl<F: TensorFloat> Conv3d<F> {
 
 impl<F: TensorFloat> Layer<F> for Conv3d<F> {
     fn forward<'t>(&self, x: TensorVar<'t, F>, _mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
-        let y = x.try_conv3d(x.tape().parameter(&self.weight), &self.options);
-        let y = y.map_err(Error::from).and_then(|y| with_bias(y, self.bias.as_ref()));
-        y.map_err(|error| error.anchored(self.weight.id(), "weight"))
+        let weight = x.tape().parameter(&self.weight);
+        let y = match &self.bias {
+            Some(bias) => x.try_conv3d_with_bias(weight, x.tape().parameter(bias), &self.options),
+            None => x.try_conv3d(weight, &self.options),
+        };
+        y.map_err(|error| Error::from(error).anchored(self.weight.id(), "weight"))
     }
 }

@@ -1,6 +1,6 @@
 //! The transposed convolutional layer.
 
-use super::conv::{check_sizes, weight_and_bias, with_bias};
+use super::conv::{check_sizes, weight_and_bias};
 use crate::Module;
 use crate::error::Error;
 use crate::layer::{Layer, Mode};
@@ -116,12 +116,18 @@ impl<F: TensorFloat> ConvTranspose2d<F> {
     pub fn options(&self) -> &TransposedConvolution {
         &self.options
     }
+
+    fn apply<'t>(&self, x: TensorVar<'t, F>) -> Result<TensorVar<'t, F>, Error> {
+        let y = x.try_conv_transpose2d(x.tape().parameter(&self.weight), &self.options)?;
+        let Some(bias) = &self.bias else { return Ok(y) };
+        // What overlaps is added to zeros: the sums have no place to begin with the bias.
+        let by_channel = x.tape().parameter(bias).try_reshape([bias.value().len(), 1, 1])?;
+        Ok(y.try_add(by_channel)?)
+    }
 }
 
 impl<F: TensorFloat> Layer<F> for ConvTranspose2d<F> {
     fn forward<'t>(&self, x: TensorVar<'t, F>, _mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
-        let y = x.try_conv_transpose2d(x.tape().parameter(&self.weight), &self.options);
-        let y = y.map_err(Error::from).and_then(|y| with_bias(y, self.bias.as_ref()));
-        y.map_err(|error| error.anchored(self.weight.id(), "weight"))
+        self.apply(x).map_err(|error| error.anchored(self.weight.id(), "weight"))
     }
 }
