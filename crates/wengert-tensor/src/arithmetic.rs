@@ -66,6 +66,15 @@ impl<T: Numeric> Tensor<T> {
     ///
     /// # Errors
     /// [`ShapeError::Broadcast`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor};
+    /// let (x, y) = (Tensor::from([10.0, 20.0]), Tensor::from([1.0, 2.0]));
+    /// assert_eq!(x.try_add(&y)?.to_vec(), [11.0, 22.0]);
+    /// assert!(x.try_add(&Tensor::ones([3])).is_err());
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
     #[inline]
     pub fn try_add(&self, other: &Tensor<T>) -> Result<Tensor<T>, ShapeError> {
         self.try_arithmetic(Arithmetic::Add, other)
@@ -75,6 +84,15 @@ impl<T: Numeric> Tensor<T> {
     ///
     /// # Errors
     /// [`ShapeError::Broadcast`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor};
+    /// let (x, y) = (Tensor::from([10.0, 20.0]), Tensor::from([1.0, 2.0]));
+    /// assert_eq!(x.try_sub(&y)?.to_vec(), [9.0, 18.0]);
+    /// assert!(x.try_sub(&Tensor::ones([3])).is_err());
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
     #[inline]
     pub fn try_sub(&self, other: &Tensor<T>) -> Result<Tensor<T>, ShapeError> {
         self.try_arithmetic(Arithmetic::Sub, other)
@@ -84,6 +102,15 @@ impl<T: Numeric> Tensor<T> {
     ///
     /// # Errors
     /// [`ShapeError::Broadcast`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor};
+    /// let (x, y) = (Tensor::from([10.0, 20.0]), Tensor::from([1.0, 2.0]));
+    /// assert_eq!(x.try_mul(&y)?.to_vec(), [10.0, 40.0]);
+    /// assert!(x.try_mul(&Tensor::ones([3])).is_err());
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
     #[inline]
     pub fn try_mul(&self, other: &Tensor<T>) -> Result<Tensor<T>, ShapeError> {
         self.try_arithmetic(Arithmetic::Mul, other)
@@ -93,6 +120,15 @@ impl<T: Numeric> Tensor<T> {
     ///
     /// # Errors
     /// [`ShapeError::Broadcast`], or [`ShapeError::ZeroDivisor`] for integers.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor};
+    /// let (x, y) = (Tensor::from([10.0, 20.0]), Tensor::from([1.0, 2.0]));
+    /// assert_eq!(x.try_div(&y)?.to_vec(), [10.0, 10.0]);
+    /// assert!(x.try_div(&Tensor::ones([3])).is_err());
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
     #[inline]
     pub fn try_div(&self, other: &Tensor<T>) -> Result<Tensor<T>, ShapeError> {
         self.try_arithmetic(Arithmetic::Div, other)
@@ -102,6 +138,16 @@ impl<T: Numeric> Tensor<T> {
     ///
     /// # Errors
     /// [`ShapeError::BroadcastTo`]: unlike in `+`, the shape of `self` stays.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor};
+    /// let mut x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
+    /// x.try_add_assign(&Tensor::from([10.0, 20.0]))?;
+    /// assert_eq!(x, Tensor::from([[11.0, 22.0], [13.0, 24.0]]));
+    /// assert!(Tensor::from([1.0, 2.0]).try_add_assign(&x).is_err()); // would have to grow
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
     #[inline]
     pub fn try_add_assign(&mut self, other: &Tensor<T>) -> Result<(), ShapeError> {
         self.try_arithmetic_assign(Arithmetic::Add, other)

@@ -79,6 +79,12 @@ impl Axes {
     pub const ALL: Axes = Axes { list: None, keep: false };
 
     /// Whether reduced axes stay behind with one entry.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Axes, keep};
+    /// assert!(keep(1).keeps() && !Axes::from(1).keeps());
+    /// ```
     pub fn keeps(&self) -> bool {
         self.keep
     }
@@ -87,6 +93,15 @@ impl Axes {
     ///
     /// # Errors
     /// [`ShapeError::Axis`] when an axis does not exist, [`ShapeError::RepeatedAxis`] when one is named twice.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Axes, Shape};
+    /// let shape = Shape::from([2, 3, 4]);
+    /// assert_eq!(Axes::from([0, -1]).resolve("sum", &shape)?[..], [true, false, true]);
+    /// assert!(Axes::from([2, -1]).resolve("sum", &shape).is_err()); // the last one twice
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
     pub fn resolve(&self, op: &'static str, shape: &Shape) -> Result<SmallVec<[bool; 8]>, ShapeError> {
         let Some(list) = &self.list else { return Ok(SmallVec::from_elem(true, shape.rank())) };
         let mut named = SmallVec::from_elem(false, shape.rank());

@@ -34,6 +34,12 @@ impl<T: Element> Tensor<T> {
     ///
     /// # Panics
     /// When there are more or fewer values than elements.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor};
+    /// assert_eq!(Tensor::from_slice([2, 2], &[1, 2, 3, 4]), Tensor::from([[1, 2], [3, 4]]));
+    /// ```
     #[track_caller]
     pub fn from_slice(shape: impl Into<Shape>, values: &[T]) -> Self {
         Self::try_from_slice(shape, values).or_panic()
@@ -183,6 +189,14 @@ impl<T: Element> Tensor<T> {
     ///
     /// # Panics
     /// When there is no memory for it.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor};
+    /// let mut x = Tensor::<f64>::scratch([2, 3]);
+    /// x.make_mut().iter_mut().enumerate().for_each(|(k, x)| *x = k as f64);
+    /// assert_eq!(x, Tensor::arange(6).reshape([2, 3]));
+    /// ```
     #[inline]
     #[track_caller]
     pub fn scratch(shape: impl Into<Shape>) -> Self {

@@ -70,6 +70,12 @@ pub struct Convolution {
 
 impl Convolution {
     /// Windows at every place inside the images.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Convolution};
+    /// assert_eq!(Convolution::new(), Convolution::new().stride(1).padding(0).dilation(1).groups(1));
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Convolution {
@@ -82,24 +88,55 @@ impl Convolution {
     }
 
     /// The same with windows this far apart.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Convolution, Tensor};
+    /// let (x, w) = (Tensor::<f64>::ones([1, 1, 5, 5]), Tensor::ones([1, 1, 3, 3]));
+    /// assert_eq!(*x.conv2d(&w, &Convolution::new().stride([1, 2])).shape(), [1, 1, 3, 2]);
+    /// ```
     #[must_use]
     pub fn stride(self, stride: impl Into<Pair>) -> Self {
         Convolution { stride: stride.into().0, ..self }
     }
 
     /// The same with so many zeros on every side of the images.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Convolution, Tensor};
+    /// let (x, w) = (Tensor::<f64>::ones([1, 1, 5, 5]), Tensor::ones([1, 1, 3, 3]));
+    /// let y = x.conv2d(&w, &Convolution::new().padding(1));
+    /// assert_eq!((y.at([0, 0, 0, 0]), y.at([0, 0, 2, 2])), (4.0, 9.0)); // a corner sees five zeros
+    /// ```
     #[must_use]
     pub fn padding(self, padding: impl Into<Pair>) -> Self {
         Convolution { padding: padding.into().0, ..self }
     }
 
     /// The same with the entries of a window this far apart.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Convolution, Tensor};
+    /// let (x, w) = (Tensor::<f64>::ones([1, 1, 5, 5]), Tensor::ones([1, 1, 3, 3]));
+    /// assert_eq!(*x.conv2d(&w, &Convolution::new().dilation(2)).shape(), [1, 1, 1, 1]); // windows span 5 x 5
+    /// ```
     #[must_use]
     pub fn dilation(self, dilation: impl Into<Pair>) -> Self {
         Convolution { dilation: dilation.into().0, ..self }
     }
 
     /// The same with channels cut into so many groups.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Convolution, Tensor};
+    /// // Each channel with a filter of its own.
+    /// let x = Tensor::from([1.0, 10.0, 100.0]).reshape([1, 3, 1, 1]);
+    /// let w = Tensor::from([2.0, 3.0, 4.0]).reshape([3, 1, 1, 1]);
+    /// assert_eq!(x.conv2d(&w, &Convolution::new().groups(3)).to_vec(), [2.0, 30.0, 400.0]);
+    /// ```
     #[must_use]
     pub fn groups(self, groups: usize) -> Self {
         Convolution { groups, ..self }
@@ -126,6 +163,16 @@ impl Convolution {
     ///
     /// Errors are three times those of a direct sum, and relative to the largest numbers in a square of 6 x 6 pixels around
     /// a window; a NaN there reaches the result.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Convolution, Tensor};
+    /// let x = Tensor::<f32>::arange(32 * 64).reshape([1, 32, 8, 8]) / 2048.0;
+    /// let w = Tensor::<f32>::ones([32, 32, 3, 3]) / 288.0;
+    /// let options = Convolution::new().padding(1);
+    /// let (y, exact) = (x.conv2d(&w, &options.fast()), x.conv2d(&w, &options.strict()));
+    /// assert!((y - exact).abs().max() < 1e-5);
+    /// ```
     #[must_use]
     pub fn fast(self) -> Self {
         Convolution { algorithm: ConvolutionAlgorithm::Tiles4, ..self }
@@ -137,6 +184,15 @@ impl Convolution {
     /// # Errors
     /// [`ShapeError::Rank`], [`ShapeError::Setting`], [`ShapeError::Groups`], [`ShapeError::Channels`],
     /// [`ShapeError::Window`] or [`ShapeError::TooLarge`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Convolution, Shape};
+    /// let options = Convolution::new().stride(2).padding(3);
+    /// let shape = options.output_shape(&Shape::from([10, 3, 224, 224]), &Shape::from([64, 3, 7, 7]))?;
+    /// assert_eq!(*shape, [10, 64, 112, 112]);
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
     pub fn output_shape(&self, x: &Shape, weight: &Shape) -> Result<Shape, ShapeError> {
         Ok(self.plan("conv2d", x, weight)?.1)
     }
@@ -326,6 +382,16 @@ impl<F: FloatElement> Tensor<F> {
     ///
     /// # Errors
     /// As [`conv2d_input_adjoint`](Self::conv2d_input_adjoint).
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Convolution, Shape, Tensor};
+    /// let x = Tensor::from([1.0, 2.0, 4.0]).reshape([1, 1, 1, 3]);
+    /// let y_bar = Tensor::from([1.0, 10.0]).reshape([1, 1, 1, 2]);
+    /// let w_bar = Tensor::conv2d_weight_adjoint(&x, &Shape::from([1, 1, 1, 2]), &y_bar, &Convolution::new())?;
+    /// assert_eq!(w_bar.to_vec(), [1.0 + 20.0, 2.0 + 40.0]);
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
     pub fn conv2d_weight_adjoint(
         x: &Tensor<F>,
         weight: &Shape,

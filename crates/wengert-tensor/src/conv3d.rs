@@ -78,6 +78,12 @@ pub struct Flattened {
 
 impl Convolution3d {
     /// Windows at every place inside the volumes.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Convolution3d};
+    /// assert_eq!(Convolution3d::new(), Convolution3d::new().stride(1).padding(0).dilation(1).groups(1));
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         let algorithm = ConvolutionAlgorithm::Tiles2;
@@ -85,36 +91,79 @@ impl Convolution3d {
     }
 
     /// The same with windows this far apart.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Convolution3d, Tensor};
+    /// let (x, w) = (Tensor::<f64>::ones([1, 1, 4, 5, 5]), Tensor::ones([1, 1, 2, 3, 3]));
+    /// assert_eq!(*x.conv3d(&w, &Convolution3d::new().stride([2, 1, 2])).shape(), [1, 1, 2, 3, 2]);
+    /// ```
     #[must_use]
     pub fn stride(self, stride: impl Into<Triple>) -> Self {
         Convolution3d { stride: stride.into().0, ..self }
     }
 
     /// The same with so many zeros on every side of the volumes.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Convolution3d, Tensor};
+    /// let (x, w) = (Tensor::<f64>::ones([1, 1, 4, 5, 5]), Tensor::ones([1, 1, 2, 3, 3]));
+    /// let y = x.conv3d(&w, &Convolution3d::new().padding([0, 1, 1]));
+    /// assert_eq!((y.at([0, 0, 0, 0, 0]), y.at([0, 0, 0, 2, 2])), (8.0, 18.0)); // a corner sees zeros
+    /// ```
     #[must_use]
     pub fn padding(self, padding: impl Into<Triple>) -> Self {
         Convolution3d { padding: padding.into().0, ..self }
     }
 
     /// The same with the entries of a window this far apart.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Convolution3d, Tensor};
+    /// let (x, w) = (Tensor::<f64>::ones([1, 1, 4, 5, 5]), Tensor::ones([1, 1, 2, 3, 3]));
+    /// assert_eq!(*x.conv3d(&w, &Convolution3d::new().dilation([3, 1, 2])).shape(), [1, 1, 1, 3, 1]);
+    /// ```
     #[must_use]
     pub fn dilation(self, dilation: impl Into<Triple>) -> Self {
         Convolution3d { dilation: dilation.into().0, ..self }
     }
 
     /// The same with channels cut into so many groups.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Convolution3d, Tensor};
+    /// // Each channel with a filter of its own.
+    /// let x = Tensor::from([1.0, 10.0, 100.0]).reshape([1, 3, 1, 1, 1]);
+    /// let w = Tensor::from([2.0, 3.0, 4.0]).reshape([3, 1, 1, 1, 1]);
+    /// assert_eq!(x.conv3d(&w, &Convolution3d::new().groups(3)).to_vec(), [2.0, 30.0, 400.0]);
+    /// ```
     #[must_use]
     pub fn groups(self, groups: usize) -> Self {
         Convolution3d { groups, ..self }
     }
 
     /// The same with every result the plain sum of its products; see [`Convolution::strict`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Convolution, Convolution3d};
+    /// assert_eq!(Convolution3d::new().strict().algorithm, Convolution::new().strict().algorithm);
+    /// ```
     #[must_use]
     pub fn strict(self) -> Self {
         Convolution3d { algorithm: ConvolutionAlgorithm::Direct, ..self }
     }
 
     /// The same with fewer products where that pays; see [`Convolution::fast`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Convolution, Convolution3d};
+    /// assert_eq!(Convolution3d::new().fast().algorithm, Convolution::new().fast().algorithm);
+    /// ```
     #[must_use]
     pub fn fast(self) -> Self {
         Convolution3d { algorithm: ConvolutionAlgorithm::Tiles4, ..self }
@@ -126,6 +175,15 @@ impl Convolution3d {
     /// # Errors
     /// [`ShapeError::Rank`], [`ShapeError::Setting`], [`ShapeError::Groups`], [`ShapeError::Channels`],
     /// [`ShapeError::Window`] or [`ShapeError::TooLarge`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Convolution3d, Shape};
+    /// let options = Convolution3d::new().stride([1, 2, 2]).padding([1, 3, 3]);
+    /// let shape = options.output_shape(&Shape::from([4, 3, 16, 112, 112]), &Shape::from([64, 3, 3, 7, 7]))?;
+    /// assert_eq!(*shape, [4, 64, 16, 56, 56]);
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
     pub fn output_shape(&self, x: &Shape, weight: &Shape) -> Result<Shape, ShapeError> {
         let op = "conv3d";
         let [batch, inputs, _, _, _] = **x else {

@@ -40,6 +40,13 @@ pub struct TransposedConvolution {
 
 impl TransposedConvolution {
     /// Filters side by side.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{TransposedConvolution};
+    /// let plain = TransposedConvolution::new();
+    /// assert_eq!(plain, plain.stride(1).padding(0).output_padding(0).dilation(1).groups(1));
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         TransposedConvolution {
@@ -53,48 +60,112 @@ impl TransposedConvolution {
     }
 
     /// The same with neighbours landing this far apart.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor, TransposedConvolution};
+    /// let (x, w) = (Tensor::from([[[[1.0, 2.0]]]]), Tensor::from([[[[1.0, 10.0]]]]));
+    /// let y = x.conv_transpose2d(&w, &TransposedConvolution::new().stride([1, 2]));
+    /// assert_eq!(y.to_vec(), [1.0, 10.0, 2.0, 20.0]);
+    /// ```
     #[must_use]
     pub fn stride(self, stride: impl Into<Pair>) -> Self {
         TransposedConvolution { stride: stride.into().0, ..self }
     }
 
     /// The same with so many entries cut off on every side.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor, TransposedConvolution};
+    /// let (x, w) = (Tensor::from([[[[1.0, 2.0]]]]), Tensor::from([[[[1.0, 10.0]]]]));
+    /// let y = x.conv_transpose2d(&w, &TransposedConvolution::new().padding([0, 1]));
+    /// assert_eq!(y.to_vec(), [12.0]); // of 1, 12, 20
+    /// ```
     #[must_use]
     pub fn padding(self, padding: impl Into<Pair>) -> Self {
         TransposedConvolution { padding: padding.into().0, ..self }
     }
 
     /// The same with so many entries added at the end of each axis.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor, TransposedConvolution};
+    /// let (x, w) = (Tensor::from([[[[1.0, 2.0]]]]), Tensor::from([[[[1.0, 10.0]]]]));
+    /// let apart = TransposedConvolution::new().stride([1, 3]);
+    /// assert_eq!(x.conv_transpose2d(&w, &apart).to_vec(), [1.0, 10.0, 0.0, 2.0, 20.0]);
+    /// assert_eq!(x.conv_transpose2d(&w, &apart.output_padding([0, 1])).to_vec(), [1.0, 10.0, 0.0, 2.0, 20.0, 0.0]);
+    /// ```
     #[must_use]
     pub fn output_padding(self, output_padding: impl Into<Pair>) -> Self {
         TransposedConvolution { output_padding: output_padding.into().0, ..self }
     }
 
     /// The same with the entries of a filter this far apart.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor, TransposedConvolution};
+    /// let (x, w) = (Tensor::from([[[[1.0, 2.0]]]]), Tensor::from([[[[1.0, 10.0]]]]));
+    /// let y = x.conv_transpose2d(&w, &TransposedConvolution::new().dilation([1, 2]));
+    /// assert_eq!(y.to_vec(), [1.0, 2.0, 10.0, 20.0]);
+    /// ```
     #[must_use]
     pub fn dilation(self, dilation: impl Into<Pair>) -> Self {
         TransposedConvolution { dilation: dilation.into().0, ..self }
     }
 
     /// The same with channels cut into so many groups.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor, TransposedConvolution};
+    /// // Each channel with a filter of its own.
+    /// let x = Tensor::from([1.0, 10.0]).reshape([1, 2, 1, 1]);
+    /// let w = Tensor::from([2.0, 3.0]).reshape([2, 1, 1, 1]);
+    /// assert_eq!(x.conv_transpose2d(&w, &TransposedConvolution::new().groups(2)).to_vec(), [2.0, 30.0]);
+    /// ```
     #[must_use]
     pub fn groups(self, groups: usize) -> Self {
         TransposedConvolution { groups, ..self }
     }
 
     /// The same with every result the plain sum of its products; see [`Convolution::strict`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Convolution, TransposedConvolution};
+    /// assert_eq!(TransposedConvolution::new().strict().convolution(), Convolution::new().strict());
+    /// ```
     #[must_use]
     pub fn strict(self) -> Self {
         TransposedConvolution { algorithm: ConvolutionAlgorithm::Direct, ..self }
     }
 
     /// The same with fewer products where that pays; see [`Convolution::fast`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Convolution, TransposedConvolution};
+    /// assert_eq!(TransposedConvolution::new().fast().convolution(), Convolution::new().fast());
+    /// ```
     #[must_use]
     pub fn fast(self) -> Self {
         TransposedConvolution { algorithm: ConvolutionAlgorithm::Tiles4, ..self }
     }
 
     /// The convolution this is the adjoint of.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor, TransposedConvolution};
+    /// let transposed = TransposedConvolution::new().stride(2);
+    /// let (x, w) = (Tensor::from([3.0, 4.0]).reshape([1, 1, 1, 2]), Tensor::from([1.0, 10.0]).reshape([1, 1, 1, 2]));
+    /// let y = Tensor::from([1.0, 2.0, 5.0, 6.0]).reshape([1, 1, 1, 4]);
+    /// // <y, transposed(x)> = <convolution(y), x>.
+    /// assert_eq!(x.conv_transpose2d(&w, &transposed).dot(&y), y.conv2d(&w, &transposed.convolution()).dot(&x));
+    /// ```
     #[must_use]
     pub fn convolution(&self) -> Convolution {
         let TransposedConvolution { stride, padding, dilation, groups, algorithm, .. } = *self;
@@ -128,6 +199,15 @@ impl TransposedConvolution {
     /// # Errors
     /// [`ShapeError::Rank`], [`ShapeError::Setting`], [`ShapeError::TransposedChannels`], [`ShapeError::ChannelGroups`],
     /// [`ShapeError::Empty`] or [`ShapeError::TooLarge`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Shape, TransposedConvolution};
+    /// let twice = TransposedConvolution::new().stride(2).padding(1);
+    /// let shape = twice.output_shape(&Shape::from([10, 8, 5, 7]), &Shape::from([8, 4, 4, 4]))?;
+    /// assert_eq!(*shape, [10, 4, 10, 14]);
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
     pub fn output_shape(&self, x: &Shape, weight: &Shape) -> Result<Shape, ShapeError> {
         let op = "conv_transpose2d";
         let [batch, inputs, height, width] = **x else {

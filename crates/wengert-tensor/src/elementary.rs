@@ -73,6 +73,13 @@ impl<F: FloatElement> Tensor<F> {
     ///
     /// # Panics
     /// When there is no memory for the result, or when the constants are none of the function's.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Parametric, Tensor};
+    /// let x = Tensor::from([-1.0, 0.5, 2.0]);
+    /// assert_eq!(x.map_parametric(Parametric::Clamp(0.0, 1.0)).to_vec(), [0.0, 0.5, 1.0]);
+    /// ```
     #[inline]
     #[track_caller]
     pub fn map_parametric(&self, op: Parametric) -> Tensor<F> {

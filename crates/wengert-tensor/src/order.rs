@@ -204,6 +204,14 @@ impl<T: Numeric> Tensor<T> {
     ///
     /// # Errors
     /// [`ShapeError::Rank`] when this is not a matrix, [`ShapeError::Empty`] when it has no columns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor};
+    /// let x = Tensor::from([[3.0, 1.0, 2.0], [5.0, f64::NAN, 4.0]]);
+    /// assert_eq!(x.try_argmedian_rows()?, Tensor::from([[2], [1]]));
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
     pub fn try_argmedian_rows(&self) -> Result<Tensor<i64>, ShapeError> {
         let op = "median";
         let [rows, n] = **self.shape() else {

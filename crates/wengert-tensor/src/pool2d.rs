@@ -30,6 +30,13 @@ pub struct Pooling {
 
 impl Pooling {
     /// Windows of this size, side by side.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Pooling, Tensor};
+    /// let x = Tensor::<f64>::arange(16).reshape([1, 1, 4, 4]);
+    /// assert_eq!(x.max_pool2d(&Pooling::new(2)).to_vec(), [5.0, 7.0, 13.0, 15.0]);
+    /// ```
     #[must_use]
     pub fn new(kernel: impl Into<Pair>) -> Self {
         let kernel = kernel.into().0;
@@ -37,12 +44,26 @@ impl Pooling {
     }
 
     /// The same with windows this far apart.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Pooling, Tensor};
+    /// let x = Tensor::<f64>::arange(16).reshape([1, 1, 4, 4]);
+    /// assert_eq!(x.max_pool2d(&Pooling::new(3).stride(1)).to_vec(), [10.0, 11.0, 14.0, 15.0]);
+    /// ```
     #[must_use]
     pub fn stride(self, stride: impl Into<Pair>) -> Self {
         Pooling { stride: stride.into().0, ..self }
     }
 
     /// The same with so many places on every side of the images.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Pooling, Tensor};
+    /// let x = Tensor::<f64>::arange(16).reshape([1, 1, 4, 4]);
+    /// assert_eq!(x.max_pool2d(&Pooling::new(3).padding(1)).to_vec(), [5.0, 7.0, 13.0, 15.0]);
+    /// ```
     #[must_use]
     pub fn padding(self, padding: impl Into<Pair>) -> Self {
         Pooling { padding: padding.into().0, ..self }
@@ -52,6 +73,14 @@ impl Pooling {
     ///
     /// # Errors
     /// [`ShapeError::Rank`], [`ShapeError::Setting`] or [`ShapeError::Window`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Pooling, Shape};
+    /// let shape = Pooling::new(3).stride(2).output_shape(&Shape::from([10, 64, 55, 55]))?;
+    /// assert_eq!(*shape, [10, 64, 27, 27]);
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
     pub fn output_shape(&self, x: &Shape) -> Result<Shape, ShapeError> {
         Ok(self.plan("pooling", x)?.1)
     }
@@ -106,6 +135,15 @@ pub struct Places {
 
 impl Places {
     /// For each window the number of its largest element in its plane `[h, w]`, counted in the order of rows.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Pooling, Tensor};
+    /// let x = Tensor::from([[[[1.0, 5.0], [7.0, 2.0]]]]);
+    /// let (y, places) = x.try_max_pool2d_with_places(&Pooling::new([1, 2]))?;
+    /// assert_eq!(places.indices().to_vec(), [1, 2]); // the second and the third of the plane
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
     pub fn indices(&self) -> &Tensor<u32> {
         &self.indices
     }
@@ -114,6 +152,15 @@ impl Places {
     ///
     /// # Errors
     /// [`ShapeError::Unequal`] if `y_bar` has not the shape of the pooling's result.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Pooling, Tensor};
+    /// let x = Tensor::from([[[[1.0, 5.0], [7.0, 2.0]]]]);
+    /// let (y, places) = x.try_max_pool2d_with_places(&Pooling::new([1, 2]))?;
+    /// assert_eq!(places.scatter(&y)?.to_vec(), [0.0, 5.0, 7.0, 0.0]);
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
     pub fn scatter<F: FloatElement>(&self, y_bar: &Tensor<F>) -> Result<Tensor<F>, ShapeError> {
         const OP: &str = "max_pool2d_adjoint";
         equal(OP, y_bar.shape(), self.indices.shape())?;
@@ -126,6 +173,16 @@ impl Places {
     ///
     /// # Errors
     /// [`ShapeError::Unequal`] if `x` has not the shape of the images.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Pooling, Tensor};
+    /// let x = Tensor::from([[[[1.0, 5.0], [7.0, 2.0]]]]);
+    /// let (y, places) = x.try_max_pool2d_with_places(&Pooling::new([1, 2]))?;
+    /// let other = Tensor::from([[[[0.1, 0.2], [0.3, 0.4]]]]);
+    /// assert_eq!((places.pick(&x)?, places.pick(&other)?.to_vec()), (y, vec![0.2, 0.3]));
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
     pub fn pick<F: FloatElement>(&self, x: &Tensor<F>) -> Result<Tensor<F>, ShapeError> {
         const OP: &str = "max_pool2d_pick";
         equal(OP, x.shape(), &self.images)?;
@@ -172,6 +229,15 @@ impl<F: FloatElement> Tensor<F> {
     ///
     /// # Errors
     /// As [`try_max_pool2d`](Self::try_max_pool2d).
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Pooling, Tensor};
+    /// let x = Tensor::from([[[[3.0, 3.0], [2.0, 1.0]]]]);
+    /// let (y, places) = x.try_max_pool2d_with_places(&Pooling::new(2))?;
+    /// assert_eq!((y.item(), places.indices().item()), (3.0, 0)); // the first among equals
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
     pub fn try_max_pool2d_with_places(&self, pooling: &Pooling) -> Result<(Tensor<F>, Places), ShapeError> {
         const OP: &str = "max_pool2d";
         let (pool, shape) = pooling.plan(OP, self.shape())?;
@@ -223,6 +289,15 @@ impl<F: FloatElement> Tensor<F> {
     ///
     /// # Errors
     /// As [`Pooling::output_shape`], and [`ShapeError::Unequal`] if `y_bar` does not have that shape.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Pooling, Shape, Tensor};
+    /// let y_bar = Tensor::from([4.0, 8.0]).reshape([1, 1, 1, 2]);
+    /// let x_bar = Tensor::avg_pool2d_adjoint(&Shape::from([1, 1, 2, 4]), &y_bar, &Pooling::new(2))?;
+    /// assert_eq!(x_bar.to_vec(), [1.0, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0]);
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
     pub fn avg_pool2d_adjoint(x: &Shape, y_bar: &Tensor<F>, pooling: &Pooling) -> Result<Tensor<F>, ShapeError> {
         const OP: &str = "avg_pool2d_adjoint";
         let (pool, shape) = pooling.plan(OP, x)?;

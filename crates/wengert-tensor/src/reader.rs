@@ -33,6 +33,14 @@ impl<T: Element> Reader<T> {
     /// # Errors
     /// [`ShapeError::BroadcastTo`] if `x` does not broadcast to `shape`, [`ShapeError::Memory`] if a copy is needed and there is
     /// no memory for it.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Reader, Shape, Tensor};
+    /// let column = Tensor::from([[1.0], [2.0]]);
+    /// assert!(Reader::new("example", &column, &Shape::from([2, 3])).is_ok());
+    /// assert!(Reader::new("example", &column, &Shape::from([3, 3])).is_err());
+    /// ```
     pub fn new(op: &'static str, x: &Tensor<T>, shape: &Shape) -> Result<Self, ShapeError> {
         let walk = |x: &Tensor<T>| Ok(Walk::new(shape, [&x.layout().strides_over(op, shape)?]));
         let reader = Reader { x: x.clone(), walk: walk(x)? };
@@ -48,6 +56,16 @@ impl<T: Element> Reader<T> {
     ///
     /// # Panics
     /// If there are not as many.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Reader, Shape, Tensor};
+    /// let reader = Reader::new("example", &Tensor::from([[1.0], [2.0]]), &Shape::from([2, 3]))?;
+    /// let mut block = [0.0; 4];
+    /// reader.read(1, &mut block);
+    /// assert_eq!(block, [1.0, 1.0, 2.0, 2.0]);
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
     pub fn read(&self, start: usize, block: &mut [T]) {
         let (run, [step]) = self.walk.run();
         let (storage, offset) = (self.x.storage(), self.x.layout().offset());

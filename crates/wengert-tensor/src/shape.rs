@@ -33,6 +33,12 @@ impl Shape {
     pub const SCALAR: Shape = Shape(SmallVec::new_const());
 
     /// The number of axes.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Shape};
+    /// assert_eq!((Shape::from([2, 3]).rank(), Shape::SCALAR.rank()), (2, 0));
+    /// ```
     #[inline]
     pub fn rank(&self) -> usize {
         self.0.len()
@@ -42,6 +48,12 @@ impl Shape {
     ///
     /// Saturates at `usize::MAX`; [`try_size`](Self::try_size) reports an overflow instead. The shape of a tensor that
     /// exists never overflows.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Shape};
+    /// assert_eq!([Shape::from([2, 3]).size(), Shape::SCALAR.size(), Shape::from([5, 0]).size()], [6, 1, 0]);
+    /// ```
     #[inline]
     pub fn size(&self) -> usize {
         self.checked_size().unwrap_or(usize::MAX)

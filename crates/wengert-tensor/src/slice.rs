@@ -33,6 +33,14 @@ pub struct Slice {
 
 impl Slice {
     /// Takes every `step`-th entry of the range. A negative step starts with the range's last entry and runs backwards.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Slice, Tensor};
+    /// let x = Tensor::<i64>::arange(6);
+    /// assert_eq!(x.slice(0, Slice::from(1..).step(2)).to_vec(), [1, 3, 5]);
+    /// assert_eq!(x.slice(0, Slice::from(1..).step(-3)).to_vec(), [5, 2]);
+    /// ```
     #[must_use]
     pub fn step(self, step: isize) -> Self {
         Slice { step, ..self }

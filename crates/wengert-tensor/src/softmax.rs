@@ -141,6 +141,15 @@ impl<F: FloatElement> Tensor<F> {
     ///
     /// # Errors
     /// [`ShapeError::Unequal`] when `y` and `y_bar` differ in shape, [`ShapeError::Axis`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor};
+    /// let y = Tensor::from([0.25, 0.75]);
+    /// let x_bar = Tensor::softmax_vjp(&y, &Tensor::from([1.0, 0.0]), 0)?;
+    /// assert_eq!(x_bar.to_vec(), [0.1875, -0.1875]); // 0.25 (1 - 0.25), 0.75 (0 - 0.25)
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
     pub fn softmax_vjp(y: &Tensor<F>, y_bar: &Tensor<F>, axis: impl Into<Axis>) -> Result<Tensor<F>, ShapeError> {
         pull_back_along("softmax", y, y_bar, axis.into(), |y, y_bar, n, x_bar| {
             kernel::softmax_vjp(y, y_bar, n, x_bar, Par::current());
@@ -151,6 +160,15 @@ impl<F: FloatElement> Tensor<F> {
     ///
     /// # Errors
     /// [`ShapeError::Unequal`] when `y` and `y_bar` differ in shape, [`ShapeError::Axis`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor};
+    /// let y = Tensor::from([[0.0_f64, 0.0]]).log_softmax(1);
+    /// let x_bar = Tensor::log_softmax_vjp(&y, &Tensor::from([[1.0, 0.0]]), 1)?;
+    /// assert!((x_bar - Tensor::from([[0.5, -0.5]])).abs().max() < 1e-15);
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
     pub fn log_softmax_vjp(y: &Tensor<F>, y_bar: &Tensor<F>, axis: impl Into<Axis>) -> Result<Tensor<F>, ShapeError> {
         pull_back_along("log_softmax", y, y_bar, axis.into(), |y, y_bar, n, x_bar| {
             kernel::log_softmax_vjp(y, y_bar, n, x_bar, Par::current());
@@ -163,6 +181,15 @@ impl<F: FloatElement> Tensor<F> {
     /// # Errors
     /// [`ShapeError::Unequal`] when `y_bar` has another shape than the value, [`ShapeError::Axis`],
     /// [`ShapeError::RepeatedAxis`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor};
+    /// let x = Tensor::from([[1.0, 1.0, 1.0, 1.0], [0.0, f64::NEG_INFINITY, 0.0, f64::NEG_INFINITY]]);
+    /// let x_bar = Tensor::log_sum_exp_vjp(&x, &Tensor::from([4.0, 2.0]), 1)?;
+    /// assert_eq!(x_bar, Tensor::from([[1.0, 1.0, 1.0, 1.0], [1.0, 0.0, 1.0, 0.0]]));
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
     pub fn log_sum_exp_vjp(x: &Tensor<F>, y_bar: &Tensor<F>, axes: impl Into<Axes>) -> Result<Tensor<F>, ShapeError> {
         let op = "log_sum_exp";
         let lanes = Lanes::new(op, x.shape(), &axes.into())?;
@@ -222,6 +249,16 @@ impl<F: FloatElement> Tensor<F> {
     ///
     /// # Errors
     /// [`ShapeError::Unequal`] when `y_bar` is neither, and what [`try_cross_entropy`](Self::try_cross_entropy) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor};
+    /// let (logits, labels) = (Tensor::from([[0.0, 0.0], [1.0, 1.0]]), Tensor::from([0, 1]));
+    /// let (_, residual) = logits.try_cross_entropy(&labels)?;
+    /// let x_bar = logits.cross_entropy_vjp(&labels, &residual, &Tensor::from([1.0, 10.0]))?;
+    /// assert_eq!(x_bar, Tensor::from([[-0.5, 0.5], [5.0, -5.0]]));
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
     pub fn cross_entropy_vjp(
         &self,
         labels: &Tensor<i64>,

@@ -32,24 +32,53 @@ pub struct Windows {
 
 impl Windows {
     /// Windows of this size at every place inside the images.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor, Windows};
+    /// let x = Tensor::<f64>::arange(4).reshape([1, 1, 1, 4]);
+    /// assert_eq!(x.unfold(&Windows::new([1, 3])), Tensor::from([[[0.0, 1.0], [1.0, 2.0], [2.0, 3.0]]])); // two columns
+    /// ```
     #[must_use]
     pub fn new(kernel: impl Into<Pair>) -> Self {
         Windows { kernel: kernel.into().0, stride: [1; 2], padding: [0; 2], dilation: [1; 2] }
     }
 
     /// The same with windows this far apart.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor, Windows};
+    /// let x = Tensor::<f64>::arange(4).reshape([1, 1, 1, 4]);
+    /// assert_eq!(x.unfold(&Windows::new([1, 2]).stride([1, 2])), Tensor::from([[[0.0, 2.0], [1.0, 3.0]]]));
+    /// ```
     #[must_use]
     pub fn stride(self, stride: impl Into<Pair>) -> Self {
         Windows { stride: stride.into().0, ..self }
     }
 
     /// The same with so many zeros on every side of the images.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor, Windows};
+    /// let x = Tensor::<f64>::arange(4).reshape([1, 1, 1, 4]);
+    /// let y = x.unfold(&Windows::new([1, 2]).padding([0, 1]).stride([1, 2]));
+    /// assert_eq!(y, Tensor::from([[[0.0, 1.0, 3.0], [0.0, 2.0, 0.0]]]));
+    /// ```
     #[must_use]
     pub fn padding(self, padding: impl Into<Pair>) -> Self {
         Windows { padding: padding.into().0, ..self }
     }
 
     /// The same with the entries of a window this far apart.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor, Windows};
+    /// let x = Tensor::<f64>::arange(4).reshape([1, 1, 1, 4]);
+    /// assert_eq!(x.unfold(&Windows::new([1, 2]).dilation([1, 3])), Tensor::from([[[0.0], [3.0]]]));
+    /// ```
     #[must_use]
     pub fn dilation(self, dilation: impl Into<Pair>) -> Self {
         Windows { dilation: dilation.into().0, ..self }
@@ -221,6 +250,14 @@ impl<F: FloatElement> Tensor<F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_fold`](Self::try_fold) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor, Windows};
+    /// // Windows of two entries overlap in the middle of three.
+    /// let columns = Tensor::from([[[1.0, 10.0], [2.0, 20.0]]]);
+    /// assert_eq!(columns.fold([1, 3], &Windows::new([1, 2])).to_vec(), [1.0, 12.0, 20.0]);
+    /// ```
     #[doc(alias = "col2im")]
     #[must_use]
     #[track_caller]

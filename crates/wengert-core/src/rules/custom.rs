@@ -126,6 +126,31 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_apply`](Self::try_apply) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::{TensorOp, prelude::*};
+    /// # use wengert_tensor::{ShapeError, Tensor};
+    /// /// Rounds, and lets the cotangent through as if it did not (straight-through).
+    /// struct Round;
+    /// impl TensorOp for Round {
+    ///     fn name(&self) -> &'static str {
+    ///         "round"
+    ///     }
+    ///     fn forward(&self, x: &[&Tensor<f64>]) -> Result<Tensor<f64>, ShapeError> {
+    ///         x[0].try_map(f64::round)
+    ///     }
+    ///     fn vjp<'t>(&self, _x: &[TensorVar<'t, f64>], _y: TensorVar<'t, f64>, y_bar: TensorVar<'t, f64>, _: &[bool])
+    ///         -> Vec<Option<TensorVar<'t, f64>>>
+    ///     {
+    ///         vec![Some(y_bar)]
+    ///     }
+    /// }
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([0.4, 1.7]);
+    /// let y = (x.apply(Round, &[]) * 5.0).sum();
+    /// assert_eq!((y.item(), y.gradient()[x].to_vec()), (10.0, vec![5.0, 5.0]));
+    /// ```
     #[track_caller]
     pub fn apply(self, op: impl TensorOp<F>, others: &[Self]) -> Self {
         self.try_apply(op, others).unwrap_or_else(|error| error.raise())

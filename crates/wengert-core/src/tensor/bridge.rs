@@ -74,6 +74,15 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_at`](Self::try_at) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 2.0], [3.0, 4.0]]);
+    /// let y = x.at([1, 0]) * x.at([0, 1]);
+    /// assert_eq!(y.gradient()[x].to_vec(), [0.0, 3.0, 2.0, 0.0]);
+    /// ```
     #[track_caller]
     pub fn at(self, index: impl AsRef<[usize]>) -> Var<'t, F> {
         self.try_at(index).unwrap_or_else(|error| error.raise())
@@ -97,6 +106,16 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// If there is not exactly one.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let (x, s) = (tape.tensor([3.0, 4.0]), tape.var(2.0));
+    /// let y = x.square().sum().scalar() * s; // goes on as a scalar
+    /// let g = y.gradient();
+    /// assert_eq!((g[x].to_vec(), g[s]), (vec![12.0, 16.0], 25.0));
+    /// ```
     #[track_caller]
     pub fn scalar(self) -> Var<'t, F> {
         let value = self.value();

@@ -171,6 +171,16 @@ impl<F: TensorFloat> Tape<F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_jvp_tensors`](Self::try_jvp_tensors) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1.0, 2.0]);
+    /// let direction = [1.0, 0.0].into();
+    /// let [square, sum] = &tape.jvp_tensors([x.square(), x.sum()], [(x, &direction)])[..] else { unreachable!() };
+    /// assert_eq!((square.to_vec(), sum.item()), (vec![2.0, 0.0], 1.0));
+    /// ```
     #[track_caller]
     pub fn jvp_tensors<'a>(
         &'a self,

@@ -297,6 +297,16 @@ impl<F: TensorFloat> Tape<F> {
     }
 
     /// A tensor with no derivative, by intent: data. Operations on constants alone record nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let (w, x) = (tape.tensor([2.0]), tape.constant_tensor([3.0]));
+    /// let g = (w * x).gradient();
+    /// assert_eq!(g[w].to_vec(), [3.0]);
+    /// assert!(!x.is_active()); // there is no g[x]
+    /// ```
     pub fn constant_tensor(&self, value: impl Into<Tensor<F>>) -> TensorVar<'_, F> {
         self.push_tensor(value.into(), Origin::Constant, false)
     }
@@ -319,6 +329,15 @@ impl<F: TensorFloat> Tape<F> {
     }
 
     /// The node of a parameter in this recording: the same one however often it is asked for.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # use wengert_core::Parameter;
+    /// let (tape, w) = (Tape::new(), Parameter::new([3.0]));
+    /// let y = tape.parameter(&w) * tape.parameter(&w); // one node, used twice
+    /// assert_eq!((tape.size().tensors, y.gradient()[&w].to_vec()), (2, vec![6.0]));
+    /// ```
     pub fn parameter(&self, parameter: &Parameter<F>) -> TensorVar<'_, F> {
         let known = self.tensors.bound.borrow().iter().find(|(id, _)| *id == parameter.id()).map(|&(_, node)| node);
         if let Some(node) = known {

@@ -33,22 +33,52 @@ pub struct Parameter<F: TensorFloat> {
 
 impl<F: TensorFloat> Parameter<F> {
     /// A parameter that starts at `value`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::Parameter;
+    /// let w = Parameter::<f32>::new([[0.1, -0.2]]);
+    /// assert_eq!(*w.value().shape(), [1, 2]);
+    /// ```
     pub fn new(value: impl Into<Tensor<F>>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Parameter { id: ParameterId(NEXT.fetch_add(1, Ordering::Relaxed)), value: value.into() }
     }
 
     /// The identity gradients are looked up by.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::Parameter;
+    /// let (w, v) = (Parameter::new([1.0]), Parameter::new([1.0]));
+    /// assert!(w.id() == w.id() && w.id() != v.id()); // equal, but not the same
+    /// ```
     pub fn id(&self) -> ParameterId {
         self.id
     }
 
     /// The current value.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::Parameter;
+    /// let w = Parameter::new([1.0, 2.0]);
+    /// assert_eq!(w.value().to_vec(), [1.0, 2.0]);
+    /// ```
     pub fn value(&self) -> &Tensor<F> {
         &self.value
     }
 
     /// The current value, to change.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::Parameter;
+    /// let mut w = Parameter::new([1.0, 2.0]);
+    /// let w_bar = [4.0, 8.0].into();
+    /// w.value_mut().add_scaled(-0.25, &w_bar); // a step downhill
+    /// assert_eq!(w.value().to_vec(), [0.0, 0.0]);
+    /// ```
     pub fn value_mut(&mut self) -> &mut Tensor<F> {
         &mut self.value
     }

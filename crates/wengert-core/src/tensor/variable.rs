@@ -50,12 +50,31 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     }
 
     /// The tape this is recorded on.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// /// The mean with a constant made for it where the tensor is recorded.
+    /// fn mean<'t>(x: TensorVar<'t, f64>) -> TensorVar<'t, f64> {
+    ///     x.sum() * x.tape().constant_tensor(1.0 / x.shape().size() as f64)
+    /// }
+    /// let tape = Tape::new();
+    /// assert_eq!(mean(tape.tensor([1.0, 2.0, 6.0])).item(), 3.0);
+    /// ```
     #[inline]
     pub fn tape(self) -> &'t Tape<F> {
         self.tape
     }
 
     /// The value of the computation so far; shares memory with the tape.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1.0, 2.0]);
+    /// assert_eq!((x * 3.0).value().to_vec(), [3.0, 6.0]);
+    /// ```
     #[track_caller]
     pub fn value(self) -> Tensor<F> {
         self.tape.tensors.notes.read(self.number, Location::caller());
@@ -79,22 +98,55 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// If there is not exactly one.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let loss = tape.tensor([3.0, 4.0]).square().sum();
+    /// assert_eq!(loss.item(), 25.0);
+    /// ```
     #[track_caller]
     pub fn item(self) -> F {
         self.value().item()
     }
 
     /// The shape.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let (x, w) = (tape.tensor([[1.0, 2.0]]), tape.tensor([[1.0], [1.0]]));
+    /// assert_eq!(*x.matmul(w).shape(), [1, 1]);
+    /// ```
     pub fn shape(self) -> Shape {
         self.tape.tensors.nodes.borrow().values[self.number as usize].shape().clone()
     }
 
     /// Whether an input is among the ancestors, so that gradients flow through.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let (x, c) = (tape.tensor([1.0]), tape.constant_tensor([2.0]));
+    /// assert!((x * c).is_active() && !(c * c).is_active());
+    /// ```
     pub fn is_active(self) -> bool {
         self.tape.tensors.nodes.borrow().flags[self.number as usize].active
     }
 
     /// The same value as a constant: nothing flows back through it.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([2.0, 3.0]);
+    /// let y = (x * x.detach()).sum(); // of x^2 the second factor is held fixed
+    /// assert_eq!((y.item(), y.gradient()[x].to_vec()), (13.0, vec![2.0, 3.0]));
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn detach(self) -> Self {
@@ -125,6 +177,15 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_gradient`](Self::try_gradient) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let (w, x) = (tape.tensor([1.0, 2.0]), tape.tensor([3.0, 4.0]));
+    /// let g = (w * x).sum().gradient();
+    /// assert_eq!((g[w].to_vec(), g[x].to_vec()), (vec![3.0, 4.0], vec![1.0, 2.0]));
+    /// ```
     #[doc(alias = "backward")]
     #[doc(alias = "grad")]
     #[track_caller]
@@ -150,6 +211,15 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_vjp`](Self::try_vjp) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1.0, 2.0, 3.0]);
+    /// let g = x.square().vjp(&[1.0, 0.0, 10.0].into());
+    /// assert_eq!(g[x].to_vec(), [2.0, 0.0, 60.0]);
+    /// ```
     #[track_caller]
     pub fn vjp(self, seed: &Tensor<F>) -> Gradients<F> {
         self.try_vjp(seed).unwrap_or_else(|error| error.raise())
@@ -228,6 +298,16 @@ impl<F: TensorFloat> Tape<F> {
     ///
     /// # Panics
     /// With the text of the error that [`try_vjp_tensors`](Self::try_vjp_tensors) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([1.0, 2.0]);
+    /// let (once, tenfold) = ([1.0, 1.0].into(), [10.0, 10.0].into());
+    /// let g = tape.vjp_tensors([(x.square(), &once), (x * 3.0, &tenfold)]);
+    /// assert_eq!(g[x].to_vec(), [32.0, 34.0]);
+    /// ```
     #[track_caller]
     pub fn vjp_tensors<'a>(
         &'a self,
@@ -265,6 +345,16 @@ impl<F: TensorFloat> Tape<F> {
 
 impl<F: TensorFloat> Gradients<F> {
     /// The derivative with respect to a tensor, or `None` if the output does not depend on it, or it is not of this sweep.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let (x, unused) = (tape.tensor([1.0]), tape.tensor([1.0]));
+    /// let g = x.square().gradient();
+    /// assert!(g.get_tensor(x).is_some() && g.get_tensor(unused).is_none());
+    /// assert_eq!(g[unused].to_vec(), [0.0]); // indexing has a zero instead
+    /// ```
     pub fn get_tensor(&self, x: TensorVar<'_, F>) -> Option<&Tensor<F>> {
         match self.tensors.slot(x.number) {
             Some(Slot::Flowed(x_bar)) if self.knows(x.tape, x.number) => Some(x_bar),
@@ -273,6 +363,16 @@ impl<F: TensorFloat> Gradients<F> {
     }
 
     /// The derivative with respect to a parameter, or `None` if the output does not depend on it.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # use wengert_core::Parameter;
+    /// let (tape, w, other) = (Tape::new(), Parameter::new([3.0]), Parameter::new([1.0]));
+    /// let g = tape.parameter(&w).square().gradient();
+    /// assert_eq!(g.get_parameter(&w).map(|w_bar| w_bar.to_vec()), Some(vec![6.0]));
+    /// assert!(g.get_parameter(&other).is_none());
+    /// ```
     pub fn get_parameter(&self, parameter: &Parameter<F>) -> Option<&Tensor<F>> {
         match self.tensors.slot(self.tensors.node_of(parameter.id())?) {
             Some(Slot::Flowed(x_bar)) => Some(x_bar),

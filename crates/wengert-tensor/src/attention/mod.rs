@@ -36,24 +36,54 @@ pub struct Attention {
 
 impl Attention {
     /// Every query sees every key.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Attention, Tensor};
+    /// let (q, v) = (Tensor::<f64>::zeros([2, 1]), Tensor::from([[10.0], [20.0]])); // all keys match alike
+    /// assert_eq!(q.scaled_dot_product_attention(&q, &v, &Attention::new()).to_vec(), [15.0, 15.0]);
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Attention::default()
     }
 
     /// Query `i` sees the keys `0..=i` only.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Attention, Tensor};
+    /// let (q, v) = (Tensor::<f64>::zeros([2, 1]), Tensor::from([[10.0], [20.0]])); // all keys match alike
+    /// assert_eq!(q.scaled_dot_product_attention(&q, &v, &Attention::new().causal()).to_vec(), [10.0, 15.0]);
+    /// ```
     #[must_use]
     pub fn causal(self) -> Self {
         Attention { causal: true, ..self }
     }
 
     /// A query sees the keys for which the mask is true. Shapes: anything that repeats to `[.., l, s]`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Attention, Tensor};
+    /// let (q, v) = (Tensor::<f64>::zeros([2, 1]), Tensor::from([[10.0], [20.0]])); // all keys match alike
+    /// let last = Attention::new().mask(Tensor::from([false, true]));
+    /// assert_eq!(q.scaled_dot_product_attention(&q, &v, &last).to_vec(), [20.0, 20.0]);
+    /// ```
     #[must_use]
     pub fn mask(self, mask: impl Into<Tensor<bool>>) -> Self {
         Attention { mask: Some(mask.into()), ..self }
     }
 
     /// Products of queries and keys are multiplied with this instead of `1/sqrt(d)`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Attention, Tensor};
+    /// let (q, k, v) = (Tensor::from([[1.0]]), Tensor::from([[0.0], [3f64.ln()]]), Tensor::from([[0.0], [1.0]]));
+    /// let y = |scale| q.scaled_dot_product_attention(&k, &v, &Attention::new().scale(scale)).item();
+    /// assert!((y(1.0) - 0.75).abs() < 1e-15 && (y(0.0) - 0.5).abs() < 1e-15);
+    /// ```
     #[must_use]
     pub fn scale(self, scale: f64) -> Self {
         Attention { scale: Some(scale), ..self }
@@ -138,6 +168,17 @@ impl<F: FloatElement> Tensor<F> {
     /// # Errors
     /// As [`try_scaled_dot_product_attention`](Self::try_scaled_dot_product_attention), and [`ShapeError::Unequal`] if `y_bar` has
     /// another shape than the result.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Attention, Tensor};
+    /// let (q, v) = (Tensor::<f64>::zeros([2, 1]), Tensor::from([[10.0], [20.0]]));
+    /// let options = Attention::new().causal();
+    /// let (y, stats) = q.try_scaled_dot_product_attention(&q, &v, &options)?;
+    /// let [_, _, v_bar] = q.scaled_dot_product_attention_vjp(&q, &v, &options, &stats, &Tensor::ones(y.shape()))?;
+    /// assert_eq!(v_bar.to_vec(), [1.5, 0.5]); // both queries see the first value, the second query half of each
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
     pub fn scaled_dot_product_attention_vjp(
         &self,
         k: &Tensor<F>,

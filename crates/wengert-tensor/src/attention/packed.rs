@@ -90,6 +90,17 @@ impl<F: FloatElement> Tensor<F> {
     /// # Errors
     /// As [`try_self_attention`](Self::try_self_attention), and [`ShapeError::Unequal`] if `y_bar` has another shape than the
     /// result.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Attention, Tensor};
+    /// let x = Tensor::from([[0.0, 0.0, 10.0], [0.0, 0.0, 20.0]]);
+    /// let options = Attention::new().causal();
+    /// let (y, stats) = x.try_self_attention(1, &options)?;
+    /// let x_bar = x.self_attention_vjp(1, &options, &stats, &Tensor::ones(y.shape()))?;
+    /// assert_eq!(x_bar, Tensor::from([[0.0, 0.0, 1.5], [0.0, 0.0, 0.5]]));
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
     pub fn self_attention_vjp(
         &self,
         heads: usize,

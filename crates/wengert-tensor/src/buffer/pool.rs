@@ -94,6 +94,14 @@ pub fn trim() {
 }
 
 /// Sets how many bytes each thread, and the shared list, may keep idle: 4 GiB unless set. Zero turns recycling off.
+///
+/// # Examples
+/// ```
+/// # use wengert_tensor::{pool, Tensor};
+/// pool::set_limit(1 << 20);
+/// drop(Tensor::<f32>::zeros([1 << 20])); // 4 MiB are more than may lie idle
+/// assert!(pool::stats().held <= 1 << 20);
+/// ```
 pub fn set_limit(bytes: usize) {
     LIMIT.store(bytes, Ordering::Relaxed);
     if LOCAL.with(|local| local.held.get() > bytes) {

@@ -25,42 +25,90 @@ pub struct Triangle {
 
 impl Triangle {
     /// The lower triangle, with the diagonal; what is above is not read.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor, Triangle};
+    /// let (a, b) = (Tensor::from([[2.0, 4.0], [1.0, 4.0]]), Tensor::from([2.0, 8.0]));
+    /// assert_eq!(a.solve_triangular(&b, Triangle::lower()).to_vec(), [1.0, 1.75]); // of [[2, 0], [1, 4]]
+    /// ```
     #[must_use]
     pub fn lower() -> Self {
         Triangle { lower: true, transposed: false, unit: false }
     }
 
     /// The upper triangle, with the diagonal; what is below is not read.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor, Triangle};
+    /// let (a, b) = (Tensor::from([[2.0, 4.0], [1.0, 4.0]]), Tensor::from([2.0, 8.0]));
+    /// assert_eq!(a.solve_triangular(&b, Triangle::upper()).to_vec(), [-3.0, 2.0]); // of [[2, 4], [0, 4]]
+    /// ```
     #[must_use]
     pub fn upper() -> Self {
         Triangle { lower: false, ..Self::lower() }
     }
 
     /// The same triangle, transposed: `aT x = b`. Called twice, not transposed.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor, Triangle};
+    /// let (a, b) = (Tensor::from([[2.0, 4.0], [1.0, 4.0]]), Tensor::from([2.0, 8.0]));
+    /// let turned = Triangle::lower().transposed();
+    /// assert_eq!(a.solve_triangular(&b, turned), a.t().solve_triangular(&b, Triangle::upper()));
+    /// ```
     #[must_use]
     pub fn transposed(self) -> Self {
         Triangle { transposed: !self.transposed, ..self }
     }
 
     /// A diagonal of ones, whatever the matrix has there.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Tensor, Triangle};
+    /// let (a, b) = (Tensor::from([[2.0, 4.0], [1.0, 4.0]]), Tensor::from([2.0, 8.0]));
+    /// assert_eq!(a.solve_triangular(&b, Triangle::lower().unit()).to_vec(), [2.0, 6.0]); // of [[1, 0], [1, 1]]
+    /// ```
     #[must_use]
     pub fn unit(self) -> Self {
         Triangle { unit: true, ..self }
     }
 
     /// Whether it is the lower triangle.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Triangle};
+    /// assert!(Triangle::lower().is_lower() && !Triangle::upper().is_lower());
+    /// ```
     #[must_use]
     pub fn is_lower(self) -> bool {
         self.lower
     }
 
     /// Whether the system is that of the transposed triangle.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Triangle};
+    /// let lower = Triangle::lower();
+    /// assert!(lower.transposed().is_transposed() && !lower.transposed().transposed().is_transposed());
+    /// ```
     #[must_use]
     pub fn is_transposed(self) -> bool {
         self.transposed
     }
 
     /// Whether the diagonal is taken for ones.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Triangle};
+    /// assert!(Triangle::upper().unit().is_unit() && !Triangle::upper().is_unit());
+    /// ```
     #[must_use]
     pub fn is_unit(self) -> bool {
         self.unit
