@@ -261,6 +261,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// padding and dilation count; the vertical ones have no meaning here. A bias comes with
     /// [`conv1d_with_bias`](Self::conv1d_with_bias).
     ///
+    /// Sources: as [`conv2d`](Self::conv2d).
+    ///
     /// # Panics
     /// With the text of the error that [`try_conv1d`](Self::try_conv1d) returns.
     ///

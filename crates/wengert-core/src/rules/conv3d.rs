@@ -15,6 +15,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Each depth of the result is a convolution of images whose channels are those of the `kd` depths it sees, so that all are
     /// one convolution; for it the volumes are copied `kd` times over, and the tape keeps the copy.
     ///
+    /// Sources: as [`conv2d`](Self::conv2d).
+    ///
     /// # Panics
     /// With the text of the error that [`try_conv3d`](Self::try_conv3d) returns.
     ///

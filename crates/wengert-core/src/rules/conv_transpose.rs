@@ -63,6 +63,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Shapes: `x: [n, in, l]`, `weight: [in, out / groups, k]`, result `[n, out, ol]`. The options' horizontal numbers count;
     /// the vertical ones have no meaning here.
     ///
+    /// Source: as [`conv_transpose2d`](Self::conv_transpose2d).
+    ///
     /// # Panics
     /// With the text of the error that [`try_conv_transpose1d`](Self::try_conv_transpose1d) returns.
     ///

@@ -100,6 +100,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// Formula: `-1/n sum_i log_softmax(x_i)[label_i]`. Shapes: `x: [n, classes]`, `labels: [n]`, result `[]`.
     ///
+    /// Source: C. M. Bishop, *Pattern Recognition and Machine Learning*, 2006, section 4.3.4.
+    ///
     /// # Panics
     /// With the text of the error that [`try_cross_entropy`](Self::try_cross_entropy) returns.
     ///

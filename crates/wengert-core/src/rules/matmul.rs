@@ -97,6 +97,9 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Matrix product `[.., m, k] x [.., k, n] -> [.., m, n]`; leading axes broadcast. A vector is a row on the left, a column
     /// on the right, and its axis is dropped from the result.
     ///
+    /// Cotangents: `a_bar = y_bar bT`, `b_bar = aT y_bar`. Source: M. B. Giles, "An extended collection of matrix derivative results
+    /// for forward and reverse mode algorithmic differentiation", 2008, 2.2.2.
+    ///
     /// # Panics
     /// With the text of the error that [`try_matmul`](Self::try_matmul) returns.
     ///

@@ -149,6 +149,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`batch_norm`](Self::batch_norm) that shows mean and variance to `look`: at once on a tape, and in every replay of a
     /// [recorded program](crate::TensorFunction), as [`watch`](Self::watch) does.
     ///
+    /// Shapes and source: as [`batch_norm`](Self::batch_norm).
+    ///
     /// # Panics
     /// With the text of the error that [`try_batch_norm_watched`](Self::try_batch_norm_watched) returns.
     ///

@@ -84,7 +84,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// singular matrices too.
     ///
     /// Source of the derivative: M. B. Giles, "An extended collection of matrix derivative results for forward and reverse mode
-    /// algorithmic differentiation", 2008.
+    /// algorithmic differentiation", 2008, 2.2.4.
     ///
     /// # Panics
     /// With the text of the error that [`try_det`](Self::try_det) returns.

@@ -142,6 +142,9 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The eigenvalues of symmetric matrices, ascending: `[.., n, n] -> [.., n]`. The second derivative of an eigenvalue needs
     /// the gaps between it and the others, and no others.
     ///
+    /// Source of the derivative: M. B. Giles, "An extended collection of matrix derivative results for forward and reverse mode
+    /// algorithmic differentiation", 2008, 3.1.
+    ///
     /// # Panics
     /// With the text of the error that [`try_eigvalsh`](Self::try_eigvalsh) returns.
     ///

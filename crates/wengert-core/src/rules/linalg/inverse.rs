@@ -49,6 +49,9 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// Shapes: `[.., n, n] -> [.., n, n]`.
     ///
+    /// Source of the derivative: M. B. Giles, "An extended collection of matrix derivative results for forward and reverse mode
+    /// algorithmic differentiation", 2008, 2.2.3.
+    ///
     /// # Panics
     /// With the text of the error that [`try_inverse`](Self::try_inverse) returns.
     ///

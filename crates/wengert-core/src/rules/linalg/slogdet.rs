@@ -38,6 +38,9 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// Shapes: `[.., n, n]`, both results `[..]`.
     ///
+    /// Source of the derivative: M. B. Giles, "An extended collection of matrix derivative results for forward and reverse mode
+    /// algorithmic differentiation", 2008, 2.2.4.
+    ///
     /// # Panics
     /// With the text of the error that [`try_slogdet`](Self::try_slogdet) returns.
     ///

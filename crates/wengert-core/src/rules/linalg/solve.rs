@@ -61,6 +61,9 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Shapes: `a: [.., n, n]`, this tensor; `b: [.., n, k]`, or a vector `[n]`; `x: [.., n, k]`, or `[.., n]`. Leading axes
     /// broadcast. Gaussian elimination, `2 n^3 / 3 + 2 n^2 k` operations; a sweep uses the factors again and costs `4 n^2 k`.
     ///
+    /// Source of the derivative: M. B. Giles, "An extended collection of matrix derivative results for forward and reverse mode
+    /// algorithmic differentiation", 2008, 2.3.1.
+    ///
     /// # Panics
     /// With the text of the error that [`try_solve`](Self::try_solve) returns.
     ///

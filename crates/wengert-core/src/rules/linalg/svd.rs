@@ -176,6 +176,9 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The singular values, descending: `[.., m, n] -> [.., min(m, n)]`. Their sum is the nuclear norm, the first the spectral
     /// norm. The second derivative of one needs the gaps between it and the others, and no others.
     ///
+    /// Source of the derivative: M. B. Giles, "An extended collection of matrix derivative results for forward and reverse mode
+    /// algorithmic differentiation", 2008, 3.2.
+    ///
     /// # Panics
     /// With the text of the error that [`try_svdvals`](Self::try_svdvals) returns.
     ///

@@ -84,6 +84,9 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// Shapes: `a: [.., n, n]`, this tensor; `b: [.., n, k]`, or a vector `[n]`; the result is like `b`. Leading axes broadcast.
     ///
+    /// Source of the derivative: M. B. Giles, "An extended collection of matrix derivative results for forward and reverse mode
+    /// algorithmic differentiation", 2008, 2.3.1.
+    ///
     /// # Panics
     /// With the text of the error that [`try_solve_triangular`](Self::try_solve_triangular) returns.
     ///
