@@ -434,7 +434,7 @@ fn other_convolutions_that_do_not_fit_name_their_layer() {
     let expected = "conv_transpose2d: x [2, 4, 5, 5] has 4 channels, weight [3, 8, 3, 3] takes 3";
     assert!(error.to_string().contains(expected), "{error}");
     let error = Conv3d::<f32>::new(2, 4, 3, &mut rng(0)).predict(&Tensor::zeros([1, 2, 2, 4, 4])).unwrap_err();
-    assert!(error.to_string().contains("conv3d: the window spans 3 entries of axis 2"), "{error}");
+    assert!(error.to_string().contains("conv3d_with_bias: the window spans 3 entries of axis 2"), "{error}");
     let options = TransposedConvolution::new().groups(4);
     let error = ConvTranspose2d::<f32>::try_with_options(4, 6, 3, options, &mut rng(0)).unwrap_err();
     assert_eq!(error.to_string(), "conv_transpose2d: outputs is 6, expected a multiple of the groups");
