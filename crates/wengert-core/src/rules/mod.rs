@@ -239,10 +239,14 @@ fn two<A>(a_bar: Option<A>, b_bar: Option<A>) -> Cotangents<A> {
 /// The result of an operation inside a derivative: shapes fit there by construction, so only memory can be wanting. Then the
 /// derivative as a whole is refused, by whoever began it.
 fn fitting<T>(result: Result<T, ShapeError>) -> T {
-    result.unwrap_or_else(|error| {
-        refuse(&error);
-        panic!("in a derivative: {error}")
-    })
+    result.unwrap_or_else(|error| unfit(&error))
+}
+
+#[cold]
+#[inline(never)]
+fn unfit(error: &ShapeError) -> ! {
+    refuse(error);
+    panic!("in a derivative: {error}")
 }
 
 macro_rules! rules {

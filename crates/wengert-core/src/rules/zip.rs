@@ -38,6 +38,7 @@ impl<F: TensorFloat> Op<F> for Zip<F> {
         Fusible::Binary(self.0)
     }
 
+    #[inline]
     fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
         let [a_bar, b_bar] = A::binary_pullback(self.0, x[0], x[1], y, y_bar, [wanted[0], wanted[1]]);
         two(a_bar, b_bar)
