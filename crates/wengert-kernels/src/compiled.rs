@@ -86,6 +86,8 @@ compiled! {
         = conv::product::at;
     fn conv_weight_at(level: Level, pass: &Pass, x: &[Self], y_bar: &[Self], images: conv::weight::Images, w_bar: &mut [Self])
         = conv::weight::at;
+    fn conv_add_sums_at(level: Level, sums: conv::pooled::Sums<'_, Self>) = conv::pooled::add_sums_at;
+    fn turn_at(level: Level, rows: usize, x: &[Self], y: &mut [Self]) = conv::pooled::turn_at;
 
     fn max_planes_at(level: Level, pool: &Pool2d, spans: &[Span], x: &[Self], y: &mut [Self], at: &mut [u32])
         = pool::largest::max_planes;

@@ -23,16 +23,21 @@
 //! Convolutions of `f32` with many channels and filters of 3 x 3 take fewer products than that ([`Algorithm`], `winograd`).
 
 pub(crate) mod pass;
+pub(crate) mod pooled;
 pub(crate) mod product;
+pub(crate) mod target;
 #[cfg(test)]
 mod tests;
 pub(crate) mod weight;
 pub(crate) mod winograd;
 
 use crate::dispatch::{Level, simd_level};
+use crate::pool::Pool2d;
 use crate::{Float, Par};
 use pass::{Axis, Pass};
+pub use pooled::{conv2d_pooled_input_adjoint, conv2d_pooled_weight_adjoint, pooled_adjoints_pay};
 use product::Part;
+use target::Target;
 use weight::Images;
 
 /// Operations below which a convolution stays on one thread.
@@ -137,16 +142,34 @@ impl Conv2d {
         span(0).is_some() && span(1).is_some() && elements().is_some_and(|bytes| bytes <= isize::MAX as usize)
     }
 
-    fn assert_holds<F>(&self, x: &[F], w: &[F], y: &[F]) {
+    /// That operands have their lengths, `y` being that of the result.
+    fn assert_holds<F>(&self, x: &[F], w: &[F], y: usize) {
         assert!(
             self.inputs.is_multiple_of(self.groups) && self.outputs.is_multiple_of(self.groups),
             "{self:?} cuts channels unevenly"
         );
         assert!(
-            x.is_empty() || w.is_empty() || y.is_empty() || self.is_addressable(),
+            x.is_empty() || w.is_empty() || y == 0 || self.is_addressable(),
             "{self:?}: images with their padding have more elements than memory can address"
         );
-        assert_eq!([x.len(), w.len(), y.len()], self.lengths(), "the operands of {self:?} have other lengths");
+        assert_eq!([x.len(), w.len(), y], self.lengths(), "the operands of {self:?} have other lengths");
+    }
+
+    /// The same for a pooled result and its places, which are of any number.
+    fn assert_holds_pooled<F>(&self, x: &[F], w: &[F], y: &[F], at: &[u32]) {
+        assert!(
+            self.inputs.is_multiple_of(self.groups) && self.outputs.is_multiple_of(self.groups),
+            "{self:?} cuts channels unevenly"
+        );
+        let [x_len, w_len, _] = self.lengths();
+        assert_eq!([x.len(), w.len()], [x_len, w_len], "the operands of {self:?} have other lengths");
+        let planes = self.batch * self.outputs;
+        assert!(
+            y.is_empty() || y.len().is_multiple_of(planes) && at.len() == y.len(),
+            "{self:?}: pooled planes of one size have a place for each result"
+        );
+        let empty = x.is_empty() || w.is_empty() || y.is_empty();
+        assert!(empty || pooled::rows_are_numbered(self), "{self:?}: pixels are numbered with 32 bits");
     }
 
     /// The threads worth waking.
@@ -201,7 +224,7 @@ impl Conv2d {
 /// assert_eq!(y, [1.0, 2.0, 8.0, 16.0]);
 /// ```
 pub fn conv2d<F: Float>(conv: &Conv2d, x: &[F], w: &[F], y: &mut [F], par: Par) {
-    conv2d_at(simd_level(), conv, x, w, None, y, par);
+    conv2d_at(simd_level(), conv, x, w, None, whole(conv, y), par);
 }
 
 /// [`conv2d`], and to every plane of `y` the number added that `bias` has for its channel: while the plane is in a cache.
@@ -224,7 +247,43 @@ pub fn conv2d<F: Float>(conv: &Conv2d, x: &[F], w: &[F], y: &mut [F], par: Par) 
 /// assert_eq!(y, [1.5, 2.5, 8.5, 16.5]);
 /// ```
 pub fn conv2d_with_bias<F: Float>(conv: &Conv2d, x: &[F], w: &[F], bias: &[F], y: &mut [F], par: Par) {
-    conv2d_at(simd_level(), conv, x, w, Some(bias), y, par);
+    conv2d_at(simd_level(), conv, x, w, Some(bias), whole(conv, y), par);
+}
+
+/// [`conv2d_with_bias`] and then [`max_pool2d`](crate::pool::max_pool2d) of its planes, while they are in a cache: they are not
+/// kept. The same to the bit.
+///
+/// # Panics
+/// As those two, and when the pooling is of planes of another size.
+///
+/// # Examples
+/// ```
+/// use wengert_kernels::{Par, conv::{Algorithm, Conv2d, conv2d_max_pool2d}, pool::Pool2d};
+///
+/// let conv = Conv2d {
+///     batch: 1, inputs: 1, outputs: 1, size: [2, 3], kernel: [1, 2],
+///     stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1, algorithm: Algorithm::Tiles2,
+/// };
+/// let pool = Pool2d { size: [2, 2], kernel: [2, 2], stride: [2, 2], padding: [0, 0] };
+/// let (mut y, mut at) = ([0.0], [0]);
+/// let x = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0];
+/// conv2d_max_pool2d(&conv, &pool, &x, &[-1.0, 1.0], &[0.5], (&mut y, &mut at), Par::current());
+/// assert_eq!((y, at), ([16.5], [3])); // of 1.5, 2.5, 8.5, 16.5
+/// ```
+pub fn conv2d_max_pool2d<F: Float>(
+    conv: &Conv2d,
+    pool: &Pool2d,
+    x: &[F],
+    w: &[F],
+    bias: &[F],
+    (y, at): (&mut [F], &mut [u32]),
+    par: Par,
+) {
+    assert_eq!(pool.size, conv.output_size(), "a pooling of other planes than {conv:?} has");
+    if !pool.assert_finds_places(conv.lengths()[2], y.len(), at.len()) {
+        return;
+    }
+    conv2d_at(simd_level(), conv, x, w, Some(bias), Target::Pooled { pool, spans: &pool.spans(), y, at }, par);
 }
 
 /// The adjoint for `x`: what `y_bar` weighs every element of `x` with.
@@ -243,21 +302,34 @@ pub fn conv2d_weight_adjoint<F: Float>(conv: &Conv2d, x: &[F], y_bar: &[F], w_ba
     conv2d_weight_adjoint_at(simd_level(), conv, x, y_bar, w_bar, par);
 }
 
-fn conv2d_at<F: Float>(level: Level, conv: &Conv2d, x: &[F], w: &[F], bias: Option<&[F]>, y: &mut [F], par: Par) {
-    conv.assert_holds(x, w, y);
+fn conv2d_at<F: Float>(
+    level: Level,
+    conv: &Conv2d,
+    x: &[F],
+    w: &[F],
+    bias: Option<&[F]>,
+    mut y: Target<'_, F>,
+    par: Par,
+) {
+    conv.assert_holds(x, w, y.elements());
     assert!(
         bias.is_none_or(|bias| bias.len() == conv.outputs),
         "{conv:?}: a bias has a number for each output channel"
     );
-    if x.is_empty() || w.is_empty() || y.is_empty() {
-        y.fill(F::ZERO);
-        if let (Some(bias), false) = (bias, y.is_empty()) {
-            y.chunks_exact_mut(y.len() / conv.batch).for_each(|y| add_bias(bias, y));
+    if y.elements() == 0 {
+        return;
+    }
+    if x.is_empty() || w.is_empty() {
+        for image in y.cut(conv.outputs) {
+            image.write(level, |y| {
+                y.fill(F::ZERO);
+                add_bias(bias.unwrap_or_default(), y);
+            });
         }
         return;
     }
     let par = conv.par(par);
-    if F::minimal_forward(level, conv, x, w, bias, y, par) {
+    if F::minimal_forward(level, conv, x, w, bias, &mut y, par) {
         return;
     }
     let filter = conv.filter();
@@ -269,16 +341,21 @@ fn conv2d_at<F: Float>(level: Level, conv: &Conv2d, x: &[F], w: &[F], bias: Opti
     run(level, conv, &[conv.forward()], x, &weights, bias, y, conv.output_size(), par);
 }
 
-/// Adds to each of the planes `y` its number.
+/// The planes of a result.
+fn whole<'a, F>(conv: &Conv2d, y: &'a mut [F]) -> Target<'a, F> {
+    Target::Whole { plane: conv.output_size().iter().product(), y }
+}
+
+/// Adds to each of the planes `y` its number, if there are numbers.
 fn add_bias<F: Float>(bias: &[F], y: &mut [F]) {
-    let plane = y.len() / bias.len();
+    let plane = y.len() / bias.len().max(1);
     for (y, &bias) in y.chunks_exact_mut(plane).zip(bias) {
         y.iter_mut().for_each(|y| *y += bias);
     }
 }
 
 fn conv2d_input_adjoint_at<F: Float>(level: Level, conv: &Conv2d, w: &[F], y_bar: &[F], x_bar: &mut [F], par: Par) {
-    conv.assert_holds(x_bar, w, y_bar);
+    conv.assert_holds(x_bar, w, y_bar.len());
     if x_bar.is_empty() || w.is_empty() || y_bar.is_empty() {
         return x_bar.fill(F::ZERO);
     }
@@ -297,6 +374,7 @@ fn conv2d_input_adjoint_at<F: Float>(level: Level, conv: &Conv2d, w: &[F], y_bar
         of_group: conv.outputs / conv.groups * filter,
         strides: [conv.kernel[0] * conv.kernel[1], filter],
     };
+    let x_bar = Target::Whole { plane: conv.size[0] * conv.size[1], y: x_bar };
     run(level, conv, &passes, y_bar, &weights, None, x_bar, conv.size, par);
 }
 
@@ -316,12 +394,12 @@ fn run<F: Float>(
     source: &[F],
     filters: &Filters<'_, F>,
     bias: Option<&[F]>,
-    target: &mut [F],
+    mut target: Target<'_, F>,
     size: [usize; 2],
     par: Par,
 ) {
     let images = conv.batch * conv.groups;
-    let (outs, plane) = (passes[0].outs, size[0] * size[1]);
+    let outs = passes[0].outs;
     let height = product::panel_height::<F>(level, outs);
     // Few images are cut by output channels, at the price of copying their planes for each piece; a piece keeps some. Where
     // they are cut changes no bit, so it may depend on the threads.
@@ -335,28 +413,32 @@ fn run<F: Float>(
         }
         let source_len = source.len() / images;
         let pieces: Vec<_> = target
-            .chunks_mut(outs * plane)
+            .borrow()
+            .cut(outs)
+            .into_iter()
             .enumerate()
             .flat_map(|(image, target)| {
-                let parts = target.chunks_mut(outs_of_piece * plane).enumerate();
+                let parts = target.cut(outs_of_piece).into_iter().enumerate();
                 parts.map(move |(i, part)| (image, i * outs_of_piece, part))
             })
             .collect();
         par.for_each(pieces.into_iter(), |(image, first, target)| {
-            let outs = first..first + target.len() / plane;
+            let outs = first..first + target.planes();
             let panels = first * pass.inner()..product::padded(outs.end, height) * pass.inner();
             let packed = &packed[image % conv.groups * packed_len..][panels];
-            let part = Part { target: &mut *target, outs: outs.clone(), size };
-            F::conv_product_at(level, pass, &source[image * source_len..][..source_len], packed, part);
-            if let Some(bias) = bias {
-                add_bias(&bias[image % conv.groups * pass.outs..][outs], target);
-            }
+            target.write(level, |target| {
+                let part = Part { target: &mut *target, outs: outs.clone(), size };
+                F::conv_product_at(level, pass, &source[image * source_len..][..source_len], packed, part);
+                if let Some(bias) = bias {
+                    add_bias(&bias[image % conv.groups * pass.outs..][outs], target);
+                }
+            });
         });
     }
 }
 
 fn conv2d_weight_adjoint_at<F: Float>(level: Level, conv: &Conv2d, x: &[F], y_bar: &[F], w_bar: &mut [F], par: Par) {
-    conv.assert_holds(x, w_bar, y_bar);
+    conv.assert_holds(x, w_bar, y_bar.len());
     if x.is_empty() || w_bar.is_empty() || y_bar.is_empty() {
         return w_bar.fill(F::ZERO);
     }

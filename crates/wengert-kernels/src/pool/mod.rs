@@ -35,7 +35,7 @@ impl Pool2d {
     }
 
     /// Elements of a plane of `x` and of one of `y`.
-    fn planes(&self) -> [usize; 2] {
+    pub(crate) fn planes(&self) -> [usize; 2] {
         let [rows, columns] = self.output_size();
         [self.size[0] * self.size[1], rows * columns]
     }
@@ -51,8 +51,17 @@ impl Pool2d {
         x > 0 && y > 0
     }
 
+    /// The same for places; whether there are any.
+    pub(crate) fn assert_finds_places(&self, x: usize, y: usize, at: usize) -> bool {
+        assert_eq!(y, at, "as many places as results");
+        assert!(u32::try_from(self.planes()[0]).is_ok(), "{self:?}: places of a plane are numbered with 32 bits");
+        let any = self.assert_holds(x, y);
+        assert!(any || y == 0, "{self:?}: windows of nothing have no largest");
+        any
+    }
+
     /// Where each entry of a row of the windows lies inside.
-    fn spans(&self) -> Vec<Span> {
+    pub(crate) fn spans(&self) -> Vec<Span> {
         let (size, stride, padding, [_, results]) = (self.size[1], self.stride[1], self.padding[1], self.output_size());
         let span = |entry: usize| {
             let from = padding.saturating_sub(entry).div_ceil(stride);
@@ -181,10 +190,8 @@ pub fn max_pool2d<F: Float>(pool: &Pool2d, x: &[F], y: &mut [F], at: &mut [u32],
 }
 
 fn max_pool2d_at<F: Float>(level: Level, pool: &Pool2d, x: &[F], y: &mut [F], at: &mut [u32], par: Par) {
-    assert_eq!(y.len(), at.len(), "as many places as results");
-    assert!(u32::try_from(pool.planes()[0]).is_ok(), "{pool:?}: places of a plane are numbered with 32 bits");
-    if !pool.assert_holds(x.len(), y.len()) {
-        return assert!(y.is_empty(), "{pool:?}: windows of nothing have no largest");
+    if !pool.assert_finds_places(x.len(), y.len(), at.len()) {
+        return;
     }
     let spans = pool.spans();
     let ([x_plane, y_plane], planes) = (pool.planes(), pool.planes_of_piece());

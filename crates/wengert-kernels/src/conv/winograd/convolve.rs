@@ -12,6 +12,7 @@ use super::weave::Weave;
 use super::{ENTRIES, Plan, convolve_at, pack_at};
 use crate::Par;
 use crate::conv::product::{Tile, padded, panel_height};
+use crate::conv::target::Target;
 use crate::conv::{PIECES, add_bias};
 use crate::dispatch::Level;
 use crate::matmul::blocked::{even, panel_rows};
@@ -21,6 +22,9 @@ use core::ops::Range;
 /// Channels that are summed at a time, and the sums added up: with the direct sum's 256 the error at 270 channels is 1.7 times
 /// as large, more than the direct sum's.
 const CHANNELS_OF_BLOCK: usize = 64;
+
+/// Results of images that are pooled together: 256 KiB, which the second-level cache holds beside the tiles.
+const POOLED: usize = 1 << 16;
 
 /// What one thread computes: some images with all their channels, or one image and some output channels of a group.
 pub(super) struct Piece<'a> {
@@ -40,7 +44,7 @@ pub(super) fn convolve(
     source: &[f32],
     filters: Filters<'_>,
     bias: Option<&[f32]>,
-    target: &mut [f32],
+    target: Target<'_, f32>,
     par: Par,
 ) {
     let Plan { groups, channels, outs, .. } = *plan;
@@ -65,31 +69,31 @@ pub(super) fn convolve(
 
     // Where the work is cut changes no bit, so it may depend on the threads. Few images are cut by output channels, at the
     // price of transforming them for each piece; a piece keeps some.
-    let [_, image_len] = plan.image_lens();
-    let plane = image_len / (groups * outs);
-    let pieces: Vec<Piece<'_>> = if par == Par::SEQUENTIAL || plan.batch >= PIECES {
-        let images = if par == Par::SEQUENTIAL { plan.batch } else { plan.batch.div_ceil(PIECES) };
-        let pieces = target.chunks_mut(images * image_len).enumerate();
-        pieces
-            .map(|(i, target)| {
-                let first = i * images;
-                Piece { images: first..first + target.len() / image_len, outs: 0..groups * outs, bias, target }
-            })
-            .collect()
+    let all = groups * outs;
+    let pieces: Vec<_> = if par == Par::SEQUENTIAL || plan.batch >= PIECES {
+        let most = if par == Par::SEQUENTIAL { plan.batch } else { plan.batch.div_ceil(PIECES) };
+        let images = match target {
+            Target::Whole { .. } => most,
+            Target::Pooled { .. } => (POOLED / plan.image_lens()[1]).clamp(1, most),
+        };
+        let pieces = target.cut(images * all).into_iter().enumerate();
+        pieces.map(|(i, target)| (i * images..i * images + target.planes() / all, 0..all, target)).collect()
     } else {
         let of_piece = outs.div_ceil(PIECES.div_ceil(plan.batch * groups)).max(28.min(outs)).next_multiple_of(height);
-        let parts = target.chunks_mut(outs * plane).enumerate();
+        let parts = target.cut(outs).into_iter().enumerate();
         parts
             .flat_map(|(i, target)| {
                 let (image, start) = (i / groups, i % groups * outs);
-                target.chunks_mut(of_piece * plane).enumerate().map(move |(j, target)| {
+                target.cut(of_piece).into_iter().enumerate().map(move |(j, target)| {
                     let first = start + j * of_piece;
-                    Piece { images: image..image + 1, outs: first..first + target.len() / plane, bias, target }
+                    (image..image + 1, first..first + target.planes(), target)
                 })
             })
             .collect()
     };
-    par.for_each(pieces.into_iter(), |piece| convolve_at(level, plan, source, packed, piece));
+    par.for_each(pieces.into_iter(), |(images, outs, target)| {
+        target.write(level, |target| convolve_at(level, plan, source, packed, Piece { images, outs, bias, target }));
+    });
 }
 
 /// Transforms the filters of a panel.

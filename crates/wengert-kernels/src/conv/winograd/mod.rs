@@ -34,6 +34,7 @@ mod transform;
 mod weave;
 mod weight;
 
+use super::target::Target;
 use super::weight::Images;
 use super::{Algorithm, Conv2d};
 use crate::Par;
@@ -156,7 +157,7 @@ pub(crate) trait Minimal: Sized {
         _x: &[Self],
         _w: &[Self],
         _bias: Option<&[Self]>,
-        _y: &mut [Self],
+        _y: &mut Target<'_, Self>,
         _par: Par,
     ) -> bool {
         false
@@ -195,12 +196,12 @@ impl Minimal for f32 {
         x: &[f32],
         w: &[f32],
         bias: Option<&[f32]>,
-        y: &mut [f32],
+        y: &mut Target<'_, f32>,
         par: Par,
     ) -> bool {
         let Some(plan) = Plan::forward(level, conv) else { return false };
         let filters = Filters { w, strides: [plan.channels * ENTRIES, ENTRIES], turned: false };
-        convolve(level, &plan, x, filters, bias, y, par);
+        convolve(level, &plan, x, filters, bias, y.borrow(), par);
         true
     }
     fn minimal_input_adjoint(
@@ -213,6 +214,7 @@ impl Minimal for f32 {
     ) -> bool {
         let Some(plan) = Plan::backward(level, conv) else { return false };
         let filters = Filters { w, strides: [ENTRIES, plan.outs * ENTRIES], turned: true };
+        let x_bar = Target::Whole { plane: conv.size[0] * conv.size[1], y: x_bar };
         convolve(level, &plan, y_bar, filters, None, x_bar, par);
         true
     }

@@ -4,6 +4,7 @@ use super::*;
 use crate::conv::{
     conv2d_at, conv2d_input_adjoint_at, conv2d_weight_adjoint_at,
     tests::{check_bias, products},
+    whole,
 };
 use crate::numbers::numbers;
 
@@ -33,7 +34,7 @@ fn all(level: Level, conv: &Conv2d, [x, w, y_bar]: [&[f32]; 3], threads: usize) 
     let par = Par::new(threads);
     let nan = |len: usize| vec![f32::NAN; len];
     let (mut y, mut x_bar, mut w_bar) = (nan(y_bar.len()), nan(x.len()), nan(w.len()));
-    conv2d_at(level, conv, x, w, None, &mut y, par);
+    conv2d_at(level, conv, x, w, None, whole(conv, &mut y), par);
     conv2d_input_adjoint_at(level, conv, w, y_bar, &mut x_bar, par);
     conv2d_weight_adjoint_at(level, conv, x, y_bar, &mut w_bar, par);
     [y, x_bar, w_bar]
