@@ -5,7 +5,7 @@ use crate::module::Module;
 use core::fmt;
 use rand::Rng;
 use wengert_core::{Tape, TensorFloat, TensorVar};
-use wengert_tensor::Tensor;
+use wengert_tensor::{Pooling, Tensor};
 
 /// Whether a layer is being trained or used. Passed along, never global: a model can do both at once.
 pub enum Mode<'r> {
@@ -69,6 +69,12 @@ pub trait Layer<F: TensorFloat = f32>: Module<F> {
     /// Whatever does not fit; the layer's path comes with it.
     fn forward<'t>(&self, x: TensorVar<'t, F>, mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error>;
 
+    /// The output for `x` with a [`max_pool2d`](TensorVar::max_pool2d) behind it, in one op, if the layer has that and all fits. A
+    /// [`Sequential`](crate::Sequential) asks; with nothing the two run one after the other.
+    fn forward_max_pool2d<'t>(&self, _x: TensorVar<'t, F>, _pooling: &Pooling) -> Option<TensorVar<'t, F>> {
+        None
+    }
+
     /// The output for plain data, in [`Mode::Eval`]. Nothing is recorded: memory is that of one call.
     ///
     /// # Errors
@@ -81,6 +87,9 @@ pub trait Layer<F: TensorFloat = f32>: Module<F> {
 impl<F: TensorFloat, L: Layer<F> + ?Sized> Layer<F> for Box<L> {
     fn forward<'t>(&self, x: TensorVar<'t, F>, mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
         (**self).forward(x, mode)
+    }
+    fn forward_max_pool2d<'t>(&self, x: TensorVar<'t, F>, pooling: &Pooling) -> Option<TensorVar<'t, F>> {
+        (**self).forward_max_pool2d(x, pooling)
     }
 }
 

@@ -6,6 +6,7 @@ pub use wengert_kernels::conv::Algorithm as ConvolutionAlgorithm;
 
 use crate::element::FloatElement;
 use crate::error::{OrPanic, ShapeError};
+use crate::pool2d::{Places, Pooling};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -347,6 +348,78 @@ impl<F: FloatElement> Tensor<F> {
         Tensor::try_build(OP, &shape, |y| kernel::conv2d_with_bias(&conv, x, w, bias, y, Par::current()))
     }
 
+    /// [`conv2d_with_bias`](Self::conv2d_with_bias) and then [`max_pool2d`](Self::max_pool2d): the same to the bit, in fewer passes over
+    /// memory.
+    ///
+    /// Shapes: `x: [n, in, h, w]`, `weight: [out, in / groups, kh, kw]`, `bias: [out]`, result `[n, out, oh, ow]`, as the pooling makes
+    /// of the convolution's.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_conv2d_max_pool2d`](Self::try_conv2d_max_pool2d) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Convolution, Pooling, Tensor};
+    /// let x = Tensor::<f64>::arange(9).reshape([1, 1, 3, 3]);
+    /// let (sums, bias) = (Tensor::from([1.0, 1.0]).reshape([1, 1, 1, 2]), Tensor::from([0.5]));
+    /// let y = x.conv2d_max_pool2d(&sums, &bias, &Convolution::new(), &Pooling::new([3, 1]));
+    /// assert_eq!(y.to_vec(), [13.5, 15.5]);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn conv2d_max_pool2d(
+        &self,
+        weight: &Tensor<F>,
+        bias: &Tensor<F>,
+        options: &Convolution,
+        pooling: &Pooling,
+    ) -> Tensor<F> {
+        self.try_conv2d_max_pool2d(weight, bias, options, pooling).or_panic()
+    }
+
+    /// As [`conv2d_max_pool2d`](Self::conv2d_max_pool2d), with an error instead of a panic.
+    ///
+    /// # Errors
+    /// As [`try_conv2d_with_bias`](Self::try_conv2d_with_bias) and [`try_max_pool2d`](Self::try_max_pool2d).
+    pub fn try_conv2d_max_pool2d(
+        &self,
+        weight: &Tensor<F>,
+        bias: &Tensor<F>,
+        options: &Convolution,
+        pooling: &Pooling,
+    ) -> Result<Tensor<F>, ShapeError> {
+        Ok(self.try_conv2d_max_pool2d_with_places(weight, bias, options, pooling)?.0)
+    }
+
+    /// As [`conv2d_max_pool2d`](Self::conv2d_max_pool2d), with the places of the largest elements, the first among equals.
+    ///
+    /// # Errors
+    /// As [`try_conv2d_max_pool2d`](Self::try_conv2d_max_pool2d).
+    pub fn try_conv2d_max_pool2d_with_places(
+        &self,
+        weight: &Tensor<F>,
+        bias: &Tensor<F>,
+        options: &Convolution,
+        pooling: &Pooling,
+    ) -> Result<(Tensor<F>, Places), ShapeError> {
+        const OP: &str = "conv2d_max_pool2d";
+        let (conv, images) = options.plan(OP, self.shape(), weight.shape())?;
+        equal(OP, &Shape::from([conv.outputs]), bias.shape().clone())?;
+        check_padded::<F>(OP, &conv)?;
+        let (pool, shape) = pooling.plan(OP, &images)?;
+        if images.size() == 0 && shape.size() > 0 {
+            return Err(ShapeError::Empty { op: OP, shape: images });
+        }
+        let (mut x_copy, mut w_copy, mut b_copy) = (None, None, None);
+        let (x, w) = (self.try_dense(OP, &mut x_copy)?, weight.try_dense(OP, &mut w_copy)?);
+        let bias = bias.try_dense(OP, &mut b_copy)?;
+        let mut indices = Tensor::try_scratch_for(OP, shape.clone())?;
+        let y = Tensor::try_build(OP, &shape, |y| {
+            kernel::conv2d_max_pool2d(&conv, &pool, x, w, bias, (y, indices.fresh_mut()), Par::current());
+        })?;
+        Ok((y, Places { indices, images, pool }))
+    }
+
     /// The adjoint of [`conv2d`](Self::conv2d) for images of shape `x`: the cotangent `y_bar` of the result brought back to
     /// them. It is what is called a transposed convolution.
     ///
@@ -405,6 +478,70 @@ impl<F: FloatElement> Tensor<F> {
         let (mut x_copy, mut y_copy) = (None, None);
         let (x, y_bar) = (x.try_dense(OP, &mut x_copy)?, y_bar.try_dense(OP, &mut y_copy)?);
         Tensor::try_build(OP, weight, |w_bar| kernel::conv2d_weight_adjoint(&conv, x, y_bar, w_bar, Par::current()))
+    }
+}
+
+impl Places {
+    /// The adjoints of [`Tensor::conv2d_max_pool2d`], which found these places, for `x` and for `weight`, as far as they are `wanted`:
+    /// those of the convolution for `y_bar` [scattered](Places::scatter).
+    ///
+    /// Where so few results are places that it pays, sums of what meets them; there a cotangent of zero adds nothing, even to an
+    /// infinity.
+    ///
+    /// # Errors
+    /// As [`Tensor::conv2d_input_adjoint`] and [`Places::scatter`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::{Convolution, Pooling, Tensor};
+    /// let x = Tensor::<f64>::arange(9).reshape([1, 1, 3, 3]);
+    /// let (w, b) = (Tensor::from([1.0, 10.0]).reshape([1, 1, 1, 2]), Tensor::from([0.5]));
+    /// let (options, pooling) = (Convolution::new(), Pooling::new([3, 1]));
+    /// let (y, places) = x.try_conv2d_max_pool2d_with_places(&w, &b, &options, &pooling)?;
+    /// let [x_bar, w_bar] = places.conv2d_adjoints(&x, &w, &Tensor::ones(y.shape().clone()), &options, [true; 2])?;
+    /// assert_eq!(x_bar.unwrap().to_vec(), [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 11.0, 10.0]);
+    /// assert_eq!(w_bar.unwrap().to_vec(), [13.0, 15.0]);
+    /// # Ok::<(), wengert_tensor::ShapeError>(())
+    /// ```
+    pub fn conv2d_adjoints<F: FloatElement>(
+        &self,
+        x: &Tensor<F>,
+        weight: &Tensor<F>,
+        y_bar: &Tensor<F>,
+        options: &Convolution,
+        wanted: [bool; 2],
+    ) -> Result<[Option<Tensor<F>>; 2], ShapeError> {
+        const OP: &str = "conv2d_max_pool2d_adjoint";
+        let (conv, images) = options.plan(OP, x.shape(), weight.shape())?;
+        equal(OP, &self.images, images)?;
+        equal(OP, y_bar.shape(), self.indices.shape().clone())?;
+        let wanted = |i: usize, adjoint: &dyn Fn() -> Result<Tensor<F>, ShapeError>| match wanted[i] {
+            true => adjoint().map(Some),
+            false => Ok(None),
+        };
+        if !kernel::pooled_adjoints_pay(&conv, y_bar.shape().size()) {
+            let y_bar = self.scatter(y_bar)?;
+            return Ok([
+                wanted(0, &|| Tensor::conv2d_input_adjoint(x.shape(), weight, &y_bar, options))?,
+                wanted(1, &|| Tensor::conv2d_weight_adjoint(x, weight.shape(), &y_bar, options))?,
+            ]);
+        }
+        check_padded::<F>(OP, &conv)?;
+        let (mut x_copy, mut w_copy, mut y_copy) = (None, None, None);
+        let (y_bar, at) = (y_bar.try_dense(OP, &mut y_copy)?, self.indices.as_slice().unwrap_or_default());
+        let (x_shape, x) = (x.shape(), x.try_dense(OP, &mut x_copy)?);
+        let (w_shape, w) = (weight.shape(), weight.try_dense(OP, &mut w_copy)?);
+        let par = Par::current();
+        Ok([
+            wanted(0, &|| {
+                let adjoint = |x_bar: &mut [F]| kernel::conv2d_pooled_input_adjoint(&conv, w, y_bar, at, x_bar, par);
+                Tensor::try_build(OP, x_shape, adjoint)
+            })?,
+            wanted(1, &|| {
+                let adjoint = |w_bar: &mut [F]| kernel::conv2d_pooled_weight_adjoint(&conv, x, y_bar, at, w_bar, par);
+                Tensor::try_build(OP, w_shape, adjoint)
+            })?,
+        ])
     }
 }
 

@@ -86,7 +86,7 @@ impl Pooling {
     }
 
     /// The kernel's sizes, and the shape of the result.
-    fn plan(&self, op: &'static str, x: &Shape) -> Result<(kernel::Pool2d, Shape), ShapeError> {
+    pub(crate) fn plan(&self, op: &'static str, x: &Shape) -> Result<(kernel::Pool2d, Shape), ShapeError> {
         let [batch, channels, height, width] = **x else {
             return Err(ShapeError::Rank { op, shape: x.clone(), expected: "images, [n, c, h, w]" });
         };
@@ -127,10 +127,10 @@ impl Pooling {
 #[derive(Debug, Clone)]
 pub struct Places {
     /// Numbers in a plane, in the order of rows. None but a pooling makes them, so all are inside.
-    indices: Tensor<u32>,
+    pub(crate) indices: Tensor<u32>,
     /// The shape of the images.
-    images: Shape,
-    pool: kernel::Pool2d,
+    pub(crate) images: Shape,
+    pub(crate) pool: kernel::Pool2d,
 }
 
 impl Places {

@@ -244,6 +244,19 @@ fn the_fused_and_the_emitted_pullback_of_every_rule_agree() {
     walk.agree("conv3d_with_bias", [&[1, 2, 3, 4, 3], &[4, 1, 2, 3, 2], &[4]], [wide; 3], |[x, w, b]| {
         x.conv3d_with_bias(w, b, &Convolution3d::new().groups(2).padding(1).stride([2, 1, 1]))
     });
+    // Few places and, with windows side by side or overlapping, many; and groups.
+    for (x, w, options, pooling) in [
+        ([2, 3, 6, 7], [4, 3, 3, 3], Convolution::new().padding(1), Pooling::new(2)),
+        ([2, 3, 6, 7], [4, 3, 3, 2], Convolution::new(), Pooling::new([3, 2]).stride(1).padding(1)),
+        ([1, 4, 6, 6], [2, 2, 2, 3], Convolution::new().groups(2).dilation([1, 2]), Pooling::new(2)),
+        ([0, 2, 4, 4], [3, 2, 3, 3], Convolution::new(), Pooling::new(2)),
+    ] {
+        let shapes: [&[usize]; 3] = [&x, &w, &w[..1]];
+        walk.agree("conv2d_max_pool2d", shapes, [wide; 3], |[x, w, b]| x.conv2d_max_pool2d(w, b, &options, &pooling));
+        walk.agree("conv2d_max_pool2d of a function", shapes, [wide; 3], |[x, w, b]| {
+            x.square().conv2d_max_pool2d(w, b, &options, &pooling).square()
+        });
+    }
     walk.agree("conv1d", [&[2, 3, 7], &[4, 3, 3]], [wide; 2], |[x, w]| x.conv1d(w, &options.stride(2)));
     for pooling in [Pooling::new(2), Pooling::new([3, 2]).stride([1, 2]).padding(1), Pooling::new(1).stride(3)] {
         for shape in [[2, 3, 4, 5], [0, 1, 4, 4]] {

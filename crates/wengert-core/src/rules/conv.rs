@@ -7,15 +7,17 @@
 //! cotangent that arrives at one of the three takes the place of the argument it stands for, and the other two ops give what
 //! flows on.
 
+use super::pool::{pick, scatter};
 use super::pushforward::total;
 use super::reshape::reshape;
 use super::sum::sum_axes;
-use super::{Array, Cotangents, Op, Pushforward, two};
+use super::{Array, Cotangents, Op, Pushforward, fitting, two};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use core::panic::Location;
-use wengert_tensor::{Convolution, Shape, ShapeError, Tensor, one_high};
+use std::sync::Arc;
+use wengert_tensor::{Convolution, Places, Pooling, Shape, ShapeError, Tensor, one_high};
 
 /// `y` from `x`, `w`. Boxed: the largest op sets the size of all nodes.
 #[derive(Clone)]
@@ -77,8 +79,55 @@ impl<F: TensorFloat> Op<F> for ConvBias<F> {
 
     fn jvp<A: Array<F>>(&self, x: &[&A], y: &A, x_dot: &[Option<&A>]) -> Option<A> {
         let product = self.0.jvp(&x[..2], y, &x_dot[..2]);
-        let by_channel = |b_dot: &A| reshape(b_dot, &Shape::from([y.shape()[1], 1, 1]));
         total([product, x_dot[2].map(by_channel)], &y.shape())
+    }
+}
+
+/// The largest of the windows of a convolution with its bias; knows the places once it has run. What is pooled is not kept.
+///
+/// Cotangents: those of the convolution at the places, where alone something flows; `b_bar[o]` the sum of `y_bar[n, o, r, q]`.
+#[derive(Clone)]
+pub(crate) struct ConvPool<F>(Box<(Convolution, Pooling)>, Option<Arc<Places>>, PhantomData<F>);
+
+impl<F: TensorFloat> ConvPool<F> {
+    fn places(&self) -> &Arc<Places> {
+        let Some(places) = &self.1 else { unreachable!("a derivative is taken after the op has run") };
+        places
+    }
+
+    fn not_pooled(&self) -> ConvBias<F> {
+        ConvBias(slide(ConvBias::<F>::NAME, &self.0.0))
+    }
+}
+
+impl<F: TensorFloat> Op<F> for ConvPool<F> {
+    const NAME: &'static str = "conv2d_max_pool2d";
+    const READS_RESULT: bool = false;
+
+    fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
+        let (options, pooling) = &*self.0;
+        let (y, places) = x[0].try_conv2d_max_pool2d_with_places(x[1], x[2], options, pooling)?;
+        self.1 = Some(Arc::new(places));
+        Ok(y)
+    }
+
+    fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
+        self.not_pooled().vjp(x, y, scatter(self.places(), &y_bar), wanted)
+    }
+
+    fn pull(&self, x: &[&Tensor<F>], _y: &Tensor<F>, y_bar: Tensor<F>, wanted: &[bool]) -> Cotangents<Tensor<F>> {
+        let adjoints = self.places().conv2d_adjoints(x[0], x[1], &y_bar, &self.0.0, [wanted[0], wanted[1]]);
+        let mut cotangents = Cotangents::from_iter(fitting(adjoints));
+        cotangents.push(wanted[2].then(|| sum_axes(&y_bar, [0, 2, 3])));
+        cotangents
+    }
+
+    fn jvp<A: Array<F>>(&self, x: &[&A], _y: &A, x_dot: &[Option<&A>]) -> Option<A> {
+        let at_places = |x: &A, w: &A| pick(self.places(), &conv2d(&self.0.0, x, w));
+        let to_x = x_dot[0].map(|x_dot| at_places(x_dot, x[1]));
+        let to_w = x_dot[1].map(|w_dot| at_places(x[0], w_dot));
+        let to_b = x_dot[2].map(by_channel);
+        total([to_x, to_w, to_b], self.places().indices().shape())
     }
 }
 
@@ -136,6 +185,11 @@ impl<F: TensorFloat> Op<F> for ConvToWeight<F> {
         let to_y_bar = wanted[1].then(|| conv2d(options, x, &w_bar_bar));
         two(to_x, to_y_bar)
     }
+}
+
+/// `[out]` as `[out, 1, 1]`.
+fn by_channel<F: TensorFloat, A: Array<F>>(b: &A) -> A {
+    reshape(b, &Shape::from([b.shape()[0], 1, 1]))
 }
 
 /// The convolution of images that is listed under this name.
@@ -253,6 +307,50 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
             Some(bias) => Self::try_record_many(ConvBias(product), &[self, weight, bias]),
             None => self.try_record2(product, weight),
         }
+    }
+
+    /// [`conv2d_with_bias`](Self::conv2d_with_bias) and then [`max_pool2d`](Self::max_pool2d), in fewer passes over memory: the values are the
+    /// same to the bit, and what is pooled does not stay on the tape. Gradients are summed over the places of the largest elements
+    /// alone, where those are at most half of all; a cotangent of zero adds nothing to them, even times an infinity.
+    ///
+    /// Shapes: `x: [n, in, h, w]`, `weight: [out, in / groups, kh, kw]`, `bias: [out]`, result `[n, out, oh, ow]`, as the pooling makes
+    /// of the convolution's.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_conv2d_max_pool2d`](Self::try_conv2d_max_pool2d) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # use wengert_tensor::{Convolution, Pooling, Tensor};
+    /// let tape = Tape::new();
+    /// let x = tape.tensor(Tensor::arange(9).reshape([1, 1, 3, 3]));
+    /// let (w, b) = (tape.tensor(Tensor::from([1.0, 10.0]).reshape([1, 1, 1, 2])), tape.tensor([0.5]));
+    /// let y = x.conv2d_max_pool2d(w, b, &Convolution::new(), &Pooling::new([3, 1]));
+    /// assert_eq!(y.value().to_vec(), [76.5, 87.5]);
+    /// let g = y.sum().gradient();
+    /// assert_eq!(g[x].to_vec(), [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 11.0, 10.0]);
+    /// assert_eq!((g[w].to_vec(), g[b].item()), (vec![13.0, 15.0], 2.0));
+    /// ```
+    #[track_caller]
+    pub fn conv2d_max_pool2d(self, weight: Self, bias: Self, options: &Convolution, pooling: &Pooling) -> Self {
+        self.try_conv2d_max_pool2d(weight, bias, options, pooling).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`conv2d_max_pool2d`](Self::conv2d_max_pool2d), returning what does not fit.
+    ///
+    /// # Errors
+    /// As [`try_conv2d_with_bias`](Self::try_conv2d_with_bias) and [`try_max_pool2d`](Self::try_max_pool2d).
+    #[track_caller]
+    pub fn try_conv2d_max_pool2d(
+        self,
+        weight: Self,
+        bias: Self,
+        options: &Convolution,
+        pooling: &Pooling,
+    ) -> Result<Self, Error> {
+        let op = ConvPool(Box::new((*options, *pooling)), None, PhantomData);
+        Self::try_record_many(op, &[self, weight, bias])
     }
 
     /// Slides filters over sequences: [`conv2d`](Self::conv2d) of images one entry high.

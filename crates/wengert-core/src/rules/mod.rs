@@ -323,6 +323,7 @@ rules! {
     Concat in concat,
     Conv2d in conv,
     ConvBias in conv,
+    ConvPool in conv,
     ConvToInput in conv,
     ConvToWeight in conv,
     CrossEntropy in cross_entropy,

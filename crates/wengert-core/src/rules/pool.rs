@@ -26,13 +26,13 @@ impl<F: TensorFloat> Op<F> for MaxPool2d<F> {
 
     fn vjp<A: Array<F>>(&self, _x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
         match &self.1 {
-            Some(places) => one(ScatterPlaces(places.clone(), PhantomData).on(&[&y_bar])),
+            Some(places) => one(scatter(places, &y_bar)),
             None => unreachable!("a pullback runs after its op"),
         }
     }
 
     fn jvp<A: Array<F>>(&self, _x: &[&A], _y: &A, x_dot: &[Option<&A>]) -> Option<A> {
-        Some(PickPlaces(self.1.clone()?, PhantomData).on(&[x_dot[0]?]))
+        Some(pick(self.1.as_ref()?, x_dot[0]?))
     }
 }
 
@@ -49,7 +49,7 @@ impl<F: TensorFloat> Op<F> for ScatterPlaces<F> {
     }
 
     fn vjp<A: Array<F>>(&self, _x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        one(PickPlaces(self.0.clone(), PhantomData).on(&[&y_bar]))
+        one(pick(&self.0, &y_bar))
     }
 }
 
@@ -66,8 +66,18 @@ impl<F: TensorFloat> Op<F> for PickPlaces<F> {
     }
 
     fn vjp<A: Array<F>>(&self, _x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        one(ScatterPlaces(self.0.clone(), PhantomData).on(&[&y_bar]))
+        one(scatter(&self.0, &y_bar))
     }
+}
+
+/// Zeros with `y_bar` added at the places.
+pub(super) fn scatter<F: TensorFloat, A: Array<F>>(places: &Arc<Places>, y_bar: &A) -> A {
+    ScatterPlaces(places.clone(), PhantomData).on(&[y_bar])
+}
+
+/// What lies at the places.
+pub(super) fn pick<F: TensorFloat, A: Array<F>>(places: &Arc<Places>, x: &A) -> A {
+    PickPlaces(places.clone(), PhantomData).on(&[x])
 }
 
 /// The mean of each window.

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::layer::{Layer, Mode};
 use rand::Rng;
 use wengert_core::{Parameter, TensorFloat, TensorVar};
-use wengert_tensor::{Convolution, Pair, Shape, Tensor};
+use wengert_tensor::{Convolution, Pair, Pooling, Shape, Tensor};
 
 /// Checks the channels and the filters of a convolutional layer.
 pub(super) fn check_sizes(
@@ -164,5 +164,10 @@ impl<F: TensorFloat> Conv2d<F> {
 impl<F: TensorFloat> Layer<F> for Conv2d<F> {
     fn forward<'t>(&self, x: TensorVar<'t, F>, _mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
         self.apply(x).map_err(|error| error.anchored(self.weight.id(), "weight"))
+    }
+
+    fn forward_max_pool2d<'t>(&self, x: TensorVar<'t, F>, pooling: &Pooling) -> Option<TensorVar<'t, F>> {
+        let (weight, bias) = (x.tape().parameter(&self.weight), x.tape().parameter(self.bias.as_ref()?));
+        x.try_conv2d_max_pool2d(weight, bias, &self.options, pooling).ok()
     }
 }

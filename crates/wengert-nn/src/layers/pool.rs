@@ -12,7 +12,7 @@ macro_rules! pooling_layers {
         ///
         /// Shapes: `x: [n, c, h, w]`, output `[n, c, oh, ow]` with `oh = (h + 2 padding - kernel) / stride + 1`. No parameters.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub struct $Layer(Pooling);
+        pub struct $Layer(pub(super) Pooling);
 
         no_parameters!($Layer);
 

@@ -7,11 +7,13 @@ use crate::module::{Entry, EntryMut, Module, ModulePath};
 use core::any::Any;
 use core::fmt;
 use wengert_core::{TensorFloat, TensorVar};
+use wengert_tensor::Pooling;
 
 /// A chain of layers: each takes what the one before it gives. They are named by number, `0.weight`, `2.weight`.
 ///
 /// A [`Relu`] with a [`MaxPool2d`] behind it runs after it, on fewer elements: the largest element of a window, rectified, is the
-/// largest of the rectified elements, and values and gradients are the same to the bit.
+/// largest of the rectified elements, and values and gradients are the same to the bit. A [`Conv2d`](crate::Conv2d) and the pooling
+/// that then follows it are one op, [`conv2d_max_pool2d`](TensorVar::conv2d_max_pool2d).
 ///
 /// # Examples
 /// ```
@@ -28,6 +30,8 @@ pub struct Sequential<F: TensorFloat = f32> {
     layers: Vec<Box<dyn Layer<F> + Send + Sync>>,
     /// The layers as they run: a rectifier after the pooling behind it.
     order: Vec<usize>,
+    /// For each layer, if it pools, how.
+    poolings: Vec<Option<Pooling>>,
     /// Whether the last layer is a rectifier.
     ends_in_relu: bool,
 }
@@ -36,7 +40,7 @@ impl<F: TensorFloat> Sequential<F> {
     /// No layers: the output is the input.
     #[must_use]
     pub fn new() -> Self {
-        Sequential { layers: Vec::new(), order: Vec::new(), ends_in_relu: false }
+        Sequential { layers: Vec::new(), order: Vec::new(), poolings: Vec::new(), ends_in_relu: false }
     }
 
     /// This chain with one more layer at its end.
@@ -50,9 +54,11 @@ impl<F: TensorFloat> Sequential<F> {
     pub fn push(&mut self, layer: impl Layer<F> + Send + Sync + 'static) {
         let as_any: &dyn Any = &layer;
         let index = self.layers.len();
-        let exchanged = self.ends_in_relu && as_any.is::<MaxPool2d>();
+        let pooling = as_any.downcast_ref().map(|&MaxPool2d(pooling)| pooling);
+        let exchanged = self.ends_in_relu && pooling.is_some();
         self.order.insert(index - usize::from(exchanged), index);
         self.ends_in_relu = as_any.is::<Relu>();
+        self.poolings.push(pooling);
         self.layers.push(Box::new(layer));
     }
 
@@ -112,7 +118,14 @@ impl<F: TensorFloat> Module<F> for Sequential<F> {
 impl<F: TensorFloat> Layer<F> for Sequential<F> {
     fn forward<'t>(&self, x: TensorVar<'t, F>, mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
         let mut x = x;
-        for &index in &self.order {
+        let mut order = self.order.iter().copied().peekable();
+        while let Some(index) = order.next() {
+            let pooling = order.peek().and_then(|&next| self.poolings[next].as_ref());
+            if let Some(y) = pooling.and_then(|pooling| self.layers[index].forward_max_pool2d(x, pooling)) {
+                order.next();
+                x = y;
+                continue;
+            }
             x = self.layers[index].forward(x, mode).map_err(|error| self.placed(error, index))?;
         }
         Ok(x)
