@@ -43,6 +43,10 @@ def case(op, x_shape, w_shape, stride, padding, dilation=(1, 1), groups=1):
     elif op == "conv2d_with_bias":
         inputs += [operand(w_shape, 2).requires_grad_(), operand(w_shape[:1], 3).requires_grad_()]
         y = nn.conv2d(x, inputs[1], inputs[2], stride, padding, dilation, groups)
+    elif op.startswith("conv2d_max_pool2d"):
+        inputs += [operand(w_shape, 2).requires_grad_(), operand(w_shape[:1], 3).requires_grad_()]
+        pooled = (2, 2, 0) if op == "conv2d_max_pool2d" else (3, 2, 1)
+        y = nn.max_pool2d(nn.conv2d(x, inputs[1], inputs[2], stride, padding, dilation, groups), *pooled)
     elif op == "max_pool2d":
         y = nn.max_pool2d(x, w_shape, stride, padding)
     else:
@@ -76,4 +80,8 @@ case("avg_pool2d", (1, 1, 6, 6), (3, 3), (2, 2), (1, 1))
 case("conv2d_with_bias", (2, 3, 4, 5), (4, 3, 3, 3), (1, 1), (1, 1))
 case("conv2d_with_bias", (2, 4, 5, 5), (6, 2, 3, 2), (2, 1), (1, 0), groups=2)
 case("conv2d_with_bias", (1, 2, 7, 8), (2, 2, 3, 3), (1, 2), (2, 1), (3, 2))
+case("conv2d_max_pool2d", (2, 3, 4, 6), (4, 3, 3, 3), (1, 1), (1, 1))
+case("conv2d_max_pool2d", (1, 4, 7, 6), (4, 2, 2, 2), (1, 1), (1, 0), groups=2)
+case("conv2d_max_pool2d", (1, 2, 9, 8), (3, 2, 3, 3), (1, 2), (2, 1), (3, 2))
+case("conv2d_max_pool2d overlapping", (2, 2, 6, 7), (3, 2, 3, 2), (1, 1), (1, 0))
 (HERE / "convolution.tsv").write_text("\n".join(rows) + "\n")

@@ -74,12 +74,25 @@ fn values_and_gradients_to_second_order_are_those_of_pytorch() {
                 let options = options.dilation(pair(dilation)).groups(groups[0]);
                 (vec![x, w, b], x.conv2d_with_bias(w, b, &options))
             }
+            op if op.starts_with("conv2d_max_pool2d") => {
+                let (w, b) = (tape.tensor(operand(w_shape, 2)), tape.tensor(operand(&w_shape[..1], 3)));
+                let options = Convolution::new().stride(pair(stride)).padding(pair(padding));
+                let options = options.dilation(pair(dilation)).groups(groups[0]);
+                let overlapping = Pooling::new(3).stride(2).padding(1);
+                let pooling = if op.ends_with("overlapping") { overlapping } else { Pooling::new(2) };
+                (vec![x, w, b], x.conv2d_max_pool2d(w, b, &options, &pooling))
+            }
             "max_pool2d" => (vec![x], x.max_pool2d(&pooling())),
             _ => (vec![x], x.avg_pool2d(&pooling())),
         };
         assert_eq!(y.shape()[..], y_shape[..], "{}", what("shape"));
         close(&what("value"), &y.value(), &row.values[0]);
         let loss = (y * y * tape.constant_tensor(operand(y_shape, 3))).sum();
+        // By the sweep, which may sum otherwise than the recorded gradient below.
+        let gradient = loss.gradient();
+        for (k, x) in inputs.iter().enumerate() {
+            close(&what(&format!("sweep to operand {k}")), &gradient[*x], &row.values[1 + k]);
+        }
         let first: Vec<TensorVar<'_, f64>> = match inputs[..] {
             [x, w] => loss.recorded_gradient([x, w]).to_vec(),
             [x, w, b] => loss.recorded_gradient([x, w, b]).to_vec(),

@@ -24,9 +24,10 @@ fn with<const N: usize>(shapes: [&[usize]; N], mistakes: impl for<'t> Fn([Var<'t
 #[test]
 fn convolutions_name_channels_windows_and_settings() {
     let (images, volumes) = ([1, 6, 5, 4], [1, 2, 4, 4, 4]);
-    let shapes: [&[usize]; 7] =
-        [&images, &[3, 2, 3, 3], &[3, 6, 9, 9], &volumes, &[3, 2, 5, 1, 1], &[1, 2, 7], &[2, 2, 3]];
-    with(shapes, |[x, w, large, volume, filter, sequence, short], elsewhere| {
+    let shapes: [&[usize]; 8] =
+        [&images, &[3, 2, 3, 3], &[3, 6, 9, 9], &volumes, &[3, 2, 5, 1, 1], &[1, 2, 7], &[2, 2, 3], &[3]];
+    with(shapes, |[x, w, large, volume, filter, sequence, short, b], elsewhere| {
+        let two = Pooling::new(2);
         let (plain, turned, solid) = (Convolution::new(), TransposedConvolution::new(), Convolution3d::new());
         let channels = "x [1, 6, 5, 4] has 6 channels, weight [3, 2, 3, 3] takes 2 in each of 1 groups";
         let images = "operand of shape [1, 2, 4, 4, 4] has 5 axes; expected images, [n, c, h, w]";
@@ -47,6 +48,14 @@ fn convolutions_name_channels_windows_and_settings() {
                 text(x.try_conv2d_with_bias(w, w, &plain.groups(3))) =>
                     "shapes [3] and [3, 2, 3, 3] differ; they must be equal";
                 text(x.try_conv2d_with_bias(w, elsewhere, &plain)) => TAPES;
+            }
+            "conv2d_max_pool2d" {
+                text(x.try_conv2d_max_pool2d(w, w, &plain, &two)) => channels;
+                text(x.try_conv2d_max_pool2d(w, w, &plain.groups(3), &two)) =>
+                    "shapes [3] and [3, 2, 3, 3] differ; they must be equal";
+                text(x.try_conv2d_max_pool2d(w, b, &plain.groups(3), &Pooling::new(9))) => "the window spans 9 entries";
+                text(x.try_conv2d_max_pool2d(w, b, &plain.groups(3), &two.padding(2))) => "padding is 2, expected less";
+                text(x.try_conv2d_max_pool2d(w, elsewhere, &plain, &two)) => TAPES;
             }
             "conv1d" {
                 text(x.try_conv1d(w, &plain)) => sequences;

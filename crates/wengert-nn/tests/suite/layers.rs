@@ -269,6 +269,44 @@ fn a_rectifier_and_a_pooling_in_a_chain_are_the_two_to_the_bit() {
     check::<f64>(f64::to_bits);
 }
 
+/// A chain makes one op of the two: values the same to the bit, gradients but for the order of sums.
+#[test]
+fn a_convolution_and_a_pooling_in_a_chain_are_the_two() {
+    for (conv, pooling) in [
+        (Conv2d::<f64>::new(3, 5, 3, &mut rng(1)).padding(1), Pooling::new(2)),
+        (Conv2d::new(3, 4, [2, 3], &mut rng(2)).stride([2, 1]), Pooling::new([2, 3]).stride(2).padding([0, 1])),
+        (Conv2d::new(3, 4, 3, &mut rng(3)), Pooling::new(2).stride(1)),
+        (Conv2d::new(3, 4, 3, &mut rng(4)).without_bias(), Pooling::new(2)),
+    ] {
+        let layer = MaxPool2d::new(pooling.kernel).stride(pooling.stride).padding(pooling.padding);
+        let model = Sequential::new().with(conv.clone()).with(Relu).with(layer);
+        let tape = Tape::<f64>::new();
+        let x = tape.tensor(Tensor::uniform([2, 3, 9, 8], -1.0, 1.0, &mut rng(5)));
+        let y = model.forward(x, &mut Mode::Eval).unwrap();
+        let written = conv.forward(x, &mut Mode::Eval).unwrap().relu().max_pool2d(&pooling);
+        assert_eq!(y.value(), written.value(), "{pooling:?}");
+        let y_bar = Tensor::uniform(y.shape(), -1.0, 1.0, &mut rng(6));
+        let (got, expected) = (y.vjp(&y_bar), written.vjp(&y_bar));
+        // The chain has parameters of its own, with the same numbers.
+        let mut pairs = vec![(x, x), (tape.parameter(model.named_parameters()[0].1), tape.parameter(&conv.weight))];
+        pairs.extend(conv.bias.as_ref().map(|b| (tape.parameter(model.named_parameters()[1].1), tape.parameter(b))));
+        for (ours, theirs) in pairs {
+            for (got, expected) in got[ours].iter().zip(expected[theirs].iter()) {
+                assert!((got - expected).abs() < 1e-13, "{pooling:?}: {got}, expected {expected}");
+            }
+        }
+        assert_eq!(conv.bias.is_some(), tape.listing().to_string().contains("conv2d_max_pool2d"));
+    }
+}
+
+#[test]
+fn a_pooling_that_does_not_fit_behind_a_convolution_names_its_layer() {
+    let model = Sequential::<f32>::new().with(Conv2d::new(1, 4, 3, &mut rng(0))).with(Relu).with(MaxPool2d::new(4));
+    let error = model.predict(&Tensor::zeros([2, 1, 12, 5])).unwrap_err();
+    assert_eq!(error.layer(), Some("2"));
+    assert!(error.to_string().contains("max_pool2d: the window spans 4 entries of axis 3, x [2, 4, 10, 3]"), "{error}");
+}
+
 #[test]
 fn a_convolution_that_does_not_fit_names_its_layer() {
     let model = Sequential::<f32>::new()
