@@ -515,33 +515,32 @@ impl Places {
         let (conv, images) = options.plan(OP, x.shape(), weight.shape())?;
         equal(OP, &self.images, images)?;
         equal(OP, y_bar.shape(), self.indices.shape().clone())?;
-        let wanted = |i: usize, adjoint: &dyn Fn() -> Result<Tensor<F>, ShapeError>| match wanted[i] {
-            true => adjoint().map(Some),
-            false => Ok(None),
-        };
-        if !kernel::pooled_adjoints_pay(&conv, y_bar.shape().size()) {
-            let y_bar = self.scatter(y_bar)?;
-            return Ok([
-                wanted(0, &|| Tensor::conv2d_input_adjoint(x.shape(), weight, &y_bar, options))?,
-                wanted(1, &|| Tensor::conv2d_weight_adjoint(x, weight.shape(), &y_bar, options))?,
-            ]);
-        }
         check_padded::<F>(OP, &conv)?;
-        let (mut x_copy, mut w_copy, mut y_copy) = (None, None, None);
-        let (y_bar, at) = (y_bar.try_dense(OP, &mut y_copy)?, self.indices.as_slice().unwrap_or_default());
-        let (x_shape, x) = (x.shape(), x.try_dense(OP, &mut x_copy)?);
-        let (w_shape, w) = (weight.shape(), weight.try_dense(OP, &mut w_copy)?);
-        let par = Par::current();
-        Ok([
-            wanted(0, &|| {
-                let adjoint = |x_bar: &mut [F]| kernel::conv2d_pooled_input_adjoint(&conv, w, y_bar, at, x_bar, par);
-                Tensor::try_build(OP, x_shape, adjoint)
-            })?,
-            wanted(1, &|| {
-                let adjoint = |w_bar: &mut [F]| kernel::conv2d_pooled_weight_adjoint(&conv, x, y_bar, at, w_bar, par);
-                Tensor::try_build(OP, w_shape, adjoint)
-            })?,
-        ])
+        let pays = kernel::pooled_adjoints_pay(&conv, y_bar.shape().size());
+        let all = (0..2).any(|i| wanted[i] && !pays[i]).then(|| self.scatter(y_bar)).transpose()?;
+        let (mut copy, at) = (None, self.indices.as_slice().unwrap_or_default());
+        let y_bar = y_bar.try_dense(OP, &mut copy)?;
+        let to_x = || match &all {
+            Some(y_bar) if !pays[0] => Tensor::conv2d_input_adjoint(x.shape(), weight, y_bar, options),
+            _ => {
+                let mut copy = None;
+                let w = weight.try_dense(OP, &mut copy)?;
+                Tensor::try_build(OP, x.shape(), |x_bar| {
+                    kernel::conv2d_pooled_input_adjoint(&conv, w, y_bar, at, x_bar, Par::current());
+                })
+            }
+        };
+        let to_w = || match &all {
+            Some(y_bar) if !pays[1] => Tensor::conv2d_weight_adjoint(x, weight.shape(), y_bar, options),
+            _ => {
+                let mut copy = None;
+                let x = x.try_dense(OP, &mut copy)?;
+                Tensor::try_build(OP, weight.shape(), |w_bar| {
+                    kernel::conv2d_pooled_weight_adjoint(&conv, x, y_bar, at, w_bar, Par::current());
+                })
+            }
+        };
+        Ok([wanted[0].then(to_x).transpose()?, wanted[1].then(to_w).transpose()?])
     }
 }
 

@@ -265,12 +265,15 @@ pub(super) fn rows_are_numbered(conv: &Conv2d) -> bool {
     row.saturating_mul(conv.kernel[0]).saturating_mul(pixels) <= u32::MAX as usize
 }
 
-/// Whether so few of the results are places that [`conv2d_pooled_weight_adjoint`] and [`conv2d_pooled_input_adjoint`] take less
-/// time than the adjoints of all results: half of them, `pooled` being their number after the pooling.
+/// Whether [`conv2d_pooled_input_adjoint`] and [`conv2d_pooled_weight_adjoint`] take less time than the adjoints for all results:
+/// where at most a third of them, `pooled`, are left, and for the images where filters have long rows.
 #[must_use]
-pub fn pooled_adjoints_pay(conv: &Conv2d, pooled: usize) -> bool {
+pub fn pooled_adjoints_pay(conv: &Conv2d, pooled: usize) -> [bool; 2] {
     let [rows, columns] = conv.output_size();
-    2 * pooled <= conv.batch * conv.outputs * rows * columns && rows_are_numbered(conv)
+    let few = pooled <= conv.batch * conv.outputs * rows * columns / 3 && rows_are_numbered(conv);
+    let of_group = conv.inputs / conv.groups;
+    let run = if conv.dilation[1] == 1 { of_group * conv.kernel[1] } else { of_group };
+    [few && run > SHORT, few]
 }
 
 /// The adjoint for the filters of [`conv2d`](super::conv2d) with [`max_pool2d`](crate::pool::max_pool2d) behind it: `y_bar` is the
@@ -308,7 +311,7 @@ pub(super) fn weight_adjoint_at<F: Float>(
     let (frame, par) = (Frame::new(conv), conv.par(par));
     let sums = WeightSums::new(&frame);
     // Images are summed in parts, the parts in their order: how many there are depends on the sizes only.
-    let part = conv.batch.div_ceil(PIECES);
+    let part = conv.batch.div_ceil(PIECES / 2);
     let parts = conv.batch.div_ceil(part);
     let of_part = conv.outputs * sums.filter;
     let mut room = Scratch::take::<F>(parts * of_part);
@@ -357,9 +360,9 @@ impl WeightSums<'_> {
         let windows = if self.together { frame.windows.len() * padded } else { 0 };
         let mut room = Scratch::take::<F>(image + frame.image + LINE + windows + LINE);
         let room = room.elements_mut::<F>(image + frame.image + LINE + windows + LINE);
-        room.fill(F::ZERO);
         let (turned, room) = room.split_at_mut(image);
         let (pixels, brought) = room.split_at_mut(frame.image + LINE);
+        pixels.fill(F::ZERO);
         // Where the runs of a window begin, and where it does for each place.
         let (runs, starts): (Vec<[usize; 2]>, Vec<u32>) = match self.together {
             true => (vec![[0, 0]], (0..frame.windows.len()).map(|i| (i * padded) as u32).collect()),
@@ -367,9 +370,10 @@ impl WeightSums<'_> {
                 (frame.runs.iter().enumerate().map(|(i, &run)| [run, i * padded]).collect(), frame.windows.clone())
             }
         };
-        let at_a_time = (LISTED / results).clamp(1, outs);
-        let mut entries = vec![Entry { number: F::ZERO, row: 0 }; at_a_time * results];
-        let mut lists = vec![List { end: 0, target: 0 }; at_a_time];
+        // So many output channels at a time that their lists stay in a cache.
+        let mut lists = vec![List { end: 0, target: 0 }; (LISTED / results).clamp(1, outs)];
+        let listed = lists.len() * results;
+        let mut entries = vec![Entry { number: F::ZERO, row: 0 }; listed];
         target.fill(F::ZERO);
         for group in groups {
             F::turn_at(level, frame.channels, &x[group * image..][..image], turned);
@@ -385,22 +389,21 @@ impl WeightSums<'_> {
                     }
                 }
             }
-            let planes = group * outs * results..(group + 1) * outs * results;
-            let planes = y_bar[planes.clone()].chunks_exact(results).zip(at[planes].chunks_exact(results));
             let rows = if self.together { &*brought } else { &*pixels };
-            // So many output channels at a time that the lists stay in a cache.
-            let (mut planes, mut out) = (planes.peekable(), group % conv.groups * outs);
-            while planes.peek().is_some() {
-                let (mut count, mut listed) = (0, 0);
-                for (list, (y_bar, at)) in lists.iter_mut().zip(planes.by_ref()) {
+            let planes = group * outs * results..(group + 1) * outs * results;
+            let (y_bar, at) = (y_bar[planes.clone()].chunks(listed), at[planes].chunks(listed));
+            for (i, (y_bar, at)) in y_bar.zip(at).enumerate() {
+                let first = group % conv.groups * outs + i * lists.len();
+                let planes = y_bar.chunks_exact(results).zip(at.chunks_exact(results));
+                let mut count = 0;
+                for (out, (list, (y_bar, at))) in lists.iter_mut().zip(planes).enumerate() {
                     for (&number, &at) in y_bar.iter().zip(at) {
                         entries[count] = Entry { number, row: starts[at as usize] };
                         count += usize::from(number != F::ZERO);
                     }
-                    *list = List { end: count, target: out * self.filter };
-                    (listed, out) = (listed + 1, out + 1);
+                    *list = List { end: count, target: (first + out) * self.filter };
                 }
-                let (entries, lists, runs) = (&entries[..count], &lists[..listed], &runs[..]);
+                let (entries, lists, runs) = (&entries[..count], &lists[..y_bar.len() / results], &runs[..]);
                 F::conv_add_sums_at(level, Sums { entries, lists, runs, len: self.len, rows, target });
             }
         }
