@@ -23,8 +23,8 @@ use core::ops::Range;
 /// as large, more than the direct sum's.
 const CHANNELS_OF_BLOCK: usize = 64;
 
-/// Results of images that are pooled together: 256 KiB, which the second-level cache holds beside the tiles.
-const POOLED: usize = 1 << 16;
+/// Results of images that are pooled together: 512 KiB, which the second-level cache holds beside the tiles.
+const POOLED: usize = 1 << 17;
 
 /// What one thread computes: some images with all their channels, or one image and some output channels of a group.
 pub(super) struct Piece<'a> {
@@ -72,9 +72,10 @@ pub(super) fn convolve(
     let all = groups * outs;
     let pieces: Vec<_> = if par == Par::SEQUENTIAL || plan.batch >= PIECES {
         let most = if par == Par::SEQUENTIAL { plan.batch } else { plan.batch.div_ceil(PIECES) };
-        let images = match target {
+        let images = match &target {
             Target::Whole { .. } => most,
-            Target::Pooled { .. } => (POOLED / plan.image_lens()[1]).clamp(1, most),
+            // As large as the filters, which each block of tiles reads, they may be too: few blocks are then cut short.
+            Target::Pooled { .. } => (POOLED.max(of_group) / plan.image_lens()[1]).clamp(1, most),
         };
         let pieces = target.cut(images * all).into_iter().enumerate();
         pieces.map(|(i, target)| (i * images..i * images + target.planes() / all, 0..all, target)).collect()
