@@ -6,6 +6,7 @@
 //! numbers. For `w_bar` an output channel sums the pixels at its places; for `x_bar` a place sums the filters of the output
 //! channels that chose it. Sums of one list stay in registers, and zeros are left out.
 
+#![expect(clippy::needless_range_loop, reason = "vectors of a sum, by number")]
 #![expect(unsafe_code, reason = "vector loads from rows at offsets; the rooms' sizes are computed here")]
 
 use super::{Conv2d, PIECES};
