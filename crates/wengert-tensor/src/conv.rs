@@ -559,6 +559,40 @@ mod tests {
     use super::*;
     use crate::rng;
 
+    /// With few places and with many, groups, filters of short rows, and operands that are views.
+    #[test]
+    fn adjoints_at_places_are_those_of_what_was_scattered() {
+        let draw =
+            |shape: [usize; 4], seed| Tensor::<f64>::uniform(shape, -1.0, 1.0, &mut rng(seed)).permute([0, 1, 3, 2]);
+        for (inputs, groups, pooling) in [
+            (5, 1, Pooling::new(2)),
+            (1, 1, Pooling::new(2)),
+            (6, 2, Pooling::new(3).stride(2).padding(1)),
+            (5, 1, Pooling::new(2).stride(1)),
+        ] {
+            let options = Convolution::new().padding(1).groups(groups);
+            let (x, w, b) = (draw([2, inputs, 9, 8], 1), draw([4, inputs / groups, 2, 3], 2), Tensor::arange(4));
+            let (y, places) = x.try_conv2d_max_pool2d_with_places(&w, &b, &options, &pooling).unwrap();
+            assert_eq!(y, x.conv2d_with_bias(&w, &b, &options).max_pool2d(&pooling));
+            let [rows, columns] = [y.shape()[2], y.shape()[3]];
+            let y_bar = draw([2, 4, columns, rows], 3);
+            let all = places.scatter(&y_bar).unwrap();
+            let got = places.conv2d_adjoints(&x, &w, &y_bar, &options, [true; 2]).unwrap();
+            let expected = [
+                Tensor::conv2d_input_adjoint(x.shape(), &w, &all, &options).unwrap(),
+                Tensor::conv2d_weight_adjoint(&x, w.shape(), &all, &options).unwrap(),
+            ];
+            for (got, expected) in got.iter().flatten().zip(&expected) {
+                assert!((got - expected).iter().all(|d| d.abs() < 1e-13), "{inputs} channels, {pooling:?}");
+            }
+            let only = |wanted| places.conv2d_adjoints(&x, &w, &y_bar, &options, wanted).unwrap();
+            assert_eq!(only([true, false]), [got[0].clone(), None]);
+            assert_eq!(only([false, true]), [None, got[1].clone()]);
+            assert!(places.conv2d_adjoints(&x, &w, &y, &options.padding(2), [true; 2]).is_err());
+            assert!(places.conv2d_adjoints(&x, &w, &y.slice(2, 1..), &options, [true; 2]).is_err());
+        }
+    }
+
     #[test]
     fn views_convolve_as_their_copies() {
         let (x, w) = (
