@@ -13,7 +13,7 @@ use crate::dispatch::{Level, simd_level};
 use crate::float::Constants;
 use crate::matmul::blocked::{even, panel_rows};
 use crate::matmul::pack::copy;
-use crate::matmul::vector::Vector;
+use crate::matmul::vector::{Vector, Work, at_level};
 use crate::scratch::Scratch;
 
 /// Length of an inner block: 28 channels of 3 x 3 taps, whose strips take 20 KiB of a 48 KiB cache. Sums of a block are
@@ -75,105 +75,93 @@ pub(crate) fn pack_at<F: Float>(
 
 /// Computes a part with the vectors of a level.
 pub(crate) fn at<F: Float>(level: Level, pass: &Pass, image: &[F], packed: &[F], part: Part<'_, F>) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx2,fma")]
-        fn avx2<F: Float>(pass: &Pass, image: &[F], packed: &[F], part: Part<'_, F>) {
-            // SAFETY: this function has the instructions.
-            unsafe { run::<F::Avx2>(pass, image, packed, part) }
-        }
-        #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
-        fn avx512<F: Float>(pass: &Pass, image: &[F], packed: &[F], part: Part<'_, F>) {
-            // SAFETY: as above.
-            unsafe { run::<F::Avx512>(pass, image, packed, part) }
-        }
-        match level.min(simd_level()) {
-            // SAFETY: `simd_level` found these instructions.
-            Level::Avx512 => return unsafe { avx512(pass, image, packed, part) },
-            // SAFETY: as above.
-            Level::Avx2 => return unsafe { avx2(pass, image, packed, part) },
-            Level::Portable => {}
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = level;
-    // SAFETY: plain arrays need no instructions.
-    unsafe { run::<F::Portable>(pass, image, packed, part) }
+    // SAFETY: the sizes are the pass's own.
+    unsafe { at_level::<F, _>(level, Product { pass, image, packed, part }) }
 }
 
-/// Computes a part.
-///
-/// # Safety
-/// As for [`Vector`].
-#[inline(always)]
-unsafe fn run<V: Vector>(pass: &Pass, image: &[V::Element], packed: &[V::Element], part: Part<'_, V::Element>) {
-    let strip = 2 * V::LANES;
-    let ([rows, columns], pitch, outs) = (pass.grid(), pass.pitch(), part.outs.len());
-    let pixels = (rows - 1) * pitch + columns;
-    let height = panel_rows(pass.outs, V::TILE_ROWS);
-    let (rest, kept_outs) = (even(outs % height), padded(outs, height));
-    assert!(part.outs.start % height == 0 && packed.len() == kept_outs * pass.inner(), "a part begins with a panel");
+/// What [`at`] computes.
+struct Product<'a, F> {
+    pass: &'a Pass,
+    image: &'a [F],
+    packed: &'a [F],
+    part: Part<'a, F>,
+}
 
-    // The last strip reads beyond the last plane.
-    let planes_len = pass.planes_len() + strip;
-    let mut planes = Scratch::take::<V::Element>(planes_len);
-    let planes = planes.start::<V::Element>();
-    // SAFETY: the scratch holds so many elements, and floats may have any bits.
-    let planes_slice = unsafe { core::slice::from_raw_parts_mut(planes, planes_len) };
-    pass.fill(image, planes_slice);
+impl<V: Vector> Work<V> for Product<'_, V::Element> {
+    #[inline(always)]
+    unsafe fn run(self) {
+        let Product { pass, image, packed, part } = self;
+        let strip = 2 * V::LANES;
+        let ([rows, columns], pitch, outs) = (pass.grid(), pass.pitch(), part.outs.len());
+        let pixels = (rows - 1) * pitch + columns;
+        let height = panel_rows(pass.outs, V::TILE_ROWS);
+        let (rest, kept_outs) = (even(outs % height), padded(outs, height));
+        assert!(
+            part.outs.start % height == 0 && packed.len() == kept_outs * pass.inner(),
+            "a part begins with a panel"
+        );
 
-    let group = (KEPT / (kept_outs * strip)).clamp(1, 16) * strip;
-    let mut results = Scratch::take::<V::Element>(kept_outs * group);
-    let results = results.start::<V::Element>();
+        // The last strip reads beyond the last plane.
+        let planes_len = pass.planes_len() + strip;
+        let mut planes = Scratch::take::<V::Element>(planes_len);
+        let planes = planes.start::<V::Element>();
+        // SAFETY: the scratch holds so many elements, and floats may have any bits.
+        let planes_slice = unsafe { core::slice::from_raw_parts_mut(planes, planes_len) };
+        pass.fill(image, planes_slice);
 
-    for first in (0..pixels).step_by(group) {
-        let until = (first + group).min(pixels);
-        for (block, offsets) in pass.offsets.chunks(INNER).enumerate() {
-            for pixel in (first..until).step_by(strip) {
-                let mut out = 0;
-                while out < kept_outs {
-                    let rows = if kept_outs - out >= height { height } else { rest };
-                    // SAFETY: an offset plus a pixel of the grid lies in its plane, and a strip ends within one more; the
-                    // results have room for whole strips of all panels.
-                    unsafe {
-                        let tile = Tile {
-                            filters: packed.as_ptr().add(out * pass.inner() + block * INNER * rows),
-                            planes: planes.add(pixel),
-                            offsets,
-                            results: results.add(out * group + pixel - first),
-                            stride: group,
-                            accumulate: block > 0,
-                        };
-                        tile.compute::<V, 2>(rows);
+        let group = (KEPT / (kept_outs * strip)).clamp(1, 16) * strip;
+        let mut results = Scratch::take::<V::Element>(kept_outs * group);
+        let results = results.start::<V::Element>();
+
+        for first in (0..pixels).step_by(group) {
+            let until = (first + group).min(pixels);
+            for (block, offsets) in pass.offsets.chunks(INNER).enumerate() {
+                for pixel in (first..until).step_by(strip) {
+                    let mut out = 0;
+                    while out < kept_outs {
+                        let rows = if kept_outs - out >= height { height } else { rest };
+                        // SAFETY: an offset plus a pixel of the grid lies in its plane, and a strip ends within one more; the
+                        // results have room for whole strips of all panels.
+                        unsafe {
+                            let tile = Tile {
+                                filters: packed.as_ptr().add(out * pass.inner() + block * INNER * rows),
+                                planes: planes.add(pixel),
+                                offsets,
+                                results: results.add(out * group + pixel - first),
+                                stride: group,
+                                accumulate: block > 0,
+                            };
+                            tile.compute::<V, 2>(rows);
+                        }
+                        out += rows;
                     }
-                    out += rows;
                 }
             }
-        }
-        // SAFETY: the results just computed.
-        let results = unsafe { core::slice::from_raw_parts(results, kept_outs * group) };
-        let [row_axis, column_axis] = pass.axes();
-        let (row_step, column_step) = (row_axis.target_step * part.size[1], column_axis.target_step);
-        let start = row_axis.target_start * part.size[1] + column_axis.target_start;
-        for (target, results) in
-            part.target.chunks_exact_mut(part.size[0] * part.size[1]).zip(results.chunks_exact(group))
-        {
-            for row in first / pitch..(until - 1) / pitch + 1 {
-                // Pixels of this row that are among the results, without those beyond its end.
-                let from = first.max(row * pitch);
-                let to = until.min(row * pitch + columns);
-                if from >= to {
-                    continue;
-                }
-                let target = &mut target[start + row * row_step + (from - row * pitch) * column_step..];
-                let row = &results[from - first..to - first];
-                match column_step {
-                    1 => {
-                        let target = &mut target[..row.len()];
-                        // SAFETY: slices of one length.
-                        unsafe { copy::<V>(row.as_ptr(), row.len(), target.as_mut_ptr()) }
+            // SAFETY: the results just computed.
+            let results = unsafe { core::slice::from_raw_parts(results, kept_outs * group) };
+            let [row_axis, column_axis] = pass.axes();
+            let (row_step, column_step) = (row_axis.target_step * part.size[1], column_axis.target_step);
+            let start = row_axis.target_start * part.size[1] + column_axis.target_start;
+            for (target, results) in
+                part.target.chunks_exact_mut(part.size[0] * part.size[1]).zip(results.chunks_exact(group))
+            {
+                for row in first / pitch..(until - 1) / pitch + 1 {
+                    // Pixels of this row that are among the results, without those beyond its end.
+                    let from = first.max(row * pitch);
+                    let to = until.min(row * pitch + columns);
+                    if from >= to {
+                        continue;
                     }
-                    step => target.iter_mut().step_by(step).zip(row).for_each(|(y, &sum)| *y = sum),
+                    let target = &mut target[start + row * row_step + (from - row * pitch) * column_step..];
+                    let row = &results[from - first..to - first];
+                    match column_step {
+                        1 => {
+                            let target = &mut target[..row.len()];
+                            // SAFETY: slices of one length.
+                            unsafe { copy::<V>(row.as_ptr(), row.len(), target.as_mut_ptr()) }
+                        }
+                        step => target.iter_mut().step_by(step).zip(row).for_each(|(y, &sum)| *y = sum),
+                    }
                 }
             }
         }
@@ -194,6 +182,32 @@ pub(super) struct Tile<'a, F> {
     pub(super) accumulate: bool,
 }
 
+/// A tile of so many rows.
+struct Rows<'a, F, const VECTORS: usize> {
+    tile: Tile<'a, F>,
+    rows: usize,
+}
+
+impl<V: Vector, const VECTORS: usize> Work<V> for Rows<'_, V::Element, VECTORS> {
+    #[inline(always)]
+    unsafe fn run(self) {
+        let Rows { tile, rows } = self;
+        // SAFETY: passed on.
+        unsafe {
+            match rows {
+                2 => tile.rows::<V, 2, VECTORS>(),
+                4 => tile.rows::<V, 4, VECTORS>(),
+                6 => tile.rows::<V, 6, VECTORS>(),
+                // Not taken where `TILE_ROWS` is 6, and then not compiled.
+                8 if V::TILE_ROWS >= 8 => tile.rows::<V, 8, VECTORS>(),
+                12 if V::TILE_ROWS >= 12 => tile.rows::<V, 12, VECTORS>(),
+                14 if V::TILE_ROWS >= 14 => tile.rows::<V, 14, VECTORS>(),
+                _ => unreachable!("panels have no other height"),
+            }
+        }
+    }
+}
+
 impl<F: Float> Tile<'_, F> {
     /// Computes `rows` rows, a height that panels have, of one or two vectors.
     ///
@@ -203,18 +217,7 @@ impl<F: Float> Tile<'_, F> {
     #[inline(always)]
     pub(super) unsafe fn compute<V: Vector<Element = F>, const VECTORS: usize>(self, rows: usize) {
         // SAFETY: passed on.
-        unsafe {
-            match rows {
-                2 => self.rows::<V, 2, VECTORS>(),
-                4 => self.rows::<V, 4, VECTORS>(),
-                6 => self.rows::<V, 6, VECTORS>(),
-                // Not taken where `TILE_ROWS` is 6, and then not compiled.
-                8 if V::TILE_ROWS >= 8 => self.rows::<V, 8, VECTORS>(),
-                12 if V::TILE_ROWS >= 12 => self.rows::<V, 12, VECTORS>(),
-                14 if V::TILE_ROWS >= 14 => self.rows::<V, 14, VECTORS>(),
-                _ => unreachable!("panels have no other height"),
-            }
-        }
+        unsafe { V::apart(Rows::<F, VECTORS> { tile: self, rows }) }
     }
 
     #[inline(always)]

@@ -8,10 +8,10 @@
 
 use super::pass::Pass;
 use crate::Float;
-use crate::dispatch::{Level, simd_level};
+use crate::dispatch::Level;
 use crate::float::Constants;
 use crate::matmul::pack::{Block, pack};
-use crate::matmul::vector::Vector;
+use crate::matmul::vector::{Vector, Work, at_level};
 use crate::scratch::Scratch;
 
 /// Pixels of a band, if a row has not more: two vectors of `y_bar` for each take 32 KiB of a 48 KiB cache.
@@ -37,102 +37,94 @@ impl Images {
 
 /// Computes the sum over some images with the vectors of a level.
 pub(crate) fn at<F: Float>(level: Level, pass: &Pass, x: &[F], y_bar: &[F], images: Images, w_bar: &mut [F]) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx2,fma")]
-        fn avx2<F: Float>(pass: &Pass, x: &[F], y_bar: &[F], images: Images, w_bar: &mut [F]) {
-            // SAFETY: this function has the instructions.
-            unsafe { run::<F::Avx2, 4>(pass, x, y_bar, images, w_bar) }
-        }
-        #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
-        fn avx512<F: Float>(pass: &Pass, x: &[F], y_bar: &[F], images: Images, w_bar: &mut [F]) {
-            // SAFETY: as above.
-            unsafe { run::<F::Avx512, 8>(pass, x, y_bar, images, w_bar) }
-        }
-        match level.min(simd_level()) {
-            // SAFETY: `simd_level` found these instructions.
-            Level::Avx512 => return unsafe { avx512(pass, x, y_bar, images, w_bar) },
-            // SAFETY: as above.
-            Level::Avx2 => return unsafe { avx2(pass, x, y_bar, images, w_bar) },
-            Level::Portable => {}
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = level;
-    // SAFETY: plain arrays need no instructions.
-    unsafe { run::<F::Portable, 4>(pass, x, y_bar, images, w_bar) }
+    // SAFETY: the sizes are the pass's own.
+    unsafe { at_level::<F, _>(level, WeightAdjoint { pass, x, y_bar, images, w_bar }) }
 }
 
-/// Computes the sum over some images, with tiles of `ROWS` rows.
-///
-/// # Safety
-/// As for [`Vector`].
-#[inline(always)]
-unsafe fn run<V: Vector, const ROWS: usize>(
-    pass: &Pass,
-    x: &[V::Element],
-    y_bar: &[V::Element],
+/// What [`at`] computes.
+struct WeightAdjoint<'a, F> {
+    pass: &'a Pass,
+    x: &'a [F],
+    y_bar: &'a [F],
     images: Images,
-    w_bar: &mut [V::Element],
-) {
-    let across = 2 * V::LANES;
-    let ([rows, columns], outs, inner) = (pass.grid(), pass.outs, pass.inner());
-    let out_blocks = outs.div_ceil(across);
-    // Rows that are missing from the last tile repeat its last one, and are thrown away.
-    let mut offsets = pass.offsets.clone();
-    offsets.resize(inner.next_multiple_of(ROWS), offsets[inner - 1]);
-    let (tiles, _) = offsets.as_chunks::<ROWS>();
+    w_bar: &'a mut [F],
+}
 
-    let planes_len = pass.planes_len();
-    let mut planes = Scratch::take::<V::Element>(planes_len);
-    let planes = planes.start::<V::Element>();
-    let band = (BAND / columns).clamp(1, rows);
-    let sums_len = out_blocks * offsets.len() * across;
-    let mut scratch = Scratch::take::<V::Element>(sums_len + band * columns * across);
-    let sums = scratch.start::<V::Element>();
-    // SAFETY: the scratch holds the sums, then the band; floats may have any bits.
-    let (all_sums, turned) = unsafe { (core::slice::from_raw_parts_mut(sums, sums_len), sums.add(sums_len)) };
-    all_sums.fill(V::Element::ZERO);
+impl<V: Vector> Work<V> for WeightAdjoint<'_, V::Element> {
+    #[inline(always)]
+    unsafe fn run(self) {
+        // SAFETY: passed on. As many rows as the registers hold sums of.
+        unsafe { if V::TILE_ROWS >= 8 { self.sum::<V, 8>() } else { self.sum::<V, 4>() } }
+    }
+}
 
-    let of_group = |batch: usize| batch * pass.results();
-    let x_of_group = pass.channels * pass.channel_len();
-    for (image, y_bar) in images.of(x, x_of_group).zip(images.of(y_bar, of_group(outs))) {
-        // SAFETY: the scratch holds so many elements, and floats may have any bits.
-        pass.fill(image, unsafe { core::slice::from_raw_parts_mut(planes, planes_len) });
-        for first in (0..rows).step_by(band) {
-            let band = band.min(rows - first);
-            for out_block in 0..out_blocks {
-                let wanted = across.min(outs - out_block * across);
-                let y_bar = &y_bar[out_block * across * pass.results() + first * columns..];
-                // SAFETY: `wanted` output channels follow one another by `results`; the band's room is that of its pixels.
-                unsafe {
-                    let block = Block {
-                        start: y_bar.as_ptr(),
-                        across: pass.results(),
-                        inner: 1,
-                        width: wanted,
-                        k: band * columns,
-                    };
-                    pack::<V>(block, across, turned);
-                    for (i, offsets) in tiles.iter().enumerate() {
-                        tile::<V, ROWS>(
-                            planes.add(first * pass.pitch()),
-                            offsets,
-                            pass.pitch(),
-                            [band, columns],
-                            turned,
-                            sums.add((out_block * tiles.len() + i) * ROWS * across),
-                        );
+impl<F: Float> WeightAdjoint<'_, F> {
+    /// Computes the sum with tiles of `ROWS` rows.
+    ///
+    /// # Safety
+    /// As for [`Vector`].
+    #[inline(always)]
+    unsafe fn sum<V: Vector<Element = F>, const ROWS: usize>(self) {
+        let WeightAdjoint { pass, x, y_bar, images, w_bar } = self;
+        let across = 2 * V::LANES;
+        let ([rows, columns], outs, inner) = (pass.grid(), pass.outs, pass.inner());
+        let out_blocks = outs.div_ceil(across);
+        // Rows that are missing from the last tile repeat its last one, and are thrown away.
+        let mut offsets = pass.offsets.clone();
+        offsets.resize(inner.next_multiple_of(ROWS), offsets[inner - 1]);
+        let (tiles, _) = offsets.as_chunks::<ROWS>();
+
+        let planes_len = pass.planes_len();
+        let mut planes = Scratch::take::<V::Element>(planes_len);
+        let planes = planes.start::<V::Element>();
+        let band = (BAND / columns).clamp(1, rows);
+        let sums_len = out_blocks * offsets.len() * across;
+        let mut scratch = Scratch::take::<V::Element>(sums_len + band * columns * across);
+        let sums = scratch.start::<V::Element>();
+        // SAFETY: the scratch holds the sums, then the band; floats may have any bits.
+        let (all_sums, turned) = unsafe { (core::slice::from_raw_parts_mut(sums, sums_len), sums.add(sums_len)) };
+        all_sums.fill(V::Element::ZERO);
+
+        let of_group = |batch: usize| batch * pass.results();
+        let x_of_group = pass.channels * pass.channel_len();
+        for (image, y_bar) in images.of(x, x_of_group).zip(images.of(y_bar, of_group(outs))) {
+            // SAFETY: the scratch holds so many elements, and floats may have any bits.
+            pass.fill(image, unsafe { core::slice::from_raw_parts_mut(planes, planes_len) });
+            for first in (0..rows).step_by(band) {
+                let band = band.min(rows - first);
+                for out_block in 0..out_blocks {
+                    let wanted = across.min(outs - out_block * across);
+                    let y_bar = &y_bar[out_block * across * pass.results() + first * columns..];
+                    // SAFETY: `wanted` output channels follow one another by `results`; the band's room is that of its pixels.
+                    unsafe {
+                        let block = Block {
+                            start: y_bar.as_ptr(),
+                            across: pass.results(),
+                            inner: 1,
+                            width: wanted,
+                            k: band * columns,
+                        };
+                        pack::<V>(block, across, turned);
+                        for (i, offsets) in tiles.iter().enumerate() {
+                            tile::<V, ROWS>(
+                                planes.add(first * pass.pitch()),
+                                offsets,
+                                pass.pitch(),
+                                [band, columns],
+                                turned,
+                                sums.add((out_block * tiles.len() + i) * ROWS * across),
+                            );
+                        }
                     }
                 }
             }
         }
-    }
-    // From output channels side by side to filters one after the other.
-    for (out, filter) in w_bar.chunks_exact_mut(inner).enumerate() {
-        let sums = &all_sums[out / across * offsets.len() * across + out % across..];
-        for (y, sum) in filter.iter_mut().zip(sums.iter().step_by(across)) {
-            *y = *sum;
+        // From output channels side by side to filters one after the other.
+        for (out, filter) in w_bar.chunks_exact_mut(inner).enumerate() {
+            let sums = &all_sums[out / across * offsets.len() * across + out % across..];
+            for (y, sum) in filter.iter_mut().zip(sums.iter().step_by(across)) {
+                *y = *sum;
+            }
         }
     }
 }

@@ -10,11 +10,11 @@
 )]
 
 use super::pack::{Block, pack, packed_len};
-use super::skinny::{Skinny, dots, goes_around, strips};
-use super::tile::{Tile, tile};
-use super::vector::Vector;
+use super::skinny::{Dots, Skinny, Strips, goes_around};
+use super::tile::Tile;
+use super::vector::{Vector, Work, at_level};
 use super::{Beta, MatMul, MatRef};
-use crate::dispatch::{Level, simd_level};
+use crate::dispatch::Level;
 use crate::scratch::Scratch;
 use crate::{Float, Par};
 use core::marker::PhantomData;
@@ -152,53 +152,37 @@ pub(super) fn packed_right_len(k: usize, n: usize) -> usize {
 pub(crate) fn pack_right<F: Float>(level: Level, b: MatRef<'_, F>, [k, n]: [usize; 2], target: &mut [F]) {
     b.assert_holds(k, n);
     assert!(target.len() >= packed_right_len(k, n), "a packed operand [{k}, {n}] does not fit {}", target.len());
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx2,fma")]
-        fn avx2<F: Float>(b: MatRef<'_, F>, sizes: [usize; 2], target: &mut [F]) {
-            // SAFETY: this function has the instructions, and its caller checked the sizes.
-            unsafe { pack_blocks::<F::Avx2>(b, sizes, target) }
-        }
-        #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
-        fn avx512<F: Float>(b: MatRef<'_, F>, sizes: [usize; 2], target: &mut [F]) {
-            // SAFETY: as above.
-            unsafe { pack_blocks::<F::Avx512>(b, sizes, target) }
-        }
-        match level.min(simd_level()) {
-            // SAFETY: `simd_level` found these instructions.
-            Level::Avx512 => return unsafe { avx512(b, [k, n], target) },
-            // SAFETY: as above.
-            Level::Avx2 => return unsafe { avx2(b, [k, n], target) },
-            Level::Portable => {}
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = level;
-    // SAFETY: plain arrays need no instructions; the sizes were checked.
-    unsafe { pack_blocks::<F::Portable>(b, [k, n], target) }
+    // SAFETY: the sizes were checked.
+    unsafe { at_level::<F, _>(level, PackRight { b, sizes: [k, n], target }) }
 }
 
-/// The blocks of a right operand in the order [`blocked`] reads them.
-///
-/// # Safety
-/// As for [`Vector`]. `b` holds `[k, n]`, `target` [`packed_right_len`] elements.
-#[inline(always)]
-unsafe fn pack_blocks<V: Vector>(b: MatRef<'_, V::Element>, [k, n]: [usize; 2], target: &mut [V::Element]) {
-    if k == 0 || n == 0 {
-        return;
-    }
-    let (across, inner_block) = (2 * V::LANES, inner_block(k));
-    let mut target = target.as_mut_ptr();
-    // SAFETY: indices stay below `k` and `n`, and the blocks' lengths add up to no more than the target's.
-    unsafe {
-        for j0 in (0..n).step_by(COLUMNS) {
-            let width = COLUMNS.min(n - j0);
-            for p0 in (0..k).step_by(inner_block) {
-                let inner = inner_block.min(k - p0);
-                let start = b.slice.as_ptr().add(p0 * b.row_stride + j0 * b.col_stride);
-                let block = Block { start, across: b.col_stride, inner: b.row_stride, width, k: inner };
-                pack::<V>(block, across, target);
-                target = target.add(packed_len(width, inner, across));
+/// Packs the blocks of a right operand in the order [`Blocked`] reads them. `b` holds `sizes`, `target` [`packed_right_len`] elements.
+struct PackRight<'a, F> {
+    b: MatRef<'a, F>,
+    sizes: [usize; 2],
+    target: &'a mut [F],
+}
+
+impl<V: Vector> Work<V> for PackRight<'_, V::Element> {
+    #[inline(always)]
+    unsafe fn run(self) {
+        let PackRight { b, sizes: [k, n], target } = self;
+        if k == 0 || n == 0 {
+            return;
+        }
+        let (across, inner_block) = (2 * V::LANES, inner_block(k));
+        let mut target = target.as_mut_ptr();
+        // SAFETY: indices stay below `k` and `n`, and the blocks' lengths add up to no more than the target's.
+        unsafe {
+            for j0 in (0..n).step_by(COLUMNS) {
+                let width = COLUMNS.min(n - j0);
+                for p0 in (0..k).step_by(inner_block) {
+                    let inner = inner_block.min(k - p0);
+                    let start = b.slice.as_ptr().add(p0 * b.row_stride + j0 * b.col_stride);
+                    let block = Block { start, across: b.col_stride, inner: b.row_stride, width, k: inner };
+                    pack::<V>(block, across, target);
+                    target = target.add(packed_len(width, inner, across));
+                }
             }
         }
     }
@@ -211,131 +195,136 @@ fn inner_block(k: usize) -> usize {
 
 /// Computes a product with the vectors of a level.
 pub(crate) fn at<F: Float>(level: Level, product: Product<'_, F>) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx2,fma")]
-        fn avx2<F: Float>(product: Product<'_, F>) {
-            // SAFETY: this function has the instructions.
-            unsafe { blocked::<F::Avx2>(product) }
-        }
-        #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
-        fn avx512<F: Float>(product: Product<'_, F>) {
-            // SAFETY: as above.
-            unsafe { blocked::<F::Avx512>(product) }
-        }
-        match level.min(simd_level()) {
-            // SAFETY: `simd_level` found these instructions.
-            Level::Avx512 => return unsafe { avx512(product) },
-            // SAFETY: as above.
-            Level::Avx2 => return unsafe { avx2(product) },
-            Level::Portable => {}
+    // SAFETY: a product borrows all its elements, and what is skinny lies as was found.
+    unsafe {
+        match product.skinny {
+            Some(Skinny::Dots) => at_level::<F, _>(level, Dots(product)),
+            Some(Skinny::Strips) => at_level::<F, _>(level, Strips(product)),
+            None => at_level::<F, _>(level, Blocked(product)),
         }
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = level;
-    // SAFETY: plain arrays need no instructions.
-    unsafe { blocked::<F::Portable>(product) }
 }
 
-/// Computes a product.
-///
-/// # Safety
-/// As for [`Vector`].
-#[inline(always)]
-unsafe fn blocked<V: Vector>(product: Product<'_, V::Element>) {
-    match product.skinny {
-        // SAFETY: passed on, with the layout that was found.
-        Some(Skinny::Dots) => return unsafe { dots::<V>(&product) },
-        // SAFETY: as above.
-        Some(Skinny::Strips) => return unsafe { strips::<V>(&product) },
-        None => {}
-    }
-    let Product { m, k, n, a_row, a_col, b_row, b_col, packed, .. } = product;
-    let across = 2 * V::LANES;
-    // Rows of neighbours are read in place, by tiles of eight: a copy takes longer than it saves. Columns, and tiles of four,
-    // which cannot hide the latency, are worth one unless their panel is used once or twice.
-    let pack_a = n > 2 * across && (a_col != 1 || V::TILE_ROWS < 8);
-    // So are panels that many tiles read, or that lie on a page a row; and what is no whole vectors.
-    let often = if b_row > FAR { 1 } else { 4 };
-    let pack_b = !packed && (b_col != 1 || m > often * V::TILE_ROWS || n % V::LANES != 0);
-    let panel_rows = panel_rows(m, V::TILE_ROWS);
-    let inner_block = inner_block(k);
+/// Computes a product block by block.
+struct Blocked<'a, F>(Product<'a, F>);
 
-    let a_len = if pack_a { packed_len(m.min(ROWS), inner_block, 2) + 2 * inner_block } else { 0 };
-    let b_len = if pack_b { packed_len(n.min(COLUMNS), inner_block, across) } else { 0 };
-    let mut scratch = Scratch::take::<V::Element>(a_len + b_len);
-    let packed_b = scratch.start::<V::Element>();
-    // SAFETY: a product borrows all its elements, and indices stay below m, k, n; packed panels lie within the scratch computed above, `b`'s first.
-    unsafe {
-        let packed_a = packed_b.add(b_len);
-        let mut given = product.b;
-        for j0 in (0..n).step_by(COLUMNS) {
-            let columns = COLUMNS.min(n - j0);
-            for p0 in (0..k).step_by(inner_block) {
-                let inner = inner_block.min(k - p0);
-                let b = if packed { given } else { product.b.add(p0 * b_row + j0 * b_col) };
-                if packed {
-                    given = given.add(packed_len(columns, inner, across));
-                }
-                if pack_b {
-                    pack::<V>(
-                        Block { start: b, across: b_col, inner: b_row, width: columns, k: inner },
-                        across,
-                        packed_b,
-                    );
-                }
-                for i0 in (0..m).step_by(ROWS) {
-                    let rows = ROWS.min(m - i0);
-                    let a = product.a.add(i0 * a_row + p0 * a_col);
-                    let whole = rows - rows % panel_rows;
-                    let rest = even(rows - whole);
-                    if pack_a {
-                        let block = Block { start: a, across: a_row, inner: a_col, width: whole, k: inner };
-                        pack::<V>(block, panel_rows, packed_a);
-                        // Of nothing there is no start: beyond the last row may be beyond the operand.
-                        if rest > 0 {
-                            let block = Block { start: a.add(whole * a_row), width: rows - whole, ..block };
-                            pack::<V>(block, rest, packed_a.add(whole * inner));
-                        }
+impl<V: Vector> Work<V> for Blocked<'_, V::Element> {
+    #[inline(always)]
+    unsafe fn run(self) {
+        let product = self.0;
+        let Product { m, k, n, a_row, a_col, b_row, b_col, packed, .. } = product;
+        let across = 2 * V::LANES;
+        // Rows of neighbours are read in place, by tiles of eight: a copy takes longer than it saves. Columns, and tiles of four,
+        // which cannot hide the latency, are worth one unless their panel is used once or twice.
+        let pack_a = n > 2 * across && (a_col != 1 || V::TILE_ROWS < 8);
+        // So are panels that many tiles read, or that lie on a page a row; and what is no whole vectors.
+        let often = if b_row > FAR { 1 } else { 4 };
+        let pack_b = !packed && (b_col != 1 || m > often * V::TILE_ROWS || n % V::LANES != 0);
+        let panel_rows = panel_rows(m, V::TILE_ROWS);
+        let inner_block = inner_block(k);
+
+        let a_len = if pack_a { packed_len(m.min(ROWS), inner_block, 2) + 2 * inner_block } else { 0 };
+        let b_len = if pack_b { packed_len(n.min(COLUMNS), inner_block, across) } else { 0 };
+        let mut scratch = Scratch::take::<V::Element>(a_len + b_len);
+        let packed_b = scratch.start::<V::Element>();
+        // SAFETY: a product borrows all its elements, and indices stay below m, k, n; packed panels lie within the scratch computed above, `b`'s first.
+        unsafe {
+            let packed_a = packed_b.add(b_len);
+            let mut given = product.b;
+            for j0 in (0..n).step_by(COLUMNS) {
+                let columns = COLUMNS.min(n - j0);
+                for p0 in (0..k).step_by(inner_block) {
+                    let inner = inner_block.min(k - p0);
+                    let b = if packed { given } else { product.b.add(p0 * b_row + j0 * b_col) };
+                    if packed {
+                        given = given.add(packed_len(columns, inner, across));
                     }
-                    for j in (0..columns).step_by(across) {
-                        let mut i = 0;
-                        while i < rows {
-                            let left = rows - i;
-                            let height = match (pack_a, left >= panel_rows) {
-                                (true, true) => panel_rows,
-                                (true, false) => rest,
-                                (false, _) => direct_rows(left, V::TILE_ROWS),
-                            };
-                            let t = Tile {
-                                k: inner,
-                                a: if pack_a { packed_a.add(i * inner) } else { a.add(i * a_row) },
-                                a_row,
-                                a_inner: a_col,
-                                b: match (pack_b, packed) {
-                                    (true, _) => packed_b.add(j * inner),
-                                    (_, true) => b.add(j * inner),
-                                    _ => b.add(j),
-                                },
-                                b_inner: if pack_b || packed { across } else { b_row },
-                                c: product.c.add((i0 + i) * product.c_row + j0 + j),
-                                c_row: product.c_row,
-                                rows: height.min(left),
-                                columns: across.min(columns - j),
-                                alpha: product.alpha,
-                                accumulate: product.accumulate || p0 > 0,
-                            };
-                            match (pack_a, t.columns > V::LANES) {
-                                (true, true) => packed_tile::<V, 2>(height, t),
-                                (true, false) => packed_tile::<V, 1>(height, t),
-                                (false, true) => direct_tile::<V, 2>(height, t),
-                                (false, false) => direct_tile::<V, 1>(height, t),
+                    if pack_b {
+                        pack::<V>(
+                            Block { start: b, across: b_col, inner: b_row, width: columns, k: inner },
+                            across,
+                            packed_b,
+                        );
+                    }
+                    for i0 in (0..m).step_by(ROWS) {
+                        let rows = ROWS.min(m - i0);
+                        let a = product.a.add(i0 * a_row + p0 * a_col);
+                        let whole = rows - rows % panel_rows;
+                        let rest = even(rows - whole);
+                        if pack_a {
+                            let block = Block { start: a, across: a_row, inner: a_col, width: whole, k: inner };
+                            pack::<V>(block, panel_rows, packed_a);
+                            // Of nothing there is no start: beyond the last row may be beyond the operand.
+                            if rest > 0 {
+                                let block = Block { start: a.add(whole * a_row), width: rows - whole, ..block };
+                                pack::<V>(block, rest, packed_a.add(whole * inner));
                             }
-                            i += height;
+                        }
+                        for j in (0..columns).step_by(across) {
+                            let panels = Panels {
+                                packed: pack_a.then_some(panel_rows),
+                                tile: Tile {
+                                    k: inner,
+                                    a: if pack_a { packed_a } else { a },
+                                    a_row,
+                                    a_inner: a_col,
+                                    b: match (pack_b, packed) {
+                                        (true, _) => packed_b.add(j * inner),
+                                        (_, true) => b.add(j * inner),
+                                        _ => b.add(j),
+                                    },
+                                    b_inner: if pack_b || packed { across } else { b_row },
+                                    c: product.c.add(i0 * product.c_row + j0 + j),
+                                    c_row: product.c_row,
+                                    rows,
+                                    columns: across.min(columns - j),
+                                    alpha: product.alpha,
+                                    accumulate: product.accumulate || p0 > 0,
+                                },
+                            };
+                            V::apart(panels);
                         }
                     }
                 }
             }
+        }
+    }
+}
+
+/// Tiles one below the other, as many as hold the rows of `tile`.
+struct Panels<F> {
+    /// Rows of the panels that the left operand is packed in, if it is.
+    packed: Option<usize>,
+    tile: Tile<F>,
+}
+
+impl<V: Vector> Work<V> for Panels<V::Element> {
+    #[inline(always)]
+    unsafe fn run(self) {
+        let Panels { packed, mut tile } = self;
+        let mut left = tile.rows;
+        while left > 0 {
+            let height = match packed {
+                Some(height) if left >= height => height,
+                Some(_) => even(left),
+                None => direct_rows(left, V::TILE_ROWS),
+            };
+            if packed.is_some() {
+                (tile.a_row, tile.a_inner) = (1, height);
+            }
+            tile.rows = height.min(left);
+            // SAFETY: the operands hold the rows that are left, and a packed one whole panels.
+            unsafe {
+                if tile.columns > V::LANES {
+                    tile.compute::<V, 2>(height);
+                } else {
+                    tile.compute::<V, 1>(height);
+                }
+            }
+            left -= tile.rows;
+            let panel = if packed.is_some() { tile.k * height } else { tile.a_row * height };
+            tile.a = tile.a.wrapping_add(panel);
+            tile.c = tile.c.wrapping_add(tile.c_row * height);
         }
     }
 }
@@ -367,36 +356,5 @@ fn direct_rows(left: usize, most: usize) -> usize {
         2..4 => 2,
         4..8 => 4,
         _ => 8,
-    }
-}
-
-#[inline(always)]
-unsafe fn packed_tile<V: Vector, const VECTORS: usize>(height: usize, t: Tile<V::Element>) {
-    // SAFETY: passed on.
-    unsafe {
-        match height {
-            2 => tile::<V, 2, VECTORS, true>(t),
-            4 => tile::<V, 4, VECTORS, true>(t),
-            6 => tile::<V, 6, VECTORS, true>(t),
-            // Not taken where `TILE_ROWS` is 6, and then not compiled.
-            8 if V::TILE_ROWS >= 8 => tile::<V, 8, VECTORS, true>(t),
-            12 if V::TILE_ROWS >= 12 => tile::<V, 12, VECTORS, true>(t),
-            14 if V::TILE_ROWS >= 14 => tile::<V, 14, VECTORS, true>(t),
-            _ => unreachable!("`even` gives no other height"),
-        }
-    }
-}
-
-#[inline(always)]
-unsafe fn direct_tile<V: Vector, const VECTORS: usize>(height: usize, t: Tile<V::Element>) {
-    // SAFETY: passed on.
-    unsafe {
-        match height {
-            1 => tile::<V, 1, VECTORS, false>(t),
-            2 => tile::<V, 2, VECTORS, false>(t),
-            4 => tile::<V, 4, VECTORS, false>(t),
-            8 if V::TILE_ROWS >= 8 => tile::<V, 8, VECTORS, false>(t),
-            _ => unreachable!("`direct_rows` gives no other height"),
-        }
     }
 }

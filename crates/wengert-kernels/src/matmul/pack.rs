@@ -6,7 +6,7 @@
 
 #![expect(unsafe_code, reason = "copies through pointers; the slices were checked by the caller")]
 
-use super::vector::Vector;
+use super::vector::{Vector, Work};
 
 /// A block of an operand: element `(w, p)` at `start + w * across + p * inner`.
 #[derive(Clone, Copy)]
@@ -29,26 +29,42 @@ pub(super) const fn packed_len(width: usize, k: usize, panel: usize) -> usize {
 /// As for [`Vector`]. The block must be readable and `target` writable for [`packed_len`] elements.
 #[inline(always)]
 pub(crate) unsafe fn pack<V: Vector>(block: Block<V::Element>, panel: usize, target: *mut V::Element) {
-    let Block { start, across, inner, width, k } = block;
-    // SAFETY: by the contract above; `w` stays below the width, `p` below `k`.
-    unsafe {
-        let mut w = 0;
-        while w < width {
-            let count = panel.min(width - w);
-            let source = start.add(w * across);
-            let target = target.add(w * k);
-            if across == 1 {
-                copy_rows::<V>(source, inner, count, k, panel, target);
-            } else if inner == 1 {
-                transpose_rows::<V>(source, across, count, k, panel, target);
-            } else {
-                for p in 0..k {
-                    for i in 0..count {
-                        *target.add(p * panel + i) = *source.add(i * across + p * inner);
+    // SAFETY: passed on.
+    unsafe { V::apart(Pack { block, panel, target }) }
+}
+
+/// What [`pack`] does.
+struct Pack<F> {
+    block: Block<F>,
+    panel: usize,
+    target: *mut F,
+}
+
+impl<V: Vector> Work<V> for Pack<V::Element> {
+    #[inline(always)]
+    unsafe fn run(self) {
+        let Pack { block, panel, target } = self;
+        let Block { start, across, inner, width, k } = block;
+        // SAFETY: by the contract above; `w` stays below the width, `p` below `k`.
+        unsafe {
+            let mut w = 0;
+            while w < width {
+                let count = panel.min(width - w);
+                let source = start.add(w * across);
+                let target = target.add(w * k);
+                if across == 1 {
+                    copy_rows::<V>(source, inner, count, k, panel, target);
+                } else if inner == 1 {
+                    transpose_rows::<V>(source, across, count, k, panel, target);
+                } else {
+                    for p in 0..k {
+                        for i in 0..count {
+                            *target.add(p * panel + i) = *source.add(i * across + p * inner);
+                        }
                     }
                 }
+                w += panel;
             }
-            w += panel;
         }
     }
 }

@@ -9,7 +9,7 @@
 )]
 
 use super::blocked::Product;
-use super::vector::{Vector, prefetch};
+use super::vector::{Vector, Work, prefetch};
 use super::{Beta, MatMul};
 use crate::Float;
 use crate::float::Constants;
@@ -69,52 +69,53 @@ const fn lanes<F>() -> usize {
 /// Vectors that takes, at most.
 const PARTS: usize = 4;
 
-/// Computes a product of few rows with many, or of many with few, as dot products.
-///
-/// # Safety
-/// As for [`Vector`]. Inner indices are neighbours in both operands.
-#[inline(always)]
-pub(super) unsafe fn dots<V: Vector>(product: &Product<'_, V::Element>) {
-    let &Product { m, k, n, a, a_row, b, b_col, c, c_row, alpha, accumulate, .. } = product;
-    let (few, many) = if m <= n {
-        (Side { x: a, stride: a_row, count: m, c: c_row }, Side { x: b, stride: b_col, count: n, c: 1 })
-    } else {
-        (Side { x: b, stride: b_col, count: n, c: 1 }, Side { x: a, stride: a_row, count: m, c: c_row })
-    };
-    let (wide, lanes) = (V::TILE_ROWS >= 8, lanes::<V::Element>());
-    let rows = if wide && few.count > 4 { 8 } else { 4 };
-    let panel_len = rows * DOT.min(k.next_multiple_of(lanes));
-    let mut scratch = Scratch::take::<V::Element>(few.count.div_ceil(rows) * panel_len);
-    let panels = scratch.start::<V::Element>();
-    for p in (0..k).step_by(DOT) {
-        let k = DOT.min(k - p);
-        // SAFETY: rows and inner indices of the operands, and panels as long as computed above.
-        unsafe {
-            for i in (0..few.count).step_by(rows) {
-                let count = rows.min(few.count - i);
-                side_by_side(
-                    few.x.add(i * few.stride + p),
-                    few.stride,
-                    count,
-                    rows,
-                    k,
-                    panels.add(i / rows * panel_len),
-                );
-            }
-            let t = Dots { few, many, from: p, k, c, alpha, accumulate: accumulate || p > 0 };
-            let mut j = 0;
-            while j < many.count {
-                let columns = if wide && many.count - j >= 3 { 3 } else { 1 };
+/// Computes a product of few rows with many, or of many with few, as dot products. Inner indices are neighbours in both operands.
+pub(super) struct Dots<'a, F>(pub(super) Product<'a, F>);
+
+impl<V: Vector> Work<V> for Dots<'_, V::Element> {
+    #[inline(always)]
+    unsafe fn run(self) {
+        let Product { m, k, n, a, a_row, b, b_col, c, c_row, alpha, accumulate, .. } = self.0;
+        let (few, many) = if m <= n {
+            (Side { x: a, stride: a_row, count: m, c: c_row }, Side { x: b, stride: b_col, count: n, c: 1 })
+        } else {
+            (Side { x: b, stride: b_col, count: n, c: 1 }, Side { x: a, stride: a_row, count: m, c: c_row })
+        };
+        let (wide, lanes) = (V::TILE_ROWS >= 8, lanes::<V::Element>());
+        let rows = if wide && few.count > 4 { 8 } else { 4 };
+        let panel_len = rows * DOT.min(k.next_multiple_of(lanes));
+        let mut scratch = Scratch::take::<V::Element>(few.count.div_ceil(rows) * panel_len);
+        let panels = scratch.start::<V::Element>();
+        for p in (0..k).step_by(DOT) {
+            let k = DOT.min(k - p);
+            // SAFETY: rows and inner indices of the operands, and panels as long as computed above.
+            unsafe {
                 for i in (0..few.count).step_by(rows) {
-                    let panel = panels.add(i / rows * panel_len);
-                    match (rows, columns) {
-                        (8, 3) if wide => t.tile::<V, 8, 3>(panel, i, j),
-                        (8, _) if wide => t.tile::<V, 8, 1>(panel, i, j),
-                        (_, 3) if wide => t.tile::<V, 4, 3>(panel, i, j),
-                        _ => t.tile::<V, 4, 1>(panel, i, j),
-                    }
+                    let count = rows.min(few.count - i);
+                    side_by_side(
+                        few.x.add(i * few.stride + p),
+                        few.stride,
+                        count,
+                        rows,
+                        k,
+                        panels.add(i / rows * panel_len),
+                    );
                 }
-                j += columns;
+                let t = DotProducts { few, many, from: p, k, c, alpha, accumulate: accumulate || p > 0 };
+                let mut j = 0;
+                while j < many.count {
+                    let columns = if wide && many.count - j >= 3 { 3 } else { 1 };
+                    for i in (0..few.count).step_by(rows) {
+                        let panel = panels.add(i / rows * panel_len);
+                        match (rows, columns) {
+                            (8, 3) if wide => t.tile::<V, 8, 3>(panel, i, j),
+                            (8, _) if wide => t.tile::<V, 8, 1>(panel, i, j),
+                            (_, 3) if wide => t.tile::<V, 4, 3>(panel, i, j),
+                            _ => t.tile::<V, 4, 1>(panel, i, j),
+                        }
+                    }
+                    j += columns;
+                }
             }
         }
     }
@@ -154,7 +155,7 @@ struct Side<F> {
 }
 
 /// Dot products over `k` inner indices from `from` on.
-struct Dots<F> {
+struct DotProducts<F> {
     few: Side<F>,
     many: Side<F>,
     from: usize,
@@ -164,7 +165,7 @@ struct Dots<F> {
     accumulate: bool,
 }
 
-impl<F: Float> Dots<F> {
+impl<F: Float> DotProducts<F> {
     /// Those of rows `i..i + ROWS` of the few, as far as there are, with `j..j + COLUMNS` of the many.
     ///
     /// # Safety
@@ -247,49 +248,51 @@ unsafe fn sum_lanes<V: Vector>(parts: &[V; PARTS]) -> V::Element {
     sums[0]
 }
 
-/// Computes a product as sums of a few rows of `b` at a time.
-///
-/// # Safety
-/// As for [`Vector`]. Columns of `b` are neighbours.
-#[inline(always)]
-pub(super) unsafe fn strips<V: Vector>(product: &Product<'_, V::Element>) {
-    let &Product { m, k, n, a, a_row, a_col, b, b_row, c, c_row, alpha, accumulate, .. } = product;
-    let inner = if k <= FEW { k } else { STRIP };
-    let around = product.around && c.addr() % 64 == 0 && (c_row * size_of::<V::Element>()).is_multiple_of(64);
-    for j in (0..n).step_by(COLUMNS) {
-        let columns = COLUMNS.min(n - j);
-        for p in (0..k).step_by(inner) {
-            let k = inner.min(k - p);
-            let mut i = 0;
-            while i < m {
-                // SAFETY: `i`, `p` and `j` are indices of the product, which borrows its elements.
-                unsafe {
-                    let strip = Strip {
-                        a: a.add(i * a_row + p * a_col),
-                        a_row,
-                        a_inner: a_col,
-                        b: b.add(p * b_row + j),
-                        b_inner: b_row,
-                        c: c.add(i * c_row + j),
-                        c_row,
-                        k,
-                        columns,
-                        alpha,
-                        accumulate: accumulate || p > 0,
-                        around,
-                    };
-                    i += match m - i {
-                        8.. if V::TILE_ROWS >= 8 => strip.sum::<V, 8>(),
-                        4.. => strip.sum::<V, 4>(),
-                        2.. => strip.sum::<V, 2>(),
-                        _ => strip.sum::<V, 1>(),
-                    };
+/// Computes a product as sums of a few rows of `b` at a time. Columns of `b` are neighbours.
+pub(super) struct Strips<'a, F>(pub(super) Product<'a, F>);
+
+impl<V: Vector> Work<V> for Strips<'_, V::Element> {
+    #[inline(always)]
+    unsafe fn run(self) {
+        let product = self.0;
+        let Product { m, k, n, a, a_row, a_col, b, b_row, c, c_row, alpha, accumulate, .. } = product;
+        let inner = if k <= FEW { k } else { STRIP };
+        let around = product.around && c.addr() % 64 == 0 && (c_row * size_of::<V::Element>()).is_multiple_of(64);
+        for j in (0..n).step_by(COLUMNS) {
+            let columns = COLUMNS.min(n - j);
+            for p in (0..k).step_by(inner) {
+                let k = inner.min(k - p);
+                let mut i = 0;
+                while i < m {
+                    // SAFETY: `i`, `p` and `j` are indices of the product, which borrows its elements.
+                    unsafe {
+                        let strip = Strip {
+                            a: a.add(i * a_row + p * a_col),
+                            a_row,
+                            a_inner: a_col,
+                            b: b.add(p * b_row + j),
+                            b_inner: b_row,
+                            c: c.add(i * c_row + j),
+                            c_row,
+                            k,
+                            columns,
+                            alpha,
+                            accumulate: accumulate || p > 0,
+                            around,
+                        };
+                        i += match m - i {
+                            8.. if V::TILE_ROWS >= 8 => strip.sum::<V, 8>(),
+                            4.. => strip.sum::<V, 4>(),
+                            2.. => strip.sum::<V, 2>(),
+                            _ => strip.sum::<V, 1>(),
+                        };
+                    }
                 }
             }
         }
-    }
-    if around {
-        V::order_stores();
+        if around {
+            V::order_stores();
+        }
     }
 }
 
@@ -351,12 +354,13 @@ impl<F: Float> Strip<F> {
         // SAFETY: the caller promises the columns, the strip its rows; it goes around the caches only where rows are aligned, and `j`
         // is whole vectors.
         unsafe {
-            let mut sum = [[V::splat(F::ZERO); VECTORS]; ROWS];
+            let zero = V::splat(F::ZERO);
+            let mut sum = [[zero; VECTORS]; ROWS];
             let mut b = self.b.add(j);
             for factors in factors.iter().take(self.k) {
-                let mut row = [V::splat(F::ZERO); VECTORS];
-                for (v, row) in row.iter_mut().enumerate() {
-                    *row = if n == V::LANES { V::load(b.add(v * V::LANES)) } else { V::load_first(b, n) };
+                let mut row = [zero; VECTORS];
+                for v in 0..VECTORS {
+                    row[v] = if VECTORS > 1 { V::load(b.add(v * V::LANES)) } else { V::load_first(b, n) };
                     prefetch(b.wrapping_add((8 + v) * V::LANES));
                 }
                 for i in 0..ROWS {
@@ -367,17 +371,25 @@ impl<F: Float> Strip<F> {
                 }
                 b = b.wrapping_add(self.b_inner);
             }
-            for (i, sum) in sum.into_iter().enumerate() {
-                for (v, mut y) in sum.into_iter().enumerate() {
+            // Through memory into a loop, as in a tile of a blocked product.
+            let mut sums = [[zero; VECTORS]; ROWS];
+            for i in 0..ROWS {
+                sums[i] = sum[i];
+            }
+            let one = V::splat(F::ONE);
+            for (i, sum) in sums.iter().enumerate() {
+                for v in 0..VECTORS {
                     let c = self.c.add(i * self.c_row + j + v * V::LANES);
+                    let mut y = sum[v];
                     if self.accumulate {
-                        let start = if n == V::LANES { V::load(c) } else { V::load_first(c, n) };
-                        y = V::splat(F::ONE).mul_add(y, start);
+                        y = one.mul_add(y, if VECTORS > 1 { V::load(c) } else { V::load_first(c, n) });
                     }
                     if self.around && n == V::LANES {
                         y.store_around(c);
+                    } else if VECTORS > 1 {
+                        y.store(c);
                     } else {
-                        y.store_up_to(c, n);
+                        y.store_first(c, n);
                     }
                 }
             }

@@ -7,7 +7,7 @@
 #![expect(unsafe_code, reason = "loads and stores through pointers; the slices were checked by the caller")]
 
 use super::vector::{Vector, prefetch};
-use crate::float::Constants;
+use crate::Float;
 
 /// Where a tile's operands lie. Strides are in elements.
 #[derive(Clone, Copy)]
@@ -33,24 +33,45 @@ pub(super) struct Tile<F> {
     pub accumulate: bool,
 }
 
-/// Computes a tile of `ROWS` rows and `VECTORS` vectors. `PACKED` says that the left operand is a packed panel, with its
-/// rows side by side: then all `ROWS` elements of an inner index are at constant distances from one pointer.
-///
-/// # Safety
-/// As for [`Vector`]. `a` must be readable for `ROWS` rows (not only `rows`), `b` for whole
-/// vectors; `c` writable for `rows` x `columns`.
-#[inline(always)]
-pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize, const PACKED: bool>(t: Tile<V::Element>) {
-    let (a_row, a_inner) = if PACKED { (1, ROWS) } else { (t.a_row, t.a_inner) };
-    // SAFETY: by the contract above; the offsets stay inside what it promises.
-    unsafe {
-        let last = t.columns - (VECTORS - 1) * V::LANES;
-        let zero = V::splat(V::Element::ZERO);
-        let mut sum = [[zero; VECTORS]; ROWS];
-        let (mut a, mut b) = (t.a, t.b);
-        // Unrolled by hand: the compiler unrolls up to eight rows by itself, and beyond keeps the sums in memory at half the
-        // speed. And no closures: they would be compiled without the instructions of the caller.
-        macro_rules! multiply_rows {
+impl<F: Float> Tile<F> {
+    /// Computes `height` rows, a height that tiles are compiled for, of one or two vectors.
+    ///
+    /// # Safety
+    /// As for [`Vector`]. `a` must be readable for `height` rows (not only `rows`), `b` for whole vectors; `c` writable for `rows` x
+    /// `columns`. Heights of 6, 12 and 14 are those of packed panels.
+    #[inline(always)]
+    pub(super) unsafe fn compute<V: Vector<Element = F>, const VECTORS: usize>(&self, height: usize) {
+        // SAFETY: passed on.
+        unsafe {
+            match height {
+                1 => self.rows::<V, 1, VECTORS>(),
+                2 => self.rows::<V, 2, VECTORS>(),
+                4 => self.rows::<V, 4, VECTORS>(),
+                6 => self.rows::<V, 6, VECTORS>(),
+                // Not taken where `TILE_ROWS` is 6, and then not compiled.
+                8 if V::TILE_ROWS >= 8 => self.rows::<V, 8, VECTORS>(),
+                12 if V::TILE_ROWS >= 12 => self.rows::<V, 12, VECTORS>(),
+                14 if V::TILE_ROWS >= 14 => self.rows::<V, 14, VECTORS>(),
+                _ => unreachable!("tiles have no other height"),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn rows<V: Vector<Element = F>, const ROWS: usize, const VECTORS: usize>(&self) {
+        let t = self;
+        // Of a packed panel all elements of an inner index are at constant distances from one pointer; that many rows need it.
+        let panel = matches!(ROWS, 6 | 12 | 14);
+        let (a_row, a_inner) = if panel { (1, ROWS) } else { (t.a_row, t.a_inner) };
+        // SAFETY: by the contract above; the offsets stay inside what it promises.
+        unsafe {
+            let last = t.columns - (VECTORS - 1) * V::LANES;
+            let zero = V::splat(V::Element::ZERO);
+            let mut sum = [[zero; VECTORS]; ROWS];
+            let (mut a, mut b) = (t.a, t.b);
+            // Unrolled by hand: the compiler unrolls up to eight rows by itself, and beyond keeps the sums in memory at half the
+            // speed. And no closures: they would be compiled without the instructions of the caller.
+            macro_rules! multiply_rows {
             ($row:ident: $($i:literal)*) => { $(
                 if $i < ROWS {
                     let x = V::splat(*a.add($i * a_row));
@@ -61,33 +82,34 @@ pub(super) unsafe fn tile<V: Vector, const ROWS: usize, const VECTORS: usize, co
                 }
             )* };
         }
-        // The result is wanted at the end, by when it has arrived.
-        for i in 0..t.rows {
-            let c = t.c.add(i * t.c_row);
-            prefetch(c);
-            prefetch(c.add(t.columns - 1));
-        }
-        for _ in 0..t.k {
-            let row = [V::load(b), if VECTORS == 2 { V::load(b.add(V::LANES)) } else { zero }];
-            multiply_rows!(row: 0 1 2 3 4 5 6 7 8 9 10 11 12 13);
-            // The last step leads beyond the operands, where nothing is read; `add` may not even point there.
-            a = a.wrapping_add(a_inner);
-            b = b.wrapping_add(t.b_inner);
-        }
-        // Through memory into a loop: storing from registers, row by row unrolled, is half of all code of this crate.
-        let mut rows = [[zero; VECTORS]; ROWS];
-        macro_rules! keep_rows {
+            // The result is wanted at the end, by when it has arrived.
+            for i in 0..t.rows {
+                let c = t.c.add(i * t.c_row);
+                prefetch(c);
+                prefetch(c.add(t.columns - 1));
+            }
+            for _ in 0..t.k {
+                let row = [V::load(b), if VECTORS == 2 { V::load(b.add(V::LANES)) } else { zero }];
+                multiply_rows!(row: 0 1 2 3 4 5 6 7 8 9 10 11 12 13);
+                // The last step leads beyond the operands, where nothing is read; `add` may not even point there.
+                a = a.wrapping_add(a_inner);
+                b = b.wrapping_add(t.b_inner);
+            }
+            // Through memory into a loop: storing from registers, row by row unrolled, is half of all code of this crate.
+            let mut rows = [[zero; VECTORS]; ROWS];
+            macro_rules! keep_rows {
             ($($i:literal)*) => { $( if $i < ROWS { rows[$i] = sum[$i]; } )* };
         }
-        keep_rows!(0 1 2 3 4 5 6 7 8 9 10 11 12 13);
-        let alpha = V::splat(t.alpha);
-        let mut c = t.c;
-        for row in rows.iter().take(t.rows) {
-            if VECTORS == 2 {
-                store(alpha, row[0], c, V::LANES, t.accumulate);
+            keep_rows!(0 1 2 3 4 5 6 7 8 9 10 11 12 13);
+            let alpha = V::splat(t.alpha);
+            let mut c = t.c;
+            for row in rows.iter().take(t.rows) {
+                if VECTORS == 2 {
+                    store(alpha, row[0], c, V::LANES, t.accumulate);
+                }
+                store(alpha, row[VECTORS - 1], c.add((VECTORS - 1) * V::LANES), last, t.accumulate);
+                c = c.wrapping_add(t.c_row);
             }
-            store(alpha, row[VECTORS - 1], c.add((VECTORS - 1) * V::LANES), last, t.accumulate);
-            c = c.wrapping_add(t.c_row);
         }
     }
 }

@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "vector intrinsics and loads through pointers")]
 
 use crate::Float;
+use crate::dispatch::{Level, simd_level};
 
 /// A register of floats.
 ///
@@ -58,6 +59,12 @@ pub(crate) trait Vector: Copy {
         target_stride: usize,
     );
 
+    /// Does some work in a function of its own, compiled for the instructions of the type.
+    ///
+    /// # Safety
+    /// As for the work.
+    unsafe fn apart<W: Work<Self>>(work: W);
+
     /// Stores all lanes, or the first `n` if they are fewer.
     ///
     /// # Safety
@@ -66,6 +73,33 @@ pub(crate) trait Vector: Copy {
     unsafe fn store_up_to(self, p: *mut Self::Element, n: usize) {
         // SAFETY: the caller promises the instructions and `n` elements.
         unsafe { if n == Self::LANES { self.store(p) } else { self.store_first(p, n) } }
+    }
+}
+
+/// Work written over vectors, which [`Vector::apart`] does in a function of its own.
+pub(crate) trait Work<V> {
+    /// Does the work.
+    ///
+    /// # Safety
+    /// As for [`Vector`], and what the fields say.
+    unsafe fn run(self);
+}
+
+/// Does some work with the vectors of a level.
+///
+/// # Safety
+/// What the work's fields say holds.
+pub(crate) unsafe fn at_level<F: Float, W>(level: Level, work: W)
+where
+    W: Work<F::Portable> + Work<F::Avx2> + Work<F::Avx512>,
+{
+    // SAFETY: `simd_level` found the instructions; the rest is passed on.
+    unsafe {
+        match level.min(simd_level()) {
+            Level::Avx512 => F::Avx512::apart(work),
+            Level::Avx2 => F::Avx2::apart(work),
+            Level::Portable => F::Portable::apart(work),
+        }
     }
 }
 
@@ -153,6 +187,11 @@ impl<F: Float, const LANES: usize> Vector for Plain<F, LANES> {
         each_lane!(LANES: i => y.0[i] *= b.0[i]);
         y
     }
+    #[inline(never)]
+    unsafe fn apart<W: Work<Self>>(work: W) {
+        // SAFETY: passed on.
+        unsafe { work.run() }
+    }
     #[inline(always)]
     unsafe fn transpose(source: *const F, stride: usize, rows: usize, target: *mut F, target_stride: usize) {
         for i in 0..LANES {
@@ -189,7 +228,7 @@ impl VectorFloat for f64 {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{Plain, Vector, VectorFloat};
+    use super::{Plain, Vector, VectorFloat, Work};
     use core::arch::x86_64::*;
 
     impl VectorFloat for f32 {
@@ -204,7 +243,7 @@ mod x86 {
     }
 
     macro_rules! common {
-        ($f:ident, $lanes:literal, $rows:literal, $set1:ident $loadu:ident $storeu:ident $stream:ident $fmadd:ident $mul:ident) => {
+        ($f:ident, $lanes:literal, $rows:literal, $features:literal, $set1:ident $loadu:ident $storeu:ident $stream:ident $fmadd:ident $mul:ident) => {
             type Element = $f;
             const LANES: usize = $lanes;
             const TILE_ROWS: usize = $rows;
@@ -238,12 +277,18 @@ mod x86 {
                 // SAFETY: the caller promises the instructions.
                 unsafe { $mul(self, b) }
             }
+            #[inline(never)]
+            #[target_feature(enable = $features)]
+            unsafe fn apart<W: Work<Self>>(work: W) {
+                // SAFETY: passed on.
+                unsafe { work.run() }
+            }
         };
     }
 
     impl Vector for __m512 {
         // 28 accumulators, two vectors of the right operand and one broadcast: 31 of 32 registers.
-        common!(f32, 16, 14, _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_stream_ps _mm512_fmadd_ps _mm512_mul_ps);
+        common!(f32, 16, 14, "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl", _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_stream_ps _mm512_fmadd_ps _mm512_mul_ps);
         #[inline(always)]
         unsafe fn load_first(p: *const f32, n: usize) -> Self {
             // SAFETY: the caller promises the instructions; masked lanes are not touched.
@@ -289,7 +334,7 @@ mod x86 {
     }
 
     impl Vector for __m512d {
-        common!(f64, 8, 14, _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_stream_pd _mm512_fmadd_pd _mm512_mul_pd);
+        common!(f64, 8, 14, "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl", _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_stream_pd _mm512_fmadd_pd _mm512_mul_pd);
         #[inline(always)]
         unsafe fn load_first(p: *const f64, n: usize) -> Self {
             // SAFETY: the caller promises the instructions; masked lanes are not touched.
@@ -331,7 +376,7 @@ mod x86 {
 
     impl Vector for __m256 {
         // 12 accumulators, two vectors of the right operand and one broadcast: 15 of 16 registers.
-        common!(f32, 8, 6, _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_stream_ps _mm256_fmadd_ps _mm256_mul_ps);
+        common!(f32, 8, 6, "avx2,fma", _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_stream_ps _mm256_fmadd_ps _mm256_mul_ps);
         #[inline(always)]
         unsafe fn load_first(p: *const f32, n: usize) -> Self {
             // SAFETY: the caller promises the instructions; masked lanes are not touched.
@@ -368,7 +413,7 @@ mod x86 {
     }
 
     impl Vector for __m256d {
-        common!(f64, 4, 6, _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_stream_pd _mm256_fmadd_pd _mm256_mul_pd);
+        common!(f64, 4, 6, "avx2,fma", _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_stream_pd _mm256_fmadd_pd _mm256_mul_pd);
         #[inline(always)]
         unsafe fn load_first(p: *const f64, n: usize) -> Self {
             // SAFETY: the caller promises the instructions; masked lanes are not touched.
