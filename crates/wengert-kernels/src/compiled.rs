@@ -70,7 +70,7 @@ compiled! {
     fn careful_rows_vjp_at(
         op: Arithmetic, parts: usize, active: u8, values: &[Self], results: &[u32], operands: &[u32], bars: &mut [Self],
         own: &[u32], places: &[u32],
-    ) = rows::careful_vjp;
+    ) = rows::short_parts_vjp::<Self, true>;
 
     fn product_at(level: Level, product: Product<'_, Self>) = matmul::blocked::at;
     fn pack_right_at(level: Level, b: MatRef<'_, Self>, sizes: [usize; 2], target: &mut [Self]) = matmul::blocked::pack_right;

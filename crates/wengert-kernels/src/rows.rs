@@ -8,7 +8,7 @@
 //! gives at one point.
 
 use crate::Float;
-use crate::dispatch::{kernel, simd_level};
+use crate::dispatch::{kernel, simd_level, vectorised};
 
 /// An operation between rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -122,7 +122,7 @@ pub fn reverse<F: Float>(
 ) {
     let (level, lanes) = (simd_level(), width.lanes());
     match width {
-        _ if careful => F::careful_rows_vjp_at(op, lanes / 8, active, values, results, operands, bars, own, places),
+        _ if careful => F::careful_rows_vjp_at(op, lanes / SHORT, active, values, results, operands, bars, own, places),
         Width::Narrow => F::narrow_rows_vjp_at(level, op, active, values, results, operands, bars, own, places),
         _ => F::wide_rows_vjp_at(level, op, lanes / PART, active, values, results, operands, bars, own, places),
     }
@@ -311,36 +311,61 @@ fn reverse_rows<F: Float, const K: usize, const CAREFUL: bool>(
 kernel! {
     // Rows of one part, which the compiler knows.
     pub(crate) fn narrow<F: Float>(op: Arithmetic, values: &'a mut [F], results: &'a [u32], operands: &'a [u32]) -> () {
-        forward_rows::<F, 16>(op, 1, values.as_chunks_mut().0, results, operands);
+        if vectorised::<FMA>() {
+            forward_rows::<F, 16>(op, 1, values.as_chunks_mut().0, results, operands);
+        } else {
+            short_parts(op, 16 / SHORT, values, results, operands);
+        }
     }
 
     pub(crate) fn narrow_vjp<F: Float>(
         op: Arithmetic, active: u8, values: &'a [F], results: &'a [u32], operands: &'a [u32], bars: &'a mut [F],
         own: &'a [u32], places: &'a [u32],
     ) -> () {
-        let (values, bars) = (values.as_chunks().0, bars.as_chunks_mut().0);
-        reverse_rows::<F, 16, false>(op, 1, active, values, results, operands, bars, own, places);
+        if vectorised::<FMA>() {
+            let (values, bars) = (values.as_chunks().0, bars.as_chunks_mut().0);
+            reverse_rows::<F, 16, false>(op, 1, active, values, results, operands, bars, own, places);
+        } else {
+            short_parts_vjp::<F, false>(op, 16 / SHORT, active, values, results, operands, bars, own, places);
+        }
     }
 
     // Rows of any number of parts.
     pub(crate) fn wide<F: Float>(
         op: Arithmetic, parts: usize, values: &'a mut [F], results: &'a [u32], operands: &'a [u32],
     ) -> () {
-        forward_rows::<F, PART>(op, parts, values.as_chunks_mut().0, results, operands);
+        if vectorised::<FMA>() {
+            forward_rows::<F, PART>(op, parts, values.as_chunks_mut().0, results, operands);
+        } else {
+            short_parts(op, parts * PART / SHORT, values, results, operands);
+        }
     }
 
     pub(crate) fn wide_vjp<F: Float>(
         op: Arithmetic, parts: usize, active: u8, values: &'a [F], results: &'a [u32], operands: &'a [u32],
         bars: &'a mut [F], own: &'a [u32], places: &'a [u32],
     ) -> () {
-        let (values, bars) = (values.as_chunks().0, bars.as_chunks_mut().0);
-        reverse_rows::<F, PART, false>(op, parts, active, values, results, operands, bars, own, places);
+        if vectorised::<FMA>() {
+            let (values, bars) = (values.as_chunks().0, bars.as_chunks_mut().0);
+            reverse_rows::<F, PART, false>(op, parts, active, values, results, operands, bars, own, places);
+        } else {
+            short_parts_vjp::<F, false>(op, parts * PART / SHORT, active, values, results, operands, bars, own, places);
+        }
     }
 }
 
-/// Rows of any number of parts of 8, with care, which counts more than speed here: compiled once, since every level rounds alike.
+/// How many numbers of a row are taken at a time where vectors are short: four vectors of two.
+const SHORT: usize = 8;
+
+/// Rows of any number of short parts.
+fn short_parts<F: Float>(op: Arithmetic, parts: usize, values: &mut [F], results: &[u32], operands: &[u32]) {
+    forward_rows::<F, SHORT>(op, parts, values.as_chunks_mut().0, results, operands);
+}
+
+/// The way back through rows of any number of short parts. With care, which counts more than speed, this serves every level: all round
+/// alike.
 #[expect(clippy::too_many_arguments, reason = "operands of a loop")]
-pub(crate) fn careful_vjp<F: Float>(
+pub(crate) fn short_parts_vjp<F: Float, const CAREFUL: bool>(
     op: Arithmetic,
     parts: usize,
     active: u8,
@@ -352,7 +377,7 @@ pub(crate) fn careful_vjp<F: Float>(
     places: &[u32],
 ) {
     let (values, bars) = (values.as_chunks().0, bars.as_chunks_mut().0);
-    reverse_rows::<F, 8, true>(op, parts, active, values, results, operands, bars, own, places);
+    reverse_rows::<F, SHORT, CAREFUL>(op, parts, active, values, results, operands, bars, own, places);
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@
 //! `phase`. The adjoint turns this around: element `s r + phase` of `x_bar` sees `y_bar` at `r + shift` for those `i` whose
 //! `phase - t` is `s shift`. Both are a list of taps with a shift each, over planes without stride: a [`Pass`].
 
-use crate::Float;
+#![expect(unsafe_code, reason = "loops compiled for instructions that the caller has")]
+
+use crate::float::Constants;
+use crate::matmul::vector::{Vector, Work};
 
 /// An entry of the filter along one axis, and what it sees.
 #[derive(Debug, Clone, Copy)]
@@ -174,23 +177,42 @@ impl Pass {
     }
 
     /// Writes the planes of an image `[channels, height, width]`, zeros around it.
+    ///
+    /// # Safety
+    /// As for [`Vector`].
     #[inline(always)]
-    pub(crate) fn fill<F: Float>(&self, image: &[F], planes: &mut [F]) {
-        let [rows, columns] = &self.axes;
-        let (pitch, size) = (self.pitch(), rows.source * columns.source);
-        let mut planes = planes.chunks_exact_mut(self.plane);
+    pub(crate) unsafe fn fill<V: Vector>(&self, image: &[V::Element], planes: &mut [V::Element]) {
+        // SAFETY: passed on.
+        unsafe { V::apart(Fill { pass: self, image, planes }) }
+    }
+}
+
+/// What [`Pass::fill`] does.
+struct Fill<'a, F> {
+    pass: &'a Pass,
+    image: &'a [F],
+    planes: &'a mut [F],
+}
+
+impl<V: Vector> Work<V> for Fill<'_, V::Element> {
+    #[inline(always)]
+    unsafe fn run(self) {
+        let Fill { pass, image, planes } = self;
+        let [rows, columns] = &pass.axes;
+        let (pitch, size) = (pass.pitch(), rows.source * columns.source);
+        let mut planes = planes.chunks_exact_mut(pass.plane);
         for channel in image.chunks_exact(size) {
             for &row_phase in &rows.phases {
                 let (inside, first_row) = rows.inside(row_phase);
                 for &column_phase in &columns.phases {
                     let (from_to, first_column) = columns.inside(column_phase);
                     let Some(plane) = planes.next() else { return };
-                    plane[..inside.start * pitch].fill(F::ZERO);
+                    plane[..inside.start * pitch].fill(V::Element::ZERO);
                     for (i, row) in plane[inside.start * pitch..inside.end * pitch].chunks_exact_mut(pitch).enumerate()
                     {
                         let source = &channel[(first_row + i * rows.source_step) * columns.source..][..columns.source];
-                        row[..from_to.start].fill(F::ZERO);
-                        row[from_to.end..].fill(F::ZERO);
+                        row[..from_to.start].fill(V::Element::ZERO);
+                        row[from_to.end..].fill(V::Element::ZERO);
                         let row = &mut row[from_to.clone()];
                         if row.is_empty() {
                             continue;
@@ -201,7 +223,7 @@ impl Pass {
                             step => row.iter_mut().zip(source.iter().step_by(step)).for_each(|(y, &x)| *y = x),
                         }
                     }
-                    plane[inside.end * pitch..].fill(F::ZERO);
+                    plane[inside.end * pitch..].fill(V::Element::ZERO);
                 }
             }
         }

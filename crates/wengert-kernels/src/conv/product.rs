@@ -106,8 +106,7 @@ impl<V: Vector> Work<V> for Product<'_, V::Element> {
         let mut planes = Scratch::take::<V::Element>(planes_len);
         let planes = planes.start::<V::Element>();
         // SAFETY: the scratch holds so many elements, and floats may have any bits.
-        let planes_slice = unsafe { core::slice::from_raw_parts_mut(planes, planes_len) };
-        pass.fill(image, planes_slice);
+        unsafe { pass.fill::<V>(image, core::slice::from_raw_parts_mut(planes, planes_len)) };
 
         let group = (KEPT / (kept_outs * strip)).clamp(1, 16) * strip;
         let mut results = Scratch::take::<V::Element>(kept_outs * group);

@@ -89,7 +89,7 @@ impl<F: Float> WeightAdjoint<'_, F> {
         let x_of_group = pass.channels * pass.channel_len();
         for (image, y_bar) in images.of(x, x_of_group).zip(images.of(y_bar, of_group(outs))) {
             // SAFETY: the scratch holds so many elements, and floats may have any bits.
-            pass.fill(image, unsafe { core::slice::from_raw_parts_mut(planes, planes_len) });
+            unsafe { pass.fill::<V>(image, core::slice::from_raw_parts_mut(planes, planes_len)) };
             for first in (0..rows).step_by(band) {
                 let band = band.min(rows - first);
                 for out_block in 0..out_blocks {
@@ -139,22 +139,39 @@ pub(super) unsafe fn tile<V: Vector, const ROWS: usize>(
     x: *const V::Element,
     offsets: &[usize; ROWS],
     pitch: usize,
-    [rows, columns]: [usize; 2],
+    size: [usize; 2],
     y_bar: *const V::Element,
     sums: *mut V::Element,
 ) {
-    // SAFETY: by the contract above.
-    unsafe {
-        let mut sum = [[V::splat(V::Element::ZERO); 2]; ROWS];
-        let mut y_bar = y_bar;
-        for row in 0..rows {
-            let mut at = [x; ROWS];
-            for (at, offset) in at.iter_mut().zip(offsets) {
-                *at = x.add(row * pitch + offset);
-            }
-            for column in 0..columns {
-                let y = [V::load(y_bar), V::load(y_bar.add(V::LANES))];
-                macro_rules! multiply_rows {
+    // SAFETY: passed on.
+    unsafe { V::apart(Tile { x, offsets, pitch, size, y_bar, sums }) }
+}
+
+/// What [`tile`] computes.
+struct Tile<'a, F, const ROWS: usize> {
+    x: *const F,
+    offsets: &'a [usize; ROWS],
+    pitch: usize,
+    size: [usize; 2],
+    y_bar: *const F,
+    sums: *mut F,
+}
+
+impl<V: Vector, const ROWS: usize> Work<V> for Tile<'_, V::Element, ROWS> {
+    #[inline(always)]
+    unsafe fn run(self) {
+        let Tile { x, offsets, pitch, size: [rows, columns], mut y_bar, sums } = self;
+        // SAFETY: by the contract above.
+        unsafe {
+            let mut sum = [[V::splat(V::Element::ZERO); 2]; ROWS];
+            for row in 0..rows {
+                let mut at = [x; ROWS];
+                for (at, offset) in at.iter_mut().zip(offsets) {
+                    *at = x.add(row * pitch + offset);
+                }
+                for column in 0..columns {
+                    let y = [V::load(y_bar), V::load(y_bar.add(V::LANES))];
+                    macro_rules! multiply_rows {
                     ($($i:literal)*) => { $(
                         if $i < ROWS {
                             let x = V::splat(*at[$i].add(column));
@@ -163,12 +180,12 @@ pub(super) unsafe fn tile<V: Vector, const ROWS: usize>(
                         }
                     )* };
                 }
-                multiply_rows!(0 1 2 3 4 5 6 7);
-                y_bar = y_bar.add(2 * V::LANES);
+                    multiply_rows!(0 1 2 3 4 5 6 7);
+                    y_bar = y_bar.add(2 * V::LANES);
+                }
             }
-        }
-        let one = V::splat(V::Element::ONE);
-        macro_rules! add_rows {
+            let one = V::splat(V::Element::ONE);
+            macro_rules! add_rows {
             ($($i:literal)*) => { $(
                 if $i < ROWS {
                     for v in 0..2 {
@@ -178,6 +195,7 @@ pub(super) unsafe fn tile<V: Vector, const ROWS: usize>(
                 }
             )* };
         }
-        add_rows!(0 1 2 3 4 5 6 7);
+            add_rows!(0 1 2 3 4 5 6 7);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The loops of the table's rows, and which loop serves which row.
 
-use crate::dispatch::{Level, kernel};
+use crate::dispatch::{Level, kernel, vectorised};
 use crate::lane::{BinaryRow, UnaryRow, rows};
 use crate::{Binary, Float, Parametric, Unary};
 
@@ -24,12 +24,6 @@ fn angles_are_small<F: Float>(x: &[F]) -> bool {
         small &= x <= F::ANGLE_LIMIT && -x <= F::ANGLE_LIMIT;
     }
     small
-}
-
-/// Whether a level gets vector code. On x86-64 the level below AVX2 takes the standard library instead: processors
-/// without AVX2 are old, its `exp` is as fast as ours in 128 bits, and the loops are a third fewer.
-const fn vectorised<const FMA: bool>() -> bool {
-    FMA || !cfg!(target_arch = "x86_64")
 }
 
 /// `y = op(x)` by the standard library, for any number of elements.

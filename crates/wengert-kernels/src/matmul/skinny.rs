@@ -280,11 +280,10 @@ impl<V: Vector> Work<V> for Strips<'_, V::Element> {
                             accumulate: accumulate || p > 0,
                             around,
                         };
+                        // Rows that are missing from a sum of four cost less than sums of two and one would: the operand is waited for.
                         i += match m - i {
-                            8.. if V::TILE_ROWS >= 8 => strip.sum::<V, 8>(),
-                            4.. => strip.sum::<V, 4>(),
-                            2.. => strip.sum::<V, 2>(),
-                            _ => strip.sum::<V, 1>(),
+                            rows @ 5.. if V::TILE_ROWS >= 8 => strip.sum::<V, 8>(rows.min(8)),
+                            rows => strip.sum::<V, 4>(rows.min(4)),
                         };
                     }
                 }
@@ -314,15 +313,15 @@ struct Strip<F> {
 }
 
 impl<F: Float> Strip<F> {
-    /// Computes `ROWS` rows and returns how many.
+    /// Computes `rows` rows, at most `ROWS`, and returns how many.
     ///
     /// # Safety
     /// As for [`Vector`].
     #[inline(always)]
-    unsafe fn sum<V: Vector<Element = F>, const ROWS: usize>(&self) -> usize {
+    unsafe fn sum<V: Vector<Element = F>, const ROWS: usize>(&self, rows: usize) -> usize {
         let mut factors = [[F::ZERO; ROWS]; FEW];
         for (p, factors) in factors.iter_mut().enumerate().take(self.k) {
-            for (i, factor) in factors.iter_mut().enumerate() {
+            for (i, factor) in factors.iter_mut().enumerate().take(rows) {
                 // SAFETY: a strip has its rows and inner indices.
                 *factor = self.alpha * unsafe { *self.a.add(i * self.a_row + p * self.a_inner) };
             }
@@ -331,13 +330,13 @@ impl<F: Float> Strip<F> {
         // SAFETY: vectors of columns end where the columns do.
         unsafe {
             for j in (0..whole).step_by(2 * V::LANES) {
-                self.columns::<V, ROWS, 2>(&factors, j, V::LANES);
+                self.columns::<V, ROWS, 2>(&factors, rows, j, V::LANES);
             }
             for j in (whole..self.columns).step_by(V::LANES) {
-                self.columns::<V, ROWS, 1>(&factors, j, V::LANES.min(self.columns - j));
+                self.columns::<V, ROWS, 1>(&factors, rows, j, V::LANES.min(self.columns - j));
             }
         }
-        ROWS
+        rows
     }
 
     /// The sums in columns from `j` on: `VECTORS` vectors, or the first `n` lanes of one.
@@ -348,6 +347,7 @@ impl<F: Float> Strip<F> {
     unsafe fn columns<V: Vector<Element = F>, const ROWS: usize, const VECTORS: usize>(
         &self,
         factors: &[[F; ROWS]; FEW],
+        rows: usize,
         j: usize,
         n: usize,
     ) {
@@ -377,7 +377,7 @@ impl<F: Float> Strip<F> {
                 sums[i] = sum[i];
             }
             let one = V::splat(F::ONE);
-            for (i, sum) in sums.iter().enumerate() {
+            for (i, sum) in sums.iter().enumerate().take(rows) {
                 for v in 0..VECTORS {
                     let c = self.c.add(i * self.c_row + j + v * V::LANES);
                     let mut y = sum[v];

@@ -11,7 +11,7 @@
 use super::transform::{Image, Matrix, Output, OutputAdjoint, both_axes};
 use super::weave::Weave;
 use crate::matmul::pack::{Block, pack};
-use crate::matmul::vector::prefetch;
+use crate::matmul::vector::{Work, prefetch};
 use core::ops::Range;
 
 /// Tiles over images: which pixels they read, and how many there are.
@@ -190,22 +190,45 @@ pub(super) unsafe fn transform<V: Weave<Element = f32>, const M: usize, const T:
 ) where
     Image: Matrix<T, T>,
 {
-    let size = grid.source[0] * grid.source[1];
-    for channel in 0..channels {
-        let mut tile = channel * points.channel;
-        for (image, rows) in grid.images(rows.clone()) {
-            let pixels = &source[image * of_image + channel * size..][..size];
-            // SAFETY: passed on.
-            unsafe {
-                planes.fill::<V, M, T>(grid, pixels, rows.clone());
-                let to = Points { start: points.start.add(tile), ..points };
-                if two_rows::<V>(grid) {
-                    transform_rows::<V, M, T, true>(grid, rows.len(), planes, to);
-                } else {
-                    transform_rows::<V, M, T, false>(grid, rows.len(), planes, to);
+    // SAFETY: passed on.
+    unsafe { V::apart(Transform::<M, T> { grid, source, of_image, channels, rows, planes, points }) }
+}
+
+/// What [`transform`] does, for convolutions and their adjoints.
+struct Transform<'a, const M: usize, const T: usize> {
+    grid: &'a Grid,
+    source: &'a [f32],
+    of_image: usize,
+    channels: usize,
+    rows: Range<usize>,
+    planes: &'a Planes,
+    points: Points,
+}
+
+impl<V: Weave<Element = f32>, const M: usize, const T: usize> Work<V> for Transform<'_, M, T>
+where
+    Image: Matrix<T, T>,
+{
+    #[inline(always)]
+    unsafe fn run(self) {
+        let Transform { grid, source, of_image, channels, rows, planes, points } = self;
+        let size = grid.source[0] * grid.source[1];
+        for channel in 0..channels {
+            let mut tile = channel * points.channel;
+            for (image, rows) in grid.images(rows.clone()) {
+                let pixels = &source[image * of_image + channel * size..][..size];
+                // SAFETY: passed on.
+                unsafe {
+                    planes.fill::<V, M, T>(grid, pixels, rows.clone());
+                    let to = Points { start: points.start.add(tile), ..points };
+                    if two_rows::<V>(grid) {
+                        transform_rows::<V, M, T, true>(grid, rows.len(), planes, to);
+                    } else {
+                        transform_rows::<V, M, T, false>(grid, rows.len(), planes, to);
+                    }
                 }
+                tile += rows.len() * grid.tiles[1];
             }
-            tile += rows.len() * grid.tiles[1];
         }
     }
 }
