@@ -91,7 +91,7 @@ impl Par {
 /// Calls `drain` on `workers` threads, this one among them. Not generic: every kernel has a closure of its own, and the
 /// machinery around it would be compiled for each.
 fn on_each(workers: usize, drain: &(dyn Fn() + Sync)) {
-    rayon::in_place_scope(|scope| {
+    rayon_core::in_place_scope(|scope| {
         for _ in 1..workers {
             scope.spawn(|_| threads(1, drain));
         }

@@ -198,21 +198,21 @@ pub(crate) fn at<F: Float>(level: Level, product: Product<'_, F>) {
     // SAFETY: a product borrows all its elements, and what is skinny lies as was found.
     unsafe {
         match product.skinny {
-            Some(Skinny::Dots) => at_level::<F, _>(level, Dots(product)),
-            Some(Skinny::Strips) => at_level::<F, _>(level, Strips(product)),
-            None => at_level::<F, _>(level, Blocked(product)),
+            Some(Skinny::Dots) => at_level::<F, _>(level, Dots(&product)),
+            Some(Skinny::Strips) => at_level::<F, _>(level, Strips(&product)),
+            None => at_level::<F, _>(level, Blocked(&product)),
         }
     }
 }
 
 /// Computes a product block by block.
-struct Blocked<'a, F>(Product<'a, F>);
+struct Blocked<'p, F>(&'p Product<'p, F>);
 
 impl<V: Vector> Work<V> for Blocked<'_, V::Element> {
     #[inline(always)]
     unsafe fn run(self) {
         let product = self.0;
-        let Product { m, k, n, a_row, a_col, b_row, b_col, packed, .. } = product;
+        let &Product { m, k, n, a_row, a_col, b_row, b_col, packed, .. } = product;
         let across = 2 * V::LANES;
         // Rows of neighbours are read in place, by tiles of eight: a copy takes longer than it saves. Columns, and tiles of four,
         // which cannot hide the latency, are worth one unless their panel is used once or twice.

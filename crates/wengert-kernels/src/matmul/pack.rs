@@ -30,20 +30,28 @@ pub(super) const fn packed_len(width: usize, k: usize, panel: usize) -> usize {
 #[inline(always)]
 pub(crate) unsafe fn pack<V: Vector>(block: Block<V::Element>, panel: usize, target: *mut V::Element) {
     // SAFETY: passed on.
-    unsafe { V::apart(Pack { block, panel, target }) }
+    unsafe {
+        // Panels of a right operand, whose distances the compiler then knows, and those of a left one.
+        if panel == 2 * V::LANES {
+            V::apart(Pack::<_, true> { block, panel, target });
+        } else {
+            V::apart(Pack::<_, false> { block, panel, target });
+        }
+    }
 }
 
 /// What [`pack`] does.
-struct Pack<F> {
+struct Pack<F, const RIGHT: bool> {
     block: Block<F>,
     panel: usize,
     target: *mut F,
 }
 
-impl<V: Vector> Work<V> for Pack<V::Element> {
+impl<V: Vector, const RIGHT: bool> Work<V> for Pack<V::Element, RIGHT> {
     #[inline(always)]
     unsafe fn run(self) {
         let Pack { block, panel, target } = self;
+        let panel = if RIGHT { 2 * V::LANES } else { panel };
         let Block { start, across, inner, width, k } = block;
         // SAFETY: by the contract above; `w` stays below the width, `p` below `k`.
         unsafe {

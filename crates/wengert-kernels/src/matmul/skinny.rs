@@ -70,12 +70,12 @@ const fn lanes<F>() -> usize {
 const PARTS: usize = 4;
 
 /// Computes a product of few rows with many, or of many with few, as dot products. Inner indices are neighbours in both operands.
-pub(super) struct Dots<'a, F>(pub(super) Product<'a, F>);
+pub(super) struct Dots<'p, F>(pub(super) &'p Product<'p, F>);
 
 impl<V: Vector> Work<V> for Dots<'_, V::Element> {
     #[inline(always)]
     unsafe fn run(self) {
-        let Product { m, k, n, a, a_row, b, b_col, c, c_row, alpha, accumulate, .. } = self.0;
+        let &Product { m, k, n, a, a_row, b, b_col, c, c_row, alpha, accumulate, .. } = self.0;
         let (few, many) = if m <= n {
             (Side { x: a, stride: a_row, count: m, c: c_row }, Side { x: b, stride: b_col, count: n, c: 1 })
         } else {
@@ -249,13 +249,13 @@ unsafe fn sum_lanes<V: Vector>(parts: &[V; PARTS]) -> V::Element {
 }
 
 /// Computes a product as sums of a few rows of `b` at a time. Columns of `b` are neighbours.
-pub(super) struct Strips<'a, F>(pub(super) Product<'a, F>);
+pub(super) struct Strips<'p, F>(pub(super) &'p Product<'p, F>);
 
 impl<V: Vector> Work<V> for Strips<'_, V::Element> {
     #[inline(always)]
     unsafe fn run(self) {
         let product = self.0;
-        let Product { m, k, n, a, a_row, a_col, b, b_row, c, c_row, alpha, accumulate, .. } = product;
+        let &Product { m, k, n, a, a_row, a_col, b, b_row, c, c_row, alpha, accumulate, .. } = product;
         let inner = if k <= FEW { k } else { STRIP };
         let around = product.around && c.addr() % 64 == 0 && (c_row * size_of::<V::Element>()).is_multiple_of(64);
         for j in (0..n).step_by(COLUMNS) {
@@ -280,10 +280,11 @@ impl<V: Vector> Work<V> for Strips<'_, V::Element> {
                             accumulate: accumulate || p > 0,
                             around,
                         };
-                        // Rows that are missing from a sum of four cost less than sums of two and one would: the operand is waited for.
+                        // A row that is missing from a sum costs less than another sum: the operand is waited for.
                         i += match m - i {
                             rows @ 5.. if V::TILE_ROWS >= 8 => strip.sum::<V, 8>(rows.min(8)),
-                            rows => strip.sum::<V, 4>(rows.min(4)),
+                            rows @ 3.. => strip.sum::<V, 4>(rows.min(4)),
+                            rows => strip.sum::<V, 2>(rows),
                         };
                     }
                 }
@@ -371,16 +372,14 @@ impl<F: Float> Strip<F> {
                 }
                 b = b.wrapping_add(self.b_inner);
             }
-            // Through memory into a loop, as in a tile of a blocked product.
-            let mut sums = [[zero; VECTORS]; ROWS];
-            for i in 0..ROWS {
-                sums[i] = sum[i];
-            }
             let one = V::splat(F::ONE);
-            for (i, sum) in sums.iter().enumerate().take(rows) {
+            for i in 0..ROWS {
+                if i >= rows {
+                    break;
+                }
                 for v in 0..VECTORS {
                     let c = self.c.add(i * self.c_row + j + v * V::LANES);
-                    let mut y = sum[v];
+                    let mut y = sum[i][v];
                     if self.accumulate {
                         y = one.mul_add(y, if VECTORS > 1 { V::load(c) } else { V::load_first(c, n) });
                     }
