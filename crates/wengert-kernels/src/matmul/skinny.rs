@@ -360,8 +360,8 @@ impl<F: Float> Strip<F> {
             let mut b = self.b.add(j);
             for factors in factors.iter().take(self.k) {
                 let mut row = [zero; VECTORS];
-                for v in 0..VECTORS {
-                    row[v] = if VECTORS > 1 { V::load(b.add(v * V::LANES)) } else { V::load_first(b, n) };
+                for (v, row) in row.iter_mut().enumerate() {
+                    *row = if VECTORS > 1 { V::load(b.add(v * V::LANES)) } else { V::load_first(b, n) };
                     prefetch(b.wrapping_add((8 + v) * V::LANES));
                 }
                 for i in 0..ROWS {
@@ -373,13 +373,14 @@ impl<F: Float> Strip<F> {
                 b = b.wrapping_add(self.b_inner);
             }
             let one = V::splat(F::ONE);
-            for i in 0..ROWS {
+            for (i, sum) in sum.iter().enumerate() {
+                // Not `take`, which would keep the sums in memory.
                 if i >= rows {
                     break;
                 }
-                for v in 0..VECTORS {
+                for (v, &sum) in sum.iter().enumerate() {
                     let c = self.c.add(i * self.c_row + j + v * V::LANES);
-                    let mut y = sum[i][v];
+                    let mut y = sum;
                     if self.accumulate {
                         y = one.mul_add(y, if VECTORS > 1 { V::load(c) } else { V::load_first(c, n) });
                     }
