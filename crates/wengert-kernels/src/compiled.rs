@@ -43,6 +43,7 @@ compiled! {
     fn value_and_slope_at(level: Level, op: Unary, x: &[Self], y: &mut [Self], slope: &mut [Self])
         = elementwise::loops::value_and_slope_at;
     fn binary_at(level: Level, op: Binary, a: &[Self], b: &[Self], y: &mut [Self]) = elementwise::loops::binary_at;
+    fn fused_at(level: Level, fused: elementwise::loops::Fused, x: [&[Self]; 4], y: &mut [Self]) = elementwise::loops::fused_at;
     fn left_vjp_at(level: Level, op: Binary, a: &[Self], b: &[Self], y: &[Self], y_bar: &[Self], a_bar: &mut [Self])
         = elementwise::loops::left_vjp_at;
     fn right_vjp_at(level: Level, op: Binary, a: &[Self], b: &[Self], y: &[Self], y_bar: &[Self], b_bar: &mut [Self])

@@ -246,7 +246,7 @@ impl<F> Lines<'_, F> {
         let renumbered = self.steps.iter_mut().flat_map(|(_, operands)| operands).chain(&mut outputs);
         renumbered.chain(sum.as_mut().map(|sum| &mut sum.of)).for_each(|number| *number = numbers[*number]);
         let steps = self.steps.iter().map(|(step, operands)| (*step, &operands[..]));
-        Chain::new(self.first, steps, &outputs).with_sums(sum.into_iter().collect())
+        Chain::with_sums(self.first, steps, &outputs, sum.into_iter().collect())
     }
 }
 

@@ -218,14 +218,14 @@ impl<F: TensorFloat> Graph<F> {
         let outside = |value: Value| readers[value].iter().any(|reader| !group.contains(reader));
         let mut results: Values = made.iter().copied().filter(|y| targets.contains(y) || outside(*y)).collect();
         let outputs: Vec<usize> = results.iter().map(|&y| number(y)).collect();
-        let chain = Chain::new(operands.len(), steps.iter().map(|(step, read)| (*step, &read[..])), &outputs);
         let totals = || {
             group.iter().filter_map(|&k| match self.acts[k] {
                 Act::Total { x, y, mean, .. } => Some((Sum { of: number(x), mean }, y)),
                 _ => None,
             })
         };
-        let chain = chain.with_sums(totals().map(|(sum, _)| sum).collect());
+        let steps = steps.iter().map(|(step, read)| (*step, &read[..]));
+        let chain = Chain::with_sums(operands.len(), steps, &outputs, totals().map(|(sum, _)| sum).collect());
         results.extend(totals().map(|(_, y)| y));
         let shape = match made.first().map(|&y| &self.known[y]) {
             Some(known) if !known.splat => known.shape.clone(),

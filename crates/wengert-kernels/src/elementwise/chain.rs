@@ -3,7 +3,8 @@
 //! A chain is a short straight program. It runs block by block, every block small enough that what the steps pass to each
 //! other stays in the first-level cache; only inputs are read from memory and only what is asked for is written. A step is
 //! the loop that [`unary`](super::unary), [`binary`](super::binary) and their pullbacks run, so a result has the same bits as
-//! a call for each step would give. Where a function and its pullback share work, the slope is computed with the value.
+//! a call for each step would give. Where a function and its pullback share work, the slope is computed with the value. A product
+//! that only another product or a sum reads is no step of its own: it stays in a register, and is rounded as before.
 
 #![expect(
     unsafe_code,
@@ -11,6 +12,7 @@
 )]
 
 use super::PIECE;
+use super::loops::Fused;
 use crate::dispatch::{Level, simd_level};
 use crate::matmul::vector::prefetch;
 use crate::{Binary, Float, Par, Parametric, Unary, reduce};
@@ -90,9 +92,45 @@ pub enum Input<'a, F> {
 /// order.
 type Home = usize;
 
+/// What a link runs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Act {
+    Step(Step),
+    /// Several steps, of which only the last one's result is read elsewhere.
+    Fused(Fused),
+}
+
+/// The product of a cotangent, its first operand, with a partial, its second: the pullback of `exp`, whose derivative is its value.
+const PULL: Act = Act::Step(Step::UnaryVjp(Unary::Exp));
+
+/// A step while a chain is laid out: what it runs, and the numbers it reads. The slope of step `k` has the number of its value plus
+/// that of all inputs and steps.
+struct Draft {
+    act: Act,
+    reads: SmallVec<[usize; 4]>,
+}
+
+impl Draft {
+    /// This sum or product of cotangents and the step whose result it reads as operand `i`, as one.
+    fn with(&self, other: &Draft, i: usize) -> Option<Draft> {
+        const PRODUCT: Act = Act::Step(Step::Binary(Binary::Mul));
+        const SUM: Act = Act::Step(Step::Binary(Binary::Add));
+        let fused = match (other.act, self.act, i) {
+            (PRODUCT, SUM, _) => Fused::ProductSum,
+            (PULL, SUM, _) => Fused::PullSum,
+            (Act::Fused(Fused::PullPull), SUM, _) => Fused::PullPullSum,
+            (PULL, PULL, 0) => Fused::PullPull,
+            _ => return None,
+        };
+        let mut reads = other.reads.clone();
+        reads.push(self.reads[1 - i]);
+        Some(Draft { act: Act::Fused(fused), reads })
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Link {
-    step: Step,
+    act: Act,
     operands: [Home; 4],
     /// No operand's home.
     result: Home,
@@ -130,6 +168,8 @@ pub struct Sum {
 #[derive(Debug, Clone)]
 pub struct Chain {
     inputs: usize,
+    /// How many were asked for, of which a link may run several.
+    steps: usize,
     links: Vec<Link>,
     /// Blocks that hold results between steps.
     blocks: usize,
@@ -158,31 +198,51 @@ impl Chain {
     /// is no step's result or is named twice.
     #[must_use]
     pub fn new<'s>(inputs: usize, steps: impl IntoIterator<Item = (Step, &'s [usize])>, outputs: &[usize]) -> Chain {
+        Chain::with_sums(inputs, steps, outputs, Vec::new())
+    }
+
+    /// The same program, which also adds up some of its numbers, whether or not they are outputs.
+    ///
+    /// # Panics
+    /// As [`new`](Chain::new), and when a number to be summed is no step's result or is named twice.
+    ///
+    /// # Examples
+    /// ```
+    /// use wengert_kernels::elementwise::chain::{Chain, Input, Step, Sum};
+    /// use wengert_kernels::{Par, Unary};
+    ///
+    /// let square = (Step::Unary(Unary::Square), &[0][..]);
+    /// let squares = Chain::with_sums(1, [square], &[], vec![Sum { of: 1, mean: true }]);
+    /// let mut mean = [0.0_f64];
+    /// squares.run(2, &[Input::Slice(&[3.0, 4.0])], &mut [], &mut mean, Par::current());
+    /// assert_eq!(mean, [12.5]);
+    /// ```
+    #[must_use]
+    pub fn with_sums<'s>(
+        inputs: usize,
+        steps: impl IntoIterator<Item = (Step, &'s [usize])>,
+        outputs: &[usize],
+        sums: Vec<Sum>,
+    ) -> Chain {
         let steps: Vec<(Step, &[usize])> = steps.into_iter().collect();
-        let mut last_use = vec![0; inputs + steps.len()];
-        // By step: the last that reads its slope, or 0; and the step whose slope it reads.
-        let (mut last_use_of_slope, mut function) = (vec![0; steps.len()], vec![None; steps.len()]);
-        for (k, (step, operands)) in steps.iter().enumerate() {
-            assert_eq!(operands.len(), step.arity(), "{step:?} reads {} operands", step.arity());
-            for &operand in *operands {
-                assert!(operand < inputs + k, "step {k} reads number {operand}, which is not known yet");
-            }
-            let mut read = *operands;
-            if let Step::UnaryVjp(op) = step
-                && op.shares_slope()
-            {
-                let is_its = |(other, x): &(Step, &[usize])| step.is_pullback_of(*other) && x[0] == operands[0];
-                function[k] = steps[..k].iter().position(is_its);
-                if let Some(j) = function[k] {
-                    last_use_of_slope[j] = k;
-                    read = &operands[2..];
-                }
-            }
-            for &operand in read {
-                last_use[operand] = k;
-            }
+        let known = inputs + steps.len();
+        for (i, &output) in outputs.iter().enumerate() {
+            assert!((inputs..known).contains(&output), "output {output} is no step's result");
+            assert!(!outputs[..i].contains(&output), "output {output} is named twice");
         }
-        let mut homes: Vec<Home> = (0..inputs).collect();
+        for (k, &Sum { of, .. }) in sums.iter().enumerate() {
+            let is_new = (inputs..known).contains(&of) && sums[..k].iter().all(|other| other.of != of);
+            assert!(is_new, "number {of} cannot be summed, or is already");
+        }
+        let drafts =
+            drafts(inputs, &steps, &|number| outputs.contains(&number) || sums.iter().any(|sum| sum.of == number));
+        // By number, slopes included; 0 for those nobody reads.
+        let mut last_use = vec![0; known + known];
+        for (k, draft) in drafts.iter().enumerate() {
+            draft.iter().flat_map(|draft| &draft.reads).for_each(|&number| last_use[number] = k);
+        }
+        // By number, where it is; those of inputs are known.
+        let mut homes: Vec<Home> = (0..known + known).collect();
         let first_block = inputs + outputs.len();
         let (mut free, mut blocks, mut links) = (Vec::new(), 0, Vec::<Link>::with_capacity(steps.len()));
         let place = |free: &mut Vec<usize>, blocks: &mut usize| {
@@ -191,77 +251,41 @@ impl Chain {
                 first_block + *blocks - 1
             })
         };
-        for (k, (step, numbers)) in steps.iter().enumerate() {
-            let mut operands = [0; 4];
-            for (operand, &number) in operands.iter_mut().zip(*numbers) {
+        for (k, draft) in drafts.iter().enumerate() {
+            let Some(Draft { act, reads }) = draft else { continue };
+            // What a loop does not read is any operand.
+            let mut operands = [homes[reads[0]]; 4];
+            for (operand, &number) in operands.iter_mut().zip(reads) {
                 *operand = homes[number];
+            }
+            if *act == PULL {
+                let [bar, partial, ..] = operands;
+                operands = [bar, partial, bar, bar];
             }
             let number = inputs + k;
             let result = match outputs.iter().position(|&output| output == number) {
                 Some(output) => inputs + output,
                 None => place(&mut free, &mut blocks),
             };
-            let slope = (last_use_of_slope[k] > 0).then(|| place(&mut free, &mut blocks));
-            let mut step = *step;
-            if let Some(j) = function[k]
-                && let Some(block) = links[j].slope
-            {
-                // The product with a slope: the pullback of `exp`, whose derivative is its value.
-                step = Step::UnaryVjp(Unary::Exp);
-                // Its argument, which that does not read, may have lost its place.
-                operands = [operands[2], block, operands[2], operands[2]];
-                if last_use_of_slope[j] == k {
-                    free.push(block);
-                }
-            }
+            let slope = (last_use[known + number] > 0).then(|| place(&mut free, &mut blocks));
             // Freed after the result has its place: a loop may not write what it reads.
-            for (i, &number) in numbers.iter().enumerate() {
-                if homes[number] >= first_block && last_use[number] == k && !numbers[..i].contains(&number) {
-                    free.push(homes[number]);
+            for (i, &read) in reads.iter().enumerate() {
+                if homes[read] >= first_block && last_use[read] == k && !reads[..i].contains(&read) {
+                    free.push(homes[read]);
                 }
             }
             if result >= first_block && last_use[number] == 0 {
                 free.push(result); // nobody reads it
             }
-            homes.push(result);
+            homes[number] = result;
+            homes[known + number] = slope.unwrap_or(result);
             let written = [Some(result), slope];
             assert!(result >= inputs && slope != Some(result), "step {k} writes what it must not");
             assert!(!operands.iter().any(|&read| written.contains(&Some(read))), "step {k} writes what it reads");
-            links.push(Link { step, operands, result, slope, sum: None });
+            let sum = sums.iter().position(|sum| sum.of == number);
+            links.push(Link { act: *act, operands, result, slope, sum });
         }
-        for (i, &output) in outputs.iter().enumerate() {
-            assert!((inputs..homes.len()).contains(&output), "output {output} is no step's result");
-            assert!(!outputs[..i].contains(&output), "output {output} is named twice");
-        }
-        Chain { inputs, links, blocks, outputs: outputs.len(), sums: Vec::new() }
-    }
-
-    /// The same program, which also adds up some of its numbers, whether or not they are outputs.
-    ///
-    /// # Panics
-    /// When a number is no step's result or is named twice.
-    ///
-    /// # Examples
-    /// ```
-    /// use wengert_kernels::elementwise::chain::{Chain, Input, Step, Sum};
-    /// use wengert_kernels::{Par, Unary};
-    ///
-    /// let squares = Chain::new(1, [(Step::Unary(Unary::Square), &[0][..])], &[]).with_sums(vec![Sum { of: 1, mean: true }]);
-    /// let mut mean = [0.0_f64];
-    /// squares.run(2, &[Input::Slice(&[3.0, 4.0])], &mut [], &mut mean, Par::current());
-    /// assert_eq!(mean, [12.5]);
-    /// ```
-    #[must_use]
-    pub fn with_sums(mut self, sums: Vec<Sum>) -> Chain {
-        for (k, &Sum { of, .. }) in sums.iter().enumerate() {
-            let link = of.checked_sub(self.inputs).and_then(|step| self.links.get_mut(step));
-            let Some(Link { sum: sum @ None, .. }) = link else {
-                panic!("number {of} cannot be summed, or is already")
-            };
-            *sum = Some(k);
-        }
-        self.sums = sums;
-        self
+        Chain { inputs, steps: steps.len(), links, blocks, outputs: outputs.len(), sums }
     }
 
     /// How many outputs it writes, and how many sums.
@@ -273,13 +297,13 @@ impl Chain {
     /// The number of steps.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.links.len()
+        self.steps
     }
 
     /// Whether there are no steps.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.links.is_empty()
+        self.steps == 0
     }
 
     /// Runs the program on `inputs` for `len` elements, and overwrites `outputs` and `sums`.
@@ -311,7 +335,7 @@ impl Chain {
         assert!(outputs.iter().all(|output| output.len() == len), "operands and results must have one length");
         // By sum and block of as many elements as `reduce` adds up at a time.
         let mut partial: SmallVec<[f64; 4]> = SmallVec::from_elem(0.0, sums.len() * len.div_ceil(reduce::BLOCK));
-        let size = if self.links.len() < LONG { PIECE } else { PIECE / 4 };
+        let size = if self.steps < LONG { PIECE } else { PIECE / 4 };
         if len < 2 * size {
             self.piece(inputs, 0..len, outputs, &mut partial);
         } else {
@@ -405,7 +429,7 @@ impl Chain {
         let is_stream = |home: &usize| matches!(inputs.get(*home), Some(Input::Slice(_)) | None);
         let streams: SmallVec<[usize; 16]> = (0..inputs.len() + outputs.len()).filter(is_stream).collect();
         let lines = (block * size_of::<F>()).div_ceil(LINE);
-        let share = if self.links.len() < LONG { 0 } else { lines.div_ceil(self.links.len()) * LINE };
+        let share = if self.steps < LONG { 0 } else { lines.div_ceil(self.links.len()) * LINE };
         let mut lanes: SmallVec<[_; 1]> = SmallVec::new();
         (0..self.sums.len()).for_each(|_| lanes.push([0.0; reduce::LANES]));
         let partial_blocks = len.div_ceil(reduce::BLOCK);
@@ -423,7 +447,7 @@ impl Chain {
                 }
             }
             let (mut fetched, next) = (0, if share == 0 { 0 } else { block.min(len - at - n) * size_of::<F>() });
-            for Link { step, operands, result, slope, sum } in &self.links {
+            for Link { act, operands, result, slope, sum } in &self.links {
                 // A share of what the next block reads and writes: memory works while functions are computed.
                 let until = next.min(fetched + share);
                 while fetched < until {
@@ -439,7 +463,10 @@ impl Chain {
                     let read = operands.map(|home| from_raw_parts(table[home].cast_const(), n));
                     let slope = slope.map(|home| from_raw_parts_mut(table[home], n));
                     let y = from_raw_parts_mut(table[*result], n);
-                    step.run(level, read, y, slope);
+                    match act {
+                        Act::Step(step) => step.run(level, read, y, slope),
+                        Act::Fused(fused) => F::fused_at(level, *fused, read, y),
+                    }
                     &*y
                 };
                 match *sum {
@@ -461,6 +488,52 @@ impl Chain {
             }
         }
     }
+}
+
+/// What runs for every step, or nothing where a later one does its work. `is_asked_for` says which results somebody outside reads.
+fn drafts(inputs: usize, steps: &[(Step, &[usize])], is_asked_for: &dyn Fn(usize) -> bool) -> Vec<Option<Draft>> {
+    let known = inputs + steps.len();
+    let mut drafts: Vec<Option<Draft>> = Vec::with_capacity(steps.len());
+    let mut uses = vec![0; known];
+    for (k, &(step, operands)) in steps.iter().enumerate() {
+        assert_eq!(operands.len(), step.arity(), "{step:?} reads {} operands", step.arity());
+        for &operand in operands {
+            assert!(operand < inputs + k, "step {k} reads number {operand}, which is not known yet");
+        }
+        let slope = || {
+            let is_its = |(other, x): &(Step, &[usize])| step.is_pullback_of(*other) && x[0] == operands[0];
+            steps[..k].iter().position(is_its).map(|j| known + inputs + j)
+        };
+        let partial = match step {
+            Step::UnaryVjp(Unary::Exp) => Some(operands[1]),
+            Step::UnaryVjp(op) if op.shares_slope() => slope(),
+            Step::LeftVjp(Binary::Mul) => Some(operands[1]),
+            Step::RightVjp(Binary::Mul) => Some(operands[0]),
+            _ => None,
+        };
+        let (act, reads) = match (partial, operands) {
+            (Some(partial), [.., bar]) => (PULL, SmallVec::from_slice(&[*bar, partial])),
+            _ => (Act::Step(step), SmallVec::from_slice(operands)),
+        };
+        reads.iter().filter(|&&number| number < known).for_each(|&number| uses[number] += 1);
+        drafts.push(Some(Draft { act, reads }));
+    }
+    for k in 0..drafts.len() {
+        let fused = drafts[k].as_ref().and_then(|draft| {
+            (0..draft.reads.len().min(2)).find_map(|i| {
+                let number = draft.reads[i];
+                let j = number
+                    .checked_sub(inputs)
+                    .filter(|_| number < known && uses[number] == 1 && !is_asked_for(number))?;
+                Some((j, draft.with(drafts[j].as_ref()?, i)?))
+            })
+        });
+        if let Some((j, draft)) = fused {
+            drafts[k] = Some(draft);
+            drafts[j] = None;
+        }
+    }
+    drafts
 }
 
 /// The elements from `start` on of columns that are repeated, each element `each` times.
@@ -569,8 +642,7 @@ mod tests {
     fn sums_have_the_bits_of_sums_of_what_was_written() {
         let steps = [(Step::Unary(Unary::Square), &[0][..]), (Step::Unary(Unary::Tanh), &[0])];
         let sums = vec![Sum { of: 2, mean: false }, Sum { of: 1, mean: true }];
-        let (chain, alone) = (Chain::new(1, steps, &[1]), Chain::new(1, steps, &[]));
-        let (chain, alone) = (chain.with_sums(sums.clone()), alone.with_sums(sums));
+        let (chain, alone) = (Chain::with_sums(1, steps, &[1], sums.clone()), Chain::with_sums(1, steps, &[], sums));
         let sizes = [
             0,
             1,
@@ -631,6 +703,44 @@ mod tests {
                 let (t_bar, s_bar) = (1.0 / (2.0 * x).cosh().powi(2), s * (1.0 - s));
                 let expected = t * s + bar * t_bar * s_bar * t_bar;
                 assert!((y - expected).abs() <= 1e-14 * (1.0 + bar.abs()), "at {x}: {y}, expected {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn products_and_sums_round_one_by_one_and_a_zero_cotangent_stays_zero() {
+        // a b + c, [[a b] c] + d, [a b] + c and [[a b] c] of inputs a, b, c, d, where [x y] is a pullback.
+        let (mul, add) = (Step::Binary(Binary::Mul), Step::Binary(Binary::Add));
+        let pull = Step::RightVjp(Binary::Mul);
+        let steps: [(Step, &[usize]); 9] = [
+            (mul, &[0, 1]),
+            (add, &[2, 4]), // 5
+            (pull, &[1, 0, 0, 0]),
+            (pull, &[2, 0, 0, 6]),
+            (add, &[7, 3]), // 8
+            (pull, &[1, 0, 0, 0]),
+            (add, &[9, 2]), // 10
+            (pull, &[1, 0, 0, 0]),
+            (pull, &[2, 0, 0, 11]), // 12
+        ];
+        let chain = Chain::new(4, steps, &[5, 8, 10, 12]);
+        assert_eq!((chain.len(), chain.links.len()), (9, 4));
+        // What is asked for or read twice keeps its place.
+        let sums = vec![Sum { of: 4, mean: false }];
+        assert_eq!(Chain::with_sums(4, steps, &[5, 7, 8, 10, 12], sums).links.len(), 4 + 2);
+        let n = 600;
+        let mut x = [1, 2, 3, 4].map(|seed| numbers::<f32>(n, seed));
+        (x[0][1], x[1][1], x[0][2], x[2][2]) = (0.0, f32::INFINITY, f32::NAN, 0.0);
+        let mut y = [(); 4].map(|()| vec![f32::NAN; n]);
+        let inputs = x.each_ref().map(|x| Input::Slice(&x[..]));
+        chain.run(n, &inputs, &mut y.each_mut().map(|y| &mut y[..]), &mut [], ONE);
+        let pulled = |a: f32, b: f32| if a == 0.0 || b == 0.0 { 0.0 } else { a * b };
+        for i in 0..n {
+            let [a, b, c, d] = x.each_ref().map(|x| x[i]);
+            let (ab, abc) = (pulled(a, b), pulled(pulled(a, b), c));
+            let expected = [a * b + c, abc + d, ab + c, abc];
+            for (y, expected) in y.iter().zip(expected) {
+                assert!(y[i].to_bits() == expected.to_bits() || y[i].is_nan() && expected.is_nan(), "at {i}");
             }
         }
     }

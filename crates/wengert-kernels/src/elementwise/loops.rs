@@ -26,6 +26,41 @@ fn angles_are_small<F: Float>(x: &[F]) -> bool {
     small
 }
 
+/// Products of a chain and the sum that follows them, as one step; every product and sum rounds as it does by itself.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Fused {
+    /// `a b + c`.
+    ProductSum,
+    /// `[a b] + c`, where `[a b]` is a product of cotangents: zero if a factor is.
+    PullSum,
+    /// `[[a b] c]`.
+    PullPull,
+    /// `[[a b] c] + d`.
+    PullPullSum,
+}
+
+/// One of [`Fused`] as a type, for a loop of its own.
+trait FusedRow: Copy {
+    fn value<F: Float>(a: F, b: F, c: F, d: F) -> F;
+}
+
+macro_rules! fused_rows {
+    ($($Row:ident($a:ident, $b:ident, $c:ident, $d:ident) $value:expr;)*) => { $(
+        #[derive(Clone, Copy)]
+        struct $Row;
+        impl FusedRow for $Row {
+            #[inline(always)]
+            fn value<F: Float>($a: F, $b: F, $c: F, $d: F) -> F { $value }
+        }
+    )* };
+}
+fused_rows! {
+    ProductSum(a, b, c, _d) a * b + c;
+    PullSum(a, b, c, _d) pull_back(a, b) + c;
+    PullPull(a, b, c, _d) pull_back(pull_back(a, b), c);
+    PullPullSum(a, b, c, d) pull_back(pull_back(a, b), c) + d;
+}
+
 /// `y = op(x)` by the standard library, for any number of elements.
 fn library<F: Float, O: UnaryRow>(_row: O, x: &[F], y: &mut [F]) {
     for (y, &x) in y.iter_mut().zip(x) {
@@ -134,6 +169,12 @@ kernel! {
             *slope = F::of_lane::<FMA>(O::partial(x, value));
         }
         y.len()
+    }
+
+    fn fused_loop<F: Float, O: FusedRow>(_row: O, a: &'a [F], b: &'a [F], c: &'a [F], d: &'a [F], y: &'a mut [F]) -> () {
+        for ((((y, &a), &b), &c), &d) in y.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+            *y = O::value(a, b, c, d);
+        }
     }
 
     fn binary_loop<F: Float, O: BinaryRow>(_row: O, a: &'a [F], b: &'a [F], y: &'a mut [F]) -> () {
@@ -302,6 +343,17 @@ pub(crate) fn binary_at<F: Float>(level: Level, op: Binary, a: &[F], b: &[F], y:
     own_loops! { Binary, op, level, (a, b, y);
         binary_loop: Add Sub Mul Div Maximum Minimum MulZero;
         _: rare_binary_loop
+    }
+}
+
+/// An operand that a step does not read may be any.
+pub(crate) fn fused_at<F: Float>(level: Level, fused: Fused, x: [&[F]; 4], y: &mut [F]) {
+    let [a, b, c, d] = x;
+    match fused {
+        Fused::ProductSum => fused_loop(level, ProductSum, a, b, c, d, y),
+        Fused::PullSum => fused_loop(level, PullSum, a, b, c, d, y),
+        Fused::PullPull => fused_loop(level, PullPull, a, b, c, d, y),
+        Fused::PullPullSum => fused_loop(level, PullPullSum, a, b, c, d, y),
     }
 }
 
