@@ -98,8 +98,9 @@ impl<F: TensorFloat> TensorFunction<F> {
     /// # Errors
     /// [`FunctionError::Read`] if the closure read a value that depends on an input, [`FunctionError::HandedOut`] if an op handed one
     /// out, [`FunctionError::NotReplayable`] if it took a derivative, [`FunctionError::TwoRecordings`] if it returned a variable of
-    /// another tape, [`FunctionError::Tensor`] and [`FunctionError::Derivative`] if there is no memory for a value or for the gradient, [`FunctionError::Unread`] if no op reads
-    /// certain data or labels, [`FunctionError::Beside`] if one works with labels beside the tape.
+    /// another tape, [`FunctionError::Tensor`] and [`FunctionError::Derivative`] if there is no memory for a value or for the
+    /// gradient, [`FunctionError::Unread`] if no op reads certain data or labels, [`FunctionError::Beside`] if one works with labels
+    /// beside the tape.
     ///
     /// # Panics
     /// Where the closure panics.

@@ -309,9 +309,12 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         }
     }
 
-    /// [`conv2d_with_bias`](Self::conv2d_with_bias) and then [`max_pool2d`](Self::max_pool2d), in fewer passes over memory: the values are the
-    /// same to the bit, and what is pooled does not stay on the tape. Gradients are summed over the places of the largest elements
-    /// alone, where those are at most half of all; a cotangent of zero adds nothing to them, even times an infinity.
+    /// [`conv2d_with_bias`](Self::conv2d_with_bias) and then [`max_pool2d`](Self::max_pool2d), in fewer passes over memory: the
+    /// values are the same to the bit, and what is pooled does not stay on the tape.
+    ///
+    /// Where at most a third of all elements are the largest of a window, a gradient for `weight` is summed over their places alone,
+    /// and so is one for `x` if a row of a filter, all its channels, has more than 8 elements; there a cotangent of zero adds
+    /// nothing, even times an infinity. Other gradients, and those that are recorded, are those of the two ops.
     ///
     /// Shapes: `x: [n, in, h, w]`, `weight: [out, in / groups, kh, kw]`, `bias: [out]`, result `[n, out, oh, ow]`, as the pooling makes
     /// of the convolution's.

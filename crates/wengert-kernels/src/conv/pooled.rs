@@ -1,10 +1,10 @@
 //! The adjoints of a convolution whose results were pooled: of each window only the largest result counts.
 //!
-//! The cotangent of the results is zero but at the places of the pooling, a quarter of them for windows of 2 x 2, and fewer where
-//! what follows rectifies. It is never made. A place and its number meet what the filter sees there: with channels innermost
-//! the pixels under a row of a filter lie side by side, and so do the row's entries. Both adjoints are sums of such *rows* times
-//! numbers. For `w_bar` an output channel sums the pixels at its places; for `x_bar` a place sums the filters of the output
-//! channels that chose it. Sums of one list stay in registers, and zeros are left out.
+//! The cotangent of the results is zero but at the places of the pooling, a quarter of them for windows of 2 x 2, and fewer
+//! where what follows rectifies. It is never made. A place and its number meet what the filter sees there: with channels
+//! innermost the pixels under a row of a filter lie side by side, and so do the row's entries. Both adjoints are sums of such
+//! *rows* times numbers. For `w_bar` an output channel sums the pixels at its places; for `x_bar` a place sums the filters of
+//! the output channels that chose it. Sums of one list stay in registers, and zeros are left out.
 
 #![expect(clippy::needless_range_loop, reason = "vectors of a sum, by number")]
 #![expect(unsafe_code, reason = "vector loads from rows at offsets; the rooms' sizes are computed here")]
@@ -13,7 +13,7 @@ use super::{Conv2d, PIECES};
 use crate::dispatch::{Level, simd_level};
 use crate::float::Constants;
 use crate::matmul::pack::{Block, pack};
-use crate::matmul::vector::Vector;
+use crate::matmul::vector::{Vector, Work, at_level};
 use crate::scratch::Scratch;
 use crate::{Float, Par};
 use core::ops::Range;
@@ -22,8 +22,12 @@ use core::ops::Range;
 const LINE: usize = 16;
 /// Entries that are listed before they are summed, about.
 const LISTED: usize = 1 << 10;
-/// Length of a run of pixels up to which all runs of a window are brought together: a short one would leave most lanes empty.
+/// Length of a run of pixels up to which all runs of a window are brought together: a short one would leave most lanes
+/// empty.
 const SHORT: usize = 8;
+/// Elements that windows of an image brought together may have: more would not stay in a cache, and take many times the memory
+/// of the image.
+const TOGETHER: usize = 1 << 17;
 
 /// A number, and where the row begins that it meets.
 #[derive(Clone, Copy)]
@@ -54,59 +58,36 @@ pub(crate) struct Sums<'a, F> {
 
 /// Computes sums with the vectors of a level.
 pub(crate) fn add_sums_at<F: Float>(level: Level, sums: Sums<'_, F>) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx2,fma")]
-        fn avx2<F: Float>(sums: Sums<'_, F>) {
-            // SAFETY: this function has the instructions.
-            unsafe { add_sums::<F::Avx2>(sums) }
-        }
-        #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
-        fn avx512<F: Float>(sums: Sums<'_, F>) {
-            // SAFETY: as above.
-            unsafe { add_sums::<F::Avx512>(sums) }
-        }
-        match level.min(simd_level()) {
-            // SAFETY: `simd_level` found these instructions.
-            Level::Avx512 => return unsafe { avx512(sums) },
-            // SAFETY: as above.
-            Level::Avx2 => return unsafe { avx2(sums) },
-            Level::Portable => {}
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = level;
-    // SAFETY: plain arrays need no instructions.
-    unsafe { add_sums::<F::Portable>(sums) }
+    // SAFETY: what is read and written is checked there.
+    unsafe { at_level::<F, _>(level, sums) }
 }
 
-/// Computes sums, a few vectors of a run at a time for all lists.
-///
-/// # Safety
-/// As for [`Vector`].
-#[inline(always)]
-unsafe fn add_sums<V: Vector>(mut sums: Sums<'_, V::Element>) {
-    let Sums { entries, lists, runs, len, .. } = sums;
-    let [row, target] = [0, 1].map(|of| runs.iter().map(|run| run[of]).max().unwrap_or(0));
-    let last_row = entries.iter().map(|entry| entry.row as usize).max().unwrap_or(0);
-    let last_target = lists.iter().map(|list| list.target).max().unwrap_or(0);
-    assert!(last_row + row + len + LINE <= sums.rows.len(), "rows have room for whole vectors");
-    assert!(last_target + target + len <= sums.target.len(), "targets have room for runs");
-    for &run in sums.runs {
-        let mut first = 0;
-        while first < sums.len {
-            // SAFETY: rows and targets have been checked.
-            let vectors = unsafe {
-                // A sum is a chain of additions that wait for each other: few vectors need several.
-                match (sums.len - first).div_ceil(V::LANES) {
-                    1 => add_vectors::<V, 1, 4>(&mut sums, run, first),
-                    2 | 3 => add_vectors::<V, 2, 4>(&mut sums, run, first),
-                    4 | 5 => add_vectors::<V, 4, 2>(&mut sums, run, first),
-                    6 | 7 => add_vectors::<V, 6, 1>(&mut sums, run, first),
-                    _ => add_vectors::<V, 8, 1>(&mut sums, run, first),
-                }
-            };
-            first += vectors * V::LANES;
+impl<V: Vector> Work<V> for Sums<'_, V::Element> {
+    /// A few vectors of a run at a time for all lists.
+    #[inline(always)]
+    unsafe fn run(mut self) {
+        let Sums { entries, lists, runs, len, .. } = self;
+        let [row, target] = [0, 1].map(|of| runs.iter().map(|run| run[of]).max().unwrap_or(0));
+        let last_row = entries.iter().map(|entry| entry.row as usize).max().unwrap_or(0);
+        let last_target = lists.iter().map(|list| list.target).max().unwrap_or(0);
+        assert!(last_row + row + len + LINE <= self.rows.len(), "rows have room for whole vectors");
+        assert!(last_target + target + len <= self.target.len(), "targets have room for runs");
+        for &run in runs {
+            let mut first = 0;
+            while first < len {
+                // SAFETY: rows and targets have been checked.
+                let vectors = unsafe {
+                    // A sum is a chain of additions that wait for each other: few vectors need several.
+                    match (len - first).div_ceil(V::LANES) {
+                        1 => add_vectors::<V, 1, 4>(&mut self, run, first),
+                        2 | 3 => add_vectors::<V, 2, 4>(&mut self, run, first),
+                        4 | 5 => add_vectors::<V, 4, 2>(&mut self, run, first),
+                        6 | 7 => add_vectors::<V, 6, 1>(&mut self, run, first),
+                        _ => add_vectors::<V, 8, 1>(&mut self, run, first),
+                    }
+                };
+                first += vectors * V::LANES;
+            }
         }
     }
 }
@@ -168,37 +149,29 @@ unsafe fn add_vectors<V: Vector, const N: usize, const CHAINS: usize>(
 
 /// A matrix `[rows, columns]`, turned, with the vectors of a level.
 pub(crate) fn turn_at<F: Float>(level: Level, rows: usize, x: &[F], y: &mut [F]) {
+    // SAFETY: lengths are compared there.
+    unsafe { at_level::<F, _>(level, Turn { rows, x, y }) }
+}
+
+/// What [`turn_at`] does.
+struct Turn<'a, F> {
+    rows: usize,
+    x: &'a [F],
+    y: &'a mut [F],
+}
+
+impl<V: Vector> Work<V> for Turn<'_, V::Element> {
     #[inline(always)]
-    fn turn<V: Vector>(rows: usize, x: &[V::Element], y: &mut [V::Element]) {
+    unsafe fn run(self) {
+        let Turn { rows, x, y } = self;
         let columns = x.len() / rows;
         assert!(x.len() == rows * columns && y.len() == x.len(), "a matrix has as many elements as its transpose");
-        // SAFETY: the callers have the instructions of the vector; lengths were just compared.
+        // SAFETY: the caller has the instructions; lengths were just compared.
         unsafe {
             let block = Block { start: x.as_ptr(), across: columns, inner: 1, width: rows, k: columns };
             pack::<V>(block, rows, y.as_mut_ptr());
         }
     }
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx2,fma")]
-        fn avx2<F: Float>(rows: usize, x: &[F], y: &mut [F]) {
-            turn::<F::Avx2>(rows, x, y);
-        }
-        #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
-        fn avx512<F: Float>(rows: usize, x: &[F], y: &mut [F]) {
-            turn::<F::Avx512>(rows, x, y);
-        }
-        match level.min(simd_level()) {
-            // SAFETY: `simd_level` found these instructions.
-            Level::Avx512 => return unsafe { avx512(rows, x, y) },
-            // SAFETY: as above.
-            Level::Avx2 => return unsafe { avx2(rows, x, y) },
-            Level::Portable => {}
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = level;
-    turn::<F::Portable>(rows, x, y);
 }
 
 /// Where windows and rows lie in the images of a group, channels innermost and zeros around them.
@@ -345,10 +318,11 @@ struct WeightSums<'a> {
 
 impl WeightSums<'_> {
     fn new<'a>(frame: &'a Frame<'a>) -> WeightSums<'a> {
-        let together = frame.runs.len() > 1 && frame.run_len() <= SHORT;
-        let (runs, len) =
-            if together { (1, frame.runs.len() * frame.run_len()) } else { (frame.runs.len(), frame.run_len()) };
-        let padded = (len + SHORT).next_multiple_of(LINE);
+        let padded = |len: usize| (len + SHORT).next_multiple_of(LINE);
+        let (runs, run, whole) = (frame.runs.len(), frame.run_len(), frame.runs.len() * frame.run_len());
+        let together = runs > 1 && run <= SHORT && frame.windows.len() * padded(whole) <= TOGETHER;
+        let (runs, len) = if together { (1, whole) } else { (runs, run) };
+        let padded = padded(len);
         WeightSums { frame, together, len, padded, filter: runs * padded }
     }
 

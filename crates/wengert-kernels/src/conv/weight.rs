@@ -172,29 +172,29 @@ impl<V: Vector, const ROWS: usize> Work<V> for Tile<'_, V::Element, ROWS> {
                 for column in 0..columns {
                     let y = [V::load(y_bar), V::load(y_bar.add(V::LANES))];
                     macro_rules! multiply_rows {
-                    ($($i:literal)*) => { $(
-                        if $i < ROWS {
-                            let x = V::splat(*at[$i].add(column));
-                            sum[$i][0] = x.mul_add(y[0], sum[$i][0]);
-                            sum[$i][1] = x.mul_add(y[1], sum[$i][1]);
-                        }
-                    )* };
-                }
+                        ($($i:literal)*) => { $(
+                            if $i < ROWS {
+                                let x = V::splat(*at[$i].add(column));
+                                sum[$i][0] = x.mul_add(y[0], sum[$i][0]);
+                                sum[$i][1] = x.mul_add(y[1], sum[$i][1]);
+                            }
+                        )* };
+                    }
                     multiply_rows!(0 1 2 3 4 5 6 7);
                     y_bar = y_bar.add(2 * V::LANES);
                 }
             }
             let one = V::splat(V::Element::ONE);
             macro_rules! add_rows {
-            ($($i:literal)*) => { $(
-                if $i < ROWS {
-                    for v in 0..2 {
-                        let y = sums.add(($i * 2 + v) * V::LANES);
-                        one.mul_add(sum[$i][v], V::load(y)).store(y);
+                ($($i:literal)*) => { $(
+                    if $i < ROWS {
+                        for v in 0..2 {
+                            let y = sums.add(($i * 2 + v) * V::LANES);
+                            one.mul_add(sum[$i][v], V::load(y)).store(y);
+                        }
                     }
-                }
-            )* };
-        }
+                )* };
+            }
             add_rows!(0 1 2 3 4 5 6 7);
         }
     }

@@ -4,7 +4,8 @@
 //! other stays in the first-level cache; only inputs are read from memory and only what is asked for is written. A step is
 //! the loop that [`unary`](super::unary), [`binary`](super::binary) and their pullbacks run, so a result has the same bits as
 //! a call for each step would give. Where a function and its pullback share work, the slope is computed with the value. A product
-//! that only another product or a sum reads is no step of its own: it stays in a register, and is rounded as before.
+//! that only a sum reads, or of cotangents that only another such product does, is no step of its own: it stays in a register, and
+//! is rounded as before.
 
 #![expect(
     unsafe_code,

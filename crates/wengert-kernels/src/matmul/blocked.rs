@@ -227,7 +227,8 @@ impl<V: Vector> Work<V> for Blocked<'_, V::Element> {
         let b_len = if pack_b { packed_len(n.min(COLUMNS), inner_block, across) } else { 0 };
         let mut scratch = Scratch::take::<V::Element>(a_len + b_len);
         let packed_b = scratch.start::<V::Element>();
-        // SAFETY: a product borrows all its elements, and indices stay below m, k, n; packed panels lie within the scratch computed above, `b`'s first.
+        // SAFETY: a product borrows all its elements, and indices stay below m, k, n; packed panels lie within the scratch
+        // computed above, `b`'s first.
         unsafe {
             let packed_a = packed_b.add(b_len);
             let mut given = product.b;

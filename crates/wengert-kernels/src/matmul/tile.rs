@@ -72,16 +72,16 @@ impl<F: Float> Tile<F> {
             // Unrolled by hand: the compiler unrolls up to eight rows by itself, and beyond keeps the sums in memory at half the
             // speed. And no closures: they would be compiled without the instructions of the caller.
             macro_rules! multiply_rows {
-            ($row:ident: $($i:literal)*) => { $(
-                if $i < ROWS {
-                    let x = V::splat(*a.add($i * a_row));
-                    sum[$i][0] = x.mul_add($row[0], sum[$i][0]);
-                    if VECTORS == 2 {
-                        sum[$i][1] = x.mul_add($row[1], sum[$i][1]);
+                ($row:ident: $($i:literal)*) => { $(
+                    if $i < ROWS {
+                        let x = V::splat(*a.add($i * a_row));
+                        sum[$i][0] = x.mul_add($row[0], sum[$i][0]);
+                        if VECTORS == 2 {
+                            sum[$i][1] = x.mul_add($row[1], sum[$i][1]);
+                        }
                     }
-                }
-            )* };
-        }
+                )* };
+            }
             // The result is wanted at the end, by when it has arrived.
             for i in 0..t.rows {
                 let c = t.c.add(i * t.c_row);
@@ -98,8 +98,8 @@ impl<F: Float> Tile<F> {
             // Through memory into a loop: storing from registers, row by row unrolled, is half of all code of this crate.
             let mut rows = [[zero; VECTORS]; ROWS];
             macro_rules! keep_rows {
-            ($($i:literal)*) => { $( if $i < ROWS { rows[$i] = sum[$i]; } )* };
-        }
+                ($($i:literal)*) => { $( if $i < ROWS { rows[$i] = sum[$i]; } )* };
+            }
             keep_rows!(0 1 2 3 4 5 6 7 8 9 10 11 12 13);
             let alpha = V::splat(t.alpha);
             let mut c = t.c;
