@@ -79,8 +79,8 @@ impl<F: Primal> Tape<F> {
         let mut scalars = self.take_spare();
         let mut tensors = Default::default();
         let inputs: SmallVec<[(u32, u32); 2]> = self.inputs.with(SmallVec::from_slice);
-        // Tapes of scalars alone do not pay for what only tensors can be refused.
-        if self.tensors.count() == 0 {
+        // Tapes of scalars alone do not pay for what only tensors can be refused; a user's pullback may work with some.
+        if self.tensors.count() == 0 && self.pullbacks.len() == 0 {
             self.sweep_twice(seeds, &mut scalars, &mut tensors, &inputs);
         } else if let Err(source) = refusable(|| self.sweep_twice(seeds, &mut scalars, &mut tensors, &inputs)) {
             let op = self.pulling.get().map(|number| self.tensors.label(number));

@@ -40,6 +40,18 @@ const PROGRAMS: &[Program] = &[
     ("conv2d_with_bias", &[&[2, 4, 16, 16], &[64, 2, 3, 3], &[64]], |x| {
         x[0].conv2d_with_bias(x[1], x[2], &Convolution::new().stride(2).groups(2))
     }),
+    ("conv1d_with_bias", &[&[2, 3, 128], &[64, 3, 5], &[64]], |x| {
+        x[0].conv1d_with_bias(x[1], x[2], &Convolution::new().stride([1, 2]))
+    }),
+    ("conv2d_max_pool2d, few places", &[&[2, 4, 16, 16], &[64, 4, 3, 3], &[64]], |x| {
+        x[0].conv2d_max_pool2d(x[1], x[2], &Convolution::new(), &Pooling::new(2))
+    }),
+    ("conv2d_max_pool2d, many places", &[&[2, 4, 16, 16], &[64, 4, 3, 3], &[64]], |x| {
+        x[0].conv2d_max_pool2d(x[1], x[2], &Convolution::new(), &Pooling::new(2).stride(1))
+    }),
+    ("conv3d_with_bias", &[&[2, 3, 6, 7, 8], &[64, 3, 3, 3, 3], &[64]], |x| {
+        x[0].conv3d_with_bias(x[1], x[2], &Convolution3d::new().padding(1))
+    }),
     ("conv3d", &[&[2, 3, 6, 7, 8], &[9, 3, 3, 3, 3]], |x| x[0].conv3d(x[1], &Convolution3d::new().padding(1))),
     ("conv_transpose2d", &[&[2, 6, 8, 8], &[6, 24, 3, 3]], |x| {
         x[0].conv_transpose2d(x[1], &TransposedConvolution::new().stride(2))
@@ -230,7 +242,8 @@ fn recorded(&(what, shapes, f): &Program) {
     walk(&format!("{what}, replayed"), || [0, 0], derivative, |error| is_refusal(what, error));
     // While it is planned, too; the closure itself has all the memory it wants.
     let before = held();
-    refuse_each(
+    let mut refusals = 0;
+    let asked = refuse_each(
         || {
             let granted = grant(usize::MAX);
             let planned = TensorFunction::record(&x, |x| {
@@ -241,10 +254,13 @@ fn recorded(&(what, shapes, f): &Program) {
             planned.err()
         },
         |granted, error| {
-            error.iter().for_each(|error| is_refusal(what, error));
+            let Some(error) = error else { return };
+            is_refusal(what, &error);
             assert_eq!(held(), before, "{what}, planned, granted {granted}: something is left");
+            refusals += 1;
         },
     );
+    assert!(asked > 0 && refusals == asked, "{what}, planned: asked for {asked} tensors, refused {refusals}");
 }
 
 /// Whether this is the refusal of an op or of its pullback, at a line of this file.
@@ -268,9 +284,37 @@ fn refused_replays_are_errors_and_leave_nothing() {
 }
 
 #[test]
+fn refused_in_a_pullback_of_scalars_that_works_with_tensors_is_an_error() {
+    let tape = Tape::new();
+    let x = tape.vars(&numbers(&[640]).to_vec());
+    let squares = custom_vector(&x, |x| {
+        let slope = Tensor::from_vec([x.len()], x.to_vec()) * 2.0;
+        let pullback = move |y_bar: &[f64], x_bar: &mut [f64]| {
+            let product = &slope * &Tensor::from_vec([y_bar.len()], y_bar.to_vec());
+            x_bar.iter_mut().zip(&product).for_each(|(x_bar, product)| *x_bar = product);
+        };
+        (x.iter().map(|x| x * x).collect(), pullback)
+    });
+    let sum = squares.into_iter().reduce(|a, b| a + b).unwrap();
+    let expected = sum.gradient().wrt(&x);
+    let mut refusals = 0;
+    let asked = refuse_each(
+        || sum.try_gradient().map(|g| g.wrt(&x)),
+        |_, result| {
+            let Err(error) = result else { return };
+            assert!(matches!(error, Error::Derivative { mode: "gradient", .. }), "{error}");
+            refusals += 1;
+        },
+    );
+    assert!(asked > 0 && refusals == asked, "asked for {asked} tensors, of which {refusals} were refused");
+    assert_eq!(sum.gradient().wrt(&x), expected);
+}
+
+#[test]
 fn without_try_they_panic_with_the_same_text() {
     let tape = Tape::new();
     let loss = tape.tensor(numbers(&[32, 40])).tanh().square().sum();
+    let mut compared = 0;
     let asked = refuse_each(
         || {
             let granted = grant(usize::MAX);
@@ -280,15 +324,17 @@ fn without_try_they_panic_with_the_same_text() {
             (returned, catch_unwind(AssertUnwindSafe(|| loss.gradient())).err())
         },
         |_, (returned, panicked)| {
-            let Some(panicked) = panicked else { return };
-            let (returned, said) = (returned.expect("an error").to_string(), panicked.downcast_ref::<String>());
+            assert_eq!(returned.is_some(), panicked.is_some(), "one of the two, and not the other");
+            let (Some(returned), Some(panicked)) = (returned, panicked) else { return };
+            let (returned, said) = (returned.to_string(), panicked.downcast_ref::<String>());
             // Their lines differ.
             let (line, said) = said.and_then(|said| said.split_once(": gradient of ")).expect("a text");
             assert!(line.contains("derivatives.rs:"), "{line}");
             assert_eq!(returned.split_once(": gradient of ").map(|(_, text)| text), Some(said));
+            compared += 1;
         },
     );
-    assert!(asked > 0);
+    assert!(asked > 0 && compared == asked, "asked for {asked} tensors, compared {compared} texts");
 }
 
 #[cfg(feature = "linalg")]
