@@ -3,8 +3,8 @@
 
 use crate::ulp::ulps;
 use wengert_core::{
-    BinaryFunctions, Dual, Elementary, ParametricFunctions, Primal, Tape, UnaryFunctions, Var, dot, fuse, log_sum_exp,
-    norm2,
+    BinaryFunctions, Dual, Elementary, Number, ParametricFunctions, Primal, Tape, UnaryFunctions, Var, dot, fuse,
+    log_sum_exp, norm2, real,
 };
 use wengert_tensor::Tensor;
 
@@ -340,6 +340,48 @@ fn a_branch_not_taken_leaves_no_trace_on_duals_and_tensors() {
         assert_eq!(z.sum().gradient()[x].to_vec(), want, "{what}");
         let [recorded] = z.sum().recorded_gradient([x]);
         assert_eq!(recorded.value().to_vec(), want, "{what}, recorded");
+    }
+}
+
+/// A mask in front of a function whose slope is infinite there, on handles that are not nodes of their own and on tapes over duals.
+#[test]
+fn a_mask_in_front_of_an_infinite_slope_leaves_no_trace() {
+    fn masked<T: Number>(x: T) -> Vec<T> {
+        let y = T::from(2.0);
+        let zero = x * 0.0;
+        vec![
+            zero.sqrt(),
+            (-x).relu().sqrt(),
+            (-x).clamp(0.0, 5.0).cbrt(),
+            (x - x).abs().sqrt(),
+            (zero - 1.0).asin(),
+            zero.powf(T::from(0.5)),
+            zero.powi(-1) * 0.0 + y,
+            zero.hypot(x * 0.0) + zero.ln().exp(),
+            fuse_sqrt(zero),
+        ]
+    }
+    fn fuse_sqrt<T: Number>(x: T) -> T {
+        norm2(&[x.sqrt(), x])
+    }
+    let tape = Tape::<f64>::new();
+    let x = tape.var(1.5);
+    for (k, y) in masked(x).into_iter().enumerate() {
+        assert_eq!(y.gradient()[x], 0.0, "row {k}");
+    }
+    let y = fuse([x * 0.0], |[x]| x.sqrt());
+    assert_eq!(y.gradient()[x], 0.0, "fused");
+    for k in 0..masked(1.5).len() {
+        assert_eq!(real::grad(|x| masked(x[0])[k], &[1.5]), [0.0], "row {k} without a lifetime");
+    }
+    let tape = Tape::<Dual<f64, 1>>::new();
+    let x = tape.var(Dual::variable(1.5));
+    for (k, y) in masked_of_duals(x).into_iter().enumerate() {
+        let x_bar = y.gradient()[x];
+        assert!(x_bar.is_zero() && !x_bar.has_nan(), "row {k} over duals: {x_bar:?}");
+    }
+    fn masked_of_duals(x: Var<'_, Dual<f64, 1>>) -> [Var<'_, Dual<f64, 1>>; 2] {
+        [(x * 0.0).sqrt(), (-x).relu().sqrt()]
     }
 }
 

@@ -31,10 +31,24 @@ pub trait Primal:
     fn is_zero(self) -> bool;
     /// A product in which zero on either side makes zero, whatever the other is; on duals in every product of components.
     fn zero_product(self, other: Self) -> Self;
+    /// This pending partial times the partial `p` of what comes next: zero on either side makes zero. Of a sum or a product, whose
+    /// `p` is finite where its value is, `p` alone is asked.
+    #[doc(hidden)]
+    #[inline(always)]
+    #[must_use]
+    fn onward(self, p: Self, steep: bool) -> Self {
+        let product = self.mul_zero(p);
+        if steep && product.has_nan() { with_care(self, p) } else { product }
+    }
     /// Whether the value or a tangent is NaN.
     fn has_nan(self) -> bool;
     /// Whether the value and every tangent are finite.
     fn all_finite(self) -> bool;
+}
+
+#[cold]
+fn with_care<F: Primal>(partial: F, p: F) -> F {
+    partial.zero_product(p)
 }
 
 /// What the scalar half of a tape asks of its tensor half.
@@ -129,6 +143,12 @@ macro_rules! primal_float {
             fn zero_product(self, other: $f) -> $f {
                 let product = self * other;
                 if self == 0.0 || other == 0.0 { 0.0 } else { product }
+            }
+            #[inline(always)]
+            fn onward(self, p: $f, steep: bool) -> $f {
+                // One select: with two the recording of Rosenbrock's function took 10 % longer, with the branch for all ops 4 %.
+                let product = Float::mul_zero(self, p);
+                if steep && product.is_nan() { with_care(self, p) } else { product }
             }
             #[inline(always)]
             fn has_nan(self) -> bool {

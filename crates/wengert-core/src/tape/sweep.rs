@@ -65,7 +65,7 @@ impl<F: Primal> Tape<F> {
                 Some(tape) if !core::ptr::eq(tape, self) => mixed_tapes(self, tape, Location::caller()),
                 _ => {
                     let (partial, node) = y.pending();
-                    seeds.scalars.push((node, partial.mul_zero(seed)));
+                    seeds.scalars.push((node, partial.zero_product(seed)));
                 }
             }
         }

@@ -92,7 +92,7 @@ impl<F: Primal> Tape<F> {
                 Some(tape) if !core::ptr::eq(tape, self) => mixed_tapes(self, tape, Location::caller()),
                 _ => {
                     let (partial, node) = y.pending();
-                    seeds.push((node, seed.map(|seed| partial.mul_zero(seed))));
+                    seeds.push((node, seed.map(|seed| partial.zero_product(seed))));
                 }
             }
         }
