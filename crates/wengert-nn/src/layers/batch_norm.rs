@@ -4,7 +4,7 @@ use super::normalization::{EPSILON, anchored, bound};
 use crate::error::Error;
 use crate::layer::{Layer, Mode};
 use crate::module::{Entry, EntryMut, Module, ModulePath};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use wengert_core::{Parameter, TensorFloat, TensorVar};
 use wengert_tensor::{ShapeError, Tensor};
 
@@ -15,16 +15,60 @@ struct Batch<F: TensorFloat> {
     variance: Tensor<F>,
 }
 
-/// Running averages of batches.
-///
-/// A forward pass has no right to change its model: several may run at once. It leaves what it saw in a list, and the averages take
-/// that in when the model is next changed, which a step of an optimizer does. So does every replay of a recorded one, which
-/// therefore knows the list.
+/// Averages of batches, and those that took their place.
 #[derive(Debug)]
-struct Running<F: TensorFloat> {
+struct Averages<F: TensorFloat> {
     mean: Tensor<F>,
     variance: Tensor<F>,
     batches: Tensor<F>,
+    /// With more batches: references to these may be about, so the newer ones lie beside them until the model is next changed.
+    newer: OnceLock<Box<Averages<F>>>,
+}
+
+impl<F: TensorFloat> Averages<F> {
+    fn newest(&self) -> &Self {
+        let mut averages = self;
+        while let Some(newer) = averages.newer.get() {
+            averages = newer;
+        }
+        averages
+    }
+
+    /// The same with these batches, without what took their place.
+    fn with(&self, batches: &[Batch<F>], momentum: f64) -> Self {
+        let (mut mean, mut variance, mut count) = (self.mean.clone(), self.variance.clone(), self.batches.clone());
+        let momentum = F::from_f64(momentum);
+        for batch in batches {
+            for (average, value) in [(&mut mean, &batch.mean), (&mut variance, &batch.variance)] {
+                // Both are [channels]: the forward pass compared them.
+                let change = value.iter().zip(average.iter()).map(|(value, average)| momentum * (value - average));
+                let change: Tensor<F> = change.collect();
+                average.add_scaled(F::ONE, &change);
+            }
+            count = count.map(|count| count + F::ONE);
+        }
+        Averages { mean, variance, batches: count, newer: OnceLock::new() }
+    }
+}
+
+// One after the other: a list that drops its rest in its own drop needs stack for every link.
+impl<F: TensorFloat> Drop for Averages<F> {
+    fn drop(&mut self) {
+        let mut newer = self.newer.take();
+        while let Some(mut averages) = newer {
+            newer = averages.newer.take();
+        }
+    }
+}
+
+/// Running averages of batches.
+///
+/// A forward pass has no right to change its model: several may run at once. It leaves what it saw in a list, and the averages take
+/// that in when the model is next looked through or changed, which saving and a step of an optimizer do. So does every replay of a
+/// recorded one, which therefore knows the list.
+#[derive(Debug)]
+struct Running<F: TensorFloat> {
+    averages: Averages<F>,
     momentum: f64,
     seen: Arc<Mutex<Vec<Batch<F>>>>,
 }
@@ -43,34 +87,30 @@ impl<F: TensorFloat> Running<F> {
     }
 
     /// The averages with all that was seen.
-    fn current(&self) -> [Tensor<F>; 3] {
-        let mut averages = [self.mean.clone(), self.variance.clone(), self.batches.clone()];
-        let momentum = F::from_f64(self.momentum);
-        for batch in &*self.seen.lock().unwrap_or_else(PoisonError::into_inner) {
-            for (average, value) in averages.iter_mut().zip([&batch.mean, &batch.variance]) {
-                // Both are [channels]: the forward pass compared them.
-                let change = value.iter().zip(average.iter()).map(|(value, average)| momentum * (value - average));
-                let change: Tensor<F> = change.collect();
-                average.add_scaled(F::ONE, &change);
-            }
-            averages[2] = averages[2].map(|batches| batches + F::ONE);
+    fn current(&self) -> &Averages<F> {
+        // Locked until the newer ones are in place: who comes next finds nothing left to take in.
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = self.averages.newest();
+        if seen.is_empty() {
+            return newest;
         }
-        averages
+        let newer = newest.newer.get_or_init(|| Box::new(newest.with(&seen, self.momentum)));
+        seen.clear();
+        newer
     }
 
     fn settle(&mut self) {
-        if self.seen.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
-            return;
+        let current = self.current();
+        if !core::ptr::eq(current, &raw const self.averages) {
+            self.averages = current.with(&[], self.momentum);
         }
-        [self.mean, self.variance, self.batches] = self.current();
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
 impl<F: TensorFloat> Clone for Running<F> {
     fn clone(&self) -> Self {
-        let [mean, variance, batches] = self.current();
-        Running { mean, variance, batches, momentum: self.momentum, seen: Arc::default() }
+        let averages = self.current().with(&[], self.momentum);
+        Running { averages, momentum: self.momentum, seen: Arc::default() }
     }
 }
 
@@ -79,8 +119,8 @@ macro_rules! batch_norms {
         $(#[$doc])*
         ///
         /// In training the mean and variance are those of the batch, and running averages take in a tenth of them (the variance
-        /// unbiased); otherwise they are those averages. A forward pass leaves what it saw to the next change of the model, such as a
-        /// step of an optimizer.
+        /// unbiased); otherwise they are those averages. A forward pass leaves what it saw to whoever looks through the model next, to save
+        /// it, to change it, or to predict.
         ///
         /// Parameters and buffers have PyTorch's names: `weight` and `bias` (starting at 1 and 0), `running_mean` and
         /// `running_var` (0 and 1), `num_batches_tracked`. Epsilon is 1e-5.
@@ -100,13 +140,13 @@ macro_rules! batch_norms {
             /// Of so many channels.
             #[must_use]
             pub fn new(channels: usize) -> Self {
-                let running = Running {
+                let averages = Averages {
                     mean: Tensor::zeros([channels]),
                     variance: Tensor::ones([channels]),
                     batches: Tensor::scalar(F::ZERO),
-                    momentum: 0.1,
-                    seen: Arc::default(),
+                    newer: OnceLock::new(),
                 };
+                let running = Running { averages, momentum: 0.1, seen: Arc::default() };
                 $BatchNorm {
                     weight: Some(Parameter::new(Tensor::ones([channels]))),
                     bias: Some(Parameter::new(Tensor::zeros([channels]))),
@@ -137,8 +177,8 @@ macro_rules! batch_norms {
             /// The running averages of mean and variance, `[channels]` each, with every batch seen so far.
             #[must_use]
             pub fn running(&self) -> (Tensor<F>, Tensor<F>) {
-                let [mean, variance, _] = self.running.current();
-                (mean, variance)
+                let averages = self.running.current();
+                (averages.mean.clone(), averages.variance.clone())
             }
 
             fn apply<'t>(&self, x: TensorVar<'t, F>, mode: &Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
@@ -146,8 +186,8 @@ macro_rules! batch_norms {
                 let ($ranks, [_, channels, ..]) = (shape.rank(), &shape[..]) else {
                     return Err(ShapeError::Rank { op, shape, expected: $expected }.into());
                 };
-                if self.running.mean.shape()[..] != [*channels] {
-                    let (lhs, rhs) = (self.running.mean.shape().clone(), [*channels].into());
+                if self.running.averages.mean.shape()[..] != [*channels] {
+                    let (lhs, rhs) = (self.running.averages.mean.shape().clone(), [*channels].into());
                     return Err(ShapeError::Unequal { op, lhs, rhs }.into());
                 }
                 let (weight, bias) = (bound(x, self.weight.as_ref()), bound(x, self.bias.as_ref()));
@@ -155,8 +195,8 @@ macro_rules! batch_norms {
                     let look = self.running.see(shape.size() / channels);
                     return Ok(x.try_batch_norm_watched(weight, bias, self.epsilon, look)?);
                 }
-                let [mean, variance, _] = self.running.current();
-                Ok(x.try_batch_norm_with(&mean, &variance, weight, bias, self.epsilon)?)
+                let averages = self.running.current();
+                Ok(x.try_batch_norm_with(&averages.mean, &averages.variance, weight, bias, self.epsilon)?)
             }
         }
 
@@ -166,14 +206,15 @@ macro_rules! batch_norms {
             }
         }
 
-        // Written out, not derived: whoever is about to change the model finds the averages up to date.
+        // Written out, not derived: whoever looks through the model finds the averages up to date.
         impl<F: TensorFloat> Module<F> for $BatchNorm<F> {
             fn visit<'a>(&'a self, path: ModulePath<'_>, visitor: &mut dyn FnMut(ModulePath<'_>, Entry<'a, F>)) {
                 self.weight.visit(path.field("weight"), visitor);
                 self.bias.visit(path.field("bias"), visitor);
-                visitor(path.field("running_mean"), Entry::Buffer(&self.running.mean));
-                visitor(path.field("running_var"), Entry::Buffer(&self.running.variance));
-                visitor(path.field("num_batches_tracked"), Entry::Buffer(&self.running.batches));
+                let averages = self.running.current();
+                visitor(path.field("running_mean"), Entry::Buffer(&averages.mean));
+                visitor(path.field("running_var"), Entry::Buffer(&averages.variance));
+                visitor(path.field("num_batches_tracked"), Entry::Buffer(&averages.batches));
             }
             fn visit_mut<'a>(
                 &'a mut self,
@@ -183,9 +224,10 @@ macro_rules! batch_norms {
                 self.running.settle();
                 self.weight.visit_mut(path.field("weight"), visitor);
                 self.bias.visit_mut(path.field("bias"), visitor);
-                visitor(path.field("running_mean"), EntryMut::Buffer(&mut self.running.mean));
-                visitor(path.field("running_var"), EntryMut::Buffer(&mut self.running.variance));
-                visitor(path.field("num_batches_tracked"), EntryMut::Buffer(&mut self.running.batches));
+                let averages = &mut self.running.averages;
+                visitor(path.field("running_mean"), EntryMut::Buffer(&mut averages.mean));
+                visitor(path.field("running_var"), EntryMut::Buffer(&mut averages.variance));
+                visitor(path.field("num_batches_tracked"), EntryMut::Buffer(&mut averages.batches));
             }
         }
     )* };

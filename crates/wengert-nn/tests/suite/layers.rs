@@ -368,6 +368,30 @@ fn batch_normalisation_remembers_what_it_saw() {
 }
 
 #[test]
+fn what_forward_passes_saw_is_in_the_state() {
+    // As when statistics are taken anew before saving, without a step of an optimizer.
+    let layer = BatchNorm1d::<f64>::new(2).momentum(0.5);
+    let x = Tensor::from([[1.0, -2.0], [3.0, 4.0], [2.0, 1.0]]);
+    for pass in 1..4 {
+        layer.forward(Tape::new().tensor(&x), &mut Mode::train(&mut rng(0))).unwrap();
+        let state = layer.state_dict();
+        let (mean, variance) = layer.running();
+        assert_eq!((state.get("running_mean"), state.get("running_var")), (Some(&mean), Some(&variance)));
+        assert_eq!(state.get("num_batches_tracked").unwrap().item(), f64::from(pass));
+        assert_eq!(mean.at([0]), 2.0 * (1.0 - 0.5_f64.powi(pass)), "of 2 in every batch, from 0");
+        let mut other = BatchNorm1d::<f64>::new(2);
+        other.load_state_dict(&state).unwrap();
+        assert_eq!(other.predict(&x).unwrap(), layer.predict(&x).unwrap());
+    }
+    // A list of many, none taken in by a change of the model, is dropped in little stack.
+    for _ in 0..5_000 {
+        layer.forward(Tape::evaluating().constant_tensor(&x), &mut Mode::train(&mut rng(0))).unwrap();
+        let _ = layer.running();
+    }
+    std::thread::Builder::new().stack_size(64 << 10).spawn(move || drop(layer)).unwrap().join().unwrap();
+}
+
+#[test]
 fn batch_normalisation_of_images_is_channel_by_channel() {
     let layer = BatchNorm2d::<f64>::new(3).momentum(1.0).epsilon(0.0);
     let x = Tensor::uniform([4, 3, 2, 5], -1.0, 3.0, &mut rng(2));
