@@ -1,6 +1,6 @@
 //! Mistakes of what rearranges, joins and picks.
 
-use super::{AXIS_2, Operands, TAPES, TWICE, all_say, make, says, text};
+use super::{AXIS_2, AXIS_3, NO_AXES, Operands, TAPES, TWICE, all_say, make, says, text};
 use crate::panics::panic_text;
 use wengert::prelude::*;
 use wengert::tensor::Padding;
@@ -19,20 +19,30 @@ fn rearrangements_name_sizes_and_places() {
                 text(number.try_reshape([2])) => "shape [] has 1 elements, shape [2] has 2";
             }
             "unsqueeze" {
-                panic_text(|| x.unsqueeze(3)) => "axis 3 is out of range";
+                text(x.try_unsqueeze(3)) => "axis 3 is out of range";
                 panic_text(|| x.unsqueeze(-4)) => "axis -4 is out of range";
                 panic_text(|| number.unsqueeze(1)) => "axis 1 is out of range";
             }
             "squeeze" {
-                panic_text(|| x.squeeze(0)) =>
+                text(x.try_squeeze(0)) =>
                     "axis 0 of shape [2, 3] has 2 entries; only an axis of one entry can be removed";
                 panic_text(|| nothing.squeeze(0)) => "axis 0 of shape [0, 3] has 0 entries";
                 panic_text(|| x.squeeze(2)) => AXIS_2;
             }
             "slice" {
-                panic_text(|| x.flip(2)) => AXIS_2;
+                text(x.try_slice(2, ..)) => AXIS_2;
                 text(x.try_slice(1, 1..7)) => "range 1..7 leaves axis 1 of shape [2, 3], which has 3 entries";
                 text(x.try_slice(1, Slice::from(..).step(0))) => "step 0 never arrives";
+            }
+            "flip" {
+                text(x.try_flip(2)) => AXIS_2;
+                panic_text(|| x.flip(-3)) => AXIS_3;
+                text(number.try_flip(0)) => NO_AXES;
+            }
+            "t" {
+                text(vector.try_t()) => "operand of shape [3] has 1 axes";
+                panic_text(|| vector.t()) => "expected a matrix; use `transpose` to say which axes change places";
+                text(number.try_t()) => "operand of shape [] has 0 axes";
             }
             "permute" {
                 text(x.try_permute([0])) => "1 axes given for shape [2, 3]; name each of its 2 axes once";
@@ -45,7 +55,7 @@ fn rearrangements_name_sizes_and_places() {
                 text(nothing.try_broadcast_to([2, 3])) => "shape [0, 3] does not broadcast to [2, 3]";
             }
             "sum_to" {
-                panic_text(|| x.sum_to([3, 2])) => "shape [3, 2] does not broadcast to [2, 3]";
+                text(x.try_sum_to([3, 2])) => "shape [3, 2] does not broadcast to [2, 3]";
                 panic_text(|| x.sum_to([4, 2, 3])) => "shape [4, 2, 3] does not broadcast to [2, 3]";
                 panic_text(|| number.sum_to([1])) => "shape [1] does not broadcast to []";
             }

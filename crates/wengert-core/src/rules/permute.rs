@@ -77,7 +77,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Shapes: `[m, n] -> [n, m]`.
     ///
     /// # Panics
-    /// If this is not a matrix.
+    /// With the text of the error that [`try_t`](Self::try_t) returns.
     ///
     /// # Examples
     /// ```
@@ -88,7 +88,17 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn t(self) -> Self {
-        self.permute([1, 0])
+        self.try_t().unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`t`](Self::t), returning what does not fit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if this is not a matrix.
+    #[track_caller]
+    pub fn try_t(self) -> Result<Self, Error> {
+        self.fit(self.peek().try_t().map(drop))?;
+        self.try_permute([1, 0])
     }
 
     /// Two axes exchanged.

@@ -95,7 +95,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Shapes: `[m, n] -> [m, 1, n]` for axis 1.
     ///
     /// # Panics
-    /// If there is no such position.
+    /// With the text of the error that [`try_unsqueeze`](Self::try_unsqueeze) returns.
     ///
     /// # Examples
     /// ```
@@ -106,11 +106,17 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn unsqueeze(self, axis: impl Into<Axis>) -> Self {
+        self.try_unsqueeze(axis).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`unsqueeze`](Self::unsqueeze), returning what does not fit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is no such position.
+    #[track_caller]
+    pub fn try_unsqueeze(self, axis: impl Into<Axis>) -> Result<Self, Error> {
         let shape = self.peek().try_unsqueeze(axis).map(|value| value.shape().clone());
-        match self.fit(shape) {
-            Ok(shape) => self.reshape(shape),
-            Err(error) => error.raise(),
-        }
+        self.try_reshape(self.fit(shape)?)
     }
 
     /// Without the axis named, which must have one entry.
@@ -118,7 +124,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Shapes: `[m, 1, n] -> [m, n]` for axis 1.
     ///
     /// # Panics
-    /// If the axis does not exist or has another number of entries.
+    /// With the text of the error that [`try_squeeze`](Self::try_squeeze) returns.
     ///
     /// # Examples
     /// ```
@@ -129,10 +135,16 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn squeeze(self, axis: impl Into<Axis>) -> Self {
+        self.try_squeeze(axis).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`squeeze`](Self::squeeze), returning what does not fit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the axis does not exist or has another number of entries.
+    #[track_caller]
+    pub fn try_squeeze(self, axis: impl Into<Axis>) -> Result<Self, Error> {
         let shape = self.peek().try_squeeze(axis).map(|value| value.shape().clone());
-        match self.fit(shape) {
-            Ok(shape) => self.reshape(shape),
-            Err(error) => error.raise(),
-        }
+        self.try_reshape(self.fit(shape)?)
     }
 }

@@ -106,7 +106,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Shapes: result like `x`.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// With the text of the error that [`try_flip`](Self::try_flip) returns.
     ///
     /// # Examples
     /// ```
@@ -117,6 +117,16 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn flip(self, axis: impl Into<Axis>) -> Self {
-        self.slice(axis, wengert_tensor::Slice::from(..).step(-1))
+        self.try_flip(axis).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`flip`](Self::flip), returning what does not fit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is no such axis.
+    #[track_caller]
+    pub fn try_flip(self, axis: impl Into<Axis>) -> Result<Self, Error> {
+        let axis = self.fit(axis.into().resolve("flip", &self.shape()))?;
+        self.try_slice(axis, wengert_tensor::Slice::from(..).step(-1))
     }
 }

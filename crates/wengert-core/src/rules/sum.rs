@@ -230,7 +230,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Sums over what broadcasting from `shape` would repeat: the adjoint of [`broadcast_to`](Self::broadcast_to).
     ///
     /// # Panics
-    /// If `shape` does not broadcast to this shape.
+    /// With the text of the error that [`try_sum_to`](Self::try_sum_to) returns.
     ///
     /// # Examples
     /// ```
@@ -241,6 +241,15 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn sum_to(self, shape: impl Into<Shape>) -> Self {
-        self.record1(SumTo(shape.into(), PhantomData))
+        self.try_sum_to(shape).unwrap_or_else(|error| error.raise())
+    }
+
+    /// [`sum_to`](Self::sum_to), returning what does not fit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if `shape` does not broadcast to this shape.
+    #[track_caller]
+    pub fn try_sum_to(self, shape: impl Into<Shape>) -> Result<Self, Error> {
+        self.try_record1(SumTo(shape.into(), PhantomData))
     }
 }
