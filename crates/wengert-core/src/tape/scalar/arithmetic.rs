@@ -227,10 +227,10 @@ compare_with_constants!(f32 f64);
 impl<F: Primal, H: Handle<F>> Debug for Scalar<F, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.value)?;
-        match (self.is_constant(), self.own) {
+        match (self.is_constant(), self.is_node()) {
             (true, _) => f.write_str(" (constant)"),
-            (false, true) => write!(f, " (node {})", self.node),
-            (false, false) => write!(f, " (folded, {:?} of node {})", self.partial, self.node),
+            (false, true) => write!(f, " (node {})", self.node()),
+            (false, false) => write!(f, " (folded, {:?} of node {})", self.partial, self.node()),
         }
     }
 }
