@@ -176,7 +176,7 @@ pub(super) fn take(bytes: usize) -> Option<(NonNull<Header>, bool)> {
             && let Some(chunk) = NonNull::new(list.head.get())
         {
             // SAFETY: chunks on a list are live and used by nobody, and the list belongs to this thread.
-            list.head.set(unsafe { (*chunk.as_ptr()).next });
+            list.head.set(unsafe { (*chunk.as_ptr()).place.next });
             list.idle.set(list.idle.get() - 1);
             local.held.set(local.held.get() - size);
             local.hits.set(local.hits.get() + 1);
@@ -193,7 +193,7 @@ pub(super) fn take(bytes: usize) -> Option<(NonNull<Header>, bool)> {
 #[inline]
 pub(super) unsafe fn give(chunk: NonNull<Header>) {
     // SAFETY: the caller hands the chunk over, so its header is ours.
-    let (class, size) = unsafe { ((*chunk.as_ptr()).class, (*chunk.as_ptr()).size) };
+    let (class, size) = unsafe { ((*chunk.as_ptr()).class as usize, (*chunk.as_ptr()).size) };
     LOCAL.with(|local| {
         if let Some(list) = local.lists.get(class)
             && list.idle.get() < list.owned.get()
@@ -210,7 +210,7 @@ impl Local {
     #[inline]
     fn push(&self, list: &List, chunk: NonNull<Header>, size: usize) {
         // SAFETY: whoever calls this owns the chunk, and hands it to the list.
-        unsafe { (*chunk.as_ptr()).next = list.head.get() };
+        unsafe { (*chunk.as_ptr()).place.next = list.head.get() };
         list.head.set(chunk.as_ptr());
         list.idle.set(list.idle.get() + 1);
         self.held.set(self.held.get() + size);
@@ -282,7 +282,7 @@ impl Local {
             let mut head = list.head.replace(null_mut());
             while let Some(chunk) = NonNull::new(head) {
                 // SAFETY: as in `take`.
-                head = unsafe { (*chunk.as_ptr()).next };
+                head = unsafe { (*chunk.as_ptr()).place.next };
                 f(chunk);
             }
             list.owned.set(list.owned.get() - list.idle.replace(0));
@@ -312,7 +312,7 @@ impl Shared {
         let chunk = NonNull::new(self.heads[class])?;
         // SAFETY: chunks on the lists are live and used by nobody.
         let size = unsafe {
-            self.heads[class] = (*chunk.as_ptr()).next;
+            self.heads[class] = (*chunk.as_ptr()).place.next;
             (*chunk.as_ptr()).size
         };
         self.held -= size;
@@ -323,7 +323,7 @@ impl Shared {
     fn put(&mut self, chunk: NonNull<Header>) {
         let limit = LIMIT.load(Ordering::Relaxed);
         // SAFETY: the chunk is unused and was handed over.
-        let (class, size) = unsafe { ((*chunk.as_ptr()).class, (*chunk.as_ptr()).size) };
+        let (class, size) = unsafe { ((*chunk.as_ptr()).class as usize, (*chunk.as_ptr()).size) };
         if self.held.saturating_add(size) > limit {
             self.free_all();
         }
@@ -333,7 +333,7 @@ impl Shared {
             return;
         }
         // SAFETY: as above.
-        unsafe { (*chunk.as_ptr()).next = self.heads[class] };
+        unsafe { (*chunk.as_ptr()).place.next = self.heads[class] };
         self.heads[class] = chunk.as_ptr();
         self.held += size;
     }
@@ -343,7 +343,7 @@ impl Shared {
             while let Some(chunk) = NonNull::new(*head) {
                 // SAFETY: the chunk is idle, and leaves the list here.
                 unsafe {
-                    *head = (*chunk.as_ptr()).next;
+                    *head = (*chunk.as_ptr()).place.next;
                     chunk::release(chunk);
                 }
             }
