@@ -1,7 +1,7 @@
 //! Where the elements of a tensor lie: shape, strides, offset. Arithmetic on numbers only, no storage.
 
 use core::fmt;
-use core::ops::Deref;
+use core::ops::{Deref, Range};
 
 use smallvec::SmallVec;
 
@@ -105,6 +105,12 @@ impl View {
     #[inline(always)]
     pub(crate) fn layout(&self) -> Layout<'_> {
         Layout { shape: &self.shape, view: Some(self) }
+    }
+
+    /// Which elements of the buffer it shows, if they are a slice of it, in order.
+    #[inline(never)]
+    pub(crate) fn range(&self) -> Option<Range<usize>> {
+        self.strides.is_empty().then(|| self.offset..self.offset + self.shape.product())
     }
 
     /// Whether it shows all of a buffer in order.

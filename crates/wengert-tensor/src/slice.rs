@@ -135,11 +135,8 @@ impl<T: Element> Tensor<T> {
         let skip = strides[axis].wrapping_mul(first);
         // A step far beyond the axis leaves one entry, whose stride nobody uses.
         strides.as_mut()[axis] = strides[axis].wrapping_mul(range.step);
-        let view = View::new(
-            self.shape().clone().with(axis, len),
-            strides,
-            self.layout().offset().wrapping_add_signed(skip),
-        );
+        let view =
+            View::new(self.shape().clone().with(axis, len), strides, self.layout().offset().wrapping_add_signed(skip));
         Ok(self.with_view(view))
     }
 

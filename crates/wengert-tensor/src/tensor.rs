@@ -167,7 +167,10 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[inline]
     pub fn len(&self) -> usize {
-        self.layout().len()
+        match &self.view {
+            None => self.buffer.len(),
+            Some(view) => view.layout().len(),
+        }
     }
 
     /// Whether there are no elements: some axis has no entries.
@@ -240,11 +243,10 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[inline(always)]
     pub fn as_slice(&self) -> Option<&[T]> {
-        if !self.is_dense() {
-            return None;
+        match &self.view {
+            None => Some(&self.buffer),
+            Some(view) => self.buffer.get(view.range()?),
         }
-        let start = self.layout().offset();
-        self.buffer.get(start..start + self.len())
     }
 
     /// A tensor with the same elements that is dense: itself, sharing storage, or a copy.
@@ -342,11 +344,10 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[inline]
     pub fn unique_mut(&mut self) -> Option<&mut [T]> {
-        if !self.is_dense() {
-            return None;
+        match &self.view {
+            None => self.buffer.unique_mut(),
+            Some(view) => self.buffer.unique_mut()?.get_mut(view.range()?),
         }
-        let (start, len) = (self.layout().offset(), self.layout().len());
-        self.buffer.unique_mut()?.get_mut(start..start + len)
     }
 
     /// The elements for writing, in row-major order; copies them first if they are shared or not dense.
@@ -382,8 +383,7 @@ impl<T: Element> Tensor<T> {
         if !(self.is_dense() && self.buffer.is_unique()) {
             *self = self.try_copy(op)?;
         }
-        let (start, len) = (self.layout().offset(), self.layout().len());
-        Ok(self.buffer.unique_mut().and_then(|all| all.get_mut(start..start + len)).unwrap_or_default())
+        Ok(self.unique_mut().unwrap_or_default())
     }
 
     /// The element at an index, one number per axis, counted from 0.

@@ -172,8 +172,9 @@ pub(crate) fn try_zip<A: Element, B: Element, Y: Element>(
     f: impl Fn(Operand<'_, A>, Operand<'_, B>, &mut [Y]) + Sync,
 ) -> Result<Tensor<Y>, ShapeError> {
     // Equal shapes: the whole of the work for most calls, so kept small enough to be inlined.
-    if a.is_dense() && b.is_dense() && a.shape() == b.shape() {
-        let (x, z) = (a.as_slice().unwrap_or_default(), b.as_slice().unwrap_or_default());
+    if a.shape() == b.shape()
+        && let (Some(x), Some(z)) = (a.as_slice(), b.as_slice())
+    {
         return Tensor::try_build(op, a.shape(), |y| f(Operand::Slice(x), Operand::Slice(z), y));
     }
     try_zip_broadcast(op, a, b, |a, b, y, _| f(a, b, y))

@@ -122,10 +122,12 @@ struct List {
     owned: Cell<u32>,
 }
 
+// What `take` changes is apart: joined in one vector, two numbers would be waited for, since they are not written as one.
+#[repr(C)]
 struct Local {
-    lists: [List; CLASSES],
     /// Bytes on the lists.
     held: Cell<usize>,
+    lists: [List; CLASSES],
     hits: Cell<u64>,
     misses: Cell<u64>,
     /// The thread is ending: nothing may be put on the lists any more.
@@ -155,8 +157,8 @@ impl Drop for AtThreadEnd {
 thread_local! {
     static LOCAL: Local = const {
         Local {
-            lists: [const { List { head: Cell::new(null_mut()), idle: Cell::new(0), owned: Cell::new(0) } }; CLASSES],
             held: Cell::new(0),
+            lists: [const { List { head: Cell::new(null_mut()), idle: Cell::new(0), owned: Cell::new(0) } }; CLASSES],
             hits: Cell::new(0),
             misses: Cell::new(0),
             closed: Cell::new(false),
