@@ -256,6 +256,19 @@ mod tests {
     }
 
     #[test]
+    fn a_shape_of_many_axes_goes_with_its_buffer() {
+        // On memory that one such shape after another is kept in; leak checkers see whether all were given back.
+        for len in [3, 5, 3] {
+            let many: Shape = [1, 1, len, 1, 1, 2].as_slice().into();
+            let buffer = Buffer::<f32>::scratch(&many).unwrap();
+            assert_eq!((buffer.shape(), buffer.len()), (&many, 2 * len));
+            assert_eq!(*buffer.clone().shape(), many);
+            drop(buffer);
+            assert_eq!(*Buffer::<f32>::scratch(&[len].into()).unwrap().shape(), [len]);
+        }
+    }
+
+    #[test]
     fn sizes_beyond_any_machine_are_refused() {
         assert!(Buffer::<f64>::zeros(&(1 << 62).into()).is_none());
         assert!(Buffer::<u8>::zeros(&usize::MAX.into()).is_none());
