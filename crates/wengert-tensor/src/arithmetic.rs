@@ -226,13 +226,14 @@ impl<F: FloatElement> Tensor<F> {
     #[inline]
     #[track_caller]
     pub fn accumulate(&mut self, other: &mut Tensor<F>) {
-        if self.unique_mut().is_none() && other.unique_mut().is_some() {
-            core::mem::swap(self, other);
-        }
         if self.shape() == other.shape()
             && let (Some(sum), Some(other)) = (self.unique_mut(), other.as_slice())
         {
             return F::arithmetic_in_place(Arithmetic::Add, sum, Operand::Slice(other));
+        }
+        if self.unique_mut().is_none() && other.unique_mut().is_some() {
+            core::mem::swap(self, other);
+            return self.accumulate(other);
         }
         self.add_scaled(F::ONE, other);
     }

@@ -8,7 +8,7 @@ use crate::walk::{Walk, for_positions};
 const TILE: usize = 16;
 
 /// Copies the elements of `layout` in `source` to `target`, in row-major order.
-pub(crate) fn copy_to_dense<T: Element>(source: &[T], layout: &Layout, target: &mut [T]) {
+pub(crate) fn copy_to_dense<T: Element>(source: &[T], layout: Layout<'_>, target: &mut [T]) {
     debug_assert_eq!(layout.len(), target.len());
     let offset = layout.offset();
     if layout.is_dense() {
@@ -81,10 +81,11 @@ fn transpose<T: Element>(source: &[T], offset: usize, walk: &Walk<1>, axis: usiz
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layout::View;
     use crate::shape::Shape;
 
     /// Every index in order, one multiplication per axis.
-    fn reference(source: &[u32], layout: &Layout) -> Vec<u32> {
+    fn reference(source: &[u32], layout: Layout<'_>) -> Vec<u32> {
         let strides = layout.strides();
         (0..layout.len())
             .map(|mut flat| {
@@ -117,10 +118,11 @@ mod tests {
             (&[], &[], 11),
         ];
         for &(shape, strides, offset) in cases {
-            let layout = Layout::new(Shape::from(shape), strides.iter().copied().collect(), offset);
+            let view = View::new(Shape::from(shape), strides.iter().copied().collect(), offset);
+            let layout = view.layout();
             let mut target = vec![0; layout.len()];
-            copy_to_dense(&source, &layout, &mut target);
-            assert_eq!(target, reference(&source, &layout), "{shape:?} {strides:?}");
+            copy_to_dense(&source, layout, &mut target);
+            assert_eq!(target, reference(&source, layout), "{shape:?} {strides:?}");
         }
     }
 }

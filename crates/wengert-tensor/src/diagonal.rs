@@ -3,7 +3,7 @@
 use crate::axis::Axis;
 use crate::element::Element;
 use crate::error::{OrPanic, ShapeError};
-use crate::layout::Layout;
+use crate::layout::View;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -126,7 +126,7 @@ impl<T: Element> Tensor<T> {
         let steps = kept.map(|axis| strides[axis]).chain([strides[rows] + strides[columns]]).collect();
         let skip = if len > 0 { strides[rows] * down as isize + strides[columns] * right as isize } else { 0 };
         let start = self.layout().offset().wrapping_add_signed(skip);
-        Ok(self.with_layout(Layout::new(shape, steps, start)))
+        Ok(self.with_view(View::new(shape, steps, start)))
     }
 
     /// A square matrix with this vector on the diagonal `offset` places to the right of the main one, 0 elsewhere; of a matrix,

@@ -20,7 +20,7 @@ pub struct Iter<'a, T> {
 }
 
 impl<'a, T: Element> Iter<'a, T> {
-    pub(crate) fn new(storage: &'a [T], layout: &Layout) -> Self {
+    pub(crate) fn new(storage: &'a [T], layout: Layout<'_>) -> Self {
         let walk = Walk::new(layout.shape(), [&layout.strides()]);
         let axes: SmallVec<_> = walk.dims().iter().zip(walk.strides()).map(|(&dim, &[stride])| (dim, stride)).collect();
         let index = SmallVec::from_elem(0, axes.len());

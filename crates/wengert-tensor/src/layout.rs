@@ -1,7 +1,7 @@
 //! Where the elements of a tensor lie: shape, strides, offset. Arithmetic on numbers only, no storage.
 
 use core::fmt;
-use core::ops::Deref;
+use core::ops::{Deref, Range};
 
 use smallvec::SmallVec;
 
@@ -59,36 +59,28 @@ impl FromIterator<isize> for Strides {
     }
 }
 
-/// Shape, strides and offset of a tensor in its buffer.
-///
-/// Most tensors are their whole buffer in row-major order: these have a shape and nothing else, so that the question asked most
-/// often, whether the elements are a slice, is one comparison, and a tensor is 56 bytes that move in registers. What else there
-/// is to say of a part of a buffer, or of another order, lies out of line: one small allocation for each view.
+/// What a tensor sees of its buffer, where that is not all of it in order and in the buffer's own shape.
 #[derive(Clone, Debug)]
-pub(crate) struct Layout {
+pub(crate) struct View {
     shape: Shape,
-    view: Option<Box<View>>,
-}
-
-/// What a tensor sees of its buffer, where that is not all of it in order.
-#[derive(Clone, Debug)]
-struct View {
     /// Empty if row-major without gaps.
     strides: Strides,
     offset: usize,
 }
 
-impl Layout {
-    /// Row-major from the buffer's start.
-    #[inline(always)]
-    pub(crate) fn dense(shape: Shape) -> Self {
-        Layout { shape, view: None }
-    }
+/// Shape, strides and offset of a tensor in its buffer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout<'a> {
+    shape: &'a Shape,
+    /// Nothing, if the elements are the buffer's in row-major order: then the question asked most often, whether they are a
+    /// slice, is one comparison.
+    view: Option<&'a View>,
+}
 
+impl View {
     /// Row-major from `offset` on.
-    fn dense_from(shape: Shape, offset: usize) -> Self {
-        let view = (offset != 0).then(|| Box::new(View { strides: Strides::default(), offset }));
-        Layout { shape, view }
+    fn dense(shape: Shape, offset: usize) -> Self {
+        View { shape, strides: Strides::default(), offset }
     }
 
     /// The layout of these parts; drops the strides if they are those of a dense layout.
@@ -98,68 +90,83 @@ impl Layout {
         for (&dim, &stride) in shape.iter().zip(strides.iter()).rev() {
             match dim {
                 // Nothing to address: any strides will do, and so will any offset that stays in the buffer.
-                0 => return Layout::dense(shape),
+                0 => return View::dense(shape, 0),
                 // Never stepped along.
                 1 => {}
                 _ if stride != expected => {
-                    return if shape.contains(&0) {
-                        Layout::dense(shape)
-                    } else {
-                        Layout { shape, view: Some(Box::new(View { strides, offset })) }
-                    };
+                    return if shape.contains(&0) { View::dense(shape, 0) } else { View { shape, strides, offset } };
                 }
                 _ => expected *= dim as isize,
             }
         }
-        Layout::dense_from(shape, offset)
+        View::dense(shape, offset)
     }
 
     #[inline(always)]
-    pub(crate) fn shape(&self) -> &Shape {
-        &self.shape
+    pub(crate) fn layout(&self) -> Layout<'_> {
+        Layout { shape: &self.shape, view: Some(self) }
+    }
+
+    /// Which elements of the buffer it shows, if they are a slice of it, in order.
+    #[inline(never)]
+    pub(crate) fn range(&self) -> Option<Range<usize>> {
+        self.strides.is_empty().then(|| self.offset..self.offset + self.shape.product())
+    }
+
+    /// Whether it shows all of a buffer in order.
+    pub(crate) fn is_whole(&self, buffer: &Shape) -> bool {
+        self.offset == 0 && self.strides.is_empty() && self.shape == *buffer
+    }
+}
+
+impl<'a> Layout<'a> {
+    /// Row-major from the buffer's start.
+    #[inline(always)]
+    pub(crate) fn dense(shape: &'a Shape) -> Self {
+        Layout { shape, view: None }
     }
 
     #[inline(always)]
-    pub(crate) fn into_shape(self) -> Shape {
+    pub(crate) fn shape(self) -> &'a Shape {
         self.shape
     }
 
     #[inline(always)]
-    pub(crate) fn offset(&self) -> usize {
-        self.view.as_ref().map_or(0, |view| view.offset)
+    pub(crate) fn offset(self) -> usize {
+        self.view.map_or(0, |view| view.offset)
     }
 
     /// Whether the elements are a slice of the buffer, in order.
     #[inline(always)]
-    pub(crate) fn is_dense(&self) -> bool {
+    pub(crate) fn is_dense(self) -> bool {
         // A layout without axes is one element, and dense.
         self.gaps().is_none()
     }
 
     /// The strides of a layout that is not dense.
     #[inline(always)]
-    fn gaps(&self) -> Option<&Strides> {
-        self.view.as_ref().map(|view| &view.strides).filter(|strides| !strides.is_empty())
+    fn gaps(self) -> Option<&'a Strides> {
+        self.view.map(|view| &view.strides).filter(|strides| !strides.is_empty())
     }
 
     /// The number of elements; known not to overflow.
     #[inline(always)]
-    pub(crate) fn len(&self) -> usize {
+    pub(crate) fn len(self) -> usize {
         self.shape.product()
     }
 
     /// The strides, also of a dense layout.
-    pub(crate) fn strides(&self) -> Strides {
-        self.gaps().cloned().unwrap_or_else(|| Strides::row_major(&self.shape))
+    pub(crate) fn strides(self) -> Strides {
+        self.gaps().cloned().unwrap_or_else(|| Strides::row_major(self.shape))
     }
 
     /// The same elements under another shape of as many elements; `None` when the strides do not allow it.
     ///
     /// Axes that lie behind one another without a gap are taken as one; the new shape has to cut each of these groups
     /// into whole axes.
-    pub(crate) fn reshaped(&self, shape: &Shape) -> Option<Layout> {
+    pub(crate) fn reshaped(self, shape: &Shape) -> Option<View> {
         debug_assert_eq!(self.len(), shape.size());
-        let Some(strides) = self.gaps() else { return Some(Layout::dense_from(shape.clone(), self.offset())) };
+        let Some(strides) = self.gaps() else { return Some(View::dense(shape.clone(), self.offset())) };
         // Groups as (entries, stride of the innermost axis), outermost first.
         let mut groups: SmallVec<[(usize, isize); INLINE]> = SmallVec::new();
         for (&dim, &stride) in self.shape.iter().zip(strides.iter()) {
@@ -184,11 +191,11 @@ impl Layout {
             *s = left.1;
             left = (left.0 / dim, left.1 * dim as isize);
         }
-        Some(Layout::new(shape.clone(), Strides(strides), self.offset()))
+        Some(View::new(shape.clone(), Strides(strides), self.offset()))
     }
 
     /// The strides that repeat this layout's elements to shape `to`: 0 along every axis that is repeated.
-    pub(crate) fn strides_over(&self, op: &'static str, to: &Shape) -> Result<Strides, ShapeError> {
+    pub(crate) fn strides_over(self, op: &'static str, to: &Shape) -> Result<Strides, ShapeError> {
         let refused = || ShapeError::BroadcastTo { op, from: self.shape.clone(), to: to.clone() };
         let lead = to.rank().checked_sub(self.shape.rank()).ok_or_else(refused)?;
         let own = self.strides();
@@ -208,8 +215,8 @@ impl Layout {
 mod tests {
     use super::*;
 
-    fn layout(shape: &[usize], strides: &[isize]) -> Layout {
-        Layout::new(shape.into(), strides.iter().copied().collect(), 0)
+    fn view(shape: &[usize], strides: &[isize]) -> View {
+        View::new(shape.into(), strides.iter().copied().collect(), 0)
     }
 
     #[test]
@@ -222,24 +229,24 @@ mod tests {
             (&[3, 0], &[7, 7]),
             (&[], &[]),
         ] {
-            assert!(layout(shape, strides).is_dense(), "{shape:?} {strides:?}");
+            assert!(view(shape, strides).layout().is_dense(), "{shape:?} {strides:?}");
         }
         for (shape, strides) in [(&[2, 3][..], &[1, 2][..]), (&[2, 3], &[0, 1]), (&[3], &[-1]), (&[3], &[2])] {
-            assert!(!layout(shape, strides).is_dense(), "{shape:?} {strides:?}");
+            assert!(!view(shape, strides).layout().is_dense(), "{shape:?} {strides:?}");
         }
     }
 
     #[test]
     fn reshapes_without_a_copy_are_found() {
         // Every second row of [8, 6]: rows can be cut, not joined.
-        let rows = layout(&[4, 6], &[12, 1]);
-        assert_eq!(rows.reshaped(&[2, 2, 3, 2].into()).unwrap().strides()[..], [24, 12, 2, 1]);
-        assert!(rows.reshaped(&[24].into()).is_none());
-        assert!(rows.reshaped(&[8, 3].into()).is_none());
+        let rows = view(&[4, 6], &[12, 1]);
+        assert_eq!(rows.layout().reshaped(&[2, 2, 3, 2].into()).unwrap().layout().strides()[..], [24, 12, 2, 1]);
+        assert!(rows.layout().reshaped(&[24].into()).is_none());
+        assert!(rows.layout().reshaped(&[8, 3].into()).is_none());
         // A transposed matrix.
-        assert!(layout(&[3, 2], &[1, 3]).reshaped(&[6].into()).is_none());
-        assert!(layout(&[3, 2], &[1, 3]).reshaped(&[3, 1, 2].into()).is_some());
+        assert!(view(&[3, 2], &[1, 3]).layout().reshaped(&[6].into()).is_none());
+        assert!(view(&[3, 2], &[1, 3]).layout().reshaped(&[3, 1, 2].into()).is_some());
         // A number repeated.
-        assert_eq!(layout(&[2, 3], &[0, 0]).reshaped(&[6].into()).unwrap().strides()[..], [0]);
+        assert_eq!(view(&[2, 3], &[0, 0]).layout().reshaped(&[6].into()).unwrap().layout().strides()[..], [0]);
     }
 }

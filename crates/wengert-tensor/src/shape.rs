@@ -119,6 +119,12 @@ impl Shape {
         Shape(SmallVec::from_buf_and_len([dim(0), dim(1), dim(2), dim(3)], dims.len()))
     }
 
+    /// Whether it has more axes than are stored inline.
+    #[inline(always)]
+    pub(crate) fn is_on_heap(&self) -> bool {
+        self.0.spilled()
+    }
+
     /// Adds an axis of `dim` entries at the end.
     #[inline]
     pub(crate) fn push(&mut self, dim: usize) {

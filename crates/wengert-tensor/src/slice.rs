@@ -5,7 +5,7 @@ use core::ops::{Bound, RangeBounds};
 use crate::axis::Axis;
 use crate::element::Element;
 use crate::error::{OrPanic, ShapeError};
-use crate::layout::Layout;
+use crate::layout::View;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::walk::Walk;
@@ -135,12 +135,9 @@ impl<T: Element> Tensor<T> {
         let skip = strides[axis].wrapping_mul(first);
         // A step far beyond the axis leaves one entry, whose stride nobody uses.
         strides.as_mut()[axis] = strides[axis].wrapping_mul(range.step);
-        let layout = Layout::new(
-            self.shape().clone().with(axis, len),
-            strides,
-            self.layout().offset().wrapping_add_signed(skip),
-        );
-        Ok(self.with_layout(layout))
+        let view =
+            View::new(self.shape().clone().with(axis, len), strides, self.layout().offset().wrapping_add_signed(skip));
+        Ok(self.with_view(view))
     }
 
     /// Zeros of `shape` with `part` where `slice(axis, range)` reads: the adjoint of [`slice`](Self::slice).
@@ -163,14 +160,16 @@ impl<T: Element> Tensor<T> {
     ) -> Result<Self, ShapeError> {
         let op = "embed";
         let mut y = Tensor::try_zeros_for(op, shape.into())?;
-        let place = y.try_slice(axis, range)?.layout().clone();
+        let place = y.try_slice(axis, range)?;
         if place.shape() != part.shape() {
             return Err(ShapeError::Unequal { op, lhs: place.shape().clone(), rhs: part.shape().clone() });
         }
         let walk = Walk::new(part.shape(), [&place.strides(), &part.strides()]);
+        let offsets = [place.layout().offset(), part.layout().offset()];
+        drop(place);
         let (run, steps) = walk.run();
         let (source, target) = (part.storage(), y.fresh_mut());
-        walk.for_each_run([place.offset(), part.layout().offset()], |[mut to, mut from]| {
+        walk.for_each_run(offsets, |[mut to, mut from]| {
             if steps == [1, 1] {
                 return target[to..to + run].copy_from_slice(&source[from..from + run]);
             }

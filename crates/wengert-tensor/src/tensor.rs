@@ -4,7 +4,7 @@ use crate::buffer::Buffer;
 use crate::copy::copy_to_dense;
 use crate::element::Element;
 use crate::error::{OrPanic, ShapeError};
-use crate::layout::{Layout, Strides};
+use crate::layout::{Layout, Strides, View};
 use crate::shape::Shape;
 use crate::{Axis, iter::Iter};
 
@@ -13,6 +13,9 @@ use crate::{Axis, iter::Iter};
 /// Cloning shares the storage and costs an atomic increment. A tensor never changes under another's hands: what writes into
 /// one ([`make_mut`](Self::make_mut), `+=`, [`add_scaled`](Self::add_scaled)) does so in place when it is the only owner of its
 /// storage, and on a copy when it is not.
+///
+/// A tensor is two words: its storage, which has its shape, and, for one that is not all of its storage in order, what it sees of
+/// it, in a small allocation of its own.
 ///
 /// Storage comes from and returns to a pool of idle buffers ([`pool`](crate::pool)).
 ///
@@ -26,31 +29,29 @@ use crate::{Axis, iter::Iter};
 /// ```
 #[derive(Clone)]
 pub struct Tensor<T: Element> {
-    layout: Layout,
     buffer: Buffer<T>,
+    view: Option<Box<View>>,
 }
 
 /// The error when `op` gets no memory for `len` elements.
 #[cold]
 #[inline(never)]
-fn refused<T>(op: &'static str, shape: &Shape, len: usize) -> ShapeError {
-    match len.checked_mul(size_of::<T>()) {
+fn refused<T>(op: &'static str, shape: &Shape) -> ShapeError {
+    match shape.size().checked_mul(size_of::<T>()) {
         Some(bytes) if bytes <= isize::MAX as usize => ShapeError::Memory { op, shape: shape.clone(), bytes },
         _ => ShapeError::TooLarge { op, shape: shape.clone() },
     }
 }
 
-// What an operation on one element costs is mostly the tensor's own making. Moving one right after it was written
-// piece by piece stalls the processor for some 5 ns, so the short functions on the way to a result are inlined, and a
-// tensor is put together last, from a buffer that is filled already: its parts then go straight to where it will stay.
+// What an operation on one element costs is mostly the tensor's own making, so the short functions on the way to a result
+// are inlined.
 impl<T: Element> Tensor<T> {
     /// A dense tensor with arbitrary values, for `op` to fill.
     #[inline(always)]
     pub(crate) fn try_scratch_for(op: &'static str, shape: Shape) -> Result<Self, ShapeError> {
-        let len = shape.size();
-        match Buffer::scratch(len) {
-            Some(buffer) => Ok(Tensor { layout: Layout::dense(shape), buffer }),
-            None => Err(refused::<T>(op, &shape, len)),
+        match Buffer::scratch(&shape) {
+            Some(buffer) => Ok(Tensor { buffer, view: None }),
+            None => Err(refused::<T>(op, &shape)),
         }
     }
 
@@ -67,61 +68,37 @@ impl<T: Element> Tensor<T> {
     /// A dense tensor of zeros.
     #[inline]
     pub(crate) fn try_zeros_for(op: &'static str, shape: Shape) -> Result<Self, ShapeError> {
-        let len = shape.size();
-        match Buffer::zeros(len) {
-            Some(buffer) => Ok(Tensor { layout: Layout::dense(shape), buffer }),
-            None => Err(refused::<T>(op, &shape, len)),
+        match Buffer::zeros(&shape) {
+            Some(buffer) => Ok(Tensor { buffer, view: None }),
+            None => Err(refused::<T>(op, &shape)),
         }
     }
 
     /// A dense tensor of this shape whose elements `fill` writes.
     #[inline(always)]
     pub(crate) fn try_build(op: &'static str, shape: &Shape, fill: impl FnOnce(&mut [T])) -> Result<Self, ShapeError> {
-        let buffer = Self::try_buffer(op, shape, fill)?;
-        Ok(Tensor::from_dense_parts(shape.clone(), buffer))
-    }
-
-    /// The storage of a dense tensor of this shape, whose elements `fill` writes.
-    #[inline(always)]
-    pub(crate) fn try_buffer(
-        op: &'static str,
-        shape: &Shape,
-        fill: impl FnOnce(&mut [T]),
-    ) -> Result<Buffer<T>, ShapeError> {
-        let len = shape.size();
-        match Buffer::scratch(len) {
+        match Buffer::scratch(shape) {
             Some(mut buffer) => {
                 fill(buffer.unique_mut().unwrap_or_default());
-                Ok(buffer)
+                Ok(Tensor { buffer, view: None })
             }
-            None => Err(refused::<T>(op, shape, len)),
+            None => Err(refused::<T>(op, shape)),
         }
-    }
-
-    /// A dense tensor of this shape with all of this storage.
-    #[inline(always)]
-    pub(crate) fn from_dense_parts(shape: Shape, buffer: Buffer<T>) -> Self {
-        debug_assert_eq!(shape.size(), buffer.len());
-        Tensor { layout: Layout::dense(shape), buffer }
-    }
-
-    /// Undoes [`from_dense_parts`](Self::from_dense_parts).
-    #[inline(always)]
-    pub(crate) fn into_dense_parts(self) -> (Shape, Buffer<T>) {
-        debug_assert!(self.is_dense() && self.len() == self.buffer.len());
-        (self.layout.into_shape(), self.buffer)
     }
 
     /// The elements of a tensor just made: dense, from the buffer's start, without another owner.
     #[inline(always)]
     pub(crate) fn fresh_mut(&mut self) -> &mut [T] {
-        debug_assert!(self.is_dense() && self.layout.offset() == 0 && self.buffer.is_unique());
+        debug_assert!(self.view.is_none() && self.buffer.is_unique());
         self.buffer.unique_mut().unwrap_or_default()
     }
 
     #[inline(always)]
-    pub(crate) fn layout(&self) -> &Layout {
-        &self.layout
+    pub(crate) fn layout(&self) -> Layout<'_> {
+        match &self.view {
+            None => Layout::dense(self.buffer.shape()),
+            Some(view) => view.layout(),
+        }
     }
 
     /// The whole buffer, which the layout's offset and strides refer to.
@@ -130,10 +107,10 @@ impl<T: Element> Tensor<T> {
         &self.buffer
     }
 
-    /// The same storage seen through another layout.
-    #[inline]
-    pub(crate) fn with_layout(&self, layout: Layout) -> Self {
-        Tensor { layout, buffer: self.buffer.clone() }
+    /// The same storage seen in another way.
+    pub(crate) fn with_view(&self, view: View) -> Self {
+        let whole = view.is_whole(self.buffer.shape());
+        Tensor { buffer: self.buffer.clone(), view: (!whole).then(|| Box::new(view)) }
     }
 
     /// The number of entries along each axis.
@@ -147,7 +124,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[inline(always)]
     pub fn shape(&self) -> &Shape {
-        self.layout.shape()
+        self.layout().shape()
     }
 
     /// The number of axes: 0 for a single number, 1 for a vector, 2 for a matrix.
@@ -190,7 +167,10 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[inline]
     pub fn len(&self) -> usize {
-        self.layout.len()
+        match &self.view {
+            None => self.buffer.len(),
+            Some(view) => view.layout().len(),
+        }
     }
 
     /// Whether there are no elements: some axis has no entries.
@@ -218,7 +198,7 @@ impl<T: Element> Tensor<T> {
     /// assert_eq!(Tensor::scalar(7).broadcast_to([2, 2]).strides()[..], [0, 0]);
     /// ```
     pub fn strides(&self) -> Strides {
-        self.layout.strides()
+        self.layout().strides()
     }
 
     /// Whether the elements lie in row-major order without gaps, so that [`as_slice`](Self::as_slice) has them.
@@ -232,7 +212,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[inline(always)]
     pub fn is_dense(&self) -> bool {
-        self.layout.is_dense()
+        self.layout().is_dense()
     }
 
     /// Whether two tensors share their storage, as a view does with what it is a view of, and a clone until one of the two is written to.
@@ -263,11 +243,10 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[inline(always)]
     pub fn as_slice(&self) -> Option<&[T]> {
-        if !self.is_dense() {
-            return None;
+        match &self.view {
+            None => Some(&self.buffer),
+            Some(view) => self.buffer.get(view.range()?),
         }
-        let start = self.layout.offset();
-        self.buffer.get(start..start + self.len())
     }
 
     /// A tensor with the same elements that is dense: itself, sharing storage, or a copy.
@@ -306,7 +285,7 @@ impl<T: Element> Tensor<T> {
     #[cold]
     #[inline(never)]
     pub(crate) fn try_copy(&self, op: &'static str) -> Result<Tensor<T>, ShapeError> {
-        Tensor::try_build(op, self.shape(), |y| copy_to_dense(&self.buffer, &self.layout, y))
+        Tensor::try_build(op, self.shape(), |y| copy_to_dense(&self.buffer, self.layout(), y))
     }
 
     /// The elements in row-major order, copied.
@@ -347,7 +326,7 @@ impl<T: Element> Tensor<T> {
     /// assert!(x.t().iter().eq([1, 3, 2, 4]));
     /// ```
     pub fn iter(&self) -> Iter<'_, T> {
-        Iter::new(&self.buffer, &self.layout)
+        Iter::new(&self.buffer, self.layout())
     }
 
     /// The elements for writing, if that can be done in place: they are dense and no other tensor shares them.
@@ -365,11 +344,10 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[inline]
     pub fn unique_mut(&mut self) -> Option<&mut [T]> {
-        if !self.is_dense() {
-            return None;
+        match &self.view {
+            None => self.buffer.unique_mut(),
+            Some(view) => self.buffer.unique_mut()?.get_mut(view.range()?),
         }
-        let (start, len) = (self.layout.offset(), self.layout.len());
-        self.buffer.unique_mut()?.get_mut(start..start + len)
     }
 
     /// The elements for writing, in row-major order; copies them first if they are shared or not dense.
@@ -405,8 +383,7 @@ impl<T: Element> Tensor<T> {
         if !(self.is_dense() && self.buffer.is_unique()) {
             *self = self.try_copy(op)?;
         }
-        let (start, len) = (self.layout.offset(), self.layout.len());
-        Ok(self.buffer.unique_mut().and_then(|all| all.get_mut(start..start + len)).unwrap_or_default())
+        Ok(self.unique_mut().unwrap_or_default())
     }
 
     /// The element at an index, one number per axis, counted from 0.
@@ -484,9 +461,9 @@ impl<T: Element> Tensor<T> {
             let index = isize::try_from(index[axis]).unwrap_or(isize::MAX);
             return Err(ShapeError::Index { op, index, axis, shape: shape.clone() });
         }
-        let strides = self.layout.strides();
+        let strides = self.layout().strides();
         let steps = index.iter().zip(strides.iter()).map(|(&i, &stride)| i as isize * stride);
-        Ok(self.layout.offset().wrapping_add_signed(steps.sum()))
+        Ok(self.layout().offset().wrapping_add_signed(steps.sum()))
     }
 
     /// The only element of a tensor of one element, whatever its rank.
@@ -513,7 +490,7 @@ impl<T: Element> Tensor<T> {
     #[inline]
     pub fn try_item(&self) -> Result<T, ShapeError> {
         if self.len() == 1 {
-            Ok(self.buffer[self.layout.offset()])
+            Ok(self.buffer[self.layout().offset()])
         } else {
             Err(ShapeError::NotOne { op: "item", shape: self.shape().clone() })
         }
@@ -547,10 +524,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tensor_is_56_bytes_and_moves_between_threads() {
+    fn a_tensor_is_two_words_and_moves_between_threads() {
         fn moves<T: Send + Sync>() {}
         moves::<Tensor<f32>>();
-        assert_eq!(size_of::<Tensor<f32>>(), 56);
+        assert_eq!(size_of::<Option<Tensor<f32>>>(), 2 * size_of::<usize>());
     }
 
     #[test]

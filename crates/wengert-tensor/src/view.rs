@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::axis::Axis;
 use crate::element::Element;
 use crate::error::{OrPanic, ShapeError};
-use crate::layout::Layout;
+use crate::layout::View;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -74,7 +74,7 @@ impl<T: Element> Tensor<T> {
         let (mut shape, mut strides) = (self.shape().clone(), self.strides());
         shape.as_mut().swap(a, b);
         strides.as_mut().swap(a, b);
-        self.with_layout(Layout::new(shape, strides, self.layout().offset()))
+        self.with_view(View::new(shape, strides, self.layout().offset()))
     }
 
     /// Puts the axes in another order: axis `k` of the result is axis `axes[k]` of this tensor. No copy.
@@ -117,7 +117,7 @@ impl<T: Element> Tensor<T> {
         }
         let shape = order.iter().map(|&axis| self.shape()[axis]).collect();
         let strides = order.iter().map(|&axis| own[axis]).collect();
-        Ok(self.with_layout(Layout::new(shape, strides, self.layout().offset())))
+        Ok(self.with_view(View::new(shape, strides, self.layout().offset())))
     }
 
     /// Repeats the elements along axes of one entry, and along new leading axes, to shape `to`. No copy: repeated elements
@@ -150,7 +150,7 @@ impl<T: Element> Tensor<T> {
         }
         let strides = self.layout().strides_over(op, &to)?;
         to.try_size(op)?;
-        Ok(self.with_layout(Layout::new(to, strides, self.layout().offset())))
+        Ok(self.with_view(View::new(to, strides, self.layout().offset())))
     }
 
     /// Removes an axis of one entry. No copy.
@@ -187,7 +187,7 @@ impl<T: Element> Tensor<T> {
         let (mut shape, mut strides) = (self.shape().clone(), self.strides());
         shape.remove(axis);
         let skip = strides.remove(axis) * index as isize;
-        self.with_layout(Layout::new(shape, strides, self.layout().offset().wrapping_add_signed(skip)))
+        self.with_view(View::new(shape, strides, self.layout().offset().wrapping_add_signed(skip)))
     }
 
     /// Inserts an axis of one entry, so that it becomes axis `axis` of the result. No copy.
@@ -217,7 +217,7 @@ impl<T: Element> Tensor<T> {
         let (mut shape, mut strides) = (self.shape().clone(), self.strides());
         shape.insert(axis, 1);
         strides.insert(axis, 0);
-        Ok(self.with_layout(Layout::new(shape, strides, self.layout().offset())))
+        Ok(self.with_view(View::new(shape, strides, self.layout().offset())))
     }
 
     /// The same elements in row-major order under another shape of as many elements. Copies only when the strides of this
@@ -249,7 +249,7 @@ impl<T: Element> Tensor<T> {
             return Err(ShapeError::Reshape { op, from: self.shape().clone(), to });
         }
         match self.layout().reshaped(&to) {
-            Some(layout) => Ok(self.with_layout(layout)),
+            Some(view) => Ok(self.with_view(view)),
             None => self.try_copy(op)?.try_reshape(to),
         }
     }

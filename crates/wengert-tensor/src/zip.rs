@@ -171,16 +171,13 @@ pub(crate) fn try_zip<A: Element, B: Element, Y: Element>(
     b: &Tensor<B>,
     f: impl Fn(Operand<'_, A>, Operand<'_, B>, &mut [Y]) + Sync,
 ) -> Result<Tensor<Y>, ShapeError> {
-    // Equal shapes: the whole of the work for most calls, so kept small enough to be inlined. Both ways meet as shape and
-    // buffer, not as tensors, which would have to meet in memory and be moved on from there (20 ns for one element).
-    let (shape, buffer) = if a.is_dense() && b.is_dense() && a.shape() == b.shape() {
-        let (x, z) = (a.as_slice().unwrap_or_default(), b.as_slice().unwrap_or_default());
-        let buffer = Tensor::try_buffer(op, a.shape(), |y| f(Operand::Slice(x), Operand::Slice(z), y))?;
-        (a.shape().clone(), buffer)
-    } else {
-        try_zip_broadcast(op, a, b, |a, b, y, _| f(a, b, y))?.into_dense_parts()
-    };
-    Ok(Tensor::from_dense_parts(shape, buffer))
+    // Equal shapes: the whole of the work for most calls, so kept small enough to be inlined.
+    if a.shape() == b.shape()
+        && let (Some(x), Some(z)) = (a.as_slice(), b.as_slice())
+    {
+        return Tensor::try_build(op, a.shape(), |y| f(Operand::Slice(x), Operand::Slice(z), y));
+    }
+    try_zip_broadcast(op, a, b, |a, b, y, _| f(a, b, y))
 }
 
 /// As [`try_zip`], where `f` also gets the number of its run's first element.

@@ -159,7 +159,7 @@ impl<F: TensorFloat> Graph<F> {
         let mut rule_of: Vec<Option<usize>> = vec![None; columns.values.len()];
         let last = Some(root).max(last_asked).map_or(0, |last| last as usize);
         for number in 0..=last {
-            let value = &columns.values[number];
+            let value = &columns.values[number].tensor;
             if let (Origin::Constant, Source::Constant) = (&columns.origins[number], source[number])
                 && let Some(k) = position(given.held, value)
                 && given.held[k].shape() == value.shape()
@@ -187,7 +187,7 @@ impl<F: TensorFloat> Graph<F> {
                     }
                 }
                 let x: Values = operands.iter().map(|&x| nodes[x as usize]).collect();
-                let wanted = operands.iter().map(|&x| columns.flags[x as usize].active).collect();
+                let wanted = operands.iter().map(|&x| columns.values[x as usize].active).collect();
                 while callers.next_if(|(node, _)| (*node as usize) < number).is_some() {}
                 if let Some((_, caller)) = callers.peek() {
                     graph.caller = caller;
@@ -228,12 +228,12 @@ impl<F: TensorFloat> Graph<F> {
             let shape = graph.known[graph.y].shape.clone();
             bars[root as usize] = Some(graph.constant(Tensor::full(shape, F::ONE)));
             for number in (0..=root as usize).rev() {
-                if let (Some(y_bar), Some(rule), true) = (bars[number], rule_of[number], columns.flags[number].active)
+                if let (Some(y_bar), Some(rule), true) = (bars[number], rule_of[number], columns.values[number].active)
                     && let Origin::Op { operands, .. } = &columns.origins[number]
                 {
                     let x: Values = operands.iter().map(|&x| nodes[x as usize]).collect();
                     let wanted: SmallVec<[bool; 4]> =
-                        operands.iter().map(|&x| columns.flags[x as usize].active).collect();
+                        operands.iter().map(|&x| columns.values[x as usize].active).collect();
                     let caller = graph.rules[rule].caller;
                     graph.caller = caller;
                     let x_bar = graph.pull(rule, &x, nodes[number], y_bar, &wanted);
@@ -251,9 +251,9 @@ impl<F: TensorFloat> Graph<F> {
             let wanted = given.inputs.iter().chain(&given.parameters);
             let gradient = wanted.map(|&node| match bars.get(node as usize).copied().flatten() {
                 Some(x_bar) => x_bar,
-                None => {
-                    graph.constant(Tensor::scalar(F::ZERO).broadcast_to(columns.values[node as usize].shape().clone()))
-                }
+                None => graph.constant(
+                    Tensor::scalar(F::ZERO).broadcast_to(columns.values[node as usize].tensor.shape().clone()),
+                ),
             });
             graph.gradient = Some(gradient.collect());
         }

@@ -294,7 +294,7 @@ impl<F: TensorFloat> TensorFunction<F> {
         self.check_gradient(op)?;
         let mut gradients: Gradients<F> = Gradients::of_a_constant();
         gradients.tensors.start(&self.spare, 0, &self.bound);
-        let value = self.replay(&[], &given, true, gradients.tensors.slots_mut(), Slot::Flowed)?;
+        let value = self.replay(&[], &given, true, gradients.tensors.slots_mut(), Slot::flowed)?;
         Ok((value, gradients))
     }
 

@@ -3,7 +3,7 @@
 use super::{Array, Cotangents, Op};
 use crate::error::Error;
 use crate::tape::Tape;
-use crate::tensor::{TensorFloat, TensorVar};
+use crate::tensor::{Operands, TensorFloat, TensorVar};
 use core::panic::Location;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -167,8 +167,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         for &other in others {
             self.same_tape(other, op.name(), caller)?;
         }
-        let operands = core::iter::once(&self).chain(others).map(|x| x.number()).collect();
-        self.tape().record_tensor(Custom(Arc::new(op)), operands, caller)
+        let operands: Operands = core::iter::once(&self).chain(others).map(|x| x.number()).collect();
+        self.tape().record_tensor(Custom(Arc::new(op)), &operands, caller)
     }
 }
 

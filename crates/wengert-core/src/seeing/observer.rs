@@ -5,7 +5,7 @@ use super::times::Times;
 use super::watch::{Quantity, Suspect, Watch};
 use crate::error::Caller;
 use crate::tape::{Tape, Var};
-use crate::tensor::{Nodes, Origin, Slot, TensorAdjoints, TensorFloat, TensorVar};
+use crate::tensor::{Nodes, Origin, TensorAdjoints, TensorFloat, TensorVar};
 use core::cell::RefCell;
 use std::sync::{Mutex, Weak};
 use std::time::Instant;
@@ -115,7 +115,7 @@ impl<F: TensorFloat> Nodes<F> {
         let nodes = self.nodes.borrow();
         let origin = &nodes.origins[number as usize];
         let op = label(origin);
-        let Some(Slot::Flowed(y_bar)) = tensors.slot(number) else {
+        let Some(y_bar) = tensors.flowed(number) else {
             // Nothing flowed, or scalars that read a tensor hand their adjoints on: no op.
             return self.pull_op::<CAREFUL>(number, scalars, tensors);
         };
@@ -123,7 +123,7 @@ impl<F: TensorFloat> Nodes<F> {
             Origin::Op { operands, .. } => &operands[..],
             _ => &[],
         };
-        let x: Vec<&Tensor<F>> = operands.iter().map(|&k| &nodes.values[k as usize]).collect();
+        let x: Vec<&Tensor<F>> = operands.iter().map(|&k| &nodes.values[k as usize].tensor).collect();
         let mut suspect = Suspect { op, number: number as usize, caller: None, operands: &x };
         if let Some(watch) = &mut self.observer.borrow_mut().watch {
             suspect.caller = watch.caller(suspect.number);
@@ -138,7 +138,7 @@ impl<F: TensorFloat> Nodes<F> {
         self.observed.set(observer.note(Event { op, node, phase: Phase::Sweep, shape, bytes, start, time }));
         let Some(watch) = &mut observer.watch else { return };
         for (k, &operand) in operands.iter().enumerate() {
-            if let Some(Slot::Flowed(x_bar)) = tensors.slot(operand) {
+            if let Some(x_bar) = tensors.flowed(operand) {
                 watch.look_back(x_bar, Quantity::OperandCotangent(k), &suspect);
             }
         }
@@ -154,7 +154,7 @@ impl<F: TensorFloat> Nodes<F> {
             watch.look_at_scalar(node, scalars[node], place);
         }
         for &number in &*self.asked_for.borrow() {
-            if let Some(Slot::Flowed(x_bar)) = tensors.slot(number) {
+            if let Some(x_bar) = tensors.flowed(number) {
                 let (op, number) = (label(&nodes.origins[number as usize]), number as usize);
                 let suspect = Suspect { op, number, caller: watch.caller(number), operands: &[] };
                 watch.look_back(x_bar, Quantity::Cotangent, &suspect);

@@ -94,7 +94,7 @@ impl<F: TensorFloat> Outline<'_, F> {
     pub(super) fn read(&self, number: u32) -> Option<(u32, u32)> {
         match self.tensors.origins[number as usize] {
             Origin::Read { first, element: Some(_), .. } => Some((first, 1)),
-            Origin::Read { of, first, element: None } => Some((first, self.tensors.values[of as usize].len() as u32)),
+            Origin::Read { of, first, element: None } => Some((first, self.value(of).len() as u32)),
             _ => None,
         }
     }
@@ -121,7 +121,7 @@ impl<F: TensorFloat> Outline<'_, F> {
     }
 
     pub(super) fn value(&self, number: u32) -> &Tensor<F> {
-        &self.tensors.values[number as usize]
+        &self.tensors.values[number as usize].tensor
     }
 
     /// Whether tensor `number` sees the memory of an operand through another shape and has none of its own.

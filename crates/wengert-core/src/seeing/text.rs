@@ -150,7 +150,7 @@ fn tensor<F: TensorFloat>(outline: &Outline<'_, F>, number: u32) -> String {
     };
     let value = outline.value(number);
     let memory = outline.memory(number);
-    let flags = outline.tensors.flags[number as usize];
+    let flags = &outline.tensors.values[number as usize];
     let kind = match (flags.active, flags.retained) {
         (true, true) => "active, retained",
         (true, false) => "active",
@@ -190,7 +190,7 @@ fn most_cotangents<F: TensorFloat>(outline: &Outline<'_, F>) -> usize {
         }
     };
     for number in (0..columns.values.len() as u32).rev() {
-        let flags = columns.flags[number as usize];
+        let flags = &columns.values[number as usize];
         let origin = &columns.origins[number as usize];
         if flags.active && !started && !matches!(origin, Origin::Read { .. }) {
             started = true;
@@ -202,7 +202,7 @@ fn most_cotangents<F: TensorFloat>(outline: &Outline<'_, F>) -> usize {
                 arrive(*of, &mut alive, &mut now);
             }
             Origin::Op { operands, .. } if alive[number as usize] => {
-                for &operand in operands.iter().filter(|&&x| columns.flags[x as usize].active) {
+                for &operand in operands.iter().filter(|&&x| columns.values[x as usize].active) {
                     arrive(operand, &mut alive, &mut now);
                 }
             }

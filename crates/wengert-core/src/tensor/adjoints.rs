@@ -16,13 +16,19 @@ pub struct TensorAdjoints<F: TensorFloat> {
 
 /// The adjoint of one tensor.
 #[derive(Clone)]
-pub(crate) enum Slot<F: TensorFloat> {
-    /// Nothing flowed so far, or what flowed was handed on.
-    Empty,
-    /// What flowed.
-    Flowed(Tensor<F>),
-    /// An input nothing flowed to.
-    Unconnected(Tensor<F>),
+pub(crate) struct Slot<F: TensorFloat> {
+    /// What flowed; nothing, if nothing did so far or what did was handed on.
+    x_bar: Option<Tensor<F>>,
+    /// An input nothing flowed to, with a zero in its slot.
+    unconnected: bool,
+}
+
+impl<F: TensorFloat> Slot<F> {
+    const EMPTY: Self = Slot { x_bar: None, unconnected: false };
+
+    pub(crate) fn flowed(x_bar: Tensor<F>) -> Self {
+        Slot { x_bar: Some(x_bar), unconnected: false }
+    }
 }
 
 /// The memory of dropped adjoints, waiting for the next sweep.
@@ -48,67 +54,61 @@ impl<F: TensorFloat> TensorAdjoints<F> {
             self.spare = Some(Arc::clone(spare));
         }
         self.slots.clear();
-        self.slots.resize_with(count, || Slot::Empty);
+        self.slots.resize_with(count, || Slot::EMPTY);
         self.bound.clear();
         self.bound.extend_from_slice(bound);
     }
 
-    /// Adds a contribution, if there is one. The first is moved in, from where it lies, since moving it twice would take as long as
-    /// adding a small one; later ones are added in the memory of whichever is alone.
+    /// Adds a contribution. The first is moved in, later ones are added in the memory of whichever is alone.
     #[inline]
-    pub(super) fn add(&mut self, number: u32, x_bar: &mut Option<Tensor<F>>) {
-        match (&mut self.slots[number as usize], x_bar) {
-            (Slot::Flowed(sum), Some(x_bar)) => sum.accumulate(x_bar),
-            (empty, x_bar) => {
-                if let Some(x_bar) = x_bar.take() {
-                    *empty = Slot::Flowed(x_bar);
-                }
-            }
+    pub(super) fn add(&mut self, number: u32, mut x_bar: Tensor<F>) {
+        match &mut self.slots[number as usize].x_bar {
+            Some(sum) => sum.accumulate(&mut x_bar),
+            empty => *empty = Some(x_bar),
         }
     }
 
     /// Adds to one element, given by its position in logical order.
     pub(super) fn add_element(&mut self, number: u32, element: usize, x_bar: F, like: &Tensor<F>) {
-        let slot = &mut self.slots[number as usize];
-        if !matches!(slot, Slot::Flowed(_)) {
-            *slot = Slot::Flowed(Tensor::zeros(like.shape().clone()));
-        }
-        if let Slot::Flowed(sum) = slot {
-            sum.make_mut()[element] += x_bar;
-        }
+        let sum = self.slots[number as usize].x_bar.get_or_insert_with(|| Tensor::zeros(like.shape().clone()));
+        sum.make_mut()[element] += x_bar;
     }
 
     /// Takes what flowed to an op's result; a retained one keeps its copy.
     #[inline]
     pub(super) fn consume(&mut self, number: u32, retained: bool) -> Option<Tensor<F>> {
-        let slot = &mut self.slots[number as usize];
-        if retained {
-            return match slot {
-                Slot::Flowed(sum) => Some(sum.clone()),
-                _ => None,
-            };
-        }
-        match core::mem::replace(slot, Slot::Empty) {
-            Slot::Flowed(sum) => Some(sum),
-            _ => None,
-        }
+        let sum = &mut self.slots[number as usize].x_bar;
+        if retained { sum.clone() } else { sum.take() }
     }
 
     pub(super) fn has_nan(&self) -> bool {
-        self.slots.iter().any(|slot| matches!(slot, Slot::Flowed(sum) if sum.iter().any(Float::is_nan)))
+        self.iter().any(|x_bar| x_bar.iter().any(Float::is_nan))
     }
 
     /// Settles the adjoint of an input or retained tensor after the sweep: if nothing flowed to it, it is 0.
     pub(super) fn settle(&mut self, number: u32, like: &Tensor<F>) {
         let slot = &mut self.slots[number as usize];
-        if !matches!(slot, Slot::Flowed(_)) {
+        if slot.x_bar.is_none() {
             // One zero, repeated: an unconnected input costs no memory.
-            *slot = Slot::Unconnected(Tensor::scalar(F::ZERO).broadcast_to(like.shape().clone()));
+            let zero = Tensor::scalar(F::ZERO).broadcast_to(like.shape().clone());
+            *slot = Slot { x_bar: Some(zero), unconnected: true };
         }
     }
 
-    pub(crate) fn slot(&self, number: u32) -> Option<&Slot<F>> {
-        self.slots.get(number as usize)
+    /// Whether the sweep knew of this tensor.
+    pub(crate) fn has_slot(&self, number: u32) -> bool {
+        (number as usize) < self.slots.len()
+    }
+
+    /// The adjoint of a tensor, of an input that nothing flowed to a zero.
+    pub(crate) fn get(&self, number: u32) -> Option<&Tensor<F>> {
+        self.slots.get(number as usize)?.x_bar.as_ref()
+    }
+
+    /// What flowed to a tensor.
+    pub(crate) fn flowed(&self, number: u32) -> Option<&Tensor<F>> {
+        let slot = self.slots.get(number as usize)?;
+        slot.x_bar.as_ref().filter(|_| !slot.unconnected)
     }
 
     pub(crate) fn node_of(&self, parameter: ParameterId) -> Option<u32> {
@@ -117,15 +117,12 @@ impl<F: TensorFloat> TensorAdjoints<F> {
 
     /// The adjoints of inputs and retained tensors, zeros included.
     fn iter(&self) -> impl Iterator<Item = &Tensor<F>> {
-        self.slots.iter().filter_map(|slot| match slot {
-            Slot::Flowed(x_bar) | Slot::Unconnected(x_bar) => Some(x_bar),
-            Slot::Empty => None,
-        })
+        self.slots.iter().filter_map(|slot| slot.x_bar.as_ref())
     }
 
     /// The slots of inputs and retained tensors.
     fn asked_for(&mut self) -> impl Iterator<Item = &mut Slot<F>> {
-        self.slots.iter_mut().filter(|slot| !matches!(slot, Slot::Empty))
+        self.slots.iter_mut().filter(|slot| slot.x_bar.is_some())
     }
 
     pub(super) fn add_all(&mut self, other: &Self) -> Result<(), Error> {
@@ -133,22 +130,19 @@ impl<F: TensorFloat> TensorAdjoints<F> {
         if left != right || self.iter().zip(other.iter()).any(|(a, b)| a.shape() != b.shape()) {
             return Err(Error::Unlike { op: "add gradients", left, right });
         }
-        let theirs = other.slots.iter().filter(|slot| !matches!(slot, Slot::Empty));
-        for (sum, x_bar) in self.asked_for().zip(theirs) {
-            match (sum, x_bar) {
-                (Slot::Flowed(sum), Slot::Flowed(x_bar)) => sum.add_scaled(F::ONE, x_bar),
-                (sum, Slot::Flowed(_)) => *sum = x_bar.clone(),
-                _ => {}
+        let theirs = other.slots.iter().filter(|slot| slot.x_bar.is_some());
+        for (sum, x_bar) in self.asked_for().zip(theirs).filter(|(_, x_bar)| !x_bar.unconnected) {
+            match (&mut sum.x_bar, &x_bar.x_bar) {
+                (Some(sum_bar), Some(x_bar)) if !sum.unconnected => sum_bar.add_scaled(F::ONE, x_bar),
+                _ => *sum = x_bar.clone(),
             }
         }
         Ok(())
     }
 
     pub(super) fn scale(&mut self, factor: F) {
-        for slot in self.asked_for() {
-            if let Slot::Flowed(x_bar) = slot {
-                *x_bar = x_bar.map(|x_bar| x_bar * factor);
-            }
+        for slot in self.asked_for().filter(|slot| !slot.unconnected) {
+            slot.x_bar = slot.x_bar.as_ref().map(|x_bar| x_bar.map(|x_bar| x_bar * factor));
         }
     }
 

@@ -182,7 +182,7 @@ pub(super) fn pull_read<F: TensorFloat>(
         None => {
             let x_bar = &scalars[first..first + value.len()];
             if x_bar.iter().any(|&x_bar| x_bar != F::ZERO) {
-                tensors.add(of, &mut Some(Tensor::from_slice(value.shape().clone(), x_bar)));
+                tensors.add(of, Tensor::from_slice(value.shape().clone(), x_bar));
             }
         }
     }

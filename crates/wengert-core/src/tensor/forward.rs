@@ -208,7 +208,7 @@ impl<F: TensorFloat> Tape<F> {
         }
         let moving = moving.into_iter().map(|(x, v)| (x, v.clone()));
         let moving = self.moving("jvp", moving, caller)?;
-        let value = |k: u32| self.tensors.nodes.borrow().values[k as usize].clone();
+        let value = |k: u32| self.tensors.nodes.borrow().values[k as usize].tensor.clone();
         let tangents = self.pushed("jvp", &numbers, moving, value, caller)?;
         let zero = |number: u32| zeros(value(number).shape());
         Ok(tangents.into_iter().zip(numbers).map(|(y_dot, number)| y_dot.unwrap_or_else(|| zero(number))).collect())

@@ -26,6 +26,8 @@ use crate::tape::Tape;
 use crate::tape::arena::Arena;
 use crate::tape::node::{Edge, Kind, Special};
 use core::cell::{Cell, RefCell};
+use core::iter::once;
+use core::mem::ManuallyDrop;
 use core::panic::Location;
 use smallvec::SmallVec;
 use std::time::Instant;
@@ -60,16 +62,15 @@ pub struct Nodes<F: TensorFloat> {
     spare: Spare<F>,
 }
 
-/// The tensor list, by columns: a node as one struct would be moved about in pieces too large to stay in registers, and a
-/// rule reads the values of its operands alone.
+/// The tensor list, by columns: a rule reads the values of its operands and not where they come from, which takes four times
+/// the room.
 pub(crate) struct Columns<F: TensorFloat> {
-    pub(crate) values: Vec<Tensor<F>>,
+    pub(crate) values: Vec<Value<F>>,
     pub(crate) origins: Vec<Origin<F>>,
-    pub(crate) flags: Vec<Flags>,
 }
 
-#[derive(Clone, Copy)]
-pub(crate) struct Flags {
+pub(crate) struct Value<F: TensorFloat> {
+    pub(crate) tensor: Tensor<F>,
     /// Whether a gradient flows through it: an input is among its ancestors.
     pub(crate) active: bool,
     pub(crate) retained: bool,
@@ -78,17 +79,25 @@ pub(crate) struct Flags {
 impl<F: TensorFloat> Columns<F> {
     #[inline(always)]
     fn push(&mut self, value: Tensor<F>, origin: Origin<F>, active: bool) -> u32 {
-        let number = self.values.len() as u32;
-        self.values.push(value);
         self.origins.push(origin);
-        self.flags.push(Flags { active, retained: false });
+        self.push_value(value, active)
+    }
+
+    /// Lists a tensor, whose origin is listed by itself.
+    #[inline(always)]
+    fn push_value(&mut self, tensor: Tensor<F>, active: bool) -> u32 {
+        let number = self.values.len() as u32;
+        // Written in its place: what is pushed is put together elsewhere, to be dropped if there is no room, and moving it right
+        // after takes another 3 ns.
+        let value = |tensor| Value { tensor: ManuallyDrop::into_inner(tensor), active, retained: false };
+        self.values.extend(once(ManuallyDrop::new(tensor)).map(value));
         number
     }
 
     /// Makes an input a constant.
     fn fix(&mut self, number: u32) {
         self.origins[number as usize] = Origin::Constant;
-        self.flags[number as usize].active = false;
+        self.values[number as usize].active = false;
     }
 }
 
@@ -120,7 +129,7 @@ pub(crate) type Operands = SmallVec<[u32; 4]>;
 impl<F: TensorFloat> Default for Nodes<F> {
     fn default() -> Self {
         Nodes {
-            nodes: RefCell::new(Columns { values: Vec::new(), origins: Vec::new(), flags: Vec::new() }),
+            nodes: RefCell::new(Columns { values: Vec::new(), origins: Vec::new() }),
             observed: Cell::new(false),
             observer: RefCell::default(),
             edges: Arena::new(u32::MAX as usize),
@@ -155,7 +164,6 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
         }
         nodes.values.truncate(len);
         nodes.origins.truncate(len);
-        nodes.flags.truncate(len);
         self.bound.borrow_mut().retain(|&(_, node)| (node as usize) < len);
         self.asked_for.borrow_mut().retain(|&node| (node as usize) < len);
         self.notes.truncate(len);
@@ -176,7 +184,7 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
     }
 
     fn seed(&self, tensors: &mut TensorAdjoints<F>, number: u32, seed: &Tensor<F>) {
-        tensors.add(number, &mut Some(seed.clone()));
+        tensors.add(number, seed.clone());
     }
 
     fn pull<const CAREFUL: bool>(&self, number: u32, scalars: &mut [F], tensors: &mut TensorAdjoints<F>) {
@@ -198,7 +206,7 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
     fn finish(&self, tensors: &mut TensorAdjoints<F>) {
         let nodes = self.nodes.borrow();
         for &number in &*self.asked_for.borrow() {
-            tensors.settle(number, &nodes.values[number as usize]);
+            tensors.settle(number, &nodes.values[number as usize].tensor);
         }
     }
 
@@ -228,25 +236,33 @@ impl<F: TensorFloat> Nodes<F> {
     #[inline(always)]
     pub(crate) fn pull_op<const CAREFUL: bool>(&self, number: u32, scalars: &mut [F], tensors: &mut TensorAdjoints<F>) {
         let nodes = self.nodes.borrow();
-        let (value, retained) = (&nodes.values[number as usize], nodes.flags[number as usize].retained);
+        let &Value { tensor: ref value, retained, .. } = &nodes.values[number as usize];
         match &nodes.origins[number as usize] {
             Origin::Input | Origin::Constant => {}
             Origin::Op { rule, calls, operands } => {
                 let Some(y_bar) = tensors.consume(number, retained) else { return };
-                let (x, active) = (|k: u32| &nodes.values[k as usize], |k: u32| nodes.flags[k as usize].active);
+                let at = |k: u32| &nodes.values[k as usize];
                 // Most ops have one operand or two, and arrays are made faster than lists.
                 let mut cotangents = match **operands {
-                    [a] => (calls.pull)(rule, &[x(a)], value, y_bar, &[active(a)]),
-                    [a, b] => (calls.pull)(rule, &[x(a), x(b)], value, y_bar, &[active(a), active(b)]),
+                    [a] => {
+                        let a = at(a);
+                        (calls.pull)(rule, &[&a.tensor], value, y_bar, &[a.active])
+                    }
+                    [a, b] => {
+                        let (a, b) = (at(a), at(b));
+                        (calls.pull)(rule, &[&a.tensor, &b.tensor], value, y_bar, &[a.active, b.active])
+                    }
                     _ => {
-                        let x: SmallVec<[&Tensor<F>; 8]> = operands.iter().map(|&k| x(k)).collect();
-                        let wanted: SmallVec<[bool; 8]> = operands.iter().map(|&k| active(k)).collect();
+                        let x: SmallVec<[&Tensor<F>; 8]> = operands.iter().map(|&k| &at(k).tensor).collect();
+                        let wanted: SmallVec<[bool; 8]> = operands.iter().map(|&k| at(k).active).collect();
                         (calls.pull)(rule, &x, value, y_bar, &wanted)
                     }
                 };
                 // Taken where they lie: as an iterator of its own the list would be moved first.
                 for (x_bar, &operand) in cotangents.iter_mut().zip(operands) {
-                    if active(operand) {
+                    if at(operand).active
+                        && let Some(x_bar) = x_bar.take()
+                    {
                         tensors.add(operand, x_bar);
                     }
                 }
@@ -256,17 +272,17 @@ impl<F: TensorFloat> Nodes<F> {
                 bridge::pull_packed::<F, CAREFUL>(&self.edges, *start as usize, &y_bar, scalars);
             }
             &Origin::Read { of, first, element } => {
-                bridge::pull_read(&nodes.values[of as usize], of, first as usize, element, scalars, tensors);
+                bridge::pull_read(&nodes.values[of as usize].tensor, of, first as usize, element, scalars, tensors);
             }
         }
     }
 
     /// From now on the adjoint of `number` is kept; says whether it was not before.
     fn retain(&self, number: u32) -> bool {
-        let flags = &mut self.nodes.borrow_mut().flags[number as usize];
-        let new = flags.active && !flags.retained;
+        let value = &mut self.nodes.borrow_mut().values[number as usize];
+        let new = value.active && !value.retained;
         if new {
-            flags.retained = true;
+            value.retained = true;
             self.asked_for.borrow_mut().push(number);
         }
         new
@@ -274,7 +290,7 @@ impl<F: TensorFloat> Nodes<F> {
 
     /// Takes back the last [`retain`](Self::retain), which said that it was new.
     fn release(&self, number: u32) {
-        self.nodes.borrow_mut().flags[number as usize].retained = false;
+        self.nodes.borrow_mut().values[number as usize].retained = false;
         self.asked_for.borrow_mut().retain(|&asked| asked != number);
     }
 }
@@ -369,30 +385,33 @@ impl<F: TensorFloat> Tape<F> {
     pub(crate) fn record_tensor<O: Op<F>>(
         &self,
         mut op: O,
-        operands: Operands,
+        operands: &[u32],
         caller: Caller,
     ) -> Result<TensorVar<'_, F>, Error> {
         if self.tensors.notes.taken() {
+            let operands = Operands::from_slice(operands);
             return self.record_for_replays(op.into_rule(), Calls::of::<O>(), operands, caller);
         }
         let (value, active);
         {
             let nodes = self.tensors.nodes.borrow();
-            let (value_of, is_active) = (|k: u32| &nodes.values[k as usize], |k: u32| nodes.flags[k as usize].active);
+            let at = |k: u32| &nodes.values[k as usize];
             // Most ops have one operand or two, and arrays are made faster than lists.
             let (few, few_active, many, many_active);
             let (x, wanted): (&[&Tensor<F>], &[bool]) = match *operands {
                 [a] => {
-                    (few, few_active) = ([value_of(a); 2], [is_active(a); 2]);
+                    let a = at(a);
+                    (few, few_active) = ([&a.tensor; 2], [a.active; 2]);
                     (&few[..1], &few_active[..1])
                 }
                 [a, b] => {
-                    (few, few_active) = ([value_of(a), value_of(b)], [is_active(a), is_active(b)]);
+                    let (a, b) = (at(a), at(b));
+                    (few, few_active) = ([&a.tensor, &b.tensor], [a.active, b.active]);
                     (&few, &few_active)
                 }
                 _ => {
-                    many = operands.iter().map(|&k| value_of(k)).collect::<SmallVec<[_; 8]>>();
-                    many_active = operands.iter().map(|&k| is_active(k)).collect::<SmallVec<[_; 8]>>();
+                    many = operands.iter().map(|&k| &at(k).tensor).collect::<SmallVec<[_; 8]>>();
+                    many_active = operands.iter().map(|&k| at(k).active).collect::<SmallVec<[_; 8]>>();
                     (&many, &many_active)
                 }
             };
@@ -411,21 +430,20 @@ impl<F: TensorFloat> Tape<F> {
         if !active {
             return Ok(self.push_tensor(value, Origin::Constant, false));
         }
-        Ok(self.push_op(value, op.into_rule(), Calls::of::<O>(), operands))
+        let number = self.push_result(value);
+        // Put together here: as an argument it would be moved right after it was written piece by piece, for which the processor
+        // waits 5 ns.
+        let (rule, calls, operands) = (op.into_rule(), Calls::of::<O>(), Operands::from_slice(operands));
+        self.tensors.nodes.borrow_mut().origins.push(Origin::Op { rule, calls, operands });
+        Ok(TensorVar::new(self, number))
     }
 
-    /// Lists an op, whose cotangent has its place among those of scalars. One function for all ops.
+    /// Lists the result of an op, before its origin, and places its cotangent among those of scalars. One function for all ops.
     #[inline(never)]
-    fn push_op(
-        &self,
-        value: Tensor<F>,
-        rule: Rule<F>,
-        calls: &'static Calls<F>,
-        operands: Operands,
-    ) -> TensorVar<'_, F> {
-        let y = self.push_tensor(value, Origin::Op { rule, calls, operands }, true);
-        self.place_special(y.number());
-        y
+    fn push_result(&self, value: Tensor<F>) -> u32 {
+        let number = self.tensors.nodes.borrow_mut().push_value(value, true);
+        self.place_special(number);
+        number
     }
 
     /// Evaluates a rule and lists it as it was before, for replays, constants' rules too: what they hold may be exchanged.
@@ -439,8 +457,8 @@ impl<F: TensorFloat> Tape<F> {
     ) -> Result<TensorVar<'_, F>, Error> {
         let (value, active) = {
             let nodes = self.tensors.nodes.borrow();
-            let x: SmallVec<[&Tensor<F>; 4]> = operands.iter().map(|&x| &nodes.values[x as usize]).collect();
-            let wanted: SmallVec<[bool; 8]> = operands.iter().map(|&x| nodes.flags[x as usize].active).collect();
+            let x: SmallVec<[&Tensor<F>; 4]> = operands.iter().map(|&x| &nodes.values[x as usize].tensor).collect();
+            let wanted: SmallVec<[bool; 8]> = operands.iter().map(|&x| nodes.values[x as usize].active).collect();
             let value = (calls.forward)(&mut rule.clone(), &x, &wanted);
             (value.map_err(|source| self.refuse(source, caller))?, wanted.contains(&true))
         };

@@ -1,6 +1,6 @@
 //! Gradients that are on the tape themselves: every pullback emits ops, so the result can be differentiated again.
 
-use super::{Origin, TensorFloat, TensorVar};
+use super::{Operands, Origin, TensorFloat, TensorVar};
 use crate::error::{Caller, Error};
 use crate::rules::{Array, Cotangents, Op, Rule, TensorOp, sum_to, zeros, zip};
 use crate::tape::Tape;
@@ -12,8 +12,8 @@ use wengert_tensor::{Shape, ShapeError, Tensor, refusable};
 impl<'t, F: TensorFloat> Array<F> for TensorVar<'t, F> {
     #[track_caller]
     fn apply(op: impl Op<F>, operands: &[&Self]) -> Result<Self, ShapeError> {
-        let numbers = operands.iter().map(|x| x.number()).collect();
-        operands[0].tape().record_tensor(op, numbers, Location::caller()).map_err(|error| match error {
+        let numbers: Operands = operands.iter().map(|x| x.number()).collect();
+        operands[0].tape().record_tensor(op, &numbers, Location::caller()).map_err(|error| match error {
             Error::Shape { source, .. } => *source,
             error => panic!("recording a pullback: {error}"),
         })
@@ -228,7 +228,7 @@ impl<F: TensorFloat> Tape<F> {
         let nodes = self.tensors.nodes.borrow();
         let mut moves = vec![false; last as usize + 1];
         for number in some.filter(|&number| number <= last) {
-            moves[number as usize] = nodes.flags[number as usize].active;
+            moves[number as usize] = nodes.values[number as usize].active;
         }
         let mut made = vec![false; last as usize + 1];
         // Which scalars hang on which is not asked: those of a tensor that moves may be in any that is packed after.
@@ -236,7 +236,7 @@ impl<F: TensorFloat> Tape<F> {
         for number in first as usize..=last as usize {
             match &nodes.origins[number] {
                 Origin::Op { operands, .. } => {
-                    made[number] = nodes.flags[number].active && operands.iter().any(|&x| moves[x as usize]);
+                    made[number] = nodes.values[number].active && operands.iter().any(|&x| moves[x as usize]);
                 }
                 Origin::Read { of, .. } => scalars |= moves[*of as usize],
                 Origin::Packed { .. } => made[number] = scalars,
@@ -268,7 +268,7 @@ impl<F: TensorFloat> Tape<F> {
         number: u32,
         op: &'static str,
         caller: Caller,
-    ) -> Result<Option<(Rule<F>, super::Operands)>, Error> {
+    ) -> Result<Option<(Rule<F>, Operands)>, Error> {
         match &self.tensors.nodes.borrow().origins[number as usize] {
             Origin::Input | Origin::Constant => Ok(None),
             Origin::Op { rule, operands, .. } => Ok(Some((rule.clone(), operands.clone()))),

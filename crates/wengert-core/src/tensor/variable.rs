@@ -1,6 +1,6 @@
 //! The tensor variable.
 
-use super::{Operands, Parameter, Slot, TensorFloat};
+use super::{Operands, Parameter, TensorFloat};
 use crate::error::{Caller, Error};
 use crate::number::Primal;
 use crate::rules::Op;
@@ -91,7 +91,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// The value where a recording for replays need not know that it is looked at.
     pub(crate) fn peek(self) -> Tensor<F> {
-        self.tape.tensors.nodes.borrow().values[self.number as usize].clone()
+        self.tape.tensors.nodes.borrow().values[self.number as usize].tensor.clone()
     }
 
     /// The value of a tensor of one element.
@@ -121,7 +121,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// assert_eq!(*x.matmul(w).shape(), [1, 1]);
     /// ```
     pub fn shape(self) -> Shape {
-        self.tape.tensors.nodes.borrow().values[self.number as usize].shape().clone()
+        self.tape.tensors.nodes.borrow().values[self.number as usize].tensor.shape().clone()
     }
 
     /// Whether an input is among the ancestors, so that gradients flow through.
@@ -134,7 +134,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// assert!((x * c).is_active() && !(c * c).is_active());
     /// ```
     pub fn is_active(self) -> bool {
-        self.tape.tensors.nodes.borrow().flags[self.number as usize].active
+        self.tape.tensors.nodes.borrow().values[self.number as usize].active
     }
 
     /// The same value as a constant: nothing flows back through it.
@@ -257,14 +257,14 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[inline]
     #[track_caller]
     pub(crate) fn try_record1(self, op: impl Op<F>) -> Result<Self, Error> {
-        self.tape.record_tensor(op, Operands::from_slice(&[self.number]), Location::caller())
+        self.tape.record_tensor(op, &[self.number], Location::caller())
     }
 
     #[inline]
     #[track_caller]
     pub(crate) fn try_record2<O: Op<F>>(self, op: O, other: Self) -> Result<Self, Error> {
         self.same_tape(other, op.label(), Location::caller())?;
-        self.tape.record_tensor(op, Operands::from_slice(&[self.number, other.number]), Location::caller())
+        self.tape.record_tensor(op, &[self.number, other.number], Location::caller())
     }
 
     #[track_caller]
@@ -274,7 +274,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         for part in parts {
             first.same_tape(*part, op.label(), caller)?;
         }
-        first.tape.record_tensor(op, parts.iter().map(|part| part.number).collect(), caller)
+        let numbers: Operands = parts.iter().map(|part| part.number).collect();
+        first.tape.record_tensor(op, &numbers, caller)
     }
 
     #[inline]
@@ -356,10 +357,7 @@ impl<F: TensorFloat> Gradients<F> {
     /// assert_eq!(g[unused].to_vec(), [0.0]); // indexing has a zero instead
     /// ```
     pub fn get_tensor(&self, x: TensorVar<'_, F>) -> Option<&Tensor<F>> {
-        match self.tensors.slot(x.number) {
-            Some(Slot::Flowed(x_bar)) if self.knows(x.tape, x.number) => Some(x_bar),
-            _ => None,
-        }
+        self.tensors.flowed(x.number).filter(|_| self.knows(x.tape, x.number))
     }
 
     /// The derivative with respect to a parameter, or `None` if the output does not depend on it.
@@ -374,10 +372,7 @@ impl<F: TensorFloat> Gradients<F> {
     /// assert!(g.get_parameter(&other).is_none());
     /// ```
     pub fn get_parameter(&self, parameter: &Parameter<F>) -> Option<&Tensor<F>> {
-        match self.tensors.slot(self.tensors.node_of(parameter.id())?) {
-            Some(Slot::Flowed(x_bar)) => Some(x_bar),
-            _ => None,
-        }
+        self.tensors.flowed(self.tensors.node_of(parameter.id())?)
     }
 }
 
@@ -390,13 +385,13 @@ impl<F: TensorFloat> Index<TensorVar<'_, F>> for Gradients<F> {
     #[track_caller]
     fn index(&self, x: TensorVar<'_, F>) -> &Tensor<F> {
         assert!(self.knows(x.tape, x.number), "the gradient is of another recording than the variable");
-        match self.tensors.slot(x.number) {
-            Some(Slot::Flowed(x_bar) | Slot::Unconnected(x_bar)) => x_bar,
-            Some(Slot::Empty) if !x.is_active() => {
+        match self.tensors.get(x.number) {
+            Some(x_bar) => x_bar,
+            None if !self.tensors.has_slot(x.number) => panic!("the variable was recorded after the sweep"),
+            None if !x.is_active() => {
                 panic!("the gradient was asked for a constant; make it an input with tape.tensor")
             }
-            Some(Slot::Empty) => panic!("not an input: call y.retain() first, and use what it returns"),
-            None => panic!("the variable was recorded after the sweep"),
+            None => panic!("not an input: call y.retain() first, and use what it returns"),
         }
     }
 }
@@ -409,9 +404,9 @@ impl<F: TensorFloat> Index<&Parameter<F>> for Gradients<F> {
     /// If the parameter was not used in this recording.
     #[track_caller]
     fn index(&self, parameter: &Parameter<F>) -> &Tensor<F> {
-        match self.tensors.node_of(parameter.id()).and_then(|node| self.tensors.slot(node)) {
-            Some(Slot::Flowed(x_bar) | Slot::Unconnected(x_bar)) => x_bar,
-            _ => panic!("the parameter was not bound in this recording: use tape.parameter(&p)"),
+        match self.tensors.node_of(parameter.id()).and_then(|node| self.tensors.get(node)) {
+            Some(x_bar) => x_bar,
+            None => panic!("the parameter was not bound in this recording: use tape.parameter(&p)"),
         }
     }
 }
@@ -423,10 +418,8 @@ impl<F: TensorFloat, const N: usize> Wrt<F> for [TensorVar<'_, F>; N] {
         let caller = Location::caller();
         self.map(|x| {
             // A closure cannot pass the caller's line on: look before indexing.
-            match gradients.tensors.slot(x.number) {
-                Some(Slot::Flowed(_) | Slot::Unconnected(_)) if gradients.knows(x.tape, x.number) => {
-                    gradients[x].clone()
-                }
+            match gradients.tensors.get(x.number) {
+                Some(x_bar) if gradients.knows(x.tape, x.number) => x_bar.clone(),
                 _ => panic!("{caller}: not an input of this sweep: call y.retain() first, and use what it returns"),
             }
         })

@@ -24,8 +24,10 @@ pub(super) const UNPOOLED: usize = CLASSES;
 /// The class for `bytes` bytes and the size of that class; `None` when no allocation can be that large.
 #[inline]
 pub(super) fn class_of(bytes: usize) -> Option<(usize, usize)> {
-    if bytes <= PAGE {
-        let size = bytes.next_power_of_two().max(LINE);
+    if bytes <= LINE {
+        Some((0, LINE))
+    } else if bytes <= PAGE {
+        let size = bytes.next_power_of_two();
         Some(((size / LINE).ilog2() as usize, size))
     } else if bytes <= MIB {
         let pages = bytes.div_ceil(PAGE);

@@ -1,13 +1,14 @@
 //! The storage of tensors: aligned, shared, recycled. The only module of this crate with `unsafe` in it.
 //!
-//! A buffer is one allocation: a 64-byte header with the reference count, then the data, aligned to 64 bytes. Memory
-//! comes from [`pool`] and returns there when the last buffer that shares it is dropped. The invariants:
+//! A buffer is one allocation: a 64-byte header with the reference count and the shape, then the data, aligned to 64 bytes.
+//! Memory comes from [`pool`] and returns there when the last buffer that shares it is dropped. The invariants:
 //!
 //! * All bytes of a chunk are initialised, always: fresh chunks are zeros, recycled ones hold what their last user left. So
 //!   a buffer of numbers may be handed out unfilled, with arbitrary but initialised values. `bool` has bytes that are not
 //!   values; its buffers are filled before anyone sees them.
 //! * A chunk is either used by the buffers that `refs` counts or idle on one list, never both.
 //! * Mutable access needs `&mut` of a buffer whose count is 1. Nobody else can then make it 2.
+//! * The shape is written when a chunk becomes a buffer and when it is none any more, and not in between.
 
 #![expect(unsafe_code, reason = "manages memory: allocation, reference counts, slices over raw parts")]
 
@@ -18,9 +19,10 @@ pub mod pool;
 use core::marker::PhantomData;
 use core::ops::Deref;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicUsize, Ordering, fence};
+use core::sync::atomic::{AtomicU32, Ordering, fence};
 
-use chunk::Header;
+use crate::shape::Shape;
+use chunk::{Header, Place};
 
 /// A type whose values may lie in recycled memory.
 ///
@@ -42,7 +44,7 @@ macro_rules! plain {
 }
 plain!(f32: false, f64: false, i32: false, i64: false, u32: false, u8: false, bool: true);
 
-/// A fixed number of elements, shared by its clones.
+/// The elements of a shape, shared by its clones.
 pub(crate) struct Buffer<T: Plain> {
     chunk: NonNull<Header>,
     values: PhantomData<T>,
@@ -54,23 +56,23 @@ unsafe impl<T: Plain> Send for Buffer<T> {}
 unsafe impl<T: Plain> Sync for Buffer<T> {}
 
 impl<T: Plain> Buffer<T> {
-    /// A buffer of `len` elements with arbitrary values (`false` for bool).
+    /// The elements of `shape` with arbitrary values (`false` for bool).
     ///
     /// `None` when the allocator refuses or nothing can be that large, which leaves the error's text to the caller: a
     /// pointer is returned in a register, and a result with an error in it through memory.
     #[inline(never)]
-    pub(crate) fn scratch(len: usize) -> Option<Self> {
-        let (mut buffer, fresh) = Self::take(len)?;
+    pub(crate) fn scratch(shape: &Shape) -> Option<Self> {
+        let (mut buffer, fresh) = Self::take(shape)?;
         if T::FILL && !fresh {
             buffer.zero();
         }
         Some(buffer)
     }
 
-    /// A buffer of `len` zeros; `None` as in [`scratch`](Self::scratch).
+    /// Zeros in this shape; `None` as in [`scratch`](Self::scratch).
     #[inline(never)]
-    pub(crate) fn zeros(len: usize) -> Option<Self> {
-        let (mut buffer, fresh) = Self::take(len)?;
+    pub(crate) fn zeros(shape: &Shape) -> Option<Self> {
+        let (mut buffer, fresh) = Self::take(shape)?;
         // Fresh memory is zero already, and untouched: its pages need not exist yet.
         if !fresh {
             buffer.zero();
@@ -78,15 +80,19 @@ impl<T: Plain> Buffer<T> {
         Some(buffer)
     }
 
-    /// A buffer nobody else has, `len` elements long, and whether it is all zeros. Where `T::FILL`, the caller must call
+    /// A buffer nobody else has, and whether it is all zeros. Where `T::FILL`, the caller must call
     /// `zero` before anyone reads it, unless it is.
     #[inline(always)]
-    fn take(len: usize) -> Option<(Self, bool)> {
+    fn take(shape: &Shape) -> Option<(Self, bool)> {
+        let len = shape.size();
         let (chunk, fresh) = pool::take(len.checked_mul(size_of::<T>())?)?;
-        // SAFETY: `take` made the chunk ours alone. A plain write to the count is fine: nobody else can see the chunk.
+        // SAFETY: `take` made the chunk ours alone. Plain writes are fine: nobody else can see the chunk. The shape it has
+        // owns no memory, so it need not be dropped.
         unsafe {
-            (*chunk.as_ptr()).refs = AtomicUsize::new(1);
-            (*chunk.as_ptr()).len = len;
+            let header = chunk.as_ptr();
+            (*header).refs = AtomicU32::new(1);
+            (*header).place = Place { len };
+            (&raw mut (*header).shape).write(shape.clone());
             chunk::allow_first(chunk, len * size_of::<T>());
         }
         Some((Self { chunk, values: PhantomData }, fresh))
@@ -100,17 +106,28 @@ impl<T: Plain> Buffer<T> {
     }
 
     #[inline(always)]
-    fn refs(&self) -> &AtomicUsize {
-        // SAFETY: the chunk is live as long as a buffer refers to it, and other fields of the header are not written
-        // while this reference exists: they change only when the chunk goes in or out of the pool.
-        unsafe { &(*self.chunk.as_ptr()).refs }
+    fn header(&self) -> &Header {
+        // SAFETY: the chunk is live as long as a buffer refers to it, and but for the atomic count nothing in the header is
+        // written while this reference exists: that happens only when the chunk goes in or out of the pool.
+        unsafe { self.chunk.as_ref() }
+    }
+
+    #[inline(always)]
+    fn refs(&self) -> &AtomicU32 {
+        &self.header().refs
     }
 
     /// The number of elements.
     #[inline(always)]
     pub(crate) fn len(&self) -> usize {
-        // SAFETY: as in `refs`.
-        unsafe { (*self.chunk.as_ptr()).len }
+        // SAFETY: `take` wrote the number, and the chunk is on no list.
+        unsafe { self.header().place.len }
+    }
+
+    /// The number of entries along each axis, as the buffer was made.
+    #[inline(always)]
+    pub(crate) fn shape(&self) -> &Shape {
+        &self.header().shape
     }
 
     /// Whether no other buffer shares the data.
@@ -149,7 +166,7 @@ impl<T: Plain> Clone for Buffer<T> {
     #[inline]
     fn clone(&self) -> Self {
         // Relaxed: a new owner learns about the data from the one it was cloned from.
-        if self.refs().fetch_add(1, Ordering::Relaxed) > isize::MAX as usize {
+        if self.refs().fetch_add(1, Ordering::Relaxed) > i32::MAX as u32 {
             // Only leaked clones can get here. As in `Arc`: a wrapped count would free memory in use.
             std::process::abort();
         }
@@ -171,6 +188,9 @@ impl<T: Plain> Drop for Buffer<T> {
         }
         // SAFETY: this was the last owner.
         unsafe {
+            if (*self.chunk.as_ptr()).shape.is_on_heap() {
+                (*self.chunk.as_ptr()).shape = Shape::SCALAR;
+            }
             chunk::allow_first(self.chunk, 0);
             pool::give(self.chunk);
         }
@@ -184,7 +204,7 @@ mod tests {
     use std::thread;
 
     fn filled<T: Plain>(len: usize, value: T) -> Buffer<T> {
-        let mut buffer = Buffer::scratch(len).unwrap();
+        let mut buffer = Buffer::scratch(&len.into()).unwrap();
         buffer.unique_mut().unwrap().fill(value);
         buffer
     }
@@ -192,7 +212,7 @@ mod tests {
     #[test]
     fn data_is_aligned_and_of_the_length_asked_for() {
         for len in [0, 1, 2, 15, 16, 17, 1000, 5000, 300_000] {
-            let buffer = Buffer::<f64>::zeros(len).unwrap();
+            let buffer = Buffer::<f64>::zeros(&len.into()).unwrap();
             assert_eq!(buffer.len(), len);
             assert!(buffer.as_ptr().addr().is_multiple_of(64));
             assert!(buffer.iter().all(|&x| x == 0.0));
@@ -203,9 +223,9 @@ mod tests {
     fn zeros_are_zeros_on_recycled_memory_too() {
         // A size no other test asks for, so that the chunk that comes back is the one that went.
         drop(filled::<u32>(701, u32::MAX));
-        assert!(Buffer::<u32>::zeros(701).unwrap().iter().all(|&x| x == 0));
+        assert!(Buffer::<u32>::zeros(&701.into()).unwrap().iter().all(|&x| x == 0));
         drop(filled::<u32>(701, u32::MAX));
-        assert!(Buffer::<bool>::scratch(2804).unwrap().iter().all(|&x| !x));
+        assert!(Buffer::<bool>::scratch(&2804.into()).unwrap().iter().all(|&x| !x));
     }
 
     #[test]
@@ -226,7 +246,7 @@ mod tests {
             let address = first.as_ptr().addr();
             drop(first);
             let before = pool::stats();
-            let second = Buffer::<i64>::scratch(450).unwrap();
+            let second = Buffer::<i64>::scratch(&450.into()).unwrap();
             assert_eq!(second.as_ptr().addr(), address);
             assert_eq!(pool::stats().hits, before.hits + 1);
             assert_eq!(before.held - pool::stats().held, 4096);
@@ -236,12 +256,25 @@ mod tests {
     }
 
     #[test]
+    fn a_shape_of_many_axes_goes_with_its_buffer() {
+        // On memory that one such shape after another is kept in; leak checkers see whether all were given back.
+        for len in [3, 5, 3] {
+            let many: Shape = [1, 1, len, 1, 1, 2].as_slice().into();
+            let buffer = Buffer::<f32>::scratch(&many).unwrap();
+            assert_eq!((buffer.shape(), buffer.len()), (&many, 2 * len));
+            assert_eq!(*buffer.clone().shape(), many);
+            drop(buffer);
+            assert_eq!(*Buffer::<f32>::scratch(&[len].into()).unwrap().shape(), [len]);
+        }
+    }
+
+    #[test]
     fn sizes_beyond_any_machine_are_refused() {
-        assert!(Buffer::<f64>::zeros(1 << 62).is_none());
-        assert!(Buffer::<u8>::zeros(usize::MAX).is_none());
-        assert!(Buffer::<u8>::zeros(isize::MAX as usize).is_none());
+        assert!(Buffer::<f64>::zeros(&(1 << 62).into()).is_none());
+        assert!(Buffer::<u8>::zeros(&usize::MAX.into()).is_none());
+        assert!(Buffer::<u8>::zeros(&(isize::MAX as usize).into()).is_none());
         #[cfg(not(miri))] // Miri's allocator gives up the whole run
-        assert!(Buffer::<f32>::zeros(10_000_000_000_000).is_none());
+        assert!(Buffer::<f32>::zeros(&10_000_000_000_000.into()).is_none());
     }
 
     #[test]
@@ -332,7 +365,7 @@ mod tests {
             .join()
             .unwrap();
             let before = pool::stats();
-            drop(Buffer::<f64>::zeros(LEN).unwrap());
+            drop(Buffer::<f64>::zeros(&LEN.into()).unwrap());
             pool::stats().hits > before.hits
         };
         // Each round on a thread that holds none of them. Other tests trim the shared list now and then.

@@ -122,10 +122,12 @@ struct List {
     owned: Cell<u32>,
 }
 
+// What `take` changes is apart: joined in one vector, two numbers would be waited for, since they are not written as one.
+#[repr(C)]
 struct Local {
-    lists: [List; CLASSES],
     /// Bytes on the lists.
     held: Cell<usize>,
+    lists: [List; CLASSES],
     hits: Cell<u64>,
     misses: Cell<u64>,
     /// The thread is ending: nothing may be put on the lists any more.
@@ -155,8 +157,8 @@ impl Drop for AtThreadEnd {
 thread_local! {
     static LOCAL: Local = const {
         Local {
-            lists: [const { List { head: Cell::new(null_mut()), idle: Cell::new(0), owned: Cell::new(0) } }; CLASSES],
             held: Cell::new(0),
+            lists: [const { List { head: Cell::new(null_mut()), idle: Cell::new(0), owned: Cell::new(0) } }; CLASSES],
             hits: Cell::new(0),
             misses: Cell::new(0),
             closed: Cell::new(false),
@@ -176,7 +178,7 @@ pub(super) fn take(bytes: usize) -> Option<(NonNull<Header>, bool)> {
             && let Some(chunk) = NonNull::new(list.head.get())
         {
             // SAFETY: chunks on a list are live and used by nobody, and the list belongs to this thread.
-            list.head.set(unsafe { (*chunk.as_ptr()).next });
+            list.head.set(unsafe { (*chunk.as_ptr()).place.next });
             list.idle.set(list.idle.get() - 1);
             local.held.set(local.held.get() - size);
             local.hits.set(local.hits.get() + 1);
@@ -193,7 +195,7 @@ pub(super) fn take(bytes: usize) -> Option<(NonNull<Header>, bool)> {
 #[inline]
 pub(super) unsafe fn give(chunk: NonNull<Header>) {
     // SAFETY: the caller hands the chunk over, so its header is ours.
-    let (class, size) = unsafe { ((*chunk.as_ptr()).class, (*chunk.as_ptr()).size) };
+    let (class, size) = unsafe { ((*chunk.as_ptr()).class as usize, (*chunk.as_ptr()).size) };
     LOCAL.with(|local| {
         if let Some(list) = local.lists.get(class)
             && list.idle.get() < list.owned.get()
@@ -210,7 +212,7 @@ impl Local {
     #[inline]
     fn push(&self, list: &List, chunk: NonNull<Header>, size: usize) {
         // SAFETY: whoever calls this owns the chunk, and hands it to the list.
-        unsafe { (*chunk.as_ptr()).next = list.head.get() };
+        unsafe { (*chunk.as_ptr()).place.next = list.head.get() };
         list.head.set(chunk.as_ptr());
         list.idle.set(list.idle.get() + 1);
         self.held.set(self.held.get() + size);
@@ -282,7 +284,7 @@ impl Local {
             let mut head = list.head.replace(null_mut());
             while let Some(chunk) = NonNull::new(head) {
                 // SAFETY: as in `take`.
-                head = unsafe { (*chunk.as_ptr()).next };
+                head = unsafe { (*chunk.as_ptr()).place.next };
                 f(chunk);
             }
             list.owned.set(list.owned.get() - list.idle.replace(0));
@@ -312,7 +314,7 @@ impl Shared {
         let chunk = NonNull::new(self.heads[class])?;
         // SAFETY: chunks on the lists are live and used by nobody.
         let size = unsafe {
-            self.heads[class] = (*chunk.as_ptr()).next;
+            self.heads[class] = (*chunk.as_ptr()).place.next;
             (*chunk.as_ptr()).size
         };
         self.held -= size;
@@ -323,7 +325,7 @@ impl Shared {
     fn put(&mut self, chunk: NonNull<Header>) {
         let limit = LIMIT.load(Ordering::Relaxed);
         // SAFETY: the chunk is unused and was handed over.
-        let (class, size) = unsafe { ((*chunk.as_ptr()).class, (*chunk.as_ptr()).size) };
+        let (class, size) = unsafe { ((*chunk.as_ptr()).class as usize, (*chunk.as_ptr()).size) };
         if self.held.saturating_add(size) > limit {
             self.free_all();
         }
@@ -333,7 +335,7 @@ impl Shared {
             return;
         }
         // SAFETY: as above.
-        unsafe { (*chunk.as_ptr()).next = self.heads[class] };
+        unsafe { (*chunk.as_ptr()).place.next = self.heads[class] };
         self.heads[class] = chunk.as_ptr();
         self.held += size;
     }
@@ -343,7 +345,7 @@ impl Shared {
             while let Some(chunk) = NonNull::new(*head) {
                 // SAFETY: the chunk is idle, and leaves the list here.
                 unsafe {
-                    *head = (*chunk.as_ptr()).next;
+                    *head = (*chunk.as_ptr()).place.next;
                     chunk::release(chunk);
                 }
             }
