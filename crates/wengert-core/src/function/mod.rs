@@ -9,12 +9,13 @@
 //! (`x.value()`) is frozen unseen.
 //!
 //! In this folder, from left to right: `recorder` is what the closure computes with and `list` what it writes; `optimise` makes
-//! the list shorter; `program` lays it out for replay; `replay` and `reverse` run over it at one point, `lanes` at many
-//! in the rows of `layout`;
+//! the list shorter; `schedule` puts it in order and `program` lays it out for replay; `replay` and `reverse` run over it at one
+//! point, in `columns` where steps are alike, `lanes` at many in the rows of `layout`;
 //! `derivatives` is what users call; `sparsity` and `colouring` find which derivatives are zero and need not be computed;
 //! `expression` runs a program over the elements of tensors; `print` and `save` turn a list into text, `save` also back.
 
 mod colouring;
+mod columns;
 mod csr;
 mod derivatives;
 mod error;
@@ -32,6 +33,7 @@ mod recorder;
 mod replay;
 mod reverse;
 mod save;
+mod schedule;
 mod sparse;
 mod sparsity;
 
@@ -46,8 +48,8 @@ use crate::taylor::Taylor;
 use crate::tensor::TensorFloat;
 use core::fmt::{self, Debug};
 use list::List;
-use program::Program;
-use std::sync::{Arc, Mutex};
+use program::{Program, Replay};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// A recorded function of some inputs (and data), replayed at any point.
 ///
@@ -72,6 +74,8 @@ use std::sync::{Arc, Mutex};
 /// ```
 pub struct Function<F: TensorFloat = f64> {
     program: Arc<Program<F>>,
+    /// The same for rows, laid out when they are first asked for.
+    rows: Arc<OnceLock<Program<F>>>,
     list: Arc<List<F>>,
     recorded: usize,
     data: Vec<F>,
@@ -220,8 +224,9 @@ impl<F: TensorFloat> Function<F> {
     }
 
     fn of_list(list: List<F>, recorded: usize, data: Vec<F>) -> Self {
-        let program = Arc::new(Program::new(&list));
-        Function { program, list: Arc::new(list), recorded, data, plans: Arc::default(), spare: Mutex::default() }
+        let program = Arc::new(Program::new(&list, Replay::AtPoint));
+        let (rows, plans, spare) = Default::default();
+        Function { program, rows, list: Arc::new(list), recorded, data, plans, spare }
     }
 
     /// How many inputs it has.
@@ -291,6 +296,11 @@ impl<F: TensorFloat> Function<F> {
         if self.outputs() == 1 { Ok(()) } else { Err(FunctionError::NotScalar { op, outputs: self.outputs() }) }
     }
 
+    /// The program for replays in rows.
+    fn program_of_rows(&self) -> &Program<F> {
+        self.rows.get_or_init(|| Program::new(&self.list, Replay::InRows))
+    }
+
     /// Lends a workspace to `work`; one per thread that calls at the same time.
     fn with_workspace<T>(&self, work: impl FnOnce(&mut Workspace<F>) -> T) -> T {
         let spare = self.spare.lock().ok().and_then(|mut spare| spare.pop());
@@ -307,6 +317,7 @@ impl<F: TensorFloat> Clone for Function<F> {
     fn clone(&self) -> Self {
         Function {
             program: Arc::clone(&self.program),
+            rows: Arc::clone(&self.rows),
             list: Arc::clone(&self.list),
             recorded: self.recorded,
             data: self.data.clone(),
