@@ -20,6 +20,15 @@ pub(super) enum Column {
 }
 
 impl Column {
+    /// The slot of a step.
+    #[inline(always)]
+    pub(super) fn slot(self, step: usize) -> usize {
+        match self {
+            Column::Consecutive(first) => first + step,
+            Column::Same(slot) => slot,
+        }
+    }
+
     /// The numbers of `N` steps from `step` on.
     #[inline(always)]
     pub(super) fn load<R: Copy, const N: usize>(self, values: &[R], step: usize) -> [R; N] {
@@ -131,35 +140,43 @@ pub(super) use each_chunk;
 /// Numbers that a call of a function of many takes at a time.
 const MANY: usize = 64;
 
-/// `y = f(x)` for the numbers in the slots listed, many at a time; results go to the slots from `first` on, behind all operands.
+/// `y = f(x)` many at a time, for `len` numbers in the slots given; results go to those from `first` on, behind all operands.
 #[inline(never)]
-pub(super) fn many<R: Primal>(operands: &[u32], values: &mut [R], first: usize, f: impl Fn(&[R], &mut [R])) {
+pub(super) fn many<R: Primal>(
+    slot: impl Fn(usize) -> usize,
+    len: usize,
+    values: &mut [R],
+    first: usize,
+    f: impl Fn(&[R], &mut [R]),
+) {
     let (values, results) = values.split_at_mut(first);
     let mut buffer = [R::ZERO; MANY];
-    for (operands, y) in operands.chunks(MANY).zip(results.chunks_mut(MANY)) {
-        let x = &mut buffer[..operands.len()];
-        x.iter_mut().zip(operands).for_each(|(x, &a)| *x = values[a as usize]);
-        f(x, &mut y[..operands.len()]);
+    for (start, y) in (0..).step_by(MANY).zip(results[..len].chunks_mut(MANY)) {
+        let x = &mut buffer[..y.len()];
+        (start..).zip(&mut *x).for_each(|(step, x)| *x = values[slot(step)]);
+        f(x, y);
     }
 }
 
-/// Adds `x_bar = f(x, y, y_bar)` to the adjoints in the slots listed, many at a time, and sets those of the results to 0.
+/// Adds `x_bar = f(x, y, y_bar)` many at a time to the adjoints in the slots given, and sets those of the results to 0.
 #[inline(never)]
 pub(super) fn many_back<R: Primal>(
-    operands: &[u32],
+    slot: impl Fn(usize) -> usize,
+    len: usize,
     values: &[R],
     bars: &mut [R],
     first: usize,
     f: impl Fn(&[R], &[R], &[R], &mut [R]),
 ) {
     let [mut x, mut y_bar, mut x_bar] = [[R::ZERO; MANY]; 3];
-    for (operands, first) in operands.chunks(MANY).zip((first..).step_by(MANY)) {
-        let here = first..first + operands.len();
-        let [x, y_bar, x_bar] = [&mut x, &mut y_bar, &mut x_bar].map(|buffer| &mut buffer[..operands.len()]);
-        x.iter_mut().zip(operands).for_each(|(x, &a)| *x = values[a as usize]);
-        y_bar.copy_from_slice(&bars[here.clone()]);
-        bars[here.clone()].fill(R::ZERO);
-        f(x, &values[here], y_bar, x_bar);
-        x_bar.iter().zip(operands).for_each(|(&x_bar, &a)| bars[a as usize] += x_bar);
+    for start in (0..len).step_by(MANY) {
+        let steps = start..len.min(start + MANY);
+        let results = first + steps.start..first + steps.end;
+        let [x, y_bar, x_bar] = [&mut x, &mut y_bar, &mut x_bar].map(|buffer| &mut buffer[..steps.len()]);
+        steps.clone().zip(&mut *x).for_each(|(step, x)| *x = values[slot(step)]);
+        y_bar.copy_from_slice(&bars[results.clone()]);
+        bars[results.clone()].fill(R::ZERO);
+        f(x, &values[results], y_bar, x_bar);
+        steps.zip(&*x_bar).for_each(|(step, &x_bar)| bars[slot(step)] += x_bar);
     }
 }

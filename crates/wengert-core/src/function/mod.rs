@@ -57,9 +57,11 @@ use std::sync::{Arc, Mutex, OnceLock};
 /// it returns, and nothing with the `_into` forms.
 ///
 /// # Accuracy
-/// A value is bit for bit what the closure computes at that point, whatever the optimiser did. A gradient is that of a tape
-/// up to the order in which adjoints are added: equal in exact arithmetic, and in floating point within a few roundings of
-/// the largest addend. At many points at once transcendental functions are within 2 ulp of these.
+/// Arithmetic is bit for bit what the closure computes at that point, whatever the optimiser did, and so is an elementary function.
+/// Twelve and more equal ones that do not need each other's results, as a loop over data has them, are computed together: those that
+/// are transcendental are within 2 ulp then. A gradient is that of a tape up to the order in which adjoints are added: equal in
+/// exact arithmetic, and in floating point within a few roundings of the largest addend. At many points at once transcendental
+/// functions are within 2 ulp of these.
 ///
 /// # Examples
 /// ```

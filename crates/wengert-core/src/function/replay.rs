@@ -48,6 +48,7 @@ impl<F: TensorFloat> Program<F> {
         operands: &[u32],
         values: &mut [R],
     ) {
+        // Numbers with tangents fill a vector by themselves.
         let is_float = const { size_of::<R>() == size_of::<F>() };
         let [at_a, at_b, at_c] = run.columns(operands);
         macro_rules! steps {
@@ -83,11 +84,13 @@ impl<F: TensorFloat> Program<F> {
             Op::Detach => steps!(|a at_a| R::from_base(a.base())),
             Op::Unary(op) if is_float && run.is_long() => match at_a {
                 Column::Consecutive(a) if EVEN => {
-                    let (values, y) = values.split_at_mut(first);
-                    R::unary_of_many(op, &values[a..][..run.len()], &mut y[..run.len()]);
+                    let (values, results) = values.split_at_mut(first);
+                    R::unary_of_many(op, &values[a..][..run.len()], &mut results[..run.len()]);
                 }
-                _ if EVEN => steps!(|a at_a| unary(op, a)),
-                _ => many(operands, values, first, |x, y| R::unary_of_many(op, x, y)),
+                _ => {
+                    let slot = |step: usize| if EVEN { at_a.slot(step) } else { operands[step] as usize };
+                    many(slot, run.len(), values, first, |x, y| R::unary_of_many(op, x, y));
+                }
             },
             Op::Unary(op) => steps!(|a at_a| unary(op, a)),
             Op::Binary(op) => steps!(|a at_a, b at_b| binary(op, a, b)),

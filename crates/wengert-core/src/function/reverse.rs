@@ -3,7 +3,7 @@
 //! As on a tape, zero times anything is zero, and the sweep is optimistic: branch-free first, and again with care only if the
 //! adjoint of an input is NaN. Adjoints of data, constants and whatever hangs only on those are not computed.
 
-use super::columns::{Column, each_chunk, here, here_mut, many_back};
+use super::columns::{each_chunk, here, here_mut, many_back};
 use super::list::Op;
 use super::program::{Program, Run};
 use crate::number::Primal;
@@ -166,18 +166,11 @@ impl<F: TensorFloat> Program<F> {
             }
             Op::Unary(Unary::Neg) => steps!([at_a] => |_y, y_bar, k| left at_a: -y_bar[k]),
             Op::Unary(Unary::Exp) => steps!([at_a] => |y, y_bar, k| left at_a: times(y_bar[k], y[k])),
-            Op::Unary(op) if !EVEN && in_vectors && run.is_long() => {
-                many_back(operands, values, bars, first, |x, y, y_bar, x_bar| {
+            Op::Unary(op) if in_vectors && run.is_long() => {
+                let slot = |step: usize| if EVEN { at_a.slot(step) } else { operands[step] as usize };
+                many_back(slot, run.len(), values, bars, first, |x, y, y_bar, x_bar| {
                     R::unary_vjp_of_many(op, x, y, y_bar, x_bar);
                 });
-            }
-            Op::Unary(op) if EVEN && in_vectors => {
-                if let Column::Consecutive(a) = at_a {
-                    let slots: [u32; 256] = core::array::from_fn(|k| (a + k) as u32);
-                    many_back(&slots[..run.len()], values, bars, first, |x, y, y_bar, x_bar| {
-                        R::unary_vjp_of_many(op, x, y, y_bar, x_bar);
-                    });
-                }
             }
             Op::Unary(op) => {
                 steps!([at_a] a at_a => |y, y_bar, k| left at_a: times(y_bar[k], slope(op, a[k], y[k])));
