@@ -431,7 +431,7 @@ fn what_a_long_program_computes_again_and_again_is_computed_once() {
     let f = Function::record(&[0.5, 0.25], |x| {
         let mut y = x[0];
         for _ in 0..TURNS {
-            y = y / (x[0] - x[1]);
+            y /= x[0] - x[1];
         }
         y
     })

@@ -53,7 +53,8 @@ impl Column {
                 while len > 1 {
                     len /= 2;
                     for k in 0..len {
-                        x_bar[k] = x_bar[k] + x_bar[k + len];
+                        let other = x_bar[k + len];
+                        x_bar[k] += other;
                     }
                 }
                 bars[slot] += x_bar[0];
