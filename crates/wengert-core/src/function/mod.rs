@@ -44,6 +44,7 @@ pub use list::Answer;
 pub use recorder::{OnRecorder, Recorder, Symbol};
 
 use crate::dual::Dual;
+use crate::number::Primal;
 use crate::taylor::Taylor;
 use crate::tensor::TensorFloat;
 use core::fmt::{self, Debug};
@@ -76,7 +77,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 /// ```
 pub struct Function<F: TensorFloat = f64> {
     program: Arc<Program<F>>,
-    /// The same for rows, laid out when they are first asked for.
+    /// The same for rows and for numbers with tangents, laid out when it is first asked for.
     rows: Arc<OnceLock<Program<F>>>,
     list: Arc<List<F>>,
     recorded: usize,
@@ -298,7 +299,13 @@ impl<F: TensorFloat> Function<F> {
         if self.outputs() == 1 { Ok(()) } else { Err(FunctionError::NotScalar { op, outputs: self.outputs() }) }
     }
 
-    /// The program for replays in rows.
+    /// The program for replays at one point in numbers of this kind: what is laid out for vectors of floats takes numbers with tangents
+    /// a third longer.
+    fn program_for<R: Primal<Base = F>>(&self) -> &Program<F> {
+        if const { size_of::<R>() == size_of::<F>() } { &self.program } else { self.program_of_rows() }
+    }
+
+    /// The program for replays in rows, and in numbers with tangents.
     fn program_of_rows(&self) -> &Program<F> {
         self.rows.get_or_init(|| Program::new(&self.list, Replay::InRows))
     }
