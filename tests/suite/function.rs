@@ -302,6 +302,143 @@ fn directional_derivatives_are_those_of_series() {
     );
 }
 
+/// Every operation that is done several steps at a time, over items that do not need each other: operands that are the same for all,
+/// lie side by side, or lie anywhere. `order` says which number an item reads beside its own.
+fn items<T: Number>(x: &[T], constants: &[f64], order: &[usize]) -> T {
+    let [p, q] = [x[0], x[1]];
+    let x = &x[2..];
+    let mut all = Vec::new();
+    for (k, &c) in constants.iter().enumerate() {
+        let mut y = (x[k] - p) * q;
+        for turn in 0..3 {
+            y = (y * c + q) / (x[order[k]] + 3.0) - y * p;
+            y = y * y - (p - x[k] * f64::from(turn)) - y * 0.25;
+            y = -(y * 0.125) * (x[order[k]] * 0.5);
+        }
+        all.push(y);
+    }
+    let mut sum = p * q;
+    for &y in &all {
+        sum += y;
+    }
+    sum
+}
+
+/// Where items read: the next but one around, all the first, anywhere.
+fn orders(count: usize) -> [Vec<usize>; 3] {
+    [2, 0, 7].map(|step| (0..count).map(|k| (step * k + step) % count).collect())
+}
+
+#[test]
+fn steps_taken_together_give_the_bits_of_steps_one_by_one() {
+    for count in [1, 3, 11, 12, 13, 15, 16, 19, 40, 259, 600] {
+        let constants: Vec<f64> = (0..count).map(|k| 0.3 + 0.01 * k as f64).collect();
+        for order in orders(count) {
+            let x: Vec<f64> = (0..count + 2).map(|k| (k as f64 * 0.7).sin()).collect();
+            let f = Function::record(&vec![0.5; count + 2], |x| items(x, &constants, &order)).unwrap();
+            assert_eq!(bits(f.value(&x).unwrap()), bits(items(&x, &constants, &order)), "{count}");
+            let tape = Tape::new();
+            let vars = tape.vars(&x);
+            let gradient = items(&vars, &constants, &order).gradient().wrt(&vars);
+            assert_close(&f.gradient(&x).unwrap(), &gradient, 1e-13);
+            // The way in duals, which takes steps one by one, and rows, which lay them out anew.
+            let v: Vec<f64> = (0..count + 2).map(|k| (k as f64).cos()).collect();
+            let along: f64 = gradient.iter().zip(&v).map(|(g, v)| g * v).sum();
+            assert!((f.jvp(&x, &v).unwrap()[0] - along).abs() <= 1e-10 * along.abs().max(1.0));
+            assert_close(&f.gradients(&[&x]).unwrap().to_vec(), &gradient, 1e-13);
+        }
+    }
+    // In single precision, against the plain program in it.
+    let f = Function32::record(&[0.5; 42], |x| {
+        let mut sum = x[0];
+        for k in 2..42 {
+            sum += (x[k] - x[0]) * x[1] / (x[k] * x[k] + 1.0);
+        }
+        sum
+    });
+    let x: Vec<f32> = (0..42).map(|k| (k as f32).sin()).collect();
+    let want = (2..42).fold(x[0], |sum, k| sum + (x[k] - x[0]) * x[1] / (x[k] * x[k] + 1.0));
+    assert_eq!(f.unwrap().value(&x).unwrap(), want);
+}
+
+#[test]
+fn functions_taken_together_are_those_of_one_number() {
+    fn functions<T: Number>(x: &[T], order: &[usize]) -> T {
+        let mut sum = x[0];
+        for (k, &x_k) in x.iter().enumerate() {
+            let y = (x_k * 0.5).exp() + x[order[k]].tanh() * x_k.sin();
+            sum += (y.square() + 1.0).ln().sqrt() * y.sigmoid().recip() + y.atan().powi(3).maximum(x[0]);
+        }
+        sum
+    }
+    for count in [1, 11, 12, 13, 64, 65, 300] {
+        for order in orders(count) {
+            let x: Vec<f64> = (0..count).map(|k| (k as f64 * 0.7).sin() * 3.0).collect();
+            let f = Function::record(&vec![0.5; count], |x| functions(x, &order)).unwrap();
+            let (value, gradient) = f.value_and_gradient(&x).unwrap();
+            let plain = functions(&x, &order);
+            assert!((value - plain).abs() <= 1e-14 * plain.abs(), "{value} for {plain}");
+            assert_eq!(bits(value), bits(f.value(&x).unwrap()));
+            let (_, by_tape) = value_and_grad(|x| functions(x, &order), &x);
+            assert_close(&gradient, &by_tape, 1e-13);
+        }
+    }
+}
+
+#[test]
+fn steps_taken_together_keep_zero_times_infinity_and_guards() {
+    // At 0 the square root's slope is infinite, and nothing asks for it.
+    let f = Function::record(&[1.0; 20], |x| {
+        let mut sum = x[0] * 0.0;
+        for &x in x {
+            sum += (x.sqrt() * 0.0) * (x + 2.0);
+        }
+        sum
+    })
+    .unwrap();
+    assert_eq!(f.gradient(&[0.0; 20]).unwrap(), [0.0; 20]);
+    // A product whose other factor is infinite, in an addend that a zero follows.
+    let f = Function::record(&[1.0; 21], |x| {
+        let mut sum = x[0];
+        for &item in &x[1..] {
+            sum += (item * (x[0].recip() * item)) * 0.0;
+        }
+        sum
+    })
+    .unwrap();
+    assert_eq!(f.gradient(&[0.0; 21]).unwrap()[1..], [0.0; 20]);
+    // Each item is compared: the first that takes another branch is named.
+    let f = Function::record(&[1.0; 30], |x| {
+        let mut sum = x[0];
+        for &x in &x[1..] {
+            let y = x * 3.0 - 1.0;
+            sum += if y > 0.0 { y.square() } else { -y };
+        }
+        sum
+    })
+    .unwrap();
+    let mut x = [1.0; 30];
+    assert_eq!(f.value(&x).unwrap(), 1.0 + 29.0 * 4.0);
+    x[17] = 0.25;
+    let Err(FunctionError::Guard { a, b, .. }) = f.value(&x) else { panic!("another branch") };
+    assert_eq!((a, b), (-0.25, 0.0));
+}
+
+#[test]
+fn what_a_long_program_computes_again_and_again_is_computed_once() {
+    // More steps than the table of common subexpressions has room for, and one expression that all of them use.
+    const TURNS: usize = 300_000;
+    let f = Function::record(&[0.5, 0.25], |x| {
+        let mut y = x[0];
+        for _ in 0..TURNS {
+            y /= x[0] - x[1];
+        }
+        y
+    })
+    .unwrap();
+    assert_eq!(f.steps(), (2 * TURNS, TURNS + 1));
+}
+
 /// Enough points for several blocks and a part of one.
 fn points(count: usize) -> Vec<[f64; 3]> {
     (0..count).map(|k| [0.1, 1.7, -0.3].map(|x| x + (k as f64 * 0.37 + x).sin())).collect()

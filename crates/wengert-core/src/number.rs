@@ -10,7 +10,7 @@ use crate::transform::{ScalarFn, gradient};
 use core::fmt::{Debug, Display};
 use core::iter::{Product, Sum};
 use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
-use wengert_kernels::{Constants, Elementary, Float};
+use wengert_kernels::{Constants, Elementary, Float, Par, Unary, elementwise};
 
 /// A number a tape records values, partials and adjoints in: `f32`, `f64`, and [`Dual`](crate::Dual) over either.
 ///
@@ -44,6 +44,16 @@ pub trait Primal:
     fn has_nan(self) -> bool;
     /// Whether the value and every tangent are finite.
     fn all_finite(self) -> bool;
+    /// `y = op(x)` of many numbers.
+    fn unary_of_many(op: Unary, x: &[Self], y: &mut [Self]) {
+        y.iter_mut().zip(x).for_each(|(y, &x)| *y = op.eval(x));
+    }
+    /// `x_bar = y_bar dy/dx` of many numbers, where `y = op(x)`; zero on either side makes zero.
+    fn unary_vjp_of_many(op: Unary, x: &[Self], y: &[Self], y_bar: &[Self], x_bar: &mut [Self]) {
+        for (((x_bar, &x), &y), &y_bar) in x_bar.iter_mut().zip(x).zip(y).zip(y_bar) {
+            *x_bar = op.derivative(x, y).zero_product(y_bar);
+        }
+    }
 }
 
 #[cold]
@@ -157,6 +167,12 @@ macro_rules! primal_float {
             #[inline(always)]
             fn all_finite(self) -> bool {
                 self.is_finite()
+            }
+            fn unary_of_many(op: Unary, x: &[$f], y: &mut [$f]) {
+                elementwise::unary(op, x, y, Par::SEQUENTIAL);
+            }
+            fn unary_vjp_of_many(op: Unary, x: &[$f], y: &[$f], y_bar: &[$f], x_bar: &mut [$f]) {
+                elementwise::unary_vjp(op, x, y, y_bar, x_bar, Par::SEQUENTIAL);
             }
         }
     )* };

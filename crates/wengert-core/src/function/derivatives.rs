@@ -111,7 +111,12 @@ impl<F: TensorFloat> Function<F> {
         self.expect_length("jvp", "direction", v.len(), self.inputs())?;
         self.with_workspace(|work| {
             self.forward("jvp", &mut work.dual, x.len(), |k| Dual { value: x[k], tangents: [v[k]] })?;
-            Ok(self.program.outputs.iter().map(|&output| work.dual.values[output as usize].tangents[0]).collect())
+            Ok(self
+                .program_of_rows()
+                .outputs
+                .iter()
+                .map(|&output| work.dual.values[output as usize].tangents[0])
+                .collect())
         })
     }
 
@@ -136,7 +141,7 @@ impl<F: TensorFloat> Function<F> {
         self.with_workspace(|work| {
             let Sheet { values, adjoints } = &mut work.dual;
             self.forward_in("hvp", values, x.len(), |k| Dual { value: x[k], tangents: [v[k]] })?;
-            self.program.reverse(values, adjoints, core::iter::once((0, Dual::constant(F::ONE))));
+            self.program_of_rows().reverse(values, adjoints, core::iter::once((0, Dual::constant(F::ONE))));
             Ok(adjoints[..self.inputs()].iter().map(|x_bar| x_bar.tangents[0]).collect())
         })
     }
@@ -167,7 +172,7 @@ impl<F: TensorFloat> Function<F> {
         self.expect_length("directional", "direction", v.len(), self.inputs())?;
         self.with_workspace(|work| {
             self.forward("directional", &mut work.series, x.len(), |k| Taylor::along(x[k], v[k]))?;
-            let series = work.series.values[self.program.outputs[0] as usize];
+            let series = work.series.values[self.program_of_rows().outputs[0] as usize];
             Ok(series.derivatives()[..=order].to_vec())
         })
     }
@@ -254,11 +259,11 @@ impl<F: TensorFloat> Function<F> {
             };
             match of {
                 Matrix::Jacobian => {
-                    let y = self.program.outputs.iter().map(|&output| values[output as usize]);
+                    let y = self.program_of_rows().outputs.iter().map(|&output| values[output as usize]);
                     y.enumerate().for_each(|(row, y)| take(row, y));
                 }
                 Matrix::Hessian => {
-                    self.program.reverse(values, adjoints, core::iter::once((0, Dual::constant(F::ONE))));
+                    self.program_of_rows().reverse(values, adjoints, core::iter::once((0, Dual::constant(F::ONE))));
                     let x_bar = adjoints[..self.inputs()].iter();
                     x_bar.enumerate().for_each(|(row, &x_bar)| take(row, x_bar));
                 }
@@ -286,7 +291,7 @@ impl<F: TensorFloat> Function<F> {
         x: impl Fn(usize) -> R,
     ) -> Result<(), FunctionError> {
         self.expect_length(op, "point", len, self.inputs())?;
-        let program = &*self.program;
+        let program = self.program_for::<R>();
         program.prepare(values);
         for (k, slot) in values[..len].iter_mut().enumerate() {
             *slot = x(k);

@@ -71,7 +71,7 @@ impl<F: TensorFloat> Expression<F> {
     }
 
     fn program(&self) -> &Program<F> {
-        self.program.get_or_init(|| Program::new(&self.list))
+        self.program.get_or_init(|| Program::new(&self.list, super::program::Replay::InRows))
     }
 
     /// What `wanted` says, in one pass, if there is such a pass.

@@ -9,12 +9,13 @@
 //! (`x.value()`) is frozen unseen.
 //!
 //! In this folder, from left to right: `recorder` is what the closure computes with and `list` what it writes; `optimise` makes
-//! the list shorter; `program` lays it out for replay; `replay` and `reverse` run over it at one point, `lanes` at many
-//! in the rows of `layout`;
+//! the list shorter; `schedule` puts it in order and `program` lays it out for replay; `replay` and `reverse` run over it at one
+//! point, in `columns` where steps are alike, `lanes` at many in the rows of `layout`;
 //! `derivatives` is what users call; `sparsity` and `colouring` find which derivatives are zero and need not be computed;
 //! `expression` runs a program over the elements of tensors; `print` and `save` turn a list into text, `save` also back.
 
 mod colouring;
+mod columns;
 mod csr;
 mod derivatives;
 mod error;
@@ -32,6 +33,7 @@ mod recorder;
 mod replay;
 mod reverse;
 mod save;
+mod schedule;
 mod sparse;
 mod sparsity;
 
@@ -42,12 +44,13 @@ pub use list::Answer;
 pub use recorder::{OnRecorder, Recorder, Symbol};
 
 use crate::dual::Dual;
+use crate::number::Primal;
 use crate::taylor::Taylor;
 use crate::tensor::TensorFloat;
 use core::fmt::{self, Debug};
 use list::List;
-use program::Program;
-use std::sync::{Arc, Mutex};
+use program::{Program, Replay};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// A recorded function of some inputs (and data), replayed at any point.
 ///
@@ -55,9 +58,11 @@ use std::sync::{Arc, Mutex};
 /// it returns, and nothing with the `_into` forms.
 ///
 /// # Accuracy
-/// A value is bit for bit what the closure computes at that point, whatever the optimiser did. A gradient is that of a tape
-/// up to the order in which adjoints are added: equal in exact arithmetic, and in floating point within a few roundings of
-/// the largest addend. At many points at once transcendental functions are within 2 ulp of these.
+/// Arithmetic is bit for bit what the closure computes at that point, whatever the optimiser did, and so is an elementary function.
+/// Twelve and more equal ones that do not need each other's results, as a loop over data has them, are computed together: those that
+/// are transcendental are within 2 ulp then. A gradient is that of a tape up to the order in which adjoints are added: equal in
+/// exact arithmetic, and in floating point within a few roundings of the largest addend. At many points at once transcendental
+/// functions are within 2 ulp of these.
 ///
 /// # Examples
 /// ```
@@ -72,6 +77,8 @@ use std::sync::{Arc, Mutex};
 /// ```
 pub struct Function<F: TensorFloat = f64> {
     program: Arc<Program<F>>,
+    /// The same for rows and for numbers with tangents, laid out when it is first asked for.
+    rows: Arc<OnceLock<Program<F>>>,
     list: Arc<List<F>>,
     recorded: usize,
     data: Vec<F>,
@@ -220,8 +227,9 @@ impl<F: TensorFloat> Function<F> {
     }
 
     fn of_list(list: List<F>, recorded: usize, data: Vec<F>) -> Self {
-        let program = Arc::new(Program::new(&list));
-        Function { program, list: Arc::new(list), recorded, data, plans: Arc::default(), spare: Mutex::default() }
+        let program = Arc::new(Program::new(&list, Replay::AtPoint));
+        let (rows, plans, spare) = Default::default();
+        Function { program, rows, list: Arc::new(list), recorded, data, plans, spare }
     }
 
     /// How many inputs it has.
@@ -291,6 +299,17 @@ impl<F: TensorFloat> Function<F> {
         if self.outputs() == 1 { Ok(()) } else { Err(FunctionError::NotScalar { op, outputs: self.outputs() }) }
     }
 
+    /// The program for replays at one point in numbers of this kind: what is laid out for vectors of floats takes numbers with tangents
+    /// a third longer.
+    fn program_for<R: Primal<Base = F>>(&self) -> &Program<F> {
+        if const { size_of::<R>() == size_of::<F>() } { &self.program } else { self.program_of_rows() }
+    }
+
+    /// The program for replays in rows, and in numbers with tangents.
+    fn program_of_rows(&self) -> &Program<F> {
+        self.rows.get_or_init(|| Program::new(&self.list, Replay::InRows))
+    }
+
     /// Lends a workspace to `work`; one per thread that calls at the same time.
     fn with_workspace<T>(&self, work: impl FnOnce(&mut Workspace<F>) -> T) -> T {
         let spare = self.spare.lock().ok().and_then(|mut spare| spare.pop());
@@ -307,6 +326,7 @@ impl<F: TensorFloat> Clone for Function<F> {
     fn clone(&self) -> Self {
         Function {
             program: Arc::clone(&self.program),
+            rows: Arc::clone(&self.rows),
             list: Arc::clone(&self.list),
             recorded: self.recorded,
             data: self.data.clone(),

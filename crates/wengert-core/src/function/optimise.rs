@@ -43,19 +43,16 @@ impl Table {
     fn find_or_enter(&mut self, key: u64, new: u32, is: impl Fn(u32) -> bool) -> u32 {
         // Fibonacci hashing: the high bits of a product with 2^64 over the golden ratio.
         let slot = (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize;
-        // Two places side by side: the newer of two that meet does not at once displace the older.
-        for slot in [slot, slot ^ 1] {
-            match self.slots[slot] {
-                Self::EMPTY => {
-                    self.slots[slot] = new;
-                    return new;
-                }
-                old if is(old) => return old,
-                _ => {}
-            }
+        // Two places side by side, the entry that was asked for later first: what is used again and again stays.
+        let pair = &mut self.slots.as_chunks_mut::<2>().0[slot / 2];
+        let [first, second] = *pair;
+        if first == Self::EMPTY || is(first) {
+            pair[0] = if first == Self::EMPTY { new } else { first };
+            return pair[0];
         }
-        self.slots[slot] = new;
-        new
+        let found = if second != Self::EMPTY && is(second) { second } else { new };
+        *pair = [found, first];
+        found
     }
 }
 

@@ -169,7 +169,7 @@ impl<F: TensorFloat> Function<F> {
         rows: &mut Rows<F>,
         sums: &mut [F],
     ) -> Result<(), FunctionError> {
-        let program = &*self.program;
+        let program = self.program_of_rows();
         let width = program.width();
         let lanes = width.lanes();
         let output = program.row(program.outputs[0] as usize) * lanes;
@@ -255,7 +255,7 @@ impl<F: TensorFloat> Function<F> {
         derivatives: bool,
         mut take: impl FnMut(usize, &[F], &[F], usize),
     ) -> Result<(), FunctionError> {
-        let program = &*self.program;
+        let program = self.program_of_rows();
         let width = program.width();
         let lanes = width.lanes();
         let output = program.row(program.outputs[0] as usize) * lanes;
@@ -290,10 +290,11 @@ impl<F: TensorFloat> Function<F> {
 
     /// Whether every comparison came out as recorded at `count` points, of which `first` is in the first lane.
     fn check_lanes(&self, rows: &Rows<F>, lanes: usize, first: usize, count: usize) -> Result<(), FunctionError> {
-        if self.program.has_checks() {
+        let program = self.program_of_rows();
+        if program.has_checks() {
             for lane in 0..count {
-                let value = |slot: usize| rows.values()[self.program.row(slot) * lanes + lane];
-                self.program.check(Some(first + lane), value, wengert_kernels::Float::to_f64)?;
+                let value = |slot: usize| rows.values()[program.row(slot) * lanes + lane];
+                program.check(Some(first + lane), value, wengert_kernels::Float::to_f64)?;
             }
         }
         Ok(())

@@ -2,19 +2,39 @@
 //!
 //! Values lie in one array of *slots*: inputs, data, constants, then the results of the steps in the order they are computed
 //! in. That order is chosen so that equal operations come in *runs*: the replay looks at an opcode once for each run, and
-//! then runs a loop over the operands of its steps. Within a window of the list steps are sorted by their depth (steps of
-//! one depth do not need each other), then by operation; the window keeps a step near the operands it reads, in cache.
+//! then runs a loop over the operands of its steps, or, if the run is *even*, over vectors of them. `schedule` finds it.
 
+use super::columns::{self, Column, LONG};
 use super::error::{FunctionError, Place};
 use super::layout::Layout;
 use super::list::{Answer, Id, List, Op};
+use super::schedule::Schedule;
 use crate::tape::{Comparison, Nary};
 use crate::tensor::TensorFloat;
 use std::sync::OnceLock;
 use wengert_kernels::Parametric;
 
-/// Steps that are sorted together. Long enough for runs of dozens, short enough that operands stay in the first-level cache.
-const WINDOW: usize = 1024;
+/// What a program is laid out for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Replay {
+    /// One point: equal steps make long runs, wherever in a loop they come from, and even ones if they can.
+    AtPoint,
+    /// Rows of points: every step is a vector operation, and the closer together values are made and read, the fewer rows they need.
+    InRows,
+}
+
+impl Replay {
+    /// Steps that are sorted together.
+    fn window(self) -> usize {
+        match self {
+            Replay::AtPoint => 1 << 16,
+            Replay::InRows => 1 << 10,
+        }
+    }
+}
+
+/// Steps a run may have.
+pub(super) const MOST: usize = u8::MAX as usize + 1;
 
 /// Consecutive steps of one operation. A step may need the result of an earlier one of its run.
 ///
@@ -26,7 +46,12 @@ pub(crate) struct Run {
     flags: u8,
     /// How many steps, less 1.
     more: u8,
+    /// [`EVEN`], and a bit for each operand whose slots lie side by side.
+    columns: u8,
 }
+
+/// The flag of even runs.
+const EVEN: u8 = 1 << 7;
 
 /// The flag of steps that hang on data.
 const OF_DATA: u8 = 1 << 7;
@@ -69,6 +94,34 @@ impl Run {
         usize::from(self.op.arity().is_none())
     }
 
+    /// Whether each operand of its steps lies side by side or in one slot; then only the first steps' operands are listed.
+    #[inline(always)]
+    pub(super) fn is_even(self) -> bool {
+        self.columns & EVEN != 0
+    }
+
+    /// Whether the steps do not need each other, and are enough to be taken together.
+    #[inline(always)]
+    pub(super) fn is_long(self) -> bool {
+        self.len() >= LONG
+    }
+
+    /// The columns of an even run, from its first operands.
+    #[inline(always)]
+    pub(super) fn columns(self, operands: &[u32]) -> [Column; 3] {
+        let column = |operand: usize| {
+            let slot = operands.get(operand).map_or(0, |&slot| slot as usize);
+            if self.columns & 1 << operand == 0 { Column::Same(slot) } else { Column::Consecutive(slot) }
+        };
+        [column(0), column(1), column(2)]
+    }
+
+    /// How many operands are listed.
+    #[inline(always)]
+    pub(super) fn listed(self) -> usize {
+        if self.is_even() { self.op.width() } else { self.args() }
+    }
+
     /// How many numbers it takes of all operands; those given are its own.
     #[inline]
     pub(crate) fn taken(self, operands: &[u32]) -> usize {
@@ -86,6 +139,45 @@ struct Check {
     place: Place,
 }
 
+/// The bit of a place that says that it hangs on an input.
+const ACTIVE: u32 = 1 << 31;
+
+const NOWHERE: u32 = u32::MAX;
+
+/// Where the values of a list lie.
+struct Places {
+    /// The slot of the first constant, and the number of the first step's result.
+    first: usize,
+    inputs: usize,
+    /// The slot of each step, with the bit [`ACTIVE`].
+    steps: Vec<u32>,
+    /// The slot of each constant that was asked for.
+    constants: Vec<u32>,
+    /// Constants as they were asked for: what steps read one after the other lies side by side.
+    in_order: Vec<usize>,
+}
+
+impl Places {
+    fn is_active(&self, id: Id) -> bool {
+        match id.number().checked_sub(self.first) {
+            None => id.number() < self.inputs,
+            Some(step) => self.steps[step] & ACTIVE != 0,
+        }
+    }
+
+    fn slot(&mut self, id: Id) -> u32 {
+        let number = id.number();
+        if id.is_constant() {
+            if self.constants[number] == NOWHERE {
+                self.constants[number] = (self.first + self.in_order.len()) as u32;
+                self.in_order.push(number);
+            }
+            return self.constants[number];
+        }
+        number.checked_sub(self.first).map_or(number as u32, |step| self.steps[step] & !ACTIVE)
+    }
+}
+
 /// A list laid out for replay.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Program<F> {
@@ -94,7 +186,8 @@ pub(crate) struct Program<F> {
     pub(crate) constants: Vec<F>,
     pub(crate) runs: Vec<Run>,
     /// Slots of the operands, step after step: as many as the operation has, two numbers for a step with parameters (slot,
-    /// parameter), and for an n-ary step its operands between their number and their number again.
+    /// parameter), and for an n-ary step its operands between their number and their number again. Of an even run the first
+    /// step's only.
     pub(crate) args: Vec<u32>,
     pub(crate) parameters: Vec<Parametric>,
     pub(crate) outputs: Vec<u32>,
@@ -109,15 +202,15 @@ pub(crate) struct Program<F> {
 
 impl<F: TensorFloat> Program<F> {
     /// Lays out a list.
-    pub(crate) fn new(list: &List<F>) -> Self {
+    pub(crate) fn new(list: &List<F>, replay: Replay) -> Self {
         let first = list.first_result();
         let base = first + list.constants.len();
         let mut program = Program {
             inputs: list.inputs,
             data: list.data,
-            constants: list.constants.clone(),
+            constants: Vec::with_capacity(list.constants.len()),
             runs: Vec::new(),
-            args: Vec::with_capacity(list.steps.len() * 3),
+            args: Vec::with_capacity(list.steps.len() * 2),
             parameters: list.parameters.clone(),
             outputs: Vec::new(),
             checks: Vec::new(),
@@ -126,91 +219,108 @@ impl<F: TensorFloat> Program<F> {
             slopes: 0,
             layout: OnceLock::new(),
         };
-        // The slot of each step, with a bit that says whether it hangs on an input.
-        const ACTIVE: u32 = 1 << 31;
-        let mut places = vec![0_u32; list.steps.len()];
-        let mut of_data = vec![false; list.steps.len()];
-        let place = |id: Id, places: &[u32]| match id.number() {
-            k if id.is_constant() => (first + k) as u32,
-            k if k < list.inputs => k as u32 | ACTIVE,
-            k if k < first => k as u32,
-            k => places[k - first],
+        let mut places = Places {
+            first,
+            inputs: list.inputs,
+            steps: vec![0; list.steps.len()],
+            constants: vec![NOWHERE; list.constants.len()],
+            in_order: Vec::with_capacity(list.constants.len()),
         };
-        let mut depths = [0_u32; WINDOW];
-        let mut order: Vec<u64> = Vec::with_capacity(WINDOW);
-        for start in (0..list.steps.len()).step_by(WINDOW) {
-            let window = &list.steps[start..list.steps.len().min(start + WINDOW)];
-            order.clear();
-            for (k, step) in window.iter().enumerate() {
-                let mut depth = 0;
+        let mut of_data = vec![false; list.steps.len()];
+        let mut schedule = Schedule::default();
+        let mut operands = Vec::new();
+        for start in (0..list.steps.len()).step_by(replay.window()) {
+            let end = list.steps.len().min(start + replay.window());
+            schedule.clear();
+            for (number, step) in (start..end).zip(&list.steps[start..end]) {
                 let mut active = 0_u8;
                 let mut data = false;
-                for (side, &id) in list.operands(step).iter().enumerate() {
-                    let within = if id.is_constant() { None } else { id.number().checked_sub(first + start) };
-                    if let Some(within) = within {
-                        depth = depth.max(depths[within] + 1);
-                    }
-                    // Steps of this window have no slot yet, but their activity is known.
-                    if place(id, &places) & ACTIVE != 0 {
+                for (side, &id) in list.operands(step).iter().enumerate().filter(|(_, id)| !id.is_constant()) {
+                    if places.is_active(id) {
                         active |= 1 << if step.op == Op::Nary(Nary::Dot) { side & 1 } else { side.min(2) };
                     }
-                    data |= match id.number() {
-                        _ if id.is_constant() => false,
-                        k if k < first => k >= list.inputs,
-                        k => of_data[k - first],
+                    data |= match id.number().checked_sub(first) {
+                        None => id.number() >= list.inputs,
+                        Some(step) => of_data[step],
                     };
                 }
-                depths[k] = depth;
                 if step.op == Op::Detach {
                     active = 0;
                 }
-                places[start + k] = if active == 0 { 0 } else { ACTIVE };
-                of_data[start + k] = data;
+                // Steps of this window have no slot yet, but their activity is known.
+                places.steps[number] = if active == 0 { 0 } else { ACTIVE };
+                of_data[number] = data;
                 // Passive steps and those of another activity make runs of their own, and so do those of data.
-                let flags = active | if data { OF_DATA } else { 0 };
-                order.push(
-                    u64::from(depth) << 48 | super::optimise::code(step.op) << 24 | u64::from(flags) << 16 | k as u64,
-                );
+                schedule.push(list, start, step, active | if data { OF_DATA } else { 0 });
             }
-            order.sort_unstable();
-            for (position, &key) in order.iter().enumerate() {
-                let k = (key & 0xFFFF) as usize;
-                let slot = (base + start + position) as u32;
-                let step = &window[k];
-                let flags = (key >> 16) as u8;
-                let nary = step.op.arity().is_none();
-                let operands = list.operands(step);
-                match program.runs.last_mut() {
-                    Some(run) if run.op == step.op && run.flags == flags && run.more < u8::MAX && !nary => {
-                        run.more += 1;
+            schedule.sort(list, start, replay);
+            for (slot, &k) in (base + start..).zip(schedule.order()) {
+                places.steps[start + k as usize] |= slot as u32;
+            }
+            for (steps, flags) in schedule.runs() {
+                let op = list.steps[start + steps[0] as usize].op;
+                operands.clear();
+                for &k in steps {
+                    let step = &list.steps[start + k as usize];
+                    let slots = list.operands(step).iter().map(|&id| places.slot(id));
+                    if op.arity().is_none() {
+                        let len = slots.len() as u32;
+                        program.args.push(len);
+                        program.args.extend(slots);
+                        program.args.push(len);
+                        program.runs.push(Run { op, flags, more: 0, columns: 0 });
+                    } else {
+                        operands.extend(slots);
                     }
-                    _ => program.runs.push(Run { op: step.op, flags, more: 0 }),
+                    if op == Op::Parametric {
+                        operands.push(step.operands[1].raw());
+                    }
                 }
-                if nary {
-                    program.args.push(operands.len() as u32);
-                }
-                program.args.extend(operands.iter().map(|&id| place(id, &places) & !ACTIVE));
-                if nary {
-                    program.args.push(operands.len() as u32);
-                }
-                if step.op == Op::Parametric {
-                    program.args.push(step.operands[1].raw());
-                }
-                places[start + k] |= slot;
+                program.push_runs(op, flags, &operands, replay);
             }
         }
         program.slopes = program.runs.iter().filter(|run| run.keeps_slopes()).map(|run| run.len()).sum();
         for &output in &list.outputs {
-            let place = place(output, &places);
-            program.outputs.push(place & !ACTIVE);
-            program.output_is_active.push(place & ACTIVE != 0);
+            program.outputs.push(places.slot(output));
+            program.output_is_active.push(!output.is_constant() && places.is_active(output));
         }
         for guard in &list.guards {
-            let [a, b] = [guard.a, guard.b].map(|id| place(id, &places) & !ACTIVE);
+            let [a, b] = [guard.a, guard.b].map(|id| places.slot(id));
             let (question, answer, place) = (guard.question, guard.answer, guard.place.clone());
             program.checks.push(Check { a, b, question, answer, place });
         }
+        program.constants.extend(places.in_order.iter().map(|&number| list.constants[number]));
+        // Those that nothing reads.
+        program.constants.resize(list.constants.len(), F::ZERO);
         program
+    }
+
+    /// Appends steps of one depth and operation, with a fixed number of operands.
+    fn push_runs(&mut self, op: Op, flags: u8, mut operands: &[u32], replay: Replay) {
+        while !operands.is_empty() {
+            let (len, even) = match replay {
+                Replay::AtPoint if op != Op::Parametric => columns::even_part(operands, op.width()),
+                _ => (operands.len() / op.width(), None),
+            };
+            // Steps of another depth may follow in a run whose steps are taken one by one.
+            let most = if replay == Replay::InRows { MOST } else { LONG - 1 };
+            let steps;
+            (steps, operands) = operands.split_at(len.min(MOST) * op.width());
+            let len = len.min(MOST);
+            match self.runs.last_mut() {
+                Some(last)
+                    if (last.op, last.flags, last.columns, even) == (op, flags, 0, None)
+                        && last.len() + len <= most =>
+                {
+                    last.more += len as u8;
+                }
+                _ => {
+                    let columns = even.map_or(0, |consecutive| consecutive | EVEN);
+                    self.runs.push(Run { op, flags, more: (len - 1) as u8, columns });
+                }
+            }
+            self.args.extend_from_slice(if even.is_some() { &steps[..op.width()] } else { steps });
+        }
     }
 
     /// Where values and adjoints lie in rows: found when it is first asked for, since many programs are only run at one point.

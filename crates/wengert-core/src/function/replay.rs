@@ -1,5 +1,6 @@
 //! Replay at one point: forward over the program, on any kind of number.
 
+use super::columns::{Column, each_chunk, here_mut, many};
 use super::list::Op;
 use super::program::{Program, Run};
 use crate::number::Primal;
@@ -21,26 +22,86 @@ impl<F: TensorFloat> Program<F> {
 
     /// Computes all results, from the inputs, data and constants in their slots.
     pub(crate) fn forward<R: Primal<Base = F>>(&self, values: &mut [R]) {
-        self.each_run(|run, first, operands| match run.op {
-            Op::Binary(Binary::Add) => two(operands, values, first, |a, b| a + b),
-            Op::Binary(Binary::Sub) => two(operands, values, first, |a, b| a - b),
-            Op::Binary(Binary::Mul) => two(operands, values, first, |a, b| a * b),
-            Op::Binary(Binary::Div) => two(operands, values, first, |a, b| a / b),
-            Op::MulAdd => three(operands, values, first, |a, b, c| a * b + c),
-            Op::MulSub => three(operands, values, first, |a, b, c| a * b - c),
-            Op::SubMul => three(operands, values, first, |a, b, c| c - a * b),
-            Op::Unary(Unary::Square) => one(operands, values, first, |a| a * a),
-            Op::Unary(Unary::Neg) => one(operands, values, first, |a| -a),
-            Op::Detach => one(operands, values, first, |a| R::from_base(a.base())),
-            Op::Unary(op) => one(operands, values, first, |a| unary(op, a)),
-            Op::Binary(op) => two(operands, values, first, |a, b| binary(op, a, b)),
+        self.each_run(|run, first, operands| {
+            if let Op::Nary(op) = run.op {
+                values[first] = nary(op, operands, |a| values[a as usize]);
+            } else if run.is_even() {
+                self.forward_even(run, first, operands, values);
+            } else {
+                self.forward_steps::<R, false>(run, first, operands, values);
+            }
+        });
+    }
+
+    /// An even run. Apart from the loop over runs, which then keeps what it needs in registers.
+    #[inline(never)]
+    fn forward_even<R: Primal<Base = F>>(&self, run: Run, first: usize, operands: &[u32], values: &mut [R]) {
+        self.forward_steps::<R, true>(run, first, operands, values);
+    }
+
+    /// A run of steps that are not n-ary.
+    #[inline(always)]
+    fn forward_steps<R: Primal<Base = F>, const EVEN: bool>(
+        &self,
+        run: Run,
+        first: usize,
+        operands: &[u32],
+        values: &mut [R],
+    ) {
+        // Numbers with tangents fill a vector by themselves.
+        let is_float = const { size_of::<R>() == size_of::<F>() };
+        let [at_a, at_b, at_c] = run.columns(operands);
+        macro_rules! steps {
+            (|$($x:ident $from:ident),*| $y:expr) => {
+                if EVEN {
+                    each_chunk!(run.len(), is_float, |step, N| {
+                        $( let $x: [R; N] = $from.load(values, step); )*
+                        let mut y = [R::ZERO; N];
+                        for k in 0..N {
+                            $( let $x = $x[k]; )*
+                            y[k] = $y;
+                        }
+                        *here_mut(values, first + step) = y;
+                    })
+                } else {
+                    for (y, &[$($x),*]) in (first..).zip(operands.as_chunks().0) {
+                        $( let $x = values[$x as usize]; )*
+                        values[y] = $y;
+                    }
+                }
+            };
+        }
+        match run.op {
+            Op::Binary(Binary::Add) => steps!(|a at_a, b at_b| a + b),
+            Op::Binary(Binary::Sub) => steps!(|a at_a, b at_b| a - b),
+            Op::Binary(Binary::Mul) => steps!(|a at_a, b at_b| a * b),
+            Op::Binary(Binary::Div) => steps!(|a at_a, b at_b| a / b),
+            Op::MulAdd => steps!(|a at_a, b at_b, c at_c| a * b + c),
+            Op::MulSub => steps!(|a at_a, b at_b, c at_c| a * b - c),
+            Op::SubMul => steps!(|a at_a, b at_b, c at_c| c - a * b),
+            Op::Unary(Unary::Square) => steps!(|a at_a| a * a),
+            Op::Unary(Unary::Neg) => steps!(|a at_a| -a),
+            Op::Detach => steps!(|a at_a| R::from_base(a.base())),
+            Op::Unary(op) if is_float && run.is_long() => match at_a {
+                Column::Consecutive(a) if EVEN => {
+                    let (values, results) = values.split_at_mut(first);
+                    R::unary_of_many(op, &values[a..][..run.len()], &mut results[..run.len()]);
+                }
+                _ => {
+                    let slot = |step: usize| if EVEN { at_a.slot(step) } else { operands[step] as usize };
+                    many(slot, run.len(), values, first, |x, y| R::unary_of_many(op, x, y));
+                }
+            },
+            Op::Unary(op) => steps!(|a at_a| unary(op, a)),
+            Op::Binary(op) => steps!(|a at_a, b at_b| binary(op, a, b)),
             Op::Parametric => {
                 for (y, &[a, p]) in (first..).zip(operands.as_chunks().0) {
                     values[y] = self.parameters[p as usize].eval(values[a as usize]);
                 }
             }
-            Op::Nary(op) => values[first] = nary(op, operands, |a| values[a as usize]),
-        });
+            // Not of this function.
+            Op::Nary(_) => {}
+        }
     }
 }
 
@@ -54,7 +115,7 @@ impl<F: TensorFloat> Program<F> {
             let operands;
             (operands, args) = match run.op {
                 Op::Nary(_) => next_operands(args),
-                _ => args.split_at(run.args()),
+                _ => args.split_at(run.listed()),
             };
             work(run, first, operands);
             first += run.len();
@@ -70,7 +131,7 @@ impl<F: TensorFloat> Program<F> {
             let operands;
             (args, operands) = match run.op {
                 Op::Nary(_) => last_operands(args),
-                _ => args.split_at(args.len() - run.args()),
+                _ => args.split_at(args.len() - run.listed()),
             };
             first -= run.len();
             work(run, first, operands);
@@ -96,25 +157,6 @@ fn last_operands(args: &[u32]) -> (&[u32], &[u32]) {
             (&before[..before.len() - 1], operands)
         }
         None => (&[], &[]),
-    }
-}
-
-#[inline(always)]
-fn one<R: Copy>(operands: &[u32], values: &mut [R], first: usize, f: impl Fn(R) -> R) {
-    for (y, &a) in (first..).zip(operands) {
-        values[y] = f(values[a as usize]);
-    }
-}
-#[inline(always)]
-fn two<R: Copy>(operands: &[u32], values: &mut [R], first: usize, f: impl Fn(R, R) -> R) {
-    for (y, &[a, b]) in (first..).zip(operands.as_chunks().0) {
-        values[y] = f(values[a as usize], values[b as usize]);
-    }
-}
-#[inline(always)]
-fn three<R: Copy>(operands: &[u32], values: &mut [R], first: usize, f: impl Fn(R, R, R) -> R) {
-    for (y, &[a, b, c]) in (first..).zip(operands.as_chunks().0) {
-        values[y] = f(values[a as usize], values[b as usize], values[c as usize]);
     }
 }
 

@@ -3,6 +3,7 @@
 //! As on a tape, zero times anything is zero, and the sweep is optimistic: branch-free first, and again with care only if the
 //! adjoint of an input is NaN. Adjoints of data, constants and whatever hangs only on those are not computed.
 
+use super::columns::{each_chunk, here, here_mut, many_back};
 use super::list::Op;
 use super::program::{Program, Run};
 use crate::number::Primal;
@@ -61,15 +62,17 @@ impl<F: TensorFloat> Program<F> {
                         Some(partial) => bars[a as usize] += times::<R, CAREFUL>(y_bar, partial),
                     },
                 );
+            } else if run.is_even() {
+                self.reverse_even::<R, CAREFUL>(run, operands, first, values, bars);
             } else {
-                self.reverse_run::<R, CAREFUL>(run, operands, first, values, bars);
+                self.reverse_steps::<R, CAREFUL, false>(run, operands, first, values, bars);
             }
         });
     }
 
-    /// A run of steps that are not n-ary, last step first.
-    #[inline(always)]
-    fn reverse_run<R: Primal<Base = F>, const CAREFUL: bool>(
+    /// An even run. Apart from the loop over runs, which then keeps what it needs in registers.
+    #[inline(never)]
+    fn reverse_even<R: Primal<Base = F>, const CAREFUL: bool>(
         &self,
         run: Run,
         operands: &[u32],
@@ -77,72 +80,111 @@ impl<F: TensorFloat> Program<F> {
         values: &[R],
         bars: &mut [R],
     ) {
-        let v = |a: u32| values[a as usize];
+        self.reverse_steps::<R, CAREFUL, true>(run, operands, first, values, bars);
+    }
+
+    /// A run of steps that are not n-ary.
+    #[inline(always)]
+    fn reverse_steps<R: Primal<Base = F>, const CAREFUL: bool, const EVEN: bool>(
+        &self,
+        run: Run,
+        operands: &[u32],
+        first: usize,
+        values: &[R],
+        bars: &mut [R],
+    ) {
+        let in_vectors = !CAREFUL && const { size_of::<R>() == size_of::<F>() };
+        let [at_a, at_b, at_c] = run.columns(operands);
         let times = times::<R, CAREFUL>;
-        let places = first..first + run.len();
         let (left, right, third) = (run.active() & 1 != 0, run.active() & 2 != 0, run.active() & 4 != 0);
-        macro_rules! add {
-            ($side:ident, $place:expr, $bar:expr) => {
-                if $side {
-                    bars[$place as usize] += $bar;
-                }
-            };
-        }
-        macro_rules! one {
-            (|$a:ident, $y:ident, $y_bar:ident| $x_bar:expr) => {
-                for (y, &a) in places.zip(operands).rev() {
-                    let ($a, $y) = (v(a), values[y]);
-                    let $y_bar = core::mem::replace(&mut bars[y], R::ZERO);
-                    bars[a as usize] += $x_bar;
-                }
-            };
-        }
-        macro_rules! two {
-            (|$a:ident, $b:ident, $y:ident, $y_bar:ident| $a_bar:expr, $b_bar:expr) => {
-                for (y, &[a, b]) in places.zip(operands.as_chunks().0).rev() {
-                    let ($a, $b, $y) = (v(a), v(b), values[y]);
-                    let $y_bar = core::mem::replace(&mut bars[y], R::ZERO);
-                    add!(left, a, $a_bar);
-                    add!(right, b, $b_bar);
-                }
-            };
-        }
-        macro_rules! three {
-            (|$y_bar:ident| $product_bar:expr, $c_bar:expr) => {
-                for (y, &[a, b, c]) in places.zip(operands.as_chunks().0).rev() {
-                    let $y_bar = core::mem::replace(&mut bars[y], R::ZERO);
-                    let product_bar = $product_bar;
-                    add!(left, a, times(product_bar, v(b)));
-                    add!(right, b, times(product_bar, v(a)));
-                    add!(third, c, $c_bar);
+        // Steps of the operands `$all`, of which the pullback reads `$x` at `$from`: in step `$k`, that at `$to` is given `$x_bar`
+        // if it is `$wanted`.
+        macro_rules! steps {
+            (
+                [$($all:ident),*] $($x:ident $from:ident),* => |$y:ident, $y_bar:ident, $k:ident|
+                $($wanted:ident $to:ident: $x_bar:expr),*
+            ) => {
+                if EVEN {
+                    each_chunk!(run.len(), in_vectors, |step, N| {
+                        let $y: [R; N] = *here(values, first + step);
+                        let $y_bar = core::mem::replace(here_mut(bars, first + step), [R::ZERO; N]);
+                        $( let $x: [R; N] = $from.load(values, step); )*
+                        $(
+                            if $wanted {
+                                let mut x_bar = [R::ZERO; N];
+                                for $k in 0..N {
+                                    x_bar[$k] = $x_bar;
+                                }
+                                $to.add(bars, step, x_bar);
+                            }
+                        )*
+                    })
+                } else {
+                    for (y, &[$($all),*]) in (first..first + run.len()).zip(operands.as_chunks().0).rev() {
+                        let $y = [values[y]];
+                        let $y_bar = [core::mem::replace(&mut bars[y], R::ZERO)];
+                        $( let $x = [values[$from as usize]]; )*
+                        let $k = 0;
+                        $(
+                            if $wanted {
+                                bars[$to as usize] += $x_bar;
+                            }
+                        )*
+                    }
                 }
             };
         }
         match run.op {
-            Op::Binary(Binary::Add) => two!(|_a, _b, _y, y_bar| y_bar, y_bar),
-            Op::Binary(Binary::Sub) => two!(|_a, _b, _y, y_bar| y_bar, -y_bar),
-            Op::Binary(Binary::Mul) => two!(|a, b, _y, y_bar| times(y_bar, b), times(y_bar, a)),
-            Op::Binary(Binary::Div) => two!(|_a, b, y, y_bar| times(y_bar, b.recip()), times(y_bar, -(y / b))),
-            Op::MulAdd => three!(|y_bar| y_bar, y_bar),
-            Op::MulSub => three!(|y_bar| y_bar, -y_bar),
-            Op::SubMul => three!(|y_bar| -y_bar, y_bar),
-            Op::Unary(Unary::Square) => one!(|a, _y, y_bar| times(y_bar, a + a)),
-            Op::Unary(Unary::Neg) => one!(|_a, _y, y_bar| -y_bar),
-            Op::Unary(Unary::Exp) => one!(|_a, y, y_bar| times(y_bar, y)),
-            Op::Unary(op) => one!(|a, y, y_bar| times(y_bar, slope(op, a, y))),
+            Op::Binary(Binary::Add) => {
+                steps!([at_a, at_b] => |_y, y_bar, k| left at_a: y_bar[k], right at_b: y_bar[k]);
+            }
+            Op::Binary(Binary::Sub) => {
+                steps!([at_a, at_b] => |_y, y_bar, k| left at_a: y_bar[k], right at_b: -y_bar[k]);
+            }
+            Op::Binary(Binary::Mul) => {
+                steps!([at_a, at_b] a at_a, b at_b => |_y, y_bar, k|
+                    left at_a: times(y_bar[k], b[k]), right at_b: times(y_bar[k], a[k]));
+            }
+            Op::Binary(Binary::Div) => {
+                steps!([at_a, at_b] b at_b => |y, y_bar, k|
+                    left at_a: times(y_bar[k], b[k].recip()), right at_b: times(y_bar[k], -(y[k] / b[k])));
+            }
+            Op::MulAdd => {
+                steps!([at_a, at_b, at_c] a at_a, b at_b => |_y, y_bar, k|
+                    left at_a: times(y_bar[k], b[k]), right at_b: times(y_bar[k], a[k]), third at_c: y_bar[k]);
+            }
+            Op::MulSub => {
+                steps!([at_a, at_b, at_c] a at_a, b at_b => |_y, y_bar, k|
+                    left at_a: times(y_bar[k], b[k]), right at_b: times(y_bar[k], a[k]), third at_c: -y_bar[k]);
+            }
+            Op::SubMul => {
+                steps!([at_a, at_b, at_c] a at_a, b at_b => |_y, y_bar, k|
+                    left at_a: times(-y_bar[k], b[k]), right at_b: times(-y_bar[k], a[k]), third at_c: y_bar[k]);
+            }
+            Op::Unary(Unary::Square) => {
+                steps!([at_a] a at_a => |_y, y_bar, k| left at_a: times(y_bar[k], a[k] + a[k]));
+            }
+            Op::Unary(Unary::Neg) => steps!([at_a] => |_y, y_bar, k| left at_a: -y_bar[k]),
+            Op::Unary(Unary::Exp) => steps!([at_a] => |y, y_bar, k| left at_a: times(y_bar[k], y[k])),
+            Op::Unary(op) if in_vectors && run.is_long() => {
+                let slot = |step: usize| if EVEN { at_a.slot(step) } else { operands[step] as usize };
+                many_back(slot, run.len(), values, bars, first, |x, y, y_bar, x_bar| {
+                    R::unary_vjp_of_many(op, x, y, y_bar, x_bar);
+                });
+            }
+            Op::Unary(op) => {
+                steps!([at_a] a at_a => |y, y_bar, k| left at_a: times(y_bar[k], slope(op, a[k], y[k])));
+            }
             Op::Binary(op) => {
-                for (y, &[a, b]) in places.zip(operands.as_chunks().0).rev() {
-                    let (p, q) = slopes(op, v(a), v(b), values[y]);
-                    let y_bar = core::mem::replace(&mut bars[y], R::ZERO);
-                    add!(left, a, times(y_bar, p));
-                    add!(right, b, times(y_bar, q));
-                }
+                steps!([at_a, at_b] a at_a, b at_b => |y, y_bar, k|
+                    left at_a: times(y_bar[k], slopes(op, a[k], b[k], y[k]).0),
+                    right at_b: times(y_bar[k], slopes(op, a[k], b[k], y[k]).1));
             }
             Op::Parametric => {
-                for (y, &[a, p]) in places.zip(operands.as_chunks().0).rev() {
-                    let partial = self.parameters[p as usize].derivative(v(a), values[y]);
+                for (y, &[a, p]) in (first..first + run.len()).zip(operands.as_chunks().0).rev() {
+                    let partial = self.parameters[p as usize].derivative(values[a as usize], values[y]);
                     let y_bar = core::mem::replace(&mut bars[y], R::ZERO);
-                    add!(left, a, times(y_bar, partial));
+                    bars[a as usize] += times(y_bar, partial);
                 }
             }
             // Never active, and not of this function.

@@ -79,7 +79,7 @@ impl<F: TensorFloat> Function<F> {
     /// ```
     pub fn sparse_jacobian(&self, x: &[F]) -> Result<Csr<F>, FunctionError> {
         self.expect_length("sparse_jacobian", "point", x.len(), self.inputs())?;
-        let plan = self.plans.jacobian.get_or_init(|| JacobianPlan::of(self.program.jacobian_pattern()));
+        let plan = self.plans.jacobian.get_or_init(|| JacobianPlan::of(self.program_of_rows().jacobian_pattern()));
         let (rows, columns) = (self.outputs(), self.inputs());
         let JacobianPlan { pattern, colouring: Colouring { colours, count }, by_rows } = plan;
         let length = if *by_rows { columns } else { rows };
@@ -150,7 +150,7 @@ impl<F: TensorFloat> Function<F> {
     fn hessian_plan(&self, op: &'static str, x: &[F]) -> Result<&HessianPlan, FunctionError> {
         self.expect_scalar(op)?;
         self.expect_length(op, "point", x.len(), self.inputs())?;
-        Ok(self.plans.hessian.get_or_init(|| HessianPlan::of(self.program.hessian_pattern())))
+        Ok(self.plans.hessian.get_or_init(|| HessianPlan::of(self.program_of_rows().hessian_pattern())))
     }
 
     fn hessian_values(&self, plan: &HessianPlan, x: &[F], values: &mut [F]) -> Result<(), FunctionError> {
