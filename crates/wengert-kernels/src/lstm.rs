@@ -176,14 +176,25 @@ kernel! {
                 let (c, c_before) = (load(state, hidden + at, width), load(c_before, at, width));
                 let (h_outside, h_after) = (load(state_bar, at, width), load(h_bar, at, width));
                 let (c_outside, mut c_after) = (load(state_bar, hidden + at, width), load(c_bar, at, width));
+                // A loop for each result: of one for all, the compiler scatters elements.
+                let (mut to_h, mut to_c, mut t) = ([F::ZERO; BLOCK], [F::ZERO; BLOCK], [F::ZERO; BLOCK]);
                 for k in 0..BLOCK {
-                    let (h_bar, t) = (h_outside[k] + h_after[k], tanh::<F, FMA>(c[k]));
-                    let c_bar = c_outside[k] + c_after[k] + times(h_bar, o[k] * (F::ONE - t * t));
-                    o[k] = times(h_bar, t * slope(o[k]));
-                    c_after[k] = times(c_bar, f[k]);
-                    f[k] = times(c_bar, c_before[k] * slope(f[k]));
-                    let of_g = times(c_bar, i[k] * (F::ONE - g[k] * g[k]));
-                    i[k] = times(c_bar, g[k] * slope(i[k]));
+                    t[k] = tanh::<F, FMA>(c[k]);
+                }
+                for k in 0..BLOCK {
+                    to_h[k] = h_outside[k] + h_after[k];
+                    to_c[k] = c_outside[k] + c_after[k] + times(to_h[k], o[k] * (F::ONE - t[k] * t[k]));
+                }
+                for k in 0..BLOCK {
+                    o[k] = times(to_h[k], t[k] * slope(o[k]));
+                }
+                for k in 0..BLOCK {
+                    c_after[k] = times(to_c[k], f[k]);
+                    f[k] = times(to_c[k], c_before[k] * slope(f[k]));
+                }
+                for k in 0..BLOCK {
+                    let of_g = times(to_c[k], i[k] * (F::ONE - g[k] * g[k]));
+                    i[k] = times(to_c[k], g[k] * slope(i[k]));
                     g[k] = of_g;
                 }
                 store(i, gates_bar, at, width);

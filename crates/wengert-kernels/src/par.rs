@@ -5,10 +5,13 @@
 //! no bit of a result depends on the number of threads.
 //!
 //! The threads are rayon's: those of the pool the caller is in, else the global pool. The calling thread works too, so a
-//! pool that is busy or asleep delays a kernel but never stops it.
+//! pool that is busy or asleep delays a kernel but never stops it. Those of the global pool stay awake for a moment after a
+//! kernel, since the next often follows soon.
+
+mod desk;
 
 use core::cell::Cell;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// How many threads a kernel may use, an upper bound.
 ///
@@ -79,7 +82,7 @@ impl Par {
         // The lock is held for one step of an iterator over borrowed pieces, tens of nanoseconds against the
         // microseconds of a piece; it keeps this free of unsafe code.
         let items = Mutex::new(items);
-        let take = || items.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let take = || lock(&items).next();
         on_each(workers, &|| {
             while let Some(item) = take() {
                 work(item);
@@ -91,12 +94,20 @@ impl Par {
 /// Calls `drain` on `workers` threads, this one among them. Not generic: every kernel has a closure of its own, and the
 /// machinery around it would be compiled for each.
 fn on_each(workers: usize, drain: &(dyn Fn() + Sync)) {
+    if rayon_core::current_thread_index().is_none() {
+        return desk::share(workers, drain);
+    }
     rayon_core::in_place_scope(|scope| {
         for _ in 1..workers {
             scope.spawn(|_| threads(1, drain));
         }
         threads(1, drain);
     });
+}
+
+/// What is locked here is whole at any time, whoever panicked.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Default for Par {
@@ -179,5 +190,74 @@ mod tests {
     #[test]
     fn no_items_is_no_work() {
         Par::new(4).for_each(0..0, |_| unreachable!());
+    }
+
+    #[test]
+    fn a_panic_in_a_helper_reaches_the_caller_and_the_next_call_finds_help() {
+        let caller = std::thread::current().id();
+        for round in 0..20 {
+            let outcome = catch_unwind(|| {
+                let met = std::sync::Barrier::new(2);
+                Par::new(2).for_each(0..2, |_| {
+                    met.wait(); // so that one of the two is a helper's
+                    assert_eq!(std::thread::current().id(), caller, "expected by the test");
+                });
+            });
+            assert!(outcome.is_err(), "round {round}");
+        }
+    }
+
+    #[test]
+    fn many_callers_share_the_helpers() {
+        std::thread::scope(|scope| {
+            for caller in 0..4 {
+                scope.spawn(move || {
+                    for round in 0..2000 {
+                        let mut y = [0; 24];
+                        Par::new(2 + caller).for_each(y.chunks_mut(5).enumerate(), |(i, y)| y.fill(i + round));
+                        assert!(y.iter().enumerate().all(|(j, &y)| y == j / 5 + round));
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn a_pool_that_is_busy_stops_no_caller() {
+        let pool = rayon_core::current_num_threads();
+        let (busy, done) = (std::sync::Barrier::new(pool + 1), std::sync::Barrier::new(pool + 1));
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                rayon_core::in_place_scope(|scope| {
+                    (0..pool).for_each(|_| {
+                        scope.spawn(|_| {
+                            busy.wait();
+                            done.wait();
+                        });
+                    });
+                });
+            });
+            busy.wait();
+            let calls = AtomicUsize::new(0);
+            (0..100).for_each(|_| {
+                Par::new(3).for_each(0..10, |_| {
+                    calls.fetch_add(1, Ordering::Relaxed);
+                });
+            });
+            assert_eq!(calls.into_inner(), 1000);
+            done.wait();
+        });
+    }
+
+    #[test]
+    fn a_caller_in_a_pool_is_helped_by_its_pool() {
+        let named = rayon_core::ThreadPoolBuilder::new().num_threads(2).thread_name(|_| "pool".to_owned());
+        named.build().expect("threads can be had").install(|| {
+            let met = std::sync::Barrier::new(2);
+            Par::new(2).for_each(0..2, |_| {
+                met.wait();
+                assert_eq!(std::thread::current().name(), Some("pool"));
+            });
+        });
     }
 }
