@@ -124,14 +124,18 @@ unsafe fn row_sums<V: Vector, const ROWS: usize>(
 ) -> usize {
     // SAFETY: inner indices stay below the length of `x`.
     unsafe {
+        let mut row = [rows; ROWS];
+        for (r, row) in row.iter_mut().enumerate() {
+            *row = rows.add(r * stride);
+        }
         let mut sums = [[V::splat(V::Element::ZERO); PARTS]; ROWS];
         let whole = x.len() - x.len() % SUMS;
         for p in (0..whole).step_by(SUMS) {
             for q in 0..SUMS / V::LANES {
                 let from = p + q * V::LANES;
                 let x = V::load(x.as_ptr().add(from));
-                for (r, sums) in sums.iter_mut().enumerate() {
-                    sums[q] = V::load(rows.add(r * stride + from)).mul_add(x, sums[q]);
+                for (row, sums) in row.iter().zip(&mut sums) {
+                    sums[q] = V::load(row.add(from)).mul_add(x, sums[q]);
                 }
             }
         }
@@ -142,8 +146,8 @@ unsafe fn row_sums<V: Vector, const ROWS: usize>(
             }
             let n = V::LANES.min(x.len() - from);
             let x = V::load_first(x.as_ptr().add(from), n);
-            for (r, sums) in sums.iter_mut().enumerate() {
-                sums[q] = V::load_first(rows.add(r * stride + from), n).mul_add(x, sums[q]);
+            for (row, sums) in row.iter().zip(&mut sums) {
+                sums[q] = V::load_first(row.add(from), n).mul_add(x, sums[q]);
             }
         }
         for (r, sums) in sums.iter_mut().enumerate() {
@@ -193,7 +197,7 @@ const ROWS: usize = 8;
 
 impl<V: Vector> Work<V> for CombineRows<'_, V::Element> {
     #[inline(always)]
-    unsafe fn run(mut self) {
+    unsafe fn run(self) {
         let (n, width) = (self.y.len(), VECTORS * V::LANES);
         let rows = (TOGETHER / n.max(1)).max(ROWS);
         let y = self.y.as_mut_ptr();

@@ -13,7 +13,6 @@ use super::gemv::{halve, sum_lanes};
 use super::vector::{Vector, Work, prefetch};
 use super::{Beta, MatMul};
 use crate::Float;
-use crate::float::Constants;
 use crate::scratch::Scratch;
 
 /// Rows, columns or inner indices that are few: beyond, copies of the operands begin to pay.
