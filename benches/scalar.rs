@@ -38,7 +38,7 @@ fn gradients(c: &mut Criterion) {
     program(c, &lstm, |_, p| lstm.with_sigmoid(p));
     program(c, &Rosenbrock, |_, x| Rosenbrock::fused(x));
     program(c, &option, |tape, p| option.accumulated(tape, p));
-    program(c, &Lorenz, |_, p| Lorenz::fused(p));
+    program(c, &Lorenz, |_, p| Lorenz::fused::<10>(p));
     program(c, &logistic, |tape, b| logistic.with_tensors(tape, b));
     for (name, point, (term, items)) in [
         (Gmm::NAME, mixture.point(), mixture.recorded()),

@@ -271,7 +271,10 @@ fn main() {
         table.row(&name, &time(ours), &format!("{} (its primal)", time(primal)), ours / primal);
     }
     table.gradient(&[("accumulated by path", Asian::accumulated)]);
-    table.gradient(&[("steps fused", |_: &Lorenz, _, p| Lorenz::fused(p))]);
+    table.gradient(&[
+        ("steps fused", |_: &Lorenz, _, p| Lorenz::fused::<1>(p)),
+        ("ten steps fused", |_: &Lorenz, _, p| Lorenz::fused::<10>(p)),
+    ]);
     table.gradient(&[("through tensors", Logistic::with_tensors)]);
     table.sum_in_lanes(Gmm::recorded);
     table.sum_in_lanes(Asian::recorded);

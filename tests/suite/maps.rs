@@ -342,3 +342,31 @@ fn a_rule_known_at_one_point_is_refused() {
     let Error::Closure { source, .. } = &error else { panic!("{error}") };
     assert!(matches!(**source, FunctionError::NotReplayable { .. }), "{error}");
 }
+
+/// Passes are remembered by what they compute, not by where they were recorded.
+#[test]
+fn expressions_that_differ_in_a_sign_of_zero_or_a_constant_are_not_taken_for_one_another() {
+    let tape = Tape::new();
+    let x = tape.tensor([1.0, -2.0, 3.0]);
+    let scaled = |c: f64| x.map(|x| x * c).value().to_vec();
+    // More than are remembered, twice: known ones, and those that had to make way.
+    for c in (0..40).chain(0..40).map(f64::from) {
+        assert_eq!(scaled(c + 2.0), [c + 2.0, -2.0 * (c + 2.0), 3.0 * (c + 2.0)]);
+        let signs = |c| scaled(c).iter().map(|y| y.is_sign_negative()).collect::<Vec<_>>();
+        assert_eq!((signs(0.0), signs(-0.0)), (vec![false, true, false], vec![true, false, true]));
+        let clamped = |low| x.map(|x| x.clamp(low, 2.0 + c)).value().to_vec();
+        assert_eq!((clamped(-1.0)[1], clamped(-1.5)[1]), (-1.0, -1.5));
+    }
+    let (x, y) = (tape.tensor([3.0]), tape.tensor([5.0]));
+    let product = |[x, y]: [_; 2]| zip_map_sum([x, y], |[x, y]| x * y * y);
+    let [x_bar, y_bar] = product([x, y]).gradient().wrt([x, y]);
+    assert_eq!((x_bar.to_vec(), y_bar.to_vec()), (vec![25.0], vec![30.0]));
+    // The same expression of other operands that move.
+    let [y_bar] = product([x.detach(), y]).gradient().wrt([y]);
+    assert_eq!(y_bar.to_vec(), [30.0]);
+    // The same expression of other numbers.
+    let singles = Tape32::new();
+    let [wide, single] =
+        [x.map(|x| x * 2.5).value().to_vec()[0], f64::from(singles.tensor([3.0]).map(|x| x * 2.5).value().to_vec()[0])];
+    assert_eq!((wide, single), (7.5, 7.5));
+}

@@ -237,7 +237,7 @@ fn main() {
     tables.compare(|lstm: &Lstm, _, p| lstm.with_sigmoid(p));
     tables.compare(|_: &Rosenbrock, _, x| Rosenbrock::fused(x));
     tables.compare(Asian::accumulated);
-    tables.compare(|_: &Lorenz, _, p| Lorenz::fused(p));
+    tables.compare(|_: &Lorenz, _, p| Lorenz::fused::<10>(p));
     tables.compare(Logistic::with_tensors);
     println!("{}", tables.0.map(|rows| rows.join("\n")).join("\n\n"));
 }

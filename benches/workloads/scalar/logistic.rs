@@ -61,7 +61,7 @@ impl Logistic {
     /// The same with `e = X b` as a product of tensors.
     pub fn with_tensors<'t>(&self, tape: &'t Tape, b: &[Var<'t>]) -> Var<'t> {
         let e = tape.constant_tensor(&self.x).matmul(tape.pack(b));
-        let likelihood = tape.constant_tensor(&self.y) * e - e.softplus();
-        likelihood.sum().scalar() - dot(b, b) * (0.5 / 6.25)
+        let likelihood = zip_map_sum([tape.constant_tensor(&self.y), e], |[y, e]| y * e - e.softplus());
+        likelihood.scalar() - dot(b, b) * (0.5 / 6.25)
     }
 }

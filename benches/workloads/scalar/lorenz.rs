@@ -47,11 +47,13 @@ fn step<T: Arithmetic>(p: [T; 3], [x, y, z]: [T; 3]) -> [T; 3] {
 }
 
 impl Lorenz {
-    /// Each step three nodes of six operands.
-    pub fn fused<'t>(p: &[Var<'t>]) -> Var<'t> {
+    /// So many steps at a time as three nodes of six operands, which are all that the tape keeps of them.
+    pub fn fused<'t, const STEPS_EACH: usize>(p: &[Var<'t>]) -> Var<'t> {
         let mut x = [p[3], p[4], p[5]];
-        for _ in 0..STEPS {
-            x = fuse_n([p[0], p[1], p[2], x[0], x[1], x[2]], |[a, b, c, x, y, z]| step([a, b, c], [x, y, z]));
+        for _ in 0..STEPS / STEPS_EACH {
+            x = fuse_n([p[0], p[1], p[2], x[0], x[1], x[2]], |[a, b, c, x, y, z]| {
+                (0..STEPS_EACH).fold([x, y, z], |x, _| step([a, b, c], x))
+            });
         }
         norm2(&x)
     }

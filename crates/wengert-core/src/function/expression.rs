@@ -14,7 +14,10 @@ use super::pass::{Pass, Results, Wanted};
 use super::program::Program;
 use super::recorder::{Recorder, Symbol};
 use crate::tensor::TensorFloat;
+use core::any::Any;
+use core::cell::RefCell;
 use smallvec::SmallVec;
+use std::collections::VecDeque;
 use std::slice::ChunksMut;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use wengert_kernels::{Par, reduce};
@@ -86,7 +89,7 @@ impl<F: TensorFloat> Expression<F> {
         let pass = match passes.iter().find(|(known, _)| *known == wanted) {
             Some((_, pass)) => pass.clone(),
             None => {
-                let pass = Pass::new(&self.list, &wanted).map(Arc::new);
+                let pass = planned(&self.list, &wanted);
                 if passes.len() == MOST_PASSES {
                     passes.clear();
                 }
@@ -249,6 +252,43 @@ impl<F: TensorFloat> Expression<F> {
             spare.push(rows);
         }
     }
+}
+
+/// A pass, and what it was planned for.
+struct Planned<F: TensorFloat> {
+    list: List<F>,
+    wanted: Wanted<F>,
+    pass: Option<Arc<Pass<F>>>,
+}
+
+thread_local! {
+    /// The passes this thread planned last, each a [`Planned`]: a program that records the same expressions in every step would
+    /// else spend half the time of a recording on planning them again.
+    static PLANNED: RefCell<VecDeque<Box<dyn Any>>> = const { RefCell::new(VecDeque::new()) };
+}
+
+/// Passes a thread remembers: those of a small model's step.
+const REMEMBERED: usize = 16;
+
+/// The pass for a list, as planned before or now.
+fn planned<F: TensorFloat>(list: &List<F>, wanted: &Wanted<F>) -> Option<Arc<Pass<F>>> {
+    let find = |known: &RefCell<VecDeque<Box<dyn Any>>>| {
+        let known = known.borrow();
+        let mut known = known.iter().filter_map(|known| known.downcast_ref::<Planned<F>>());
+        known.find(|known| known.wanted == *wanted && known.list.has_bits_of(list)).map(|known| known.pass.clone())
+    };
+    // A thread that ends remembers nothing.
+    if let Ok(Some(pass)) = PLANNED.try_with(find) {
+        return pass;
+    }
+    let pass = Pass::new(list, wanted).map(Arc::new);
+    let new = Box::new(Planned { list: list.clone(), wanted: wanted.clone(), pass: pass.clone() });
+    let _ = PLANNED.try_with(|known| {
+        let mut known = known.borrow_mut();
+        known.truncate(REMEMBERED - 1);
+        known.push_front(new);
+    });
+    pass
 }
 
 /// The operands, repeated to `shape`.

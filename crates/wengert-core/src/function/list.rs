@@ -4,7 +4,7 @@ use super::error::Place;
 use crate::tape::{Comparison, Nary};
 use core::cmp::Ordering;
 use core::fmt::{self, Display};
-use wengert_kernels::{Binary, Parametric, Unary};
+use wengert_kernels::{Binary, Float, Parametric, Unary};
 
 /// An operation of a recorded list.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -172,6 +172,15 @@ impl<F> List<F> {
     /// The value that the first step makes.
     pub(crate) fn first_result(&self) -> usize {
         self.inputs + self.data
+    }
+
+    /// Whether this list computes what the other does, to the bit: 0 and -0 are two constants. A list with parameters is not compared.
+    pub(crate) fn has_bits_of(&self, other: &Self) -> bool
+    where
+        F: Float,
+    {
+        let same = |(a, b): (&F, &F)| a.to_f64().to_bits() == b.to_f64().to_bits();
+        self.parameters.is_empty() && *self == *other && self.constants.iter().zip(&other.constants).all(same)
     }
 
     /// The operands of a step.

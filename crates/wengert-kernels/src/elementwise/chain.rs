@@ -16,6 +16,7 @@ use super::PIECE;
 use super::loops::Fused;
 use crate::dispatch::{Level, simd_level};
 use crate::matmul::vector::prefetch;
+use crate::scratch::Scratch;
 use crate::{Binary, Float, Par, Parametric, Unary, reduce};
 use core::mem::take;
 use core::ops::Range;
@@ -180,9 +181,6 @@ pub struct Chain {
 
 /// Elements of a block, a part of those that sums are made of: a multiple of the widest vector.
 const BLOCK: usize = 512;
-/// Blocks that fit where nothing is asked of the heap, if they are short; and fewer, since all of them are cleared.
-const ON_STACK: usize = 512;
-const FEW: usize = 64;
 /// Steps from which on a program fetches the next block on the way, which a shorter one would not wait for, and threads take fewer
 /// elements at a time.
 const LONG: usize = 4;
@@ -376,17 +374,11 @@ impl Chain {
         outputs: &mut [&mut [F]],
         partial: &mut [f64],
     ) {
-        let block = range.len().min(BLOCK);
         // Splats, rows and columns are copied to blocks of their own.
-        let room = block * (self.blocks + inputs.iter().filter(|input| !matches!(input, Input::Slice(_))).count());
-        let room = room + LINE / size_of::<F>();
-        if room <= FEW {
-            self.blocks::<F>(inputs, range, outputs, partial, &mut [F::ZERO; FEW]);
-        } else if room <= ON_STACK {
-            self.blocks::<F>(inputs, range, outputs, partial, &mut [F::ZERO; ON_STACK]);
-        } else {
-            self.blocks(inputs, range, outputs, partial, &mut vec![F::ZERO; room]);
-        }
+        let blocks = self.blocks + inputs.iter().filter(|input| !matches!(input, Input::Slice(_))).count();
+        let room = range.len().min(BLOCK).next_multiple_of(LINE / size_of::<F>()) * blocks;
+        // Whatever it holds: a block is written before it is read.
+        self.blocks(inputs, range, outputs, partial, Scratch::take::<F>(room).elements_mut(room));
     }
 
     fn blocks<F: Float>(
@@ -404,11 +396,9 @@ impl Chain {
         let block = len.min(BLOCK);
         let level = simd_level();
         // No chunks of a slice and no range in steps: of a few elements their divisions would be most of the work.
-        // "Cannot be told" would be as good as any place: then blocks are only slower.
-        let aligned = room.as_ptr().align_offset(LINE).min(LINE / size_of::<F>());
-        let mut rest = &mut room[aligned..];
+        let mut rest = room;
         let mut next = || {
-            let (first, others) = take(&mut rest).split_at_mut(block);
+            let (first, others) = take(&mut rest).split_at_mut(block.next_multiple_of(LINE / size_of::<F>()));
             rest = others;
             first
         };

@@ -283,7 +283,7 @@ fn unary_vjp_start<F: Float>(level: Level, op: Unary, x: &[F], y: &[F], y_bar: &
 fn value_and_slope_start<F: Float>(level: Level, op: Unary, x: &[F], y: &mut [F], slope: &mut [F]) -> usize {
     own_loops! { Unary, op, level, (x, y, slope);
         cheap_value_and_slope_loop: Gelu;
-        value_and_slope_loop: Tanh Sigmoid;
+        value_and_slope_loop: Tanh Sigmoid Softplus LogSigmoid;
         _: rare_value_and_slope_loop
     }
 }

@@ -155,10 +155,10 @@ macro_rules! body {
         $m::sigmoid_slope::<FMA>($x)
     };
     ($m:ident, softplus, $x:expr) => {
-        crate::math::relu($x) + $m::ln_1p::<FMA>($m::exp::<FMA>(-$x.abs()))
+        crate::math::relu($x) + $m::ln_1p_of_fraction::<FMA>($m::exp::<FMA>(-$x.abs()))
     };
     ($m:ident, log_sigmoid, $x:expr) => {
-        -crate::math::relu(-$x) - $m::ln_1p::<FMA>($m::exp::<FMA>(-$x.abs()))
+        -crate::math::relu(-$x) - $m::ln_1p_of_fraction::<FMA>($m::exp::<FMA>(-$x.abs()))
     };
     ($m:ident, silu, $x:expr) => {
         Float::mul_zero($x, $m::sigmoid::<FMA>($x))

@@ -99,6 +99,15 @@ macro_rules! shared_bodies {
             if x < 0.0 { $f::NAN } else { y }
         }
 
+        /// `ln(1 + x)` for `x` from 0 to 1, within 1.5 ulp: without the exponents of [`ln_1p`] and what it asks of its argument.
+        #[inline(always)]
+        pub(super) fn ln_1p_of_fraction<const FMA: bool>(x: $f) -> $f {
+            // Halved from `sqrt 2` on, the sum with 1 is where the polynomial holds.
+            let halved = x > SQRT_2 - 1.0;
+            let (e, f) = if halved { (1.0, 0.5 * x - 0.5) } else { (0.0, x) };
+            log_sum::<FMA>(e, f)
+        }
+
         /// `1 / (1 + e^-x)`, within 2 ulp.
         #[inline(always)]
         pub(super) fn sigmoid<const FMA: bool>(x: $f) -> $f {

@@ -9,10 +9,10 @@
 )]
 
 use super::blocked::Product;
+use super::gemv::{halve, sum_lanes};
 use super::vector::{Vector, Work, prefetch};
 use super::{Beta, MatMul};
 use crate::Float;
-use crate::float::Constants;
 use crate::scratch::Scratch;
 
 /// Rows, columns or inner indices that are few: beyond, copies of the operands begin to pay.
@@ -219,33 +219,16 @@ impl<F: Float> DotProducts<F> {
                     sums[r][c] = sum[r][c];
                 }
             }
-            for (r, sums) in sums.iter().enumerate().take(few.count - i) {
-                for (c, parts) in sums.iter().enumerate() {
+            for (r, sums) in sums.iter_mut().enumerate().take(few.count - i) {
+                for (c, parts) in sums.iter_mut().enumerate() {
                     let y = self.c.add((i + r) * few.c + (j + c) * many.c);
-                    let sum = self.alpha * sum_lanes(parts);
+                    halve(parts, lanes / V::LANES);
+                    let sum = self.alpha * sum_lanes(parts[0]);
                     *y = if self.accumulate { *y + sum } else { sum };
                 }
             }
         }
     }
-}
-
-/// The sum of the partial sums, by halves.
-#[inline(always)]
-unsafe fn sum_lanes<V: Vector>(parts: &[V; PARTS]) -> V::Element {
-    let mut sums = [V::Element::ZERO; lanes::<f32>()];
-    let mut half = lanes::<V::Element>();
-    for (q, part) in parts.iter().enumerate().take(half / V::LANES) {
-        // SAFETY: passed on; the parts fill `half` elements.
-        unsafe { part.store(sums.as_mut_ptr().add(q * V::LANES)) };
-    }
-    while half > 1 {
-        half /= 2;
-        for j in 0..half {
-            sums[j] += sums[j + half];
-        }
-    }
-    sums[0]
 }
 
 /// Computes a product as sums of a few rows of `b` at a time. Columns of `b` are neighbours.

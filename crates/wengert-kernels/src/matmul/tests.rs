@@ -89,6 +89,23 @@ fn products_with_a_vector_equal_their_definition() {
 }
 
 #[test]
+fn products_with_a_vector_equal_their_definition_around_the_length_of_every_vector() {
+    let lengths = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65];
+    for (m, k) in lengths.into_iter().flat_map(|m| lengths.map(|k| (m, k))) {
+        // Rows and columns of the matrix as they lie, the second with a factor and added to what is there.
+        for variant in [0, 1, 12, 13] {
+            check::<f32>([m, k, 1], variant);
+            check::<f64>([m, k, 1], variant);
+        }
+    }
+    // More columns than are kept in registers, of more rows than are taken together.
+    for variant in [0, 12] {
+        check::<f32>([1, 70, 129], variant);
+        check::<f64>([1, 70, 67], variant);
+    }
+}
+
+#[test]
 fn large_products_equal_their_definition() {
     for (shape, variant) in [([430, 300, 40], 0), ([33, 520, 1100], 2), ([150, 300, 150], 9), ([1, 700, 700], 0)] {
         check::<f32>(shape, variant);

@@ -183,6 +183,7 @@ macro_rules! unary_table {
             value math::softplus(x);
             d(x) x.sigmoid();
             on -4.0..4.0;
+            together;
         }
         /// Absolute value; `dy/dx = sign x`, 0 at the kink (the subgradient of smallest norm).
         Abs: abs(x) {
@@ -246,6 +247,7 @@ macro_rules! unary_table {
             value -math::softplus(-x);
             d(x) (-x).sigmoid();
             on -4.0..4.0;
+            together;
         }
         /// Error function, `y = 2/sqrt(pi) integral of exp(-t^2) over 0..x`; `dy/dx = 2/sqrt(pi) exp(-x^2)`.
         Erf: erf(x) {
