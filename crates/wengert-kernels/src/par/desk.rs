@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_micros(100);
 const STAY: Duration = Duration::from_millis(1);
 /// How often one looks before it lets others have the processor, about a microsecond.
 const LOOKS: usize = 32;
+/// How often it does that before it asks its pool for other work. Not each time: that takes the lock, which on a machine of
+/// many threads all of them would be after.
+const TURNS: usize = 16;
 /// How often a caller looks for the last helper to finish before it falls asleep, about 50 us.
 const AWAITING: usize = 2048;
 
@@ -110,11 +113,11 @@ fn help() {
     let came = Instant::now();
     let mut since = came;
     loop {
-        for _ in 0..LOOKS {
+        for look in 1..=LOOKS * TURNS {
             if REQUESTS.load(Ordering::Relaxed) > 0 {
                 break;
             }
-            spin_loop();
+            if look % LOOKS == 0 { thread::yield_now() } else { spin_loop() }
         }
         if let Some(call) = take() {
             serve(call);
