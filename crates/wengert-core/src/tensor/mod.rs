@@ -260,11 +260,15 @@ impl<F: TensorFloat> Nodes<F> {
                 };
                 // Taken where they lie: as an iterator of its own the list would be moved first.
                 for (x_bar, &operand) in cotangents.iter_mut().zip(operands) {
-                    if at(operand).active
-                        && let Some(x_bar) = x_bar.take()
+                    if let Some(x_bar) = x_bar.take()
+                        && at(operand).active
                     {
                         tensors.add(operand, x_bar);
                     }
+                }
+                // What is empty and in place need not be looked through again.
+                if !cotangents.spilled() {
+                    core::mem::forget(cotangents);
                 }
             }
             Origin::Packed { start } => {
