@@ -3,7 +3,7 @@
 //! Shapes: axis `axis` of `y` has as many entries as the range names. Cotangent: `y_bar` in its place among zeros.
 
 use super::{Array, Cotangents, Op, Pushforward, one};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use wengert_tensor::{Axis, Shape, ShapeError, Tensor};
@@ -89,7 +89,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn slice(self, axis: impl Into<Axis>, range: impl Into<wengert_tensor::Slice>) -> Self {
-        self.try_slice(axis, range).unwrap_or_else(|error| error.raise())
+        self.try_slice(axis, range).or_panic()
     }
 
     /// [`slice`](Self::slice), returning what does not fit.
@@ -117,7 +117,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn flip(self, axis: impl Into<Axis>) -> Self {
-        self.try_flip(axis).unwrap_or_else(|error| error.raise())
+        self.try_flip(axis).or_panic()
     }
 
     /// [`flip`](Self::flip), returning what does not fit.

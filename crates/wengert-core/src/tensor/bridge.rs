@@ -1,7 +1,7 @@
 //! Scalars made of tensors, and tensors made of scalars: recorded ops that cost a copy, not an allocation per element.
 
 use super::{Origin, TensorAdjoints, TensorFloat, TensorVar};
-use crate::error::{Caller, Error};
+use crate::error::{Caller, Error, OrPanic};
 use crate::tape::arena::Arena;
 use crate::tape::node::{Edge, NOWHERE, Node};
 use crate::tape::{OnTape, Scalar, Tape, Var, mixed_tapes};
@@ -85,7 +85,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn at(self, index: impl AsRef<[usize]>) -> Var<'t, F> {
-        self.try_at(index).unwrap_or_else(|error| error.raise())
+        self.try_at(index).or_panic()
     }
 
     /// [`at`](Self::at), returning what does not fit.

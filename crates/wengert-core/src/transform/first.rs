@@ -1,7 +1,7 @@
 //! First derivatives of closures over variables.
 
 use super::{as_many, not_empty};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::number::Primal;
 use crate::tape::{Tape, Var};
 use wengert_tensor::Tensor;
@@ -18,7 +18,7 @@ use wengert_tensor::Tensor;
 /// ```
 #[track_caller]
 pub fn grad<F: Primal>(f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Var<'t, F>, x: &[F]) -> Vec<F> {
-    try_grad(f, x).unwrap_or_else(|error| error.raise())
+    try_grad(f, x).or_panic()
 }
 
 /// [`grad`], returning what went wrong.
@@ -44,7 +44,7 @@ pub fn try_grad<F: Primal>(f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Var<'t, F>, 
 /// ```
 #[track_caller]
 pub fn value_and_grad<F: Primal>(f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Var<'t, F>, x: &[F]) -> (F, Vec<F>) {
-    try_value_and_grad(f, x).unwrap_or_else(|error| error.raise())
+    try_value_and_grad(f, x).or_panic()
 }
 
 /// [`value_and_grad`], returning what went wrong.
@@ -84,7 +84,7 @@ pub fn jacobian<F>(f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Vec<Var<'t, F>>, x: 
 where
     F: Primal + wengert_tensor::Element,
 {
-    try_jacobian(f, x).unwrap_or_else(|error| error.raise())
+    try_jacobian(f, x).or_panic()
 }
 
 /// [`jacobian`], returning what went wrong.
@@ -119,7 +119,7 @@ pub fn vjp<F: Primal>(
     x: &[F],
     y_bar: &[F],
 ) -> (Vec<F>, Vec<F>) {
-    try_vjp(f, x, y_bar).unwrap_or_else(|error| error.raise())
+    try_vjp(f, x, y_bar).or_panic()
 }
 
 /// [`vjp`], returning what went wrong.
