@@ -66,6 +66,26 @@ pub enum Error {
         /// Where the layer was made.
         made: Caller,
     },
+    /// A layer was given another number of channels than it was made for.
+    ///
+    /// ```
+    /// # use wengert_nn::{BatchNorm2d, Layer};
+    /// # use wengert_tensor::Tensor;
+    /// let layer = BatchNorm2d::new(16);
+    /// assert!(layer.predict(&Tensor::<f32>::zeros([32, 3, 8, 8])).is_err());
+    /// assert!(layer.predict(&Tensor::<f32>::zeros([32, 16, 8, 8])).is_ok());
+    /// ```
+    #[error("{caller}: {layer}: expected {expected} channels along axis 1, got {} (shape {input})", input[1])]
+    Channels {
+        /// The kind of layer.
+        layer: &'static str,
+        /// The channels it was made for.
+        expected: usize,
+        /// The shape it was given.
+        input: Shape,
+        /// Where it was called.
+        caller: Caller,
+    },
     /// A setting of a layer, optimizer or training has no meaning.
     ///
     /// ```
@@ -221,6 +241,26 @@ impl Error {
             Error::InLayer { place, .. } => Some(place.path()),
             _ => None,
         }
+    }
+
+    /// The same error with `caller` for its line, where that is a line of this crate: not where a user looks for a mistake.
+    pub(crate) fn outside(mut self, caller: Caller) -> Error {
+        let error = match &mut self {
+            Error::InLayer { source, .. } => source,
+            other => other,
+        };
+        let at = match error {
+            Error::Channels { caller, .. } => caller,
+            Error::Tape(error) => match &mut **error {
+                wengert_core::Error::Shape { caller, .. } => caller,
+                _ => return self,
+            },
+            _ => return self,
+        };
+        if at.file().starts_with(file!().trim_end_matches("error.rs")) {
+            *at = caller;
+        }
+        self
     }
 
     /// The same error, in a module that has this parameter under this name.

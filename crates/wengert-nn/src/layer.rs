@@ -79,12 +79,14 @@ pub trait Layer<F: TensorFloat = f32>: Module<F> {
     ///
     /// # Errors
     /// As [`forward`](Self::forward), with the full path of the layer.
+    #[track_caller]
     fn predict(&self, x: &Tensor<F>) -> Result<Tensor<F>, Error> {
         evaluate(self, &Tape::evaluating(), x)
     }
 }
 
 impl<F: TensorFloat, L: Layer<F> + ?Sized> Layer<F> for Box<L> {
+    #[track_caller]
     fn forward<'t>(&self, x: TensorVar<'t, F>, mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
         (**self).forward(x, mode)
     }
@@ -93,6 +95,7 @@ impl<F: TensorFloat, L: Layer<F> + ?Sized> Layer<F> for Box<L> {
     }
 }
 
+#[track_caller]
 fn evaluate<F: TensorFloat>(
     layer: &(impl Layer<F> + ?Sized),
     tape: &Tape<F>,

@@ -80,6 +80,7 @@ impl CheckpointedLoop {
     ///
     /// `step` gets the state, the parameters and the number of the step. It is called on constants to evaluate and on
     /// variables to record, and must compute the same each time. On a tape over duals the closure computes with those.
+    /// A [`StepFn`] is for [`call`](Self::call), which takes it and any kind of number.
     ///
     /// # Panics
     /// With the text of the error that [`try_run`](Self::try_run) returns.

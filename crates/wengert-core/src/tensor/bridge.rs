@@ -19,6 +19,7 @@ impl<F: TensorFloat> Tape<F> {
     /// let y = tape.pack(&x).square().sum().scalar() + x[0];
     /// assert_eq!(y.gradient().wrt(&x), [3.0, 4.0, 6.0]);
     /// ```
+    #[doc(alias = "to_tensor")]
     #[track_caller]
     pub fn pack<'t>(&'t self, scalars: &[Var<'t, F>]) -> TensorVar<'t, F> {
         let caller = Location::caller();

@@ -8,6 +8,9 @@ use wengert_tensor::Tensor;
 
 /// The gradient of `f` at `x`.
 ///
+/// A generic function, or a [`ScalarFn`](crate::ScalarFn), goes in by a closure: `|x| f(x)`, `|x| f.call(x)`; see
+/// [`value_and_grad`].
+///
 /// # Panics
 /// With the text of the error that [`try_grad`] returns.
 ///
@@ -37,10 +40,20 @@ pub fn try_grad<F: Primal>(f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Var<'t, F>, 
 /// With the text of the error that [`try_value_and_grad`] returns.
 ///
 /// # Examples
+/// A closure is enough here. A generic function, which [`hessian`](crate::hessian) and its kin need, goes in by a closure
+/// around it, and so does a [`ScalarFn`](crate::ScalarFn); its bare name does not compile.
 /// ```
 /// # use wengert_core::prelude::*;
 /// let (value, gradient) = value_and_grad(|x| norm2(x), &[3.0, 4.0]);
 /// assert_eq!((value, gradient), (5.0, vec![0.6, 0.8]));
+///
+/// fn bowl<T: Number>(x: &[T]) -> T {
+///     x[0].square() * 2.0
+/// }
+/// assert_eq!(value_and_grad(|x| bowl(x), &[3.0]), (18.0, vec![12.0]));
+/// let f = function!(bowl);
+/// assert_eq!(value_and_grad(|x| f.call(x), &[3.0]), (18.0, vec![12.0]));
+/// assert_eq!(hessian(&f, &[3.0]).to_vec(), [4.0]);
 /// ```
 #[track_caller]
 pub fn value_and_grad<F: Primal>(f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Var<'t, F>, x: &[F]) -> (F, Vec<F>) {

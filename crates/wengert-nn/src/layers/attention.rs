@@ -175,6 +175,7 @@ impl<F: TensorFloat> MultiHeadAttention<F> {
 }
 
 impl<F: TensorFloat> Layer<F> for MultiHeadAttention<F> {
+    #[track_caller]
     fn forward<'t>(&self, x: TensorVar<'t, F>, mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
         self.anchored(self.attend_to_itself(x, mode))
     }
@@ -267,6 +268,7 @@ impl<F: TensorFloat> TransformerBlock<F> {
 }
 
 impl<F: TensorFloat> Layer<F> for TransformerBlock<F> {
+    #[track_caller]
     fn forward<'t>(&self, x: TensorVar<'t, F>, mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
         let found = self.self_attn.forward(self.norm1.forward(x, mode)?, mode)?;
         let x = x.try_add(self.dropout.forward(found, mode)?)?;

@@ -4,6 +4,7 @@ use super::normalization::{EPSILON, anchored, bound};
 use crate::error::Error;
 use crate::layer::{Layer, Mode};
 use crate::module::{Entry, EntryMut, Module, ModulePath};
+use core::panic::Location;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use wengert_core::{Parameter, TensorFloat, TensorVar};
 use wengert_tensor::{ShapeError, Tensor};
@@ -181,14 +182,15 @@ macro_rules! batch_norms {
                 (averages.mean.clone(), averages.variance.clone())
             }
 
+            #[track_caller]
             fn apply<'t>(&self, x: TensorVar<'t, F>, mode: &Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
                 let (op, shape) = ("batch_norm", x.shape());
                 let ($ranks, [_, channels, ..]) = (shape.rank(), &shape[..]) else {
                     return Err(ShapeError::Rank { op, shape, expected: $expected }.into());
                 };
-                if self.running.averages.mean.shape()[..] != [*channels] {
-                    let (lhs, rhs) = (self.running.averages.mean.shape().clone(), [*channels].into());
-                    return Err(ShapeError::Unequal { op, lhs, rhs }.into());
+                let expected = self.running.averages.mean.len();
+                if expected != *channels {
+                    return Err(Error::Channels { layer: op, expected, input: shape, caller: Location::caller() });
                 }
                 let (weight, bias) = (bound(x, self.weight.as_ref()), bound(x, self.bias.as_ref()));
                 if mode.is_train() {
@@ -201,6 +203,7 @@ macro_rules! batch_norms {
         }
 
         impl<F: TensorFloat> Layer<F> for $BatchNorm<F> {
+            #[track_caller]
             fn forward<'t>(&self, x: TensorVar<'t, F>, mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
                 self.apply(x, mode).map_err(|error| anchored(error, self.weight.as_ref(), "weight"))
             }

@@ -412,6 +412,7 @@ macro_rules! recurrent_layers {
         }
 
         impl<F: TensorFloat> Layer<F> for $Layer<F> {
+            #[track_caller]
             fn forward<'t>(&self, x: TensorVar<'t, F>, _mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
                 Ok(self.run(x, None)?.0)
             }
