@@ -64,7 +64,7 @@ fn main() {
             let items = order.slice(0, start..start + batch as isize);
             let (x, wanted) = (x.index_select(0, &items), wanted.index_select(0, &items));
             let w = weights.each_ref().map(|w| tape.tensor(w));
-            let mse = (network(tape.constant_tensor(x), w) - tape.constant_tensor(wanted)).square().mean();
+            let mse = (network(tape.constant_tensor(x), w) - &wanted).square().mean();
             total += mse.item();
             let gradients = mse.gradient().wrt(w);
             tape.clear();

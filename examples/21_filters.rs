@@ -41,7 +41,12 @@ fn main() {
     // Depth: a filter spans all channels of its input, and there is a channel of answers for every filter.
     let (photo, filters) = (Tensor::<f64>::ones([1, 3, 8, 8]), Tensor::ones([16, 3, 5, 5]));
     let answers = photo.conv2d(&filters, &Convolution::new());
-    println!("16 filters of 5 x 5 over 3 channels, {} weights: {} to {}", filters.len(), photo.shape(), answers.shape());
+    println!(
+        "16 filters of 5 x 5 over 3 channels, {} weights: {} to {}",
+        filters.len(),
+        photo.shape(),
+        answers.shape()
+    );
     assert_eq!(*answers.shape(), [1, 16, 4, 4]);
 
     // Someone used a filter on noise and shows what came out: the mean squared error leads back to the filter.
@@ -51,7 +56,7 @@ fn main() {
     loop {
         let filter = tape.tensor(&learnt);
         let answer = tape.constant_tensor(&noise).conv2d(filter, &Convolution::new());
-        let mse = (answer - tape.constant_tensor(&shown)).square().mean();
+        let mse = (answer - &shown).square().mean();
         if mse.item() < 1e-12 {
             break;
         }

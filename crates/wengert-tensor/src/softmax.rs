@@ -305,7 +305,7 @@ impl<F: FloatElement> Tensor<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{keep, rng};
+    use crate::{Shape, keep, rng};
 
     const INF: f64 = f64::INFINITY;
 

@@ -16,6 +16,9 @@ use wengert_tensor::{Shape, ShapeError, Tensor};
 ///
 /// Every op `x` panics at the caller's line with the text of the error its fallible twin `try_x` returns.
 ///
+/// Operators take another `TensorVar`, a number, or a plain `&Tensor`, which is a constant then. A scalar [`Var`](crate::Var) goes
+/// in as a tensor of one number, made by [`Tape::pack`]: `x * tape.pack(&[s])`.
+///
 /// # Examples
 /// ```
 /// use wengert_core::prelude::*;
@@ -26,6 +29,9 @@ use wengert_tensor::{Shape, ShapeError, Tensor};
 /// let y = (x.matmul_t(false, w, true) + b).tanh().sum();
 /// let [w_bar, b_bar] = y.gradient().wrt([w, b]);
 /// assert_eq!(w_bar.to_vec(), [3.0 * b_bar.item(), 2.0 * b_bar.item()]);
+///
+/// let target = wengert_tensor::Tensor::from([0.5]);
+/// assert_eq!((b - &target).square().mean().item(), 0.0);
 /// ```
 pub struct TensorVar<'t, F: Primal> {
     tape: &'t Tape<F>,
