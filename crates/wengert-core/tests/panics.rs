@@ -59,6 +59,7 @@ fn panics_are_at_the_line_of_the_caller() {
         "sum: axis -3 is out of range": a.sum_axes(-3);
         "reshape: shape [2, 3] has 6 elements, shape [4] has 4": a.reshape([4]);
         "slice: range 0..5 leaves axis 1": a.slice(1, 0..5);
+        "index_axis: index 2 is out of range for axis 0": a.index_axis(0, 2);
         "concat: tensor 1 of shape [4]": TensorVar::concat(&[a, b], 0);
         "gradient of a tensor of shape [2, 3]: not one number": a.gradient();
         "conv2d: operand of shape [2, 3] has 2 axes": a.conv2d(image, &Convolution::new());

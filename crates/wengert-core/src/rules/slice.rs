@@ -101,6 +101,43 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         self.try_record1(Slice { axis: axis.into(), range: range.into(), number: PhantomData })
     }
 
+    /// One entry of `axis`, which goes away: the last place of every sequence is `x.index_axis(1, -1)`. A negative index counts
+    /// from the end.
+    ///
+    /// Shapes: without the axis.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_index_axis`](Self::try_index_axis) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+    /// let y = x.index_axis(1, -1);
+    /// assert_eq!(y.value().to_vec(), [3.0, 6.0]);
+    /// assert_eq!(y.square().sum().gradient()[x].to_vec(), [0.0, 0.0, 6.0, 0.0, 0.0, 12.0]);
+    /// ```
+    #[track_caller]
+    pub fn index_axis(self, axis: impl Into<Axis>, index: isize) -> Self {
+        self.try_index_axis(axis, index).or_panic()
+    }
+
+    /// [`index_axis`](Self::index_axis), returning what does not fit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is no such axis or no such entry.
+    #[track_caller]
+    pub fn try_index_axis(self, axis: impl Into<Axis>, index: isize) -> Result<Self, Error> {
+        let (op, shape) = ("index_axis", self.shape());
+        let axis = self.fit(axis.into().resolve(op, &shape))?;
+        let position = if index < 0 { index.wrapping_add(shape[axis] as isize) } else { index };
+        if position < 0 || position >= shape[axis] as isize {
+            return self.fit(Err(ShapeError::Index { op, index, axis, shape }));
+        }
+        self.try_slice(axis, position..position + 1)?.try_squeeze(axis)
+    }
+
     /// The axis read backwards.
     ///
     /// Shapes: result like `x`.

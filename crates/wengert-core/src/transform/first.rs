@@ -19,6 +19,7 @@ use wengert_tensor::Tensor;
 /// # use wengert_core::prelude::*;
 /// assert_eq!(grad(|x| x[0] * x[1] + x[1].exp(), &[2.0, 0.0]), [0.0, 3.0]);
 /// ```
+#[doc(alias = "gradient")]
 #[track_caller]
 pub fn grad<F: Primal>(f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Var<'t, F>, x: &[F]) -> Vec<F> {
     try_grad(f, x).or_panic()
@@ -55,6 +56,7 @@ pub fn try_grad<F: Primal>(f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Var<'t, F>, 
 /// assert_eq!(value_and_grad(|x| f.call(x), &[3.0]), (18.0, vec![12.0]));
 /// assert_eq!(hessian(&f, &[3.0]).to_vec(), [4.0]);
 /// ```
+#[doc(alias = "value_and_gradient")]
 #[track_caller]
 pub fn value_and_grad<F: Primal>(f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Var<'t, F>, x: &[F]) -> (F, Vec<F>) {
     try_value_and_grad(f, x).or_panic()
