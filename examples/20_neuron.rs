@@ -1,6 +1,7 @@
-//! A neuron weighs its inputs, adds a bias and bends the sum: `y = f(x w + b)`. It divides what it sees by a straight line.
-//! A layer is many neurons side by side, `Y = f(X W + B)`: a row of `X` for every item, a column of `W` for every neuron.
-//! Two layers draw any line; here they learn a circle, by stochastic gradient descent in batches and epochs.
+//! A neuron, `y = f(x w + b)`, weighs its inputs, adds a bias and bends the sum: it divides what it sees by a straight
+//! line.
+//! Layers of them, `Y = f(X W + B)` with a row of `X` for every item and a column of `W` for every neuron, draw any line:
+//! here a circle, learnt by stochastic gradient descent in batches and epochs.
 
 use std::array::from_fn;
 use wengert::prelude::*;

@@ -1,6 +1,7 @@
 //! A filter is a small picture of what to look for: laid over every place of an image, products summed, it answers how much
-//! of it is there. Size, stride, padding and depth say where it is laid; pooling keeps the best answer of a neighbourhood.
-//! And a filter need not be drawn by hand: it can be learnt from its answers.
+//! of it is there.
+//! Size, stride, padding and depth say where it is laid, pooling keeps the best answer of a neighbourhood, and a filter need
+//! not be drawn by hand: it can be learnt from its answers.
 
 use wengert::prelude::*;
 
