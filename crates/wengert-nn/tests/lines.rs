@@ -1,7 +1,9 @@
 //! Errors of layers name a line of the user's: that of the call, or in a chain that where the layer was added.
 
 use wengert_core::{Tape, TensorVar};
-use wengert_nn::{BatchNorm2d, Conv2d, Error, GroupNorm, Layer, LayerNorm, MaxPool2d, Mode, Module, Relu, Sequential};
+use wengert_nn::{
+    BatchNorm2d, Conv2d, Embedding, Error, GroupNorm, Layer, LayerNorm, MaxPool2d, Mode, Module, Relu, Sequential,
+};
 use wengert_tensor::{Tensor, rng};
 
 /// The line that a text names in this file, after `path`.
@@ -46,6 +48,8 @@ fn on_its_own_where_it_was_called() {
     let tape = Tape::<f32>::new();
     let x = tape.constant_tensor(Tensor::zeros([1, 2, 8, 8]));
     assert_eq!(line_of(&pooling.forward(x, &mut Mode::Eval).unwrap_err().to_string(), ""), line!());
+    let words = Embedding::<f32>::new(3, 4, &mut rng);
+    assert_eq!(line_of(&words.embed(&tape, &Tensor::from([0, 3])).unwrap_err().to_string(), ""), line!());
 }
 
 /// A user's layer: its own lines stay.

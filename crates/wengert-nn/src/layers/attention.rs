@@ -167,6 +167,7 @@ impl<F: TensorFloat> MultiHeadAttention<F> {
         result.map_err(|error| error.anchored(self.in_proj_weight.id(), "in_proj_weight"))
     }
 
+    #[track_caller]
     fn attend_to_itself<'t>(&self, x: TensorVar<'t, F>, mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
         // One product for all three projections, and heads where it leaves them.
         let found = self.project(x, 0, 3)?.try_self_attention(self.heads, &self.options)?;

@@ -61,6 +61,7 @@ impl<F: TensorFloat> Embedding<F> {
     ///
     /// # Errors
     /// [`Error::Tape`] if a number is negative or not below that of the things.
+    #[track_caller]
     pub fn embed<'t>(&self, tape: &'t Tape<F>, numbers: &Tensor<i64>) -> Result<TensorVar<'t, F>, Error> {
         let features = self.weight.value().shape()[1];
         let shape: Shape = numbers.shape().iter().copied().chain([features]).collect();

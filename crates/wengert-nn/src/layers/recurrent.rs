@@ -241,6 +241,7 @@ impl<F: TensorFloat> Lstm<F> {
     /// # Errors
     /// [`Error::Features`] if the sequences have other features, [`Error::Shape`] if they or the state have not three axes or do
     /// not go together, [`Error::Setting`] for sequences without steps.
+    #[track_caller]
     pub fn run<'t>(
         &self,
         x: TensorVar<'t, F>,
@@ -249,6 +250,7 @@ impl<F: TensorFloat> Lstm<F> {
         self.0.anchored(self.steps(x, state))
     }
 
+    #[track_caller]
     fn steps<'t>(
         &self,
         x: TensorVar<'t, F>,
@@ -315,6 +317,7 @@ impl<F: TensorFloat> Gru<F> {
     ///
     /// # Errors
     /// As [`Lstm::run`].
+    #[track_caller]
     pub fn run<'t>(
         &self,
         x: TensorVar<'t, F>,
@@ -323,6 +326,7 @@ impl<F: TensorFloat> Gru<F> {
         self.0.anchored(self.steps(x, state))
     }
 
+    #[track_caller]
     fn steps<'t>(
         &self,
         x: TensorVar<'t, F>,
