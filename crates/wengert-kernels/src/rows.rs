@@ -7,8 +7,13 @@
 //! Products and sums are rounded one by one at every level of instructions: a step gives the bits that plain arithmetic
 //! gives at one point.
 
+#[expect(unsafe_code, reason = "vector loads through pointers")]
+mod load;
+
 use crate::Float;
 use crate::dispatch::{kernel, simd_level, vectorised};
+pub use load::load;
+pub(crate) use load::load_at;
 
 /// An operation between rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
