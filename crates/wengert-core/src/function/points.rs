@@ -9,8 +9,10 @@ use wengert_kernels::Par;
 use wengert_kernels::rows::{self, Width};
 use wengert_tensor::Tensor;
 
-/// Steps times points that a thread takes at a time, about: 25 us.
+/// Steps times points that a thread takes at a time, at least, about: 25 us.
 const PIECE: usize = 50_000;
+/// How many times as much it takes where that leaves as many pieces: what hangs on no data is done anew for each.
+const LARGE: usize = 8;
 
 impl<F: TensorFloat> Function<F> {
     /// The values at many points, several at a time and on several threads.
@@ -34,7 +36,7 @@ impl<F: TensorFloat> Function<F> {
         self.expect_scalar("values")?;
         let mut values = vec![F::ZERO; points.len()];
         self.expect_points("values", points)?;
-        let piece = self.piece();
+        let piece = self.piece(points.len());
         let pieces = points.chunks(piece).zip(values.chunks_mut(piece));
         self.over_pieces(points.len(), pieces, |first, (points, values)| {
             self.blocks(first, points, false, |start, y, _, _| {
@@ -74,7 +76,7 @@ impl<F: TensorFloat> Function<F> {
         let mut gradients = vec![F::ZERO; points.len() * self.inputs()];
         self.expect_points("gradients", points)?;
         let inputs = self.inputs();
-        let piece = self.piece();
+        let piece = self.piece(points.len());
         let pieces = points.chunks(piece).zip(values.chunks_mut(piece)).zip(gradients.chunks_mut(piece * inputs));
         self.over_pieces(points.len(), pieces, |first, ((points, values), gradients)| {
             self.blocks(first, points, true, |start, y, bars, lanes| {
@@ -138,7 +140,7 @@ impl<F: TensorFloat> Function<F> {
         }
         let sums = if derivatives { self.inputs() + 1 } else { 1 };
         // One row of sums for each piece, added in the order of the pieces whoever computed them.
-        let piece = self.piece();
+        let piece = self.piece(items.len());
         let mut partial = vec![F::ZERO; items.len().div_ceil(piece) * sums];
         let pieces = items.chunks(piece).zip(partial.chunks_mut(sums));
         self.over_pieces(items.len(), pieces, |first, (items, sums)| {
@@ -213,9 +215,11 @@ impl<F: TensorFloat> Function<F> {
         Ok(())
     }
 
-    /// How many points a thread takes at a time: a multiple of every number of lanes, whatever the number of threads.
-    fn piece(&self) -> usize {
-        (PIECE / self.list.steps.len().max(1)).clamp(1, 4096).next_multiple_of(64)
+    /// How many of so many points a thread takes at a time: a multiple of every number of lanes, whatever the number of
+    /// threads.
+    fn piece(&self, points: usize) -> usize {
+        let least = (PIECE / self.list.steps.len().max(1)).clamp(1, 4096);
+        (points / LARGE).clamp(least, LARGE * least).next_multiple_of(64)
     }
 
     /// Runs `work` on pieces of the points, each with the number of its first point; the error is that of the first point that
@@ -231,7 +235,7 @@ impl<F: TensorFloat> Function<F> {
     {
         let first_error: Mutex<Option<(usize, FunctionError)>> = Mutex::new(None);
         let step = |(number, item)| {
-            if let Err(error) = work(number * self.piece(), item)
+            if let Err(error) = work(number * self.piece(points), item)
                 && let Ok(mut first) = first_error.lock()
                 && first.as_ref().is_none_or(|&(earlier, _)| number < earlier)
             {
