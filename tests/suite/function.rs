@@ -336,7 +336,7 @@ fn items<T: Number>(x: &[T], constants: &[f64], order: &[usize]) -> T {
 
 /// Where items read: the next but one around, all the first, anywhere.
 fn orders(count: usize) -> [Vec<usize>; 3] {
-    [2, 0, 7].map(|step| (0..count).map(|k| (step * k + step) % count).collect())
+    [|k| k + 2, |_| 0, |k| 7 * k + 7].map(|other: fn(usize) -> usize| (0..count).map(|k| other(k) % count).collect())
 }
 
 #[test]
