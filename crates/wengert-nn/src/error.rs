@@ -4,6 +4,7 @@ use crate::module::{Entry, Module, ModulePath};
 use crate::state::Mismatch;
 use crate::train::Cause;
 use core::fmt;
+use core::panic::Location;
 use std::io;
 use std::path::PathBuf;
 use wengert_core::{Caller, ParameterId, TensorFloat};
@@ -230,6 +231,28 @@ impl Error {
         Error::InLayer { place, source }
     }
 
+    /// The same error at the line of the user's call, if it names one of this crate: `#[track_caller]` does not pass through `dyn Layer`.
+    /// A line in a layer of the user's stays.
+    pub(crate) fn called_at(self, caller: Caller) -> Error {
+        match self {
+            Error::Tape(error) => {
+                Error::Tape(Box::new(error.relocated(|line| if is_ours(line) { caller } else { line })))
+            }
+            Error::InLayer { place, source } => Error::InLayer { place, source: Box::new(source.called_at(caller)) },
+            error => error,
+        }
+    }
+
+    /// What does not fit in a call at the line of whoever asks.
+    #[track_caller]
+    pub(crate) fn of_shape(source: ShapeError) -> Error {
+        Error::of_shape_at(source, Location::caller())
+    }
+
+    pub(crate) fn of_shape_at(source: ShapeError, caller: Caller) -> Error {
+        wengert_core::Error::Shape { source: Box::new(source), caller }.into()
+    }
+
     /// The same error with the full path of its layer in `model`.
     pub(crate) fn located_in<F: TensorFloat>(self, model: &(impl Module<F> + ?Sized)) -> Error {
         let Error::InLayer { mut place, source } = self else { return self };
@@ -257,6 +280,13 @@ impl Error {
             other => (Place { path: String::new(), anchor: None }, Box::new(other)),
         }
     }
+}
+
+/// Whether this is a line of this crate, or of the standard library's where a loss is called as a function it was handed.
+fn is_ours(line: Caller) -> bool {
+    let file = line.file();
+    file.starts_with(file!().trim_end_matches("error.rs"))
+        || ["ops/function.rs", "ops\\function.rs"].iter().any(|function| file.ends_with(function))
 }
 
 fn joined(outer: &impl fmt::Display, inner: &str) -> String {

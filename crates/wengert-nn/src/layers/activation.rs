@@ -16,6 +16,7 @@ macro_rules! activations {
         no_parameters!($Layer);
 
         impl<F: TensorFloat> Layer<F> for $Layer {
+            #[track_caller]
             fn forward<'t>(&self, x: TensorVar<'t, F>, _mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
                 Ok(x.$function())
             }
@@ -63,6 +64,7 @@ macro_rules! activations_with_a_constant {
         no_parameters!($Layer);
 
         impl<F: TensorFloat> Layer<F> for $Layer {
+            #[track_caller]
             fn forward<'t>(&self, x: TensorVar<'t, F>, _mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
                 let Self($constant) = *self;
                 Ok(x.$function($constant))

@@ -163,8 +163,10 @@ impl<F: TensorFloat> MultiHeadAttention<F> {
         Ok(together.try_reshape(shape)?)
     }
 
+    #[track_caller]
     fn anchored<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
-        result.map_err(|error| error.anchored(self.in_proj_weight.id(), "in_proj_weight"))
+        let caller = Location::caller();
+        result.map_err(|error| error.called_at(caller).anchored(self.in_proj_weight.id(), "in_proj_weight"))
     }
 
     fn attend_to_itself<'t>(&self, x: TensorVar<'t, F>, mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
@@ -175,6 +177,7 @@ impl<F: TensorFloat> MultiHeadAttention<F> {
 }
 
 impl<F: TensorFloat> Layer<F> for MultiHeadAttention<F> {
+    #[track_caller]
     fn forward<'t>(&self, x: TensorVar<'t, F>, mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
         self.anchored(self.attend_to_itself(x, mode))
     }
@@ -267,6 +270,7 @@ impl<F: TensorFloat> TransformerBlock<F> {
 }
 
 impl<F: TensorFloat> Layer<F> for TransformerBlock<F> {
+    #[track_caller]
     fn forward<'t>(&self, x: TensorVar<'t, F>, mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
         let found = self.self_attn.forward(self.norm1.forward(x, mode)?, mode)?;
         let x = x.try_add(self.dropout.forward(found, mode)?)?;

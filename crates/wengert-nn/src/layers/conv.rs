@@ -152,6 +152,7 @@ impl<F: TensorFloat> Conv2d<F> {
         &self.options
     }
 
+    #[track_caller]
     fn apply<'t>(&self, x: TensorVar<'t, F>) -> Result<TensorVar<'t, F>, Error> {
         let weight = x.tape().parameter(&self.weight);
         Ok(match &self.bias {
@@ -162,6 +163,7 @@ impl<F: TensorFloat> Conv2d<F> {
 }
 
 impl<F: TensorFloat> Layer<F> for Conv2d<F> {
+    #[track_caller]
     fn forward<'t>(&self, x: TensorVar<'t, F>, _mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
         self.apply(x).map_err(|error| error.anchored(self.weight.id(), "weight"))
     }

@@ -111,6 +111,7 @@ impl<F: TensorFloat> Conv3d<F> {
 }
 
 impl<F: TensorFloat> Layer<F> for Conv3d<F> {
+    #[track_caller]
     fn forward<'t>(&self, x: TensorVar<'t, F>, _mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
         let weight = x.tape().parameter(&self.weight);
         let y = match &self.bias {

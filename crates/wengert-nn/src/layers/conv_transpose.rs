@@ -117,6 +117,7 @@ impl<F: TensorFloat> ConvTranspose2d<F> {
         &self.options
     }
 
+    #[track_caller]
     fn apply<'t>(&self, x: TensorVar<'t, F>) -> Result<TensorVar<'t, F>, Error> {
         let y = x.try_conv_transpose2d(x.tape().parameter(&self.weight), &self.options)?;
         let Some(bias) = &self.bias else { return Ok(y) };
@@ -127,6 +128,7 @@ impl<F: TensorFloat> ConvTranspose2d<F> {
 }
 
 impl<F: TensorFloat> Layer<F> for ConvTranspose2d<F> {
+    #[track_caller]
     fn forward<'t>(&self, x: TensorVar<'t, F>, _mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
         self.apply(x).map_err(|error| error.anchored(self.weight.id(), "weight"))
     }

@@ -63,6 +63,7 @@ impl Dropout {
 }
 
 impl<F: TensorFloat> Layer<F> for Dropout {
+    #[track_caller]
     fn forward<'t>(&self, x: TensorVar<'t, F>, mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
         let Mode::Train { rng } = mode else { return Ok(x) };
         if self.probability == 0.0 {

@@ -24,6 +24,7 @@ pub struct Flatten;
 no_parameters!(Flatten);
 
 impl<F: TensorFloat> Layer<F> for Flatten {
+    #[track_caller]
     fn forward<'t>(&self, x: TensorVar<'t, F>, _mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
         Ok(x.try_flatten_from(1)?)
     }

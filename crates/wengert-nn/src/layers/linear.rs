@@ -85,6 +85,7 @@ impl<F: TensorFloat> Linear<F> {
         self.weight.value().shape().first().copied().unwrap_or(0)
     }
 
+    #[track_caller]
     fn apply<'t>(&self, x: TensorVar<'t, F>) -> Result<TensorVar<'t, F>, Error> {
         let input = x.shape();
         if input.last() != Some(&self.inputs()) {
@@ -102,6 +103,7 @@ impl<F: TensorFloat> Linear<F> {
 }
 
 impl<F: TensorFloat> Layer<F> for Linear<F> {
+    #[track_caller]
     fn forward<'t>(&self, x: TensorVar<'t, F>, _mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
         self.apply(x).map_err(|error| error.anchored(self.weight.id(), "weight"))
     }

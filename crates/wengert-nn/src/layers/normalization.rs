@@ -80,6 +80,7 @@ impl<F: TensorFloat> LayerNorm<F> {
 }
 
 impl<F: TensorFloat> Layer<F> for LayerNorm<F> {
+    #[track_caller]
     fn forward<'t>(&self, x: TensorVar<'t, F>, _mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
         let (weight, bias) = (bound(x, self.weight.as_ref()), bound(x, self.bias.as_ref()));
         x.try_layer_norm(&self.features, weight, bias, self.epsilon)
@@ -123,6 +124,7 @@ impl<F: TensorFloat> RmsNorm<F> {
 }
 
 impl<F: TensorFloat> Layer<F> for RmsNorm<F> {
+    #[track_caller]
     fn forward<'t>(&self, x: TensorVar<'t, F>, _mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
         x.try_rms_norm(&self.features, bound(x, self.weight.as_ref()), self.epsilon)
             .map_err(|error| anchored(error.into(), self.weight.as_ref(), "weight"))
@@ -191,6 +193,7 @@ impl<F: TensorFloat> GroupNorm<F> {
 }
 
 impl<F: TensorFloat> Layer<F> for GroupNorm<F> {
+    #[track_caller]
     fn forward<'t>(&self, x: TensorVar<'t, F>, _mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
         let (weight, bias) = (bound(x, self.weight.as_ref()), bound(x, self.bias.as_ref()));
         x.try_group_norm(self.groups, weight, bias, self.epsilon)

@@ -37,6 +37,7 @@ macro_rules! pooling_layers {
         }
 
         impl<F: TensorFloat> Layer<F> for $Layer {
+            #[track_caller]
             fn forward<'t>(&self, x: TensorVar<'t, F>, _mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
                 Ok(x.$method(&self.0)?)
             }
@@ -81,6 +82,7 @@ macro_rules! adaptive_layers {
         }
 
         impl<F: TensorFloat> Layer<F> for $Layer {
+            #[track_caller]
             fn forward<'t>(&self, x: TensorVar<'t, F>, _mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
                 Ok(x.$method(self.0)?)
             }

@@ -6,6 +6,7 @@ use crate::layer::{Layer, Mode};
 use crate::module::{Entry, EntryMut, Module, ModulePath};
 use core::any::Any;
 use core::fmt;
+use core::panic::Location;
 use wengert_core::{TensorFloat, TensorVar};
 use wengert_tensor::Pooling;
 
@@ -116,8 +117,9 @@ impl<F: TensorFloat> Module<F> for Sequential<F> {
 }
 
 impl<F: TensorFloat> Layer<F> for Sequential<F> {
+    #[track_caller]
     fn forward<'t>(&self, x: TensorVar<'t, F>, mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
-        let mut x = x;
+        let (mut x, caller) = (x, Location::caller());
         let mut order = self.order.iter().copied().peekable();
         while let Some(index) = order.next() {
             let pooling = order.peek().and_then(|&next| self.poolings[next].as_ref());
@@ -126,7 +128,7 @@ impl<F: TensorFloat> Layer<F> for Sequential<F> {
                 x = y;
                 continue;
             }
-            x = self.layers[index].forward(x, mode).map_err(|error| self.placed(error, index))?;
+            x = self.layers[index].forward(x, mode).map_err(|error| self.placed(error.called_at(caller), index))?;
         }
         Ok(x)
     }

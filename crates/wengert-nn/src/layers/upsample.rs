@@ -56,6 +56,7 @@ impl Upsample {
 }
 
 impl<F: TensorFloat> Layer<F> for Upsample {
+    #[track_caller]
     fn forward<'t>(&self, x: TensorVar<'t, F>, _mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
         let size = match (self.size, &*x.shape()) {
             (Size::Times([rows, columns]), &[_, _, height, width]) => {
