@@ -116,7 +116,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
     let none = Photo::from_parts(&grey, &colour.zeros_like());
     let path = cli.out.join(name).with_extension("png");
     photo::save_beside(&path, &[&none, &Photo::from_parts(&grey, &coloured), &photo])?;
-    println!("picture: {}", path.display());
+    println!("picture (grey, coloured, as it was): {}", path.display());
     Ok(())
 }
 

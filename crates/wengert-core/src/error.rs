@@ -332,3 +332,31 @@ impl Error {
         panic!("{self}")
     }
 }
+
+/// The value, or a panic with the error's text at the line of the caller: in a closure given to `unwrap_or_else` it would be
+/// the closure's own.
+pub(crate) trait OrPanic<V> {
+    fn or_panic(self) -> V;
+}
+
+impl<V> OrPanic<V> for Result<V, Error> {
+    #[inline]
+    #[track_caller]
+    fn or_panic(self) -> V {
+        match self {
+            Ok(value) => value,
+            Err(error) => error.raise(),
+        }
+    }
+}
+
+impl<V> OrPanic<V> for Result<V, &'static str> {
+    #[inline]
+    #[track_caller]
+    fn or_panic(self) -> V {
+        match self {
+            Ok(value) => value,
+            Err(reason) => panic!("{reason}"),
+        }
+    }
+}

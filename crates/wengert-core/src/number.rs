@@ -217,7 +217,10 @@ pub trait Number<B = f64>:
     + Product
     + for<'a> Product<&'a Self>
 {
-    /// The value as a plain float: to print, or to branch on. No derivative passes through it.
+    /// The value as a plain float, to print. No derivative passes through it.
+    ///
+    /// To branch, compare the number itself (`x < 0.0`): a recorded [`Function`](crate::Function) notices when such a
+    /// comparison would turn out otherwise in a replay, while a value read here is a constant to it.
     fn value(self) -> B;
 
     /// The gradient of `f` at `x`, in numbers of this kind: what [`Grad`](crate::transform::Grad) is made of.

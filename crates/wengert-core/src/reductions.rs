@@ -4,7 +4,7 @@
 //! gets one node where `T` is a variable.
 
 use crate::dual::Dual;
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::number::Primal;
 use crate::tape::node::NOWHERE;
 use crate::tape::{Handle, Nary, Scalar};
@@ -79,7 +79,7 @@ pub fn product<T: Reductions>(x: &[T]) -> T {
 #[inline]
 #[track_caller]
 pub fn mean<T: Reductions>(x: &[T]) -> T {
-    try_mean(x).unwrap_or_else(|error| error.raise())
+    try_mean(x).or_panic()
 }
 
 /// [`mean`], returning what is wrong.
@@ -115,7 +115,7 @@ pub fn try_mean<T: Reductions>(x: &[T]) -> Result<T, Error> {
 #[inline]
 #[track_caller]
 pub fn variance<T: Reductions>(x: &[T], correction: f64) -> T {
-    try_variance(x, correction).unwrap_or_else(|error| error.raise())
+    try_variance(x, correction).or_panic()
 }
 
 /// [`variance`], returning what is wrong.
@@ -150,7 +150,7 @@ pub fn try_variance<T: Reductions>(x: &[T], correction: f64) -> Result<T, Error>
 #[inline]
 #[track_caller]
 pub fn dot<T: Reductions>(a: &[T], b: &[T]) -> T {
-    try_dot(a, b).unwrap_or_else(|error| error.raise())
+    try_dot(a, b).or_panic()
 }
 
 /// [`dot`], returning what is wrong.
@@ -181,7 +181,7 @@ pub fn try_dot<T: Reductions>(a: &[T], b: &[T]) -> Result<T, Error> {
 #[inline]
 #[track_caller]
 pub fn affine<T: Reductions>(w: &[T], x: &[T], b: T) -> T {
-    try_affine(w, x, b).unwrap_or_else(|error| error.raise())
+    try_affine(w, x, b).or_panic()
 }
 
 /// [`affine`], returning what is wrong.
@@ -210,7 +210,7 @@ pub fn norm2<T: Reductions>(x: &[T]) -> T {
 #[inline]
 #[track_caller]
 pub fn log_sum_exp<T: Reductions>(x: &[T]) -> T {
-    try_log_sum_exp(x).unwrap_or_else(|error| error.raise())
+    try_log_sum_exp(x).or_panic()
 }
 
 /// [`log_sum_exp`], returning what is wrong.

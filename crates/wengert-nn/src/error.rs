@@ -67,6 +67,26 @@ pub enum Error {
         /// Where the layer was made.
         made: Caller,
     },
+    /// A layer was given another number of channels than it was made for.
+    ///
+    /// ```
+    /// # use wengert_nn::{BatchNorm2d, Layer};
+    /// # use wengert_tensor::Tensor;
+    /// let layer = BatchNorm2d::new(16);
+    /// assert!(layer.predict(&Tensor::<f32>::zeros([32, 3, 8, 8])).is_err());
+    /// assert!(layer.predict(&Tensor::<f32>::zeros([32, 16, 8, 8])).is_ok());
+    /// ```
+    #[error("{caller}: {layer}: expected {expected} channels along axis 1, got {} (shape {input})", input[1])]
+    Channels {
+        /// The kind of layer.
+        layer: &'static str,
+        /// The channels it was made for.
+        expected: usize,
+        /// The shape it was given.
+        input: Shape,
+        /// Where it was called.
+        caller: Caller,
+    },
     /// A setting of a layer, optimizer or training has no meaning.
     ///
     /// ```
@@ -234,9 +254,11 @@ impl Error {
     /// The same error at the line of the user's call, if it names one of this crate: `#[track_caller]` does not pass through `dyn Layer`.
     /// A line in a layer of the user's stays.
     pub(crate) fn called_at(self, caller: Caller) -> Error {
+        let theirs = |line| if is_ours(line) { caller } else { line };
         match self {
-            Error::Tape(error) => {
-                Error::Tape(Box::new(error.relocated(|line| if is_ours(line) { caller } else { line })))
+            Error::Tape(error) => Error::Tape(Box::new(error.relocated(theirs))),
+            Error::Channels { layer, expected, input, caller } => {
+                Error::Channels { layer, expected, input, caller: theirs(caller) }
             }
             Error::InLayer { place, source } => Error::InLayer { place, source: Box::new(source.called_at(caller)) },
             error => error,

@@ -630,6 +630,30 @@ pub enum ShapeError {
         /// What is wrong there.
         problem: Box<str>,
     },
+    /// Class labels that are not one for each row of logits.
+    ///
+    /// ```should_panic
+    /// # use wengert_tensor::Tensor;
+    /// let y = Tensor::<f32>::ones([2, 3]).cross_entropy(&Tensor::from([[1, 0, 0], [0, 0, 1]]));
+    /// ```
+    /// A row has the number of its class:
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let one_hot = Tensor::from([[1_i64, 0, 0], [0, 0, 1]]);
+    /// let y = Tensor::<f32>::ones([2, 3]).cross_entropy(&one_hot.argmax_axis(-1));
+    /// ```
+    #[error(
+        "{op}: labels of shape {labels} for logits of shape {logits}; expected the number of a class for each row, shape {}",
+        Shape::from(&logits[..logits.rank() - 1])
+    )]
+    Labels {
+        /// The operation.
+        op: &'static str,
+        /// The shape of the logits.
+        logits: Shape,
+        /// The shape of the labels.
+        labels: Shape,
+    },
     /// A class label that is not one of the classes.
     ///
     /// ```should_panic

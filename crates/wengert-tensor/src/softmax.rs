@@ -9,7 +9,6 @@ use crate::axis::{Axes, Axis};
 use crate::element::FloatElement;
 use crate::error::{OrPanic, ShapeError};
 use crate::lanes::Lanes;
-use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 /// `y = f(x)` lane by lane.
@@ -228,7 +227,7 @@ impl<F: FloatElement> Tensor<F> {
     /// [`cross_entropy_vjp`](Self::cross_entropy_vjp) reads: `[rows.., 2]`, the largest logit and `sum exp(x - largest)`.
     ///
     /// # Errors
-    /// [`ShapeError::Label`], [`ShapeError::Unequal`], or [`ShapeError::Rank`] for a single number.
+    /// [`ShapeError::Label`], [`ShapeError::Labels`], or [`ShapeError::Rank`] for a single number.
     pub fn try_cross_entropy(&self, labels: &Tensor<i64>) -> Result<(Tensor<F>, Tensor<F>), ShapeError> {
         let op = "cross_entropy";
         let classes = self.checked_labels(op, labels)?;
@@ -293,7 +292,7 @@ impl<F: FloatElement> Tensor<F> {
             });
         };
         if labels.shape()[..] != *rows {
-            return Err(ShapeError::Unequal { op, lhs: Shape::from(rows), rhs: labels.shape().clone() });
+            return Err(ShapeError::Labels { op, logits: self.shape().clone(), labels: labels.shape().clone() });
         }
         let is_class = |label: i64| usize::try_from(label).is_ok_and(|label| label < *classes);
         match labels.iter().enumerate().find(|&(_, label)| !is_class(label)) {
@@ -306,7 +305,7 @@ impl<F: FloatElement> Tensor<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{keep, rng};
+    use crate::{Shape, keep, rng};
 
     const INF: f64 = f64::INFINITY;
 
@@ -405,7 +404,10 @@ mod tests {
             text(Tensor::from([-1, 0])),
             "cross_entropy: row 0 has label -1; with 3 classes a label is at least 0 and less than 3"
         );
-        assert_eq!(text(Tensor::from([0])), "cross_entropy: shapes [2] and [1] differ; they must be equal");
+        assert_eq!(
+            text(Tensor::from([0])),
+            "cross_entropy: labels of shape [1] for logits of shape [2, 3]; expected the number of a class for each row, shape [2]"
+        );
         assert!(Tensor::scalar(1.0).try_cross_entropy(&Tensor::scalar(0)).is_err());
         assert!(Tensor::<f32>::zeros([0, 3]).cross_entropy(&Tensor::zeros([0])).is_empty());
     }

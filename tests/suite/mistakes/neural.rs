@@ -262,11 +262,11 @@ fn losses_name_shapes_labels_and_settings() {
         "nll" {
             text(loss::nll(y, &labels(&[0, 3]))) => "row 1 has label 3; with 3 classes";
             text(loss::nll(y, &labels(&[-1, 0]))) => "row 0 has label -1";
-            text(loss::nll(y, &labels(&[0]))) => "shapes [2] and [1] differ; they must be equal";
+            text(loss::nll(y, &labels(&[0]))) => "labels of shape [1] for logits of shape [2, 3]; expected the number of a class for each row, shape [2]";
         }
         "cross_entropy" {
             text(plain.labels(y, &labels(&[0, 3]))) => "row 1 has label 3; with 3 classes";
-            text(plain.labels(y, &labels(&[0]))) => "shapes [2] and [1] differ; they must be equal";
+            text(plain.labels(y, &labels(&[0]))) => "labels of shape [1] for logits of shape [2, 3]; expected the number of a class for each row, shape [2]";
             text(loss::cross_entropy(y, &labels(&[-1, 0]))) => "row 0 has label -1";
             text(plain.probabilities(y, &wrong)) => unequal;
         }

@@ -7,7 +7,7 @@
 use super::schedule::{Action, Schedule};
 use crate::custom::Entry;
 use crate::dual::Dual;
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::number::{Number, Primal};
 use crate::tape::{Handle, OnTape, Pullback, Scalar, Tape, Var};
 use core::cell::RefCell;
@@ -80,6 +80,7 @@ impl CheckpointedLoop {
     ///
     /// `step` gets the state, the parameters and the number of the step. It is called on constants to evaluate and on
     /// variables to record, and must compute the same each time. On a tape over duals the closure computes with those.
+    /// A [`StepFn`] is for [`call`](Self::call), which takes it and any kind of number.
     ///
     /// # Panics
     /// With the text of the error that [`try_run`](Self::try_run) returns.
@@ -89,7 +90,7 @@ impl CheckpointedLoop {
         F: Primal,
         C: for<'s> Fn(&[Var<'s, F>], &[Var<'s, F>], usize) -> Vec<Var<'s, F>> + Send + Clone + 'static,
     {
-        self.try_run(state, params, step).unwrap_or_else(|error| error.raise())
+        self.try_run(state, params, step).or_panic()
     }
 
     /// [`run`](Self::run), returning what is wrong.
@@ -126,7 +127,7 @@ impl CheckpointedLoop {
     /// With the text of the error that [`try_call`](Self::try_call) returns.
     #[track_caller]
     pub fn call<T: Number>(self, step: &impl StepFn, state: &[T], params: &[T]) -> Vec<T> {
-        self.try_call(step, state, params).unwrap_or_else(|error| error.raise())
+        self.try_call(step, state, params).or_panic()
     }
 
     /// [`call`](Self::call), returning what is wrong.

@@ -1,6 +1,6 @@
 //! One piece of a program of tensors, recorded when the sweep arrives.
 
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::rules::TensorOp;
 use crate::tape::Tape;
 use crate::tensor::{TensorFloat, TensorVar};
@@ -37,7 +37,7 @@ where
     F: TensorFloat,
     C: for<'s> Fn(&[TensorVar<'s, F>]) -> TensorVar<'s, F> + Send + Sync + 'static,
 {
-    try_checkpoint_tensors(x, f).unwrap_or_else(|error| error.raise())
+    try_checkpoint_tensors(x, f).or_panic()
 }
 
 /// [`checkpoint_tensors`], returning what is wrong.

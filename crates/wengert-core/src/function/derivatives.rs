@@ -54,6 +54,7 @@ impl<F: TensorFloat> Function<F> {
     ///
     /// # Errors
     /// As [`value`](Self::value).
+    #[doc(alias = "value_and_grad")]
     pub fn value_and_gradient(&self, x: &[F]) -> Result<(F, Vec<F>), FunctionError> {
         self.expect_length("gradient", "point", x.len(), self.inputs())?;
         let mut gradient = vec![F::ZERO; self.inputs()];

@@ -57,6 +57,11 @@ use std::sync::{Arc, Mutex, OnceLock};
 /// Shared between threads by reference. Memory for values and adjoints is kept between calls: a steady state allocates what
 /// it returns, and nothing with the `_into` forms.
 ///
+/// # What a recording fixes
+/// Every branch the closure took. Comparisons between numbers (`x[0] < 1.0`) are kept, and a replay in which one would turn
+/// out otherwise returns [`FunctionError::Guard`]. What the closure reads as a plain float (`x[0].value()`), a branch on it
+/// included, is frozen unseen.
+///
 /// # Accuracy
 /// Arithmetic is bit for bit what the closure computes at that point, whatever the optimiser did, and so is an elementary function.
 /// Twelve and more equal ones that do not need each other's results, as a loop over data has them, are computed together: those that

@@ -2,7 +2,7 @@
 
 use super::lu::Lu;
 use crate::custom::CustomVectorFn;
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::number::{Number, Primal};
 use core::panic::Location;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ use wengert_kernels::{Elementary, Float};
 /// ```
 #[track_caller]
 pub fn solve<T: Number<B>, B: Float + Elementary>(a: &[T], b: &[T]) -> Vec<T> {
-    try_solve(a, b).unwrap_or_else(|error| error.raise())
+    try_solve(a, b).or_panic()
 }
 
 /// [`solve`], returning what is wrong.

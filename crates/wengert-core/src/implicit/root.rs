@@ -4,7 +4,7 @@ use super::linear::LinearSolve;
 use super::lu::Lu;
 use crate::custom::CustomVectorFn;
 use crate::dual::Dual;
-use crate::error::{Caller, Error};
+use crate::error::{Caller, Error, OrPanic};
 use crate::number::{Number, Primal};
 use crate::tape::{Tape, Var};
 use core::panic::Location;
@@ -46,7 +46,7 @@ pub trait Equations: Clone + Send + 'static {
 /// ```
 #[track_caller]
 pub fn root<T: Number>(g: &impl Equations, start: &[f64], p: &[T]) -> Vec<T> {
-    try_root(g, start, p).unwrap_or_else(|error| error.raise())
+    try_root(g, start, p).or_panic()
 }
 
 /// [`root`], returning what is wrong.
@@ -84,7 +84,7 @@ pub fn try_root<T: Number>(g: &impl Equations, start: &[f64], p: &[T]) -> Result
 /// ```
 #[track_caller]
 pub fn root_at<T: Number>(g: &impl Equations, x: &[f64], p: &[T]) -> Vec<T> {
-    try_root_at(g, x, p).unwrap_or_else(|error| error.raise())
+    try_root_at(g, x, p).or_panic()
 }
 
 /// [`root_at`], returning what is wrong.

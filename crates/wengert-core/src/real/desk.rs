@@ -5,7 +5,7 @@
 //! Whatever else a tape does is done on the tape, with its nodes put back.
 
 use crate::dual::Dual;
-use crate::error::{Caller, Error};
+use crate::error::{Caller, Error, OrPanic};
 use crate::number::Primal;
 use crate::tape::Tape;
 use crate::tape::arena::Arena;
@@ -90,7 +90,7 @@ impl<F: Primal> Desk<F> {
     #[inline(never)]
     fn push_slowly(&self, tag: Tag, p: F, q: F, a: u32, b: u32, caller: Caller) -> u32 {
         if self.in_hand.get() != tag {
-            let tape = self.find(tag, caller).unwrap_or_else(|error| panic!("{error}"));
+            let tape = self.find(tag, caller).or_panic();
             self.put_back();
             self.nodes.swap(&tape.nodes);
             self.in_hand.set(tag);

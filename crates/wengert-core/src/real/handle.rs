@@ -2,7 +2,7 @@
 
 use super::desk::{Tag, Threaded};
 use crate::dual::Dual;
-use crate::error::Caller;
+use crate::error::{Caller, OrPanic};
 use crate::number::Primal;
 use crate::reductions;
 use crate::tape::node::{Edge, NOWHERE};
@@ -118,7 +118,7 @@ impl<F: Threaded> Handle<F> for OnThread {
             let on: Vec<Var<'_, F>> = x.iter().map(|x| x.on(tape)).collect();
             OnTape::many(&on, y, pullback).into_iter().map(|y| y.moved(OnThread(tag))).collect()
         };
-        F::desk(|desk| desk.with(tag, caller, record)).unwrap_or_else(|error| panic!("{error}"))
+        F::desk(|desk| desk.with(tag, caller, record)).or_panic()
     }
 
     #[inline]
@@ -194,6 +194,7 @@ fn apart<F: Threaded>(a: Real<F>, b: Real<F>, y: F, [p, q]: [F; 2], steep: bool)
 
 #[cold]
 #[inline(never)]
+#[track_caller]
 fn raise_apart<F: Threaded>(left: Tag, right: Tag, caller: Caller) -> ! {
     let error = F::desk(|desk| desk.why_apart(left, right, caller));
     panic!("{error}")
@@ -211,10 +212,11 @@ fn common<F: Threaded>(tag: Tag, x: Real<F>, caller: Caller) -> Tag {
 
 /// Records the value `y` on the whole tape.
 #[inline]
+#[track_caller]
 fn whole<F: Threaded>(tag: Tag, y: F, caller: Caller, f: impl FnOnce(&Tape<F>) -> Var<'_, F>) -> Real<F> {
     if tag == Tag::NONE {
         return Scalar::folded(y, F::ZERO, OnThread(tag), NOWHERE);
     }
     let recorded = F::desk(|desk| desk.with(tag, caller, |tape| f(tape).moved(OnThread(tag))));
-    recorded.unwrap_or_else(|error| panic!("{error}"))
+    recorded.or_panic()
 }

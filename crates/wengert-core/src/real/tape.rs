@@ -2,7 +2,7 @@
 
 use super::desk::{Desk, Threaded};
 use super::handle::{OnThread, Real};
-use crate::error::{Caller, Error};
+use crate::error::{Caller, Error, OrPanic};
 use crate::tape::{Gradients, Recorded, Tape, TapeSize};
 use core::fmt;
 use core::panic::Location;
@@ -59,7 +59,7 @@ impl<F: Threaded> RealTape<F> {
     /// With the text of the error that [`try_vjp`](Self::try_vjp) returns.
     #[track_caller]
     pub fn vjp(&self, outputs: impl IntoIterator<Item = (Real<F>, F)>) -> Gradients<F> {
-        self.try_vjp(outputs).unwrap_or_else(|error| error.raise())
+        self.try_vjp(outputs).or_panic()
     }
 
     /// [`vjp`](Self::vjp), returning what went wrong.
@@ -83,7 +83,7 @@ impl<F: Threaded> RealTape<F> {
     where
         F: Element,
     {
-        self.try_jacobian(outputs, inputs).unwrap_or_else(|error| error.raise())
+        self.try_jacobian(outputs, inputs).or_panic()
     }
 
     /// [`jacobian`](Self::jacobian), returning what went wrong.
@@ -142,9 +142,10 @@ impl<F: Threaded> RealTape<F> {
         OnThread::of(self.tape.tag())
     }
 
+    #[track_caller]
     fn whole<R>(&self, caller: Caller, f: impl FnOnce(&Tape<F>) -> R) -> R {
         let done = F::desk(|desk| desk.with(self.tape.tag(), caller, f));
-        done.unwrap_or_else(|error| panic!("{error}"))
+        done.or_panic()
     }
 }
 
@@ -176,7 +177,7 @@ impl<F: Threaded> Real<F> {
             return self;
         }
         let retained = self.whole(Location::caller(), |tape| self.on(tape).retain().moved(self.handle()));
-        retained.unwrap_or_else(|error| error.raise())
+        retained.or_panic()
     }
 
     /// The reverse sweep: the derivative of this number with respect to everything recorded before it.
@@ -187,7 +188,7 @@ impl<F: Threaded> Real<F> {
     #[doc(alias = "grad")]
     #[track_caller]
     pub fn gradient(self) -> Gradients<F> {
-        self.try_gradient().unwrap_or_else(|error| error.raise())
+        self.try_gradient().or_panic()
     }
 
     /// [`gradient`](Self::gradient), returning what went wrong.
@@ -206,7 +207,7 @@ impl<F: Threaded> Real<F> {
     /// As [`gradient`](Self::gradient).
     #[track_caller]
     pub fn vjp(self, seed: F) -> Gradients<F> {
-        self.try_vjp(seed).unwrap_or_else(|error| error.raise())
+        self.try_vjp(seed).or_panic()
     }
 
     /// [`vjp`](Self::vjp), returning what went wrong.
@@ -227,9 +228,7 @@ impl<F: Threaded> Real<F> {
     pub fn is_connected(self, x: Self) -> bool {
         !Recorded::<F>::is_nowhere(self.handle())
             && self.handle() == x.handle()
-            && self
-                .whole(Location::caller(), |tape| self.on(tape).is_connected(x.on(tape)))
-                .unwrap_or_else(|error| error.raise())
+            && self.whole(Location::caller(), |tape| self.on(tape).is_connected(x.on(tape))).or_panic()
     }
 
     fn whole<R>(self, caller: Caller, f: impl FnOnce(&Tape<F>) -> R) -> Result<R, Error> {

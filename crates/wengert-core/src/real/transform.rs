@@ -7,7 +7,7 @@ use super::desk::Threaded;
 use super::handle::Real;
 use super::tape::RealTape;
 use crate::dual::Dual;
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::transform::{as_many, not_empty};
 use wengert_tensor::{Element, Tensor};
 
@@ -53,7 +53,7 @@ pub fn try_grad<F: Threaded>(f: impl FnOnce(&[Real<F>]) -> Real<F>, x: &[F]) -> 
 /// ```
 #[track_caller]
 pub fn value_and_grad<F: Threaded>(f: impl FnOnce(&[Real<F>]) -> Real<F>, x: &[F]) -> (F, Vec<F>) {
-    try_value_and_grad(f, x).unwrap_or_else(|error| error.raise())
+    try_value_and_grad(f, x).or_panic()
 }
 
 /// [`value_and_grad`], returning what went wrong.
@@ -86,7 +86,7 @@ pub fn try_value_and_grad<F: Threaded>(f: impl FnOnce(&[Real<F>]) -> Real<F>, x:
 /// ```
 #[track_caller]
 pub fn jacobian<F: Threaded + Element>(f: impl FnOnce(&[Real<F>]) -> Vec<Real<F>>, x: &[F]) -> Tensor<F> {
-    try_jacobian(f, x).unwrap_or_else(|error| error.raise())
+    try_jacobian(f, x).or_panic()
 }
 
 /// [`jacobian`], returning what went wrong.
@@ -117,7 +117,7 @@ pub fn try_jacobian<F: Threaded + Element>(
 /// ```
 #[track_caller]
 pub fn hvp(f: impl FnOnce(&[Real<Dual<f64, 1>>]) -> Real<Dual<f64, 1>>, x: &[f64], v: &[f64]) -> Vec<f64> {
-    try_hvp(f, x, v).unwrap_or_else(|error| error.raise())
+    try_hvp(f, x, v).or_panic()
 }
 
 /// [`hvp`], returning what went wrong.
@@ -154,7 +154,7 @@ const LANES: usize = 4;
 /// ```
 #[track_caller]
 pub fn hessian(f: impl FnMut(&[Real<Dual<f64, LANES>>]) -> Real<Dual<f64, LANES>>, x: &[f64]) -> Tensor<f64> {
-    try_hessian(f, x).unwrap_or_else(|error| error.raise())
+    try_hessian(f, x).or_panic()
 }
 
 /// [`hessian`], returning what went wrong.

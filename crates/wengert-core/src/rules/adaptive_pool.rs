@@ -6,7 +6,7 @@
 
 use super::pick::Found;
 use super::{Array, Cotangents, Op};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use wengert_tensor::{Adaptive, Pair, Pooling, ShapeError, Taps, Tensor, keep, largest_positions, one_high};
@@ -53,7 +53,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn adaptive_avg_pool2d(self, output: impl Into<Pair>) -> Self {
-        self.try_adaptive_avg_pool2d(output).unwrap_or_else(|error| error.raise())
+        self.try_adaptive_avg_pool2d(output).or_panic()
     }
 
     /// [`adaptive_avg_pool2d`](Self::adaptive_avg_pool2d), returning what does not fit.
@@ -92,7 +92,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn adaptive_max_pool2d(self, output: impl Into<Pair>) -> Self {
-        self.try_adaptive_max_pool2d(output).unwrap_or_else(|error| error.raise())
+        self.try_adaptive_max_pool2d(output).or_panic()
     }
 
     /// [`adaptive_max_pool2d`](Self::adaptive_max_pool2d), returning what does not fit.
@@ -126,7 +126,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn adaptive_avg_pool1d(self, output: usize) -> Self {
-        self.try_adaptive_avg_pool1d(output).unwrap_or_else(|error| error.raise())
+        self.try_adaptive_avg_pool1d(output).or_panic()
     }
 
     /// [`adaptive_avg_pool1d`](Self::adaptive_avg_pool1d), returning what does not fit.
@@ -155,7 +155,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn adaptive_max_pool1d(self, output: usize) -> Self {
-        self.try_adaptive_max_pool1d(output).unwrap_or_else(|error| error.raise())
+        self.try_adaptive_max_pool1d(output).or_panic()
     }
 
     /// [`adaptive_max_pool1d`](Self::adaptive_max_pool1d), returning what does not fit.

@@ -15,7 +15,7 @@ use super::pushforward::total;
 use super::sum::sum_keep;
 use super::zip::zip;
 use super::{Array, Cotangents, Op, fitting};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use wengert_kernels::Binary;
 use wengert_tensor::{Attention, Axis, Shape, ShapeError, Tensor};
@@ -129,7 +129,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn scaled_dot_product_attention(self, k: Self, v: Self, options: &Attention) -> Self {
-        self.try_scaled_dot_product_attention(k, v, options).unwrap_or_else(|error| error.raise())
+        self.try_scaled_dot_product_attention(k, v, options).or_panic()
     }
 
     /// [`scaled_dot_product_attention`](Self::scaled_dot_product_attention), returning what does not fit.

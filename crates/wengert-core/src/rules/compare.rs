@@ -1,6 +1,6 @@
 //! What has no derivative: comparisons, counts and places of elements. They give plain tensors, of the value so far.
 
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use wengert_tensor::{Axes, Axis, Tensor};
 
@@ -22,7 +22,7 @@ macro_rules! comparisons {
             /// If the shapes do not broadcast.
             #[track_caller]
             pub fn $method(self, other: impl Into<Tensor<F>>) -> Tensor<bool> {
-                self.$try_method(other).unwrap_or_else(|error| error.raise())
+                self.$try_method(other).or_panic()
             }
 
             #[doc = concat!("[`", stringify!($method), "`](Self::", stringify!($method), "), returning what does not fit.")]
@@ -102,7 +102,7 @@ macro_rules! places {
             #[doc = concat!("If ", $errors, ".")]
             #[track_caller]
             pub fn $method(self, $($x: impl Into<$X>),*) -> $Y {
-                self.$try_method($($x),*).unwrap_or_else(|error| error.raise())
+                self.$try_method($($x),*).or_panic()
             }
 
             #[doc = concat!("[`", stringify!($method), "`](Self::", stringify!($method), "), returning what does not fit.")]
@@ -197,7 +197,7 @@ impl<F: TensorFloat> TensorVar<'_, F> {
     /// ```
     #[track_caller]
     pub fn argsort(self, axis: impl Into<Axis>) -> Tensor<i64> {
-        self.try_argsort(axis, false).unwrap_or_else(|error| error.raise())
+        self.try_argsort(axis, false).or_panic()
     }
 
     /// [`argsort`](Self::argsort), returning what does not fit; the largest first if `descending`.

@@ -6,7 +6,7 @@
 use super::reshape::reshape;
 use super::slice::slice;
 use super::{Array, Cotangents, Op, Pushforward};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use wengert_tensor::{Axis, ShapeError, Tensor};
@@ -84,7 +84,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn concat(parts: &[Self], axis: impl Into<Axis>) -> Self {
-        Self::try_concat(parts, axis).unwrap_or_else(|error| error.raise())
+        Self::try_concat(parts, axis).or_panic()
     }
 
     /// [`concat`](Self::concat), returning what does not fit.
@@ -112,7 +112,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn stack(parts: &[Self], axis: impl Into<Axis>) -> Self {
-        Self::try_stack(parts, axis).unwrap_or_else(|error| error.raise())
+        Self::try_stack(parts, axis).or_panic()
     }
 
     /// [`stack`](Self::stack), returning what does not fit.

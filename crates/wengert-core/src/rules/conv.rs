@@ -12,7 +12,7 @@ use super::pushforward::total;
 use super::reshape::reshape;
 use super::sum::sum_axes;
 use super::{Array, Cotangents, Op, Pushforward, fitting, two};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use core::panic::Location;
@@ -243,7 +243,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn conv2d(self, weight: Self, options: &Convolution) -> Self {
-        self.try_conv2d(weight, options).unwrap_or_else(|error| error.raise())
+        self.try_conv2d(weight, options).or_panic()
     }
 
     /// [`conv2d`](Self::conv2d), returning what does not fit.
@@ -281,7 +281,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn conv2d_with_bias(self, weight: Self, bias: Self, options: &Convolution) -> Self {
-        self.try_conv2d_with_bias(weight, bias, options).unwrap_or_else(|error| error.raise())
+        self.try_conv2d_with_bias(weight, bias, options).or_panic()
     }
 
     /// [`conv2d_with_bias`](Self::conv2d_with_bias), returning what does not fit.
@@ -337,7 +337,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn conv2d_max_pool2d(self, weight: Self, bias: Self, options: &Convolution, pooling: &Pooling) -> Self {
-        self.try_conv2d_max_pool2d(weight, bias, options, pooling).unwrap_or_else(|error| error.raise())
+        self.try_conv2d_max_pool2d(weight, bias, options, pooling).or_panic()
     }
 
     /// [`conv2d_max_pool2d`](Self::conv2d_max_pool2d), returning what does not fit.
@@ -378,7 +378,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn conv1d(self, weight: Self, options: &Convolution) -> Self {
-        self.try_conv1d(weight, options).unwrap_or_else(|error| error.raise())
+        self.try_conv1d(weight, options).or_panic()
     }
 
     /// [`conv1d`](Self::conv1d), returning what does not fit.
@@ -409,7 +409,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn conv1d_with_bias(self, weight: Self, bias: Self, options: &Convolution) -> Self {
-        self.try_conv1d_with_bias(weight, bias, options).unwrap_or_else(|error| error.raise())
+        self.try_conv1d_with_bias(weight, bias, options).or_panic()
     }
 
     /// [`conv1d_with_bias`](Self::conv1d_with_bias), returning what does not fit.

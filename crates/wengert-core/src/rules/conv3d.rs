@@ -1,6 +1,6 @@
 //! Convolution in three dimensions, composed of slices along the depth, stacked among the channels, and a convolution of images.
 
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::panic::Location;
 use wengert_tensor::{Convolution3d, Padding};
@@ -33,7 +33,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn conv3d(self, weight: Self, options: &Convolution3d) -> Self {
-        self.try_conv3d(weight, options).unwrap_or_else(|error| error.raise())
+        self.try_conv3d(weight, options).or_panic()
     }
 
     /// [`conv3d`](Self::conv3d), returning what does not fit.
@@ -66,7 +66,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn conv3d_with_bias(self, weight: Self, bias: Self, options: &Convolution3d) -> Self {
-        self.try_conv3d_with_bias(weight, bias, options).unwrap_or_else(|error| error.raise())
+        self.try_conv3d_with_bias(weight, bias, options).or_panic()
     }
 
     /// [`conv3d_with_bias`](Self::conv3d_with_bias), returning what does not fit.

@@ -1,7 +1,7 @@
 //! Transposed convolution: the rule for a convolution's cotangent to its images, applied to data.
 
 use super::conv::transposed;
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::panic::Location;
 use wengert_tensor::{Padding, TransposedConvolution, one_high};
@@ -33,7 +33,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn conv_transpose2d(self, weight: Self, options: &TransposedConvolution) -> Self {
-        self.try_conv_transpose2d(weight, options).unwrap_or_else(|error| error.raise())
+        self.try_conv_transpose2d(weight, options).or_panic()
     }
 
     /// [`conv_transpose2d`](Self::conv_transpose2d), returning what does not fit.
@@ -80,7 +80,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn conv_transpose1d(self, weight: Self, options: &TransposedConvolution) -> Self {
-        self.try_conv_transpose1d(weight, options).unwrap_or_else(|error| error.raise())
+        self.try_conv_transpose1d(weight, options).or_panic()
     }
 
     /// [`conv_transpose1d`](Self::conv_transpose1d), returning what does not fit.

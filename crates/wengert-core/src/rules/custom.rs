@@ -1,7 +1,7 @@
 //! Tensor ops of the user's.
 
 use super::{Array, Cotangents, Op};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tape::Tape;
 use crate::tensor::{Operands, TensorFloat, TensorVar};
 use core::panic::Location;
@@ -153,7 +153,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn apply(self, op: impl TensorOp<F>, others: &[Self]) -> Self {
-        self.try_apply(op, others).unwrap_or_else(|error| error.raise())
+        self.try_apply(op, others).or_panic()
     }
 
     /// [`apply`](Self::apply), returning what does not fit.

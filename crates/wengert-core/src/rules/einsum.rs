@@ -1,7 +1,7 @@
 //! Products summed over named axes. The plan is that of plain tensors; here its steps are recorded, so that the cotangents are
 //! those of permutation, reshape, sum and matrix product.
 
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::panic::Location;
 use wengert_tensor::{Contract, Shape, ShapeError, contract};
@@ -66,7 +66,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn einsum(formula: &str, operands: &[Self]) -> Self {
-        Self::try_einsum(formula, operands).unwrap_or_else(|error| error.raise())
+        Self::try_einsum(formula, operands).or_panic()
     }
 
     /// [`einsum`](Self::einsum), returning what does not fit.
@@ -103,7 +103,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn dot(self, other: Self) -> Self {
-        self.try_dot(other).unwrap_or_else(|error| error.raise())
+        self.try_dot(other).or_panic()
     }
 
     /// [`dot`](Self::dot), returning what does not fit.
@@ -138,7 +138,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn outer(self, other: Self) -> Self {
-        self.try_outer(other).unwrap_or_else(|error| error.raise())
+        self.try_outer(other).or_panic()
     }
 
     /// [`outer`](Self::outer), returning what does not fit.

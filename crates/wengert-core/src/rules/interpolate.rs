@@ -1,6 +1,6 @@
 //! Images in another size, weighted sums along both axes; channels in exchange for size, a reshape and a permutation.
 
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use wengert_tensor::{Interpolation, Pair, Shuffle, interpolated_shape};
 
@@ -28,7 +28,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn interpolate(self, size: impl Into<Pair>, interpolation: Interpolation) -> Self {
-        self.try_interpolate(size, interpolation).unwrap_or_else(|error| error.raise())
+        self.try_interpolate(size, interpolation).or_panic()
     }
 
     /// [`interpolate`](Self::interpolate), returning what does not fit.
@@ -65,7 +65,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn pixel_shuffle(self, factor: usize) -> Self {
-        self.try_pixel_shuffle(factor).unwrap_or_else(|error| error.raise())
+        self.try_pixel_shuffle(factor).or_panic()
     }
 
     /// [`pixel_shuffle`](Self::pixel_shuffle), returning what does not fit.
@@ -96,7 +96,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn pixel_unshuffle(self, factor: usize) -> Self {
-        self.try_pixel_unshuffle(factor).unwrap_or_else(|error| error.raise())
+        self.try_pixel_unshuffle(factor).or_panic()
     }
 
     /// [`pixel_unshuffle`](Self::pixel_unshuffle), returning what does not fit.

@@ -9,7 +9,7 @@ use super::matmul::MatMul;
 use super::pushforward::total;
 use super::sum::sum_to;
 use super::{Array, Cotangents, Op};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use wengert_tensor::{ShapeError, Tensor};
@@ -64,7 +64,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn linear(self, weight: Self, bias: Self) -> Self {
-        self.try_linear(weight, bias).unwrap_or_else(|error| error.raise())
+        self.try_linear(weight, bias).or_panic()
     }
 
     /// [`linear`](Self::linear), returning what does not fit.

@@ -17,7 +17,7 @@ use super::reshape::reshape;
 use super::slice::slice;
 use super::zip::zip;
 use super::{Array, Cotangents, Op, fitting};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use wengert_kernels::{Binary, Unary};
 use wengert_tensor::{Shape, ShapeError, Tensor};
@@ -144,7 +144,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn lstm(self, weight: Self, h: Self, c: Self) -> Self {
-        self.try_lstm(weight, h, c).unwrap_or_else(|error| error.raise())
+        self.try_lstm(weight, h, c).or_panic()
     }
 
     /// [`lstm`](Self::lstm), returning what does not fit.

@@ -1,6 +1,6 @@
 //! The elements a mask marks: elements picked by number, whose cotangents go back to where they came from.
 
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use wengert_tensor::{Tensor, masked_positions};
 
@@ -24,7 +24,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn masked_select(self, mask: &Tensor<bool>) -> Self {
-        self.try_masked_select(mask).unwrap_or_else(|error| error.raise())
+        self.try_masked_select(mask).or_panic()
     }
 
     /// [`masked_select`](Self::masked_select), returning what does not fit.

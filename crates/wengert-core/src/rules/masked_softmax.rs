@@ -6,7 +6,7 @@
 use super::sum::sum_keep;
 use super::zip::zip;
 use super::{Array, Cotangents, Op, Pushforward, one};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use wengert_kernels::Binary;
@@ -60,7 +60,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn masked_softmax(self, mask: impl Into<Tensor<bool>>, axis: impl Into<Axis>) -> Self {
-        self.try_masked_softmax(mask, axis).unwrap_or_else(|error| error.raise())
+        self.try_masked_softmax(mask, axis).or_panic()
     }
 
     /// [`masked_softmax`](Self::masked_softmax), returning what does not fit.

@@ -10,7 +10,7 @@ use super::pushforward::total;
 use super::reshape::reshape;
 use super::sum::sum_to;
 use super::{Array, Cotangents, Op, two};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use core::panic::Location;
@@ -119,7 +119,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn matmul(self, other: Self) -> Self {
-        self.try_matmul(other).unwrap_or_else(|error| error.raise())
+        self.try_matmul(other).or_panic()
     }
 
     /// [`matmul`](Self::matmul), returning what does not fit.

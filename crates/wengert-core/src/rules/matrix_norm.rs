@@ -1,6 +1,6 @@
 //! Norms of matrices, composed of lengths, sums of absolute values, extremes and singular values, whose cotangents are theirs.
 
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use wengert_kernels::Unary;
 use wengert_tensor::{MatrixNorm, check_matrix_norm};
@@ -31,7 +31,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn matrix_norm(self, norm: MatrixNorm) -> Self {
-        self.try_matrix_norm(norm).unwrap_or_else(|error| error.raise())
+        self.try_matrix_norm(norm).or_panic()
     }
 
     /// [`matrix_norm`](Self::matrix_norm), returning what does not fit.

@@ -10,7 +10,7 @@ use super::select::select;
 use super::sum::{broadcast_back, sum_axes};
 use super::zip::zip;
 use super::{Array, Cotangents, Op, Pushforward, one};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use wengert_kernels::{Binary, Unary};
@@ -198,7 +198,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn norm_axes(self, p: f64, axes: impl Into<Axes>) -> Self {
-        self.try_norm_axes(p, axes).unwrap_or_else(|error| error.raise())
+        self.try_norm_axes(p, axes).or_panic()
     }
 
     /// [`norm_axes`](Self::norm_axes), returning what does not fit.

@@ -4,7 +4,7 @@
 //! `[n, channels, h, w]`: layer over the last axes, batch over `n, h, w` for each channel, group over some channels and
 //! `h, w` for each image, instance over `h, w` for each channel of each image.
 
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::panic::Location;
 use smallvec::SmallVec;
@@ -51,7 +51,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         bias: Option<Self>,
         epsilon: f64,
     ) -> Self {
-        self.try_layer_norm(features, weight, bias, epsilon).unwrap_or_else(|error| error.raise())
+        self.try_layer_norm(features, weight, bias, epsilon).or_panic()
     }
 
     /// [`layer_norm`](Self::layer_norm), returning what does not fit.
@@ -90,7 +90,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn rms_norm(self, features: impl Into<Shape>, weight: Option<Self>, epsilon: f64) -> Self {
-        self.try_rms_norm(features, weight, epsilon).unwrap_or_else(|error| error.raise())
+        self.try_rms_norm(features, weight, epsilon).or_panic()
     }
 
     /// [`rms_norm`](Self::rms_norm), returning what does not fit.
@@ -126,7 +126,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn batch_norm(self, weight: Option<Self>, bias: Option<Self>, epsilon: f64) -> (Self, Tensor<F>, Tensor<F>) {
-        self.try_batch_norm(weight, bias, epsilon).unwrap_or_else(|error| error.raise())
+        self.try_batch_norm(weight, bias, epsilon).or_panic()
     }
 
     /// [`batch_norm`](Self::batch_norm), returning what does not fit.
@@ -179,7 +179,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         epsilon: f64,
         look: impl Fn(Tensor<F>, Tensor<F>) + Send + Sync + 'static,
     ) -> Self {
-        self.try_batch_norm_watched(weight, bias, epsilon, look).unwrap_or_else(|error| error.raise())
+        self.try_batch_norm_watched(weight, bias, epsilon, look).or_panic()
     }
 
     /// [`batch_norm_watched`](Self::batch_norm_watched), returning what does not fit.
@@ -257,7 +257,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         bias: Option<Self>,
         epsilon: f64,
     ) -> Self {
-        self.try_batch_norm_with(mean, variance, weight, bias, epsilon).unwrap_or_else(|error| error.raise())
+        self.try_batch_norm_with(mean, variance, weight, bias, epsilon).or_panic()
     }
 
     /// [`batch_norm_with`](Self::batch_norm_with), returning what does not fit.
@@ -312,7 +312,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn group_norm(self, groups: usize, weight: Option<Self>, bias: Option<Self>, epsilon: f64) -> Self {
-        self.try_group_norm(groups, weight, bias, epsilon).unwrap_or_else(|error| error.raise())
+        self.try_group_norm(groups, weight, bias, epsilon).or_panic()
     }
 
     /// [`group_norm`](Self::group_norm), returning what does not fit.
@@ -349,7 +349,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn instance_norm(self, weight: Option<Self>, bias: Option<Self>, epsilon: f64) -> Self {
-        self.try_instance_norm(weight, bias, epsilon).unwrap_or_else(|error| error.raise())
+        self.try_instance_norm(weight, bias, epsilon).or_panic()
     }
 
     /// [`instance_norm`](Self::instance_norm), returning what does not fit.
@@ -420,7 +420,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn normalize(self, axis: impl Into<Axis>, epsilon: f64) -> Self {
-        self.try_normalize(axis, epsilon).unwrap_or_else(|error| error.raise())
+        self.try_normalize(axis, epsilon).or_panic()
     }
 
     /// [`normalize`](Self::normalize), returning what does not fit.

@@ -6,7 +6,7 @@
 use super::pick::Found;
 use super::rows::Rows;
 use super::{Array, Cotangents, Op};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use wengert_tensor::{Axes, Axis, ShapeError, Tensor, positions_along, quantile_place};
@@ -115,7 +115,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn sort(self, axis: impl Into<Axis>) -> Self {
-        self.try_sort(axis, false).unwrap_or_else(|error| error.raise())
+        self.try_sort(axis, false).or_panic()
     }
 
     /// [`sort`](Self::sort), returning what does not fit; the largest first if `descending`.
@@ -149,7 +149,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn topk(self, k: usize, axis: impl Into<Axis>) -> (Self, Tensor<i64>) {
-        self.try_topk(k, axis).unwrap_or_else(|error| error.raise())
+        self.try_topk(k, axis).or_panic()
     }
 
     /// [`topk`](Self::topk), returning what does not fit.
@@ -181,7 +181,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn topk_values(self, k: usize, axis: impl Into<Axis>) -> Self {
-        self.try_topk_values(k, axis).unwrap_or_else(|error| error.raise())
+        self.try_topk_values(k, axis).or_panic()
     }
 
     /// [`topk_values`](Self::topk_values), returning what does not fit.
@@ -229,7 +229,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn median_axes(self, axes: impl Into<Axes>) -> Self {
-        self.try_median_axes(axes).unwrap_or_else(|error| error.raise())
+        self.try_median_axes(axes).or_panic()
     }
 
     /// [`median_axes`](Self::median_axes), returning what does not fit.
@@ -283,7 +283,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn quantile_axes(self, q: f64, axes: impl Into<Axes>) -> Self {
-        self.try_quantile_axes(q, axes).unwrap_or_else(|error| error.raise())
+        self.try_quantile_axes(q, axes).or_panic()
     }
 
     /// [`quantile_axes`](Self::quantile_axes), returning what does not fit.

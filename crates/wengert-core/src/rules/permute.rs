@@ -3,7 +3,7 @@
 //! Shapes: axis `k` of `y` is axis `order[k]` of `x`. Cotangent: the inverse permutation.
 
 use super::{Array, Cotangents, Op, Pushforward, one};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use smallvec::SmallVec;
@@ -60,7 +60,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn permute<A: Into<Axis>>(self, order: impl IntoIterator<Item = A>) -> Self {
-        self.try_permute(order).unwrap_or_else(|error| error.raise())
+        self.try_permute(order).or_panic()
     }
 
     /// [`permute`](Self::permute), returning what does not fit.
@@ -88,7 +88,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn t(self) -> Self {
-        self.try_t().unwrap_or_else(|error| error.raise())
+        self.try_t().or_panic()
     }
 
     /// [`t`](Self::t), returning what does not fit.
@@ -118,7 +118,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[doc(alias = "swap_axes")]
     #[track_caller]
     pub fn transpose(self, a: impl Into<Axis>, b: impl Into<Axis>) -> Self {
-        self.try_transpose(a, b).unwrap_or_else(|error| error.raise())
+        self.try_transpose(a, b).or_panic()
     }
 
     /// [`transpose`](Self::transpose), returning what does not fit.

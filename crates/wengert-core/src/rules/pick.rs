@@ -6,7 +6,7 @@
 
 use super::select::select;
 use super::{Array, Cotangents, Op, Pushforward, fitting, one, two};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use core::panic::Location;
@@ -260,7 +260,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn gather(self, axis: impl Into<Axis>, index: &Tensor<i64>) -> Self {
-        self.try_gather(axis, index).unwrap_or_else(|error| error.raise())
+        self.try_gather(axis, index).or_panic()
     }
 
     /// [`gather`](Self::gather), returning what does not fit.
@@ -289,7 +289,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn take_along_axis(self, index: &Tensor<i64>, axis: impl Into<Axis>) -> Self {
-        self.try_take_along_axis(index, axis).unwrap_or_else(|error| error.raise())
+        self.try_take_along_axis(index, axis).or_panic()
     }
 
     /// [`take_along_axis`](Self::take_along_axis), returning what does not fit.
@@ -320,7 +320,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn index_select(self, axis: impl Into<Axis>, entries: &Tensor<i64>) -> Self {
-        self.try_index_select(axis, entries).unwrap_or_else(|error| error.raise())
+        self.try_index_select(axis, entries).or_panic()
     }
 
     /// [`index_select`](Self::index_select), returning what does not fit.
@@ -359,7 +359,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn scatter(self, axis: impl Into<Axis>, index: &Tensor<i64>, source: Self) -> Self {
-        self.try_scatter(axis, index, source).unwrap_or_else(|error| error.raise())
+        self.try_scatter(axis, index, source).or_panic()
     }
 
     /// [`scatter`](Self::scatter), returning what does not fit.
@@ -392,7 +392,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn scatter_add(self, axis: impl Into<Axis>, index: &Tensor<i64>, source: Self) -> Self {
-        self.try_scatter_add(axis, index, source).unwrap_or_else(|error| error.raise())
+        self.try_scatter_add(axis, index, source).or_panic()
     }
 
     /// [`scatter_add`](Self::scatter_add), returning what does not fit.

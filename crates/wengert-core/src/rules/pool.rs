@@ -4,7 +4,7 @@
 //! and with them it is linear too: what flows back goes to the first of the largest in each window.
 
 use super::{Array, Cotangents, Op, Pushforward, one};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use std::sync::Arc;
@@ -136,7 +136,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn max_pool2d(self, pooling: &Pooling) -> Self {
-        self.try_max_pool2d(pooling).unwrap_or_else(|error| error.raise())
+        self.try_max_pool2d(pooling).or_panic()
     }
 
     /// [`max_pool2d`](Self::max_pool2d), returning what does not fit.
@@ -167,7 +167,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn avg_pool2d(self, pooling: &Pooling) -> Self {
-        self.try_avg_pool2d(pooling).unwrap_or_else(|error| error.raise())
+        self.try_avg_pool2d(pooling).or_panic()
     }
 
     /// [`avg_pool2d`](Self::avg_pool2d), returning what does not fit.

@@ -4,7 +4,7 @@
 use super::slice::embedding;
 #[cfg(feature = "linalg")]
 use super::{Array, permute::permute, reshape::reshape, slice::slice};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::panic::Location;
 use wengert_tensor::{
@@ -53,7 +53,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn roll(self, axis: impl Into<Axis>, by: isize) -> Self {
-        self.try_roll(axis, by).unwrap_or_else(|error| error.raise())
+        self.try_roll(axis, by).or_panic()
     }
 
     /// [`roll`](Self::roll), returning what does not fit.
@@ -91,7 +91,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[doc(alias = "repeat_interleave")]
     #[track_caller]
     pub fn repeat(self, axis: impl Into<Axis>, times: usize) -> Self {
-        self.try_repeat(axis, times).unwrap_or_else(|error| error.raise())
+        self.try_repeat(axis, times).or_panic()
     }
 
     /// [`repeat`](Self::repeat), returning what does not fit.
@@ -129,7 +129,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn tile(self, repetitions: &[usize]) -> Self {
-        self.try_tile(repetitions).unwrap_or_else(|error| error.raise())
+        self.try_tile(repetitions).or_panic()
     }
 
     /// [`tile`](Self::tile), returning what does not fit.
@@ -160,7 +160,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn split(self, axis: impl Into<Axis>, sizes: &[usize]) -> Vec<Self> {
-        self.try_split(axis, sizes).unwrap_or_else(|error| error.raise())
+        self.try_split(axis, sizes).or_panic()
     }
 
     /// [`split`](Self::split), returning what does not fit.
@@ -199,7 +199,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[doc(alias = "array_split")]
     #[track_caller]
     pub fn chunk(self, axis: impl Into<Axis>, parts: usize) -> Vec<Self> {
-        self.try_chunk(axis, parts).unwrap_or_else(|error| error.raise())
+        self.try_chunk(axis, parts).or_panic()
     }
 
     /// [`chunk`](Self::chunk), returning what does not fit.
@@ -231,7 +231,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn unbind(self, axis: impl Into<Axis>) -> Vec<Self> {
-        self.try_unbind(axis).unwrap_or_else(|error| error.raise())
+        self.try_unbind(axis).or_panic()
     }
 
     /// [`unbind`](Self::unbind), returning what does not fit.
@@ -270,7 +270,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn pad(self, padding: &[(usize, usize)], with: Padding<F>) -> Self {
-        self.try_pad(padding, with).unwrap_or_else(|error| error.raise())
+        self.try_pad(padding, with).or_panic()
     }
 
     /// [`pad`](Self::pad), returning what does not fit.
@@ -326,7 +326,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn diagonal(self, offset: isize, rows: impl Into<Axis>, columns: impl Into<Axis>) -> Self {
-        self.try_diagonal(offset, rows, columns).unwrap_or_else(|error| error.raise())
+        self.try_diagonal(offset, rows, columns).or_panic()
     }
 
     /// [`diagonal`](Self::diagonal), returning what does not fit.
@@ -373,7 +373,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn diag(self, offset: isize) -> Self {
-        self.try_diag(offset).unwrap_or_else(|error| error.raise())
+        self.try_diag(offset).or_panic()
     }
 
     /// [`diag`](Self::diag), returning what does not fit.
@@ -421,7 +421,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn meshgrid(vectors: &[Self]) -> Vec<Self> {
-        Self::try_meshgrid(vectors).unwrap_or_else(|error| error.raise())
+        Self::try_meshgrid(vectors).or_panic()
     }
 
     /// [`meshgrid`](Self::meshgrid), returning what does not fit.

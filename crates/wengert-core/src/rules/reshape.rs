@@ -3,7 +3,7 @@
 //! Shapes: `x: [..]`, `y: shape` of as many elements. Cotangent: the reshape back.
 
 use super::{Array, Cotangents, Op, Pushforward, one};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use wengert_tensor::{Axis, Shape, ShapeError, Tensor};
@@ -75,7 +75,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn flatten_from(self, axis: impl Into<Axis>) -> Self {
-        self.try_flatten_from(axis).unwrap_or_else(|error| error.raise())
+        self.try_flatten_from(axis).or_panic()
     }
 
     /// [`flatten_from`](Self::flatten_from), returning what does not fit.
@@ -106,7 +106,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn unsqueeze(self, axis: impl Into<Axis>) -> Self {
-        self.try_unsqueeze(axis).unwrap_or_else(|error| error.raise())
+        self.try_unsqueeze(axis).or_panic()
     }
 
     /// [`unsqueeze`](Self::unsqueeze), returning what does not fit.
@@ -135,7 +135,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn squeeze(self, axis: impl Into<Axis>) -> Self {
-        self.try_squeeze(axis).unwrap_or_else(|error| error.raise())
+        self.try_squeeze(axis).or_panic()
     }
 
     /// [`squeeze`](Self::squeeze), returning what does not fit.

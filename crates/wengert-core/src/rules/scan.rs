@@ -13,7 +13,7 @@ use super::pushforward::total;
 use super::slice::{embed, slice};
 use super::zip::zip;
 use super::{Array, Cotangents, Op, Pushforward, one, two};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use wengert_kernels::Binary;
@@ -166,7 +166,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn cumsum(self, axis: impl Into<Axis>) -> Self {
-        self.try_cumsum(axis).unwrap_or_else(|error| error.raise())
+        self.try_cumsum(axis).or_panic()
     }
 
     /// [`cumsum`](Self::cumsum), returning what does not fit.
@@ -194,7 +194,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn cumprod(self, axis: impl Into<Axis>) -> Self {
-        self.try_cumprod(axis).unwrap_or_else(|error| error.raise())
+        self.try_cumprod(axis).or_panic()
     }
 
     /// [`cumprod`](Self::cumprod), returning what does not fit.
@@ -230,7 +230,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn recurrence(self, b: Self, axis: impl Into<Axis>) -> Self {
-        self.try_recurrence(b, axis).unwrap_or_else(|error| error.raise())
+        self.try_recurrence(b, axis).or_panic()
     }
 
     /// [`recurrence`](Self::recurrence), returning what does not fit.
@@ -264,7 +264,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn cummax(self, axis: impl Into<Axis>) -> (Self, Tensor<i64>) {
-        self.try_cummax(axis).unwrap_or_else(|error| error.raise())
+        self.try_cummax(axis).or_panic()
     }
 
     /// [`cummax`](Self::cummax), returning what does not fit.
@@ -296,7 +296,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn cummax_values(self, axis: impl Into<Axis>) -> Self {
-        self.try_cummax_values(axis).unwrap_or_else(|error| error.raise())
+        self.try_cummax_values(axis).or_panic()
     }
 
     /// [`cummax_values`](Self::cummax_values), returning what does not fit.
@@ -325,7 +325,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn cummin(self, axis: impl Into<Axis>) -> (Self, Tensor<i64>) {
-        self.try_cummin(axis).unwrap_or_else(|error| error.raise())
+        self.try_cummin(axis).or_panic()
     }
 
     /// [`cummin`](Self::cummin), returning what does not fit.
@@ -355,7 +355,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn cummin_values(self, axis: impl Into<Axis>) -> Self {
-        self.try_cummin_values(axis).unwrap_or_else(|error| error.raise())
+        self.try_cummin_values(axis).or_panic()
     }
 
     /// [`cummin_values`](Self::cummin_values), returning what does not fit.

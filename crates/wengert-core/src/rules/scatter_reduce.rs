@@ -9,7 +9,7 @@ use super::pick::{pick, place};
 use super::pushforward::total;
 use super::zip::zip;
 use super::{Array, Cotangents, Op, two};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::panic::Location;
 use wengert_kernels::Binary;
@@ -176,7 +176,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         include_self: bool,
     ) -> Self {
         let y = self.try_scatter_reduce(axis, index, source, reduction, include_self);
-        y.unwrap_or_else(|error| error.raise())
+        y.or_panic()
     }
 
     /// [`scatter_reduce`](Self::scatter_reduce), returning what does not fit.

@@ -5,7 +5,7 @@
 
 use super::sum::sum_to;
 use super::{Array, Cotangents, Op, Pushforward, two};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use wengert_tensor::{Shape, ShapeError, Tensor, triangle_mask};
@@ -84,7 +84,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn masked_fill(self, mask: impl Into<Tensor<bool>>, value: F) -> Self {
-        self.try_masked_fill(mask, value).unwrap_or_else(|error| error.raise())
+        self.try_masked_fill(mask, value).or_panic()
     }
 
     /// [`masked_fill`](Self::masked_fill), returning what does not fit.
@@ -116,7 +116,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn tril(self, offset: isize) -> Self {
-        self.try_tril(offset).unwrap_or_else(|error| error.raise())
+        self.try_tril(offset).or_panic()
     }
 
     /// [`tril`](Self::tril), returning what does not fit.
@@ -147,7 +147,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn triu(self, offset: isize) -> Self {
-        self.try_triu(offset).unwrap_or_else(|error| error.raise())
+        self.try_triu(offset).or_panic()
     }
 
     /// [`triu`](Self::triu), returning what does not fit.

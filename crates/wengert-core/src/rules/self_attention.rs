@@ -13,7 +13,7 @@ use super::permute::permute;
 use super::reshape::reshape;
 use super::slice::slice;
 use super::{Array, Cotangents, Op, fitting, one};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use wengert_tensor::{Attention, Shape, ShapeError, Tensor};
 
@@ -121,7 +121,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn self_attention(self, heads: usize, options: &Attention) -> Self {
-        self.try_self_attention(heads, options).unwrap_or_else(|error| error.raise())
+        self.try_self_attention(heads, options).or_panic()
     }
 
     /// [`self_attention`](Self::self_attention), returning what does not fit.

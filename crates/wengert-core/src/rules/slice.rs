@@ -3,7 +3,7 @@
 //! Shapes: axis `axis` of `y` has as many entries as the range names. Cotangent: `y_bar` in its place among zeros.
 
 use super::{Array, Cotangents, Op, Pushforward, one};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use wengert_tensor::{Axis, Shape, ShapeError, Tensor};
@@ -89,7 +89,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn slice(self, axis: impl Into<Axis>, range: impl Into<wengert_tensor::Slice>) -> Self {
-        self.try_slice(axis, range).unwrap_or_else(|error| error.raise())
+        self.try_slice(axis, range).or_panic()
     }
 
     /// [`slice`](Self::slice), returning what does not fit.
@@ -99,6 +99,43 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[track_caller]
     pub fn try_slice(self, axis: impl Into<Axis>, range: impl Into<wengert_tensor::Slice>) -> Result<Self, Error> {
         self.try_record1(Slice { axis: axis.into(), range: range.into(), number: PhantomData })
+    }
+
+    /// One entry of `axis`, which goes away: the last place of every sequence is `x.index_axis(1, -1)`. A negative index counts
+    /// from the end.
+    ///
+    /// Shapes: without the axis.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_index_axis`](Self::try_index_axis) returns.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// let tape = Tape::new();
+    /// let x = tape.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+    /// let y = x.index_axis(1, -1);
+    /// assert_eq!(y.value().to_vec(), [3.0, 6.0]);
+    /// assert_eq!(y.square().sum().gradient()[x].to_vec(), [0.0, 0.0, 6.0, 0.0, 0.0, 12.0]);
+    /// ```
+    #[track_caller]
+    pub fn index_axis(self, axis: impl Into<Axis>, index: isize) -> Self {
+        self.try_index_axis(axis, index).or_panic()
+    }
+
+    /// [`index_axis`](Self::index_axis), returning what does not fit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is no such axis or no such entry.
+    #[track_caller]
+    pub fn try_index_axis(self, axis: impl Into<Axis>, index: isize) -> Result<Self, Error> {
+        let (op, shape) = ("index_axis", self.shape());
+        let axis = self.fit(axis.into().resolve(op, &shape))?;
+        let position = if index < 0 { index.wrapping_add(shape[axis] as isize) } else { index };
+        if position < 0 || position >= shape[axis] as isize {
+            return self.fit(Err(ShapeError::Index { op, index, axis, shape }));
+        }
+        self.try_slice(axis, position..position + 1)?.try_squeeze(axis)
     }
 
     /// The axis read backwards.
@@ -117,7 +154,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn flip(self, axis: impl Into<Axis>) -> Self {
-        self.try_flip(axis).unwrap_or_else(|error| error.raise())
+        self.try_flip(axis).or_panic()
     }
 
     /// [`flip`](Self::flip), returning what does not fit.

@@ -6,7 +6,7 @@
 use super::affine::scaled;
 use super::reshape::reshape;
 use super::{Array, Cotangents, Fusible, Op, Pushforward, one};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use wengert_tensor::{Axes, Shape, ShapeError, Tensor, keep};
@@ -241,7 +241,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn sum_to(self, shape: impl Into<Shape>) -> Self {
-        self.try_sum_to(shape).unwrap_or_else(|error| error.raise())
+        self.try_sum_to(shape).or_panic()
     }
 
     /// [`sum_to`](Self::sum_to), returning what does not fit.

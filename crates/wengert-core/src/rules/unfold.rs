@@ -3,7 +3,7 @@
 //! Shapes: `x: [n, c, h, w]`, columns `[n, c kh kw, oh ow]`. Both are linear and each the other's cotangent.
 
 use super::{Array, Cotangents, Op, Pushforward, one};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use wengert_tensor::{Pair, ShapeError, Tensor, Windows};
@@ -69,7 +69,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[doc(alias = "im2col")]
     #[track_caller]
     pub fn unfold(self, windows: &Windows) -> Self {
-        self.try_unfold(windows).unwrap_or_else(|error| error.raise())
+        self.try_unfold(windows).or_panic()
     }
 
     /// [`unfold`](Self::unfold), returning what does not fit.
@@ -101,7 +101,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[doc(alias = "col2im")]
     #[track_caller]
     pub fn fold(self, size: impl Into<Pair>, windows: &Windows) -> Self {
-        self.try_fold(size, windows).unwrap_or_else(|error| error.raise())
+        self.try_fold(size, windows).or_panic()
     }
 
     /// [`fold`](Self::fold), returning what does not fit.

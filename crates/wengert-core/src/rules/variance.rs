@@ -4,7 +4,7 @@
 //! from 0 keep their digits.
 
 use super::affine::Affine;
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use wengert_tensor::{Axes, Tensor, keep};
 
@@ -49,7 +49,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[doc(alias = "var")]
     #[track_caller]
     pub fn variance_axes(self, axes: impl Into<Axes>, correction: f64) -> Self {
-        self.try_variance_axes(axes, correction).unwrap_or_else(|error| error.raise())
+        self.try_variance_axes(axes, correction).or_panic()
     }
 
     /// [`variance_axes`](Self::variance_axes), returning what does not fit.
@@ -105,7 +105,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn std_axes(self, axes: impl Into<Axes>, correction: f64) -> Self {
-        self.try_std_axes(axes, correction).unwrap_or_else(|error| error.raise())
+        self.try_std_axes(axes, correction).or_panic()
     }
 
     /// [`std_axes`](Self::std_axes), returning what does not fit.

@@ -110,6 +110,23 @@ macro_rules! arithmetic {
                     self.record2(Zip(Binary::$Op, PhantomData), other)
                 }
             }
+            // A plain tensor is a constant of the variable's tape.
+            impl<'t, F: TensorFloat> $Op<&Tensor<F>> for TensorVar<'t, F> {
+                type Output = Self;
+                #[inline]
+                #[track_caller]
+                fn $op(self, other: &Tensor<F>) -> Self {
+                    $Op::$op(self, self.tape().constant_tensor(other))
+                }
+            }
+            impl<'t, F: TensorFloat> $Op<TensorVar<'t, F>> for &Tensor<F> {
+                type Output = TensorVar<'t, F>;
+                #[inline]
+                #[track_caller]
+                fn $op(self, other: TensorVar<'t, F>) -> TensorVar<'t, F> {
+                    $Op::$op(other.tape().constant_tensor(self), other)
+                }
+            }
             impl<'t, F: TensorFloat, T> $OpAssign<T> for TensorVar<'t, F>
             where
                 Self: $Op<T, Output = Self>,
@@ -140,4 +157,36 @@ arithmetic! {
     Sub sub try_sub SubAssign sub_assign;
     Mul mul try_mul MulAssign mul_assign;
     Div div try_div DivAssign div_assign;
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::prelude::*;
+    use wengert_tensor::Tensor;
+
+    #[test]
+    fn plain_tensors_are_constants_on_either_side() {
+        let tape = Tape::new();
+        let x = tape.tensor([[1.0, 2.0], [4.0, 8.0]]);
+        let c = Tensor::from([2.0, 16.0]); // repeated along axis 0
+        let of = |y: TensorVar<'_, f64>| (y.value().to_vec(), y.sum().gradient()[x].to_vec());
+        assert_eq!(of(x + &c), (vec![3.0, 18.0, 6.0, 24.0], vec![1.0; 4]));
+        assert_eq!(of(&c + x), (vec![3.0, 18.0, 6.0, 24.0], vec![1.0; 4]));
+        assert_eq!(of(x - &c), (vec![-1.0, -14.0, 2.0, -8.0], vec![1.0; 4]));
+        assert_eq!(of(&c - x), (vec![1.0, 14.0, -2.0, 8.0], vec![-1.0; 4]));
+        assert_eq!(of(x * &c), (vec![2.0, 32.0, 8.0, 128.0], vec![2.0, 16.0, 2.0, 16.0]));
+        assert_eq!(of(&c * x), (vec![2.0, 32.0, 8.0, 128.0], vec![2.0, 16.0, 2.0, 16.0]));
+        assert_eq!(of(x / &c), (vec![0.5, 0.125, 2.0, 0.5], vec![0.5, 0.0625, 0.5, 0.0625]));
+        // -c / x^2
+        assert_eq!(of(&c / x), (vec![2.0, 8.0, 0.5, 2.0], vec![-2.0, -4.0, -0.125, -0.25]));
+        let mut y = x;
+        y *= &c;
+        assert_eq!(y.value(), (x * &c).value());
+    }
+
+    #[test]
+    #[should_panic(expected = "sub: shapes [2] and [3] do not broadcast")]
+    fn plain_tensors_of_another_shape_are_refused() {
+        let _ = Tape::new().tensor([1.0, 2.0]) - &Tensor::ones([3]);
+    }
 }

@@ -9,7 +9,7 @@
 
 use super::pushforward::total;
 use super::{Array, Cotangents, Op, fitting, sum_to, zip};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::function::{Expression, Symbol};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::panic::Location;
@@ -217,7 +217,7 @@ pub fn zip_map<'t, F: TensorFloat, const N: usize>(
     x: [TensorVar<'t, F>; N],
     f: impl for<'r> FnOnce([Symbol<'r, F>; N]) -> Symbol<'r, F>,
 ) -> TensorVar<'t, F> {
-    try_zip_map(x, f).unwrap_or_else(|error| error.raise())
+    try_zip_map(x, f).or_panic()
 }
 
 /// [`zip_map`], returning what is wrong.
@@ -260,7 +260,7 @@ pub fn zip_map_sum<'t, F: TensorFloat, const N: usize>(
     x: [TensorVar<'t, F>; N],
     f: impl for<'r> FnOnce([Symbol<'r, F>; N]) -> Symbol<'r, F>,
 ) -> TensorVar<'t, F> {
-    try_zip_map_sum(x, f).unwrap_or_else(|error| error.raise())
+    try_zip_map_sum(x, f).or_panic()
 }
 
 /// [`zip_map_sum`], returning what is wrong.
@@ -297,7 +297,7 @@ pub fn zip_map_mean<'t, F: TensorFloat, const N: usize>(
     x: [TensorVar<'t, F>; N],
     f: impl for<'r> FnOnce([Symbol<'r, F>; N]) -> Symbol<'r, F>,
 ) -> TensorVar<'t, F> {
-    try_zip_map_mean(x, f).unwrap_or_else(|error| error.raise())
+    try_zip_map_mean(x, f).or_panic()
 }
 
 /// [`zip_map_mean`], returning what is wrong.

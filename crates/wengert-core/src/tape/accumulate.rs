@@ -8,7 +8,7 @@
 use super::scalar::{Scalar, Var};
 use super::sweep::Part;
 use super::{Handle, Mark, OnTape, Tape, mixed_tapes};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::number::Primal;
 use core::panic::Location;
 use std::sync::Mutex;
@@ -147,7 +147,7 @@ pub fn map_reduce<F: Primal, T: Sync>(
     items: &[T],
     f: impl for<'i> Fn(&[Var<'i, F>], &T) -> Var<'i, F> + Sync,
 ) -> (F, Vec<F>) {
-    try_map_reduce(x, items, f).unwrap_or_else(|error| error.raise())
+    try_map_reduce(x, items, f).or_panic()
 }
 
 /// [`map_reduce`], returning what went wrong.

@@ -2,7 +2,7 @@
 
 use super::scalar::Scalar;
 use super::{Handle, OnTape, Recording, Spare, Tape};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::number::{Primal, TensorSide};
 use core::fmt;
 use core::ops::Index;
@@ -120,7 +120,7 @@ impl<F: Primal> Gradients<F> {
     /// ```
     #[track_caller]
     pub fn add(&mut self, other: &Self) {
-        self.try_add(other).unwrap_or_else(|error| error.raise());
+        self.try_add(other).or_panic();
     }
 
     /// [`add`](Self::add), returning what does not correspond; nothing is changed then.
@@ -297,7 +297,7 @@ impl<F: Primal, H: Differentiable<F>> Index<Scalar<F, H>> for Gradients<F> {
     /// If `x` is a constant, is folded onto another node (call `retain` first), or is not of this recording.
     #[track_caller]
     fn index(&self, x: Scalar<F, H>) -> &F {
-        self.find(x).unwrap_or_else(|reason| panic!("{reason}"))
+        self.find(x).or_panic()
     }
 }
 

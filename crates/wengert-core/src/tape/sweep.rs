@@ -9,7 +9,7 @@ use super::gradients::Gradients;
 use super::node::{Edge, Kind, NOWHERE, Node, Special};
 use super::scalar::Var;
 use super::{Tape, mixed_tapes};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::number::{Primal, TensorSide};
 use core::panic::Location;
 use smallvec::SmallVec;
@@ -49,7 +49,7 @@ impl<F: Primal> Tape<F> {
     /// ```
     #[track_caller]
     pub fn vjp<'t>(&'t self, outputs: impl IntoIterator<Item = (Var<'t, F>, F)>) -> Gradients<F> {
-        self.try_vjp(outputs).unwrap_or_else(|error| error.raise())
+        self.try_vjp(outputs).or_panic()
     }
 
     /// [`vjp`](Self::vjp), returning what went wrong while recording.

@@ -9,7 +9,7 @@ use super::node::{Edge, Kind, NOWHERE, Node, Special};
 use super::scalar::Var;
 use super::sweep::Seeds;
 use super::{Recording, Tape, mixed_tapes};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::number::Primal;
 use core::ops::Index;
 use core::panic::Location;
@@ -43,7 +43,7 @@ impl<F: Primal, const K: usize> Index<Var<'_, F>> for GradientsN<F, K> {
     /// If `x` is a constant, is folded onto another node (call [`Var::retain`] first), or is not of this recording.
     #[track_caller]
     fn index(&self, x: Var<'_, F>) -> &[F; K] {
-        self.find(x).unwrap_or_else(|reason| panic!("{reason}"))
+        self.find(x).or_panic()
     }
 }
 
@@ -74,7 +74,7 @@ impl<F: Primal> Tape<F> {
         &'t self,
         outputs: impl IntoIterator<Item = (Var<'t, F>, [F; K])>,
     ) -> GradientsN<F, K> {
-        self.try_vjp_n(outputs).unwrap_or_else(|error| error.raise())
+        self.try_vjp_n(outputs).or_panic()
     }
 
     /// [`vjp_n`](Self::vjp_n), returning what went wrong while recording.
@@ -121,7 +121,7 @@ impl<F: Primal> Tape<F> {
     where
         F: Element,
     {
-        self.try_jacobian(outputs, inputs).unwrap_or_else(|error| error.raise())
+        self.try_jacobian(outputs, inputs).or_panic()
     }
 
     /// [`jacobian`](Self::jacobian), returning what went wrong while recording.
@@ -138,7 +138,7 @@ impl<F: Primal> Tape<F> {
     {
         let mut nodes = Vec::with_capacity(inputs.len());
         for &x in inputs {
-            nodes.push(locate(self.recording(), x).unwrap_or_else(|reason| panic!("{reason}")));
+            nodes.push(locate(self.recording(), x).or_panic());
         }
         let mut rows = Vec::with_capacity(outputs.len() * nodes.len());
         self.rows(outputs, &nodes, &mut rows)?;

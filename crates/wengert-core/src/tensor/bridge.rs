@@ -1,7 +1,7 @@
 //! Scalars made of tensors, and tensors made of scalars: recorded ops that cost a copy, not an allocation per element.
 
 use super::{Origin, TensorAdjoints, TensorFloat, TensorVar};
-use crate::error::{Caller, Error};
+use crate::error::{Caller, Error, OrPanic};
 use crate::tape::arena::Arena;
 use crate::tape::node::{Edge, NOWHERE, Node};
 use crate::tape::{OnTape, Scalar, Tape, Var, mixed_tapes};
@@ -19,6 +19,7 @@ impl<F: TensorFloat> Tape<F> {
     /// let y = tape.pack(&x).square().sum().scalar() + x[0];
     /// assert_eq!(y.gradient().wrt(&x), [3.0, 4.0, 6.0]);
     /// ```
+    #[doc(alias = "to_tensor")]
     #[track_caller]
     pub fn pack<'t>(&'t self, scalars: &[Var<'t, F>]) -> TensorVar<'t, F> {
         let caller = Location::caller();
@@ -85,7 +86,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn at(self, index: impl AsRef<[usize]>) -> Var<'t, F> {
-        self.try_at(index).unwrap_or_else(|error| error.raise())
+        self.try_at(index).or_panic()
     }
 
     /// [`at`](Self::at), returning what does not fit.

@@ -1,7 +1,7 @@
 //! Forward mode over a recording: tangents go the way the values went.
 
 use super::{TensorFloat, TensorVar};
-use crate::error::{Caller, Error};
+use crate::error::{Caller, Error, OrPanic};
 use crate::rules::{Array, zeros, zip};
 use crate::tape::Tape;
 use core::panic::Location;
@@ -31,7 +31,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[doc(alias = "pushforward")]
     #[track_caller]
     pub fn jvp<const N: usize>(self, wrt: [Self; N], v: [&Tensor<F>; N]) -> Tensor<F> {
-        self.try_jvp(wrt, v).unwrap_or_else(|error| error.raise())
+        self.try_jvp(wrt, v).or_panic()
     }
 
     /// [`jvp`](Self::jvp), returning what is wrong.
@@ -63,7 +63,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn recorded_jvp<const N: usize>(self, wrt: [Self; N], v: [Self; N]) -> Self {
-        self.try_recorded_jvp(wrt, v).unwrap_or_else(|error| error.raise())
+        self.try_recorded_jvp(wrt, v).or_panic()
     }
 
     /// [`recorded_jvp`](Self::recorded_jvp), returning what is wrong.
@@ -108,7 +108,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn jacobian(self, x: Self) -> Tensor<F> {
-        self.try_jacobian(x).unwrap_or_else(|error| error.raise())
+        self.try_jacobian(x).or_panic()
     }
 
     /// [`jacobian`](Self::jacobian), returning what is wrong.
@@ -187,7 +187,7 @@ impl<F: TensorFloat> Tape<F> {
         outputs: impl IntoIterator<Item = TensorVar<'a, F>>,
         moving: impl IntoIterator<Item = (TensorVar<'a, F>, &'a Tensor<F>)>,
     ) -> Vec<Tensor<F>> {
-        self.try_jvp_tensors(outputs, moving).unwrap_or_else(|error| error.raise())
+        self.try_jvp_tensors(outputs, moving).or_panic()
     }
 
     /// [`jvp_tensors`](Self::jvp_tensors), returning what is wrong.

@@ -21,8 +21,8 @@ pub struct ParameterId(u64);
 /// let loss = tape.parameter(&w).square().sum();
 /// let g = loss.gradient();
 /// tape.clear();
-/// let step = g[&w].clone(); // shares memory
-/// w.value_mut().add_scaled(-0.5, &step);
+/// let w_bar = &g[&w];
+/// w.value_mut().add_scaled(-0.5, w_bar);
 /// assert_eq!(w.value().to_vec(), [0.0, 0.0]);
 /// ```
 #[derive(Debug)]

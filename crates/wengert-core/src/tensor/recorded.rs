@@ -1,7 +1,7 @@
 //! Gradients that are on the tape themselves: every pullback emits ops, so the result can be differentiated again.
 
 use super::{Operands, Origin, TensorFloat, TensorVar};
-use crate::error::{Caller, Error};
+use crate::error::{Caller, Error, OrPanic};
 use crate::rules::{Array, Cotangents, Op, Rule, TensorOp, sum_to, zeros, zip};
 use crate::tape::Tape;
 use core::panic::Location;
@@ -92,7 +92,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[doc(alias = "create_graph")]
     #[track_caller]
     pub fn recorded_gradient<const N: usize>(self, wrt: [Self; N]) -> [Self; N] {
-        self.try_recorded_gradient(wrt).unwrap_or_else(|error| error.raise())
+        self.try_recorded_gradient(wrt).or_panic()
     }
 
     /// [`recorded_gradient`](Self::recorded_gradient), returning what is wrong.
@@ -147,7 +147,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn hvp<const N: usize>(self, wrt: [Self; N], v: [&Tensor<F>; N]) -> [Tensor<F>; N] {
-        self.try_hvp(wrt, v).unwrap_or_else(|error| error.raise())
+        self.try_hvp(wrt, v).or_panic()
     }
 
     /// [`hvp`](Self::hvp), returning what is wrong.
@@ -166,9 +166,10 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// What flows from the cotangent `y_bar` of this tensor to `wrt`, over the nodes from `first` on alone; `None` where
     /// nothing does.
+    #[track_caller]
     pub(crate) fn recorded_pullback(self, y_bar: Self, first: u32, wrt: &[Self]) -> Vec<Option<Self>> {
         let adjoints = self.recorded_sweep(y_bar, first, wrt, true, Location::caller());
-        let adjoints = adjoints.unwrap_or_else(|error| error.raise());
+        let adjoints = adjoints.or_panic();
         wrt.iter().map(|x| adjoints.get(x.number() as usize).copied().flatten()).collect()
     }
 

@@ -1,7 +1,7 @@
 //! The tensor variable.
 
 use super::{Operands, Parameter, TensorFloat};
-use crate::error::{Caller, Error};
+use crate::error::{Caller, Error, OrPanic};
 use crate::number::Primal;
 use crate::rules::Op;
 use crate::tape::sweep::Seeds;
@@ -16,6 +16,9 @@ use wengert_tensor::{Shape, ShapeError, Tensor};
 ///
 /// Every op `x` panics at the caller's line with the text of the error its fallible twin `try_x` returns.
 ///
+/// Operators take another `TensorVar`, a number, or a plain `&Tensor`, which is a constant then. A scalar [`Var`](crate::Var) goes
+/// in as a tensor of one number, made by [`Tape::pack`]: `x * tape.pack(&[s])`.
+///
 /// # Examples
 /// ```
 /// use wengert_core::prelude::*;
@@ -26,6 +29,9 @@ use wengert_tensor::{Shape, ShapeError, Tensor};
 /// let y = (x.matmul_t(false, w, true) + b).tanh().sum();
 /// let [w_bar, b_bar] = y.gradient().wrt([w, b]);
 /// assert_eq!(w_bar.to_vec(), [3.0 * b_bar.item(), 2.0 * b_bar.item()]);
+///
+/// let target = wengert_tensor::Tensor::from([0.5]);
+/// assert_eq!((b - &target).square().mean().item(), 0.0);
 /// ```
 pub struct TensorVar<'t, F: Primal> {
     tape: &'t Tape<F>,
@@ -190,7 +196,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[doc(alias = "grad")]
     #[track_caller]
     pub fn gradient(self) -> Gradients<F> {
-        self.try_gradient().unwrap_or_else(|error| error.raise())
+        self.try_gradient().or_panic()
     }
 
     /// [`gradient`](Self::gradient), returning what is wrong.
@@ -222,7 +228,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn vjp(self, seed: &Tensor<F>) -> Gradients<F> {
-        self.try_vjp(seed).unwrap_or_else(|error| error.raise())
+        self.try_vjp(seed).or_panic()
     }
 
     /// [`vjp`](Self::vjp), returning what is wrong.
@@ -245,13 +251,13 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[inline]
     #[track_caller]
     pub(crate) fn record1(self, op: impl Op<F>) -> Self {
-        self.try_record1(op).unwrap_or_else(|error| error.raise())
+        self.try_record1(op).or_panic()
     }
 
     #[inline]
     #[track_caller]
     pub(crate) fn record2(self, op: impl Op<F>, other: Self) -> Self {
-        self.try_record2(op, other).unwrap_or_else(|error| error.raise())
+        self.try_record2(op, other).or_panic()
     }
 
     #[inline]
@@ -314,7 +320,7 @@ impl<F: TensorFloat> Tape<F> {
         &'a self,
         outputs: impl IntoIterator<Item = (TensorVar<'a, F>, &'a Tensor<F>)>,
     ) -> Gradients<F> {
-        self.try_vjp_tensors(outputs).unwrap_or_else(|error| error.raise())
+        self.try_vjp_tensors(outputs).or_panic()
     }
 
     /// [`vjp_tensors`](Self::vjp_tensors), returning what is wrong.

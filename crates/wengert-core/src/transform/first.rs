@@ -1,12 +1,15 @@
 //! First derivatives of closures over variables.
 
 use super::{as_many, not_empty};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::number::Primal;
 use crate::tape::{Tape, Var};
 use wengert_tensor::Tensor;
 
 /// The gradient of `f` at `x`.
+///
+/// A generic function, or a [`ScalarFn`](crate::ScalarFn), goes in by a closure: `|x| f(x)`, `|x| f.call(x)`; see
+/// [`value_and_grad`].
 ///
 /// # Panics
 /// With the text of the error that [`try_grad`] returns.
@@ -16,9 +19,10 @@ use wengert_tensor::Tensor;
 /// # use wengert_core::prelude::*;
 /// assert_eq!(grad(|x| x[0] * x[1] + x[1].exp(), &[2.0, 0.0]), [0.0, 3.0]);
 /// ```
+#[doc(alias = "gradient")]
 #[track_caller]
 pub fn grad<F: Primal>(f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Var<'t, F>, x: &[F]) -> Vec<F> {
-    try_grad(f, x).unwrap_or_else(|error| error.raise())
+    try_grad(f, x).or_panic()
 }
 
 /// [`grad`], returning what went wrong.
@@ -37,14 +41,25 @@ pub fn try_grad<F: Primal>(f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Var<'t, F>, 
 /// With the text of the error that [`try_value_and_grad`] returns.
 ///
 /// # Examples
+/// A closure is enough here. A generic function, which [`hessian`](crate::hessian) and its kin need, goes in by a closure
+/// around it, and so does a [`ScalarFn`](crate::ScalarFn); its bare name does not compile.
 /// ```
 /// # use wengert_core::prelude::*;
 /// let (value, gradient) = value_and_grad(|x| norm2(x), &[3.0, 4.0]);
 /// assert_eq!((value, gradient), (5.0, vec![0.6, 0.8]));
+///
+/// fn bowl<T: Number>(x: &[T]) -> T {
+///     x[0].square() * 2.0
+/// }
+/// assert_eq!(value_and_grad(|x| bowl(x), &[3.0]), (18.0, vec![12.0]));
+/// let f = function!(bowl);
+/// assert_eq!(value_and_grad(|x| f.call(x), &[3.0]), (18.0, vec![12.0]));
+/// assert_eq!(hessian(&f, &[3.0]).to_vec(), [4.0]);
 /// ```
+#[doc(alias = "value_and_gradient")]
 #[track_caller]
 pub fn value_and_grad<F: Primal>(f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Var<'t, F>, x: &[F]) -> (F, Vec<F>) {
-    try_value_and_grad(f, x).unwrap_or_else(|error| error.raise())
+    try_value_and_grad(f, x).or_panic()
 }
 
 /// [`value_and_grad`], returning what went wrong.
@@ -84,7 +99,7 @@ pub fn jacobian<F>(f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Vec<Var<'t, F>>, x: 
 where
     F: Primal + wengert_tensor::Element,
 {
-    try_jacobian(f, x).unwrap_or_else(|error| error.raise())
+    try_jacobian(f, x).or_panic()
 }
 
 /// [`jacobian`], returning what went wrong.
@@ -119,7 +134,7 @@ pub fn vjp<F: Primal>(
     x: &[F],
     y_bar: &[F],
 ) -> (Vec<F>, Vec<F>) {
-    try_vjp(f, x, y_bar).unwrap_or_else(|error| error.raise())
+    try_vjp(f, x, y_bar).or_panic()
 }
 
 /// [`vjp`], returning what went wrong.

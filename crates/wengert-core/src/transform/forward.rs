@@ -2,7 +2,7 @@
 
 use super::{ScalarFn, as_many, not_empty};
 use crate::dual::Dual;
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::number::Primal;
 use crate::taylor::Taylor;
 
@@ -49,7 +49,7 @@ impl<F: Primal, const M: usize> Moving<F> for [Dual<F, 1>; M] {
 /// ```
 #[track_caller]
 pub fn jvp<F: Primal, Y: Moving<F>>(f: impl FnOnce(&[Dual<F, 1>]) -> Y, x: &[F], v: &[F]) -> (Y::Values, Y::Values) {
-    try_jvp(f, x, v).unwrap_or_else(|error| error.raise())
+    try_jvp(f, x, v).or_panic()
 }
 
 /// [`jvp`], returning what does not fit.
@@ -82,7 +82,7 @@ pub fn try_jvp<F: Primal, Y: Moving<F>>(
 /// ```
 #[track_caller]
 pub fn taylor<F: Primal, const N: usize>(f: impl FnOnce(&[Taylor<F, N>]) -> Taylor<F, N>, x: &[F], v: &[F]) -> [F; N] {
-    try_taylor(f, x, v).unwrap_or_else(|error| error.raise())
+    try_taylor(f, x, v).or_panic()
 }
 
 /// [`taylor`], returning what does not fit.
@@ -118,7 +118,7 @@ pub fn try_taylor<F: Primal, const N: usize>(
 /// ```
 #[track_caller]
 pub fn laplacian(f: &impl ScalarFn, x: &[f64]) -> f64 {
-    try_laplacian(f, x).unwrap_or_else(|error| error.raise())
+    try_laplacian(f, x).or_panic()
 }
 
 /// [`laplacian`], returning what does not fit.

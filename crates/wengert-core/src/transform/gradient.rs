@@ -2,6 +2,7 @@
 
 use super::{ScalarFn, VectorFn};
 use crate::dual::Dual;
+use crate::error::OrPanic;
 use crate::number::{Number, Primal};
 use crate::tape::{Handle, Scalar, Tape, Var};
 
@@ -49,7 +50,7 @@ where
 {
     let tape = Tape::new();
     let inputs = tape.vars(x);
-    let gradients = f.call(&inputs).try_gradient().unwrap_or_else(|error| error.raise());
+    let gradients = f.call(&inputs).try_gradient().or_panic();
     inputs.iter().map(|&x| gradients.get(x).unwrap_or(R::ZERO)).collect()
 }
 
@@ -71,7 +72,7 @@ where
     for first in (0..n).step_by(LANES) {
         let inputs: Vec<Var<'_, Dual<F, LANES>>> =
             x.iter().enumerate().map(|(k, x)| tape.var(Dual::moving(x.primal(), first, k))).collect();
-        let gradients = f.call(&inputs).try_gradient().unwrap_or_else(|error| error.raise());
+        let gradients = f.call(&inputs).try_gradient().or_panic();
         let columns = (n - first).min(LANES);
         for (k, &input) in inputs.iter().enumerate() {
             let x_bar = gradients.get(input).unwrap_or(Dual::constant(F::ZERO));

@@ -61,6 +61,11 @@ pub(crate) fn as_many<A, B>(op: &'static str, x: &[A], v: &[B]) -> Result<(), Er
 /// let f = Distance(vec![1.0, 2.0]);
 /// assert_eq!(hvp(&f, &[5.0, 5.0], &[1.0, 0.0]), [2.0, 0.0]);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a function that can be evaluated on every kind of number",
+    label = "not a `ScalarFn`",
+    note = "a closure has one kind of number; write `fn f<T: Number>(x: &[T]) -> T` and pass `&function!(f)`, or implement `ScalarFn`"
+)]
 pub trait ScalarFn<B = f64> {
     /// The value at `x`.
     fn call<T: Number<B>>(&self, x: &[T]) -> T;
@@ -87,6 +92,11 @@ impl<B, F: ScalarFn<B>> ScalarFn<B> for &F {
 /// }
 /// assert_eq!(jacobian_of(&Cartesian, &[2.0, 0.0]).to_vec(), [1.0, 0.0, 0.0, 2.0]);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a function that can be evaluated on every kind of number",
+    label = "not a `VectorFn`",
+    note = "write `fn f<T: Number>(x: &[T]) -> Vec<T>` and pass `&vector_function!(f)`, or implement `VectorFn`"
+)]
 pub trait VectorFn<B = f64> {
     /// The values at `x`; as many at every `x`.
     fn call<T: Number<B>>(&self, x: &[T]) -> Vec<T>;

@@ -2,7 +2,7 @@
 
 use super::{ScalarFn, as_many, not_empty};
 use crate::dual::Dual;
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tape::{Gradients, Tape, Var};
 use wengert_tensor::Tensor;
 
@@ -24,7 +24,7 @@ use wengert_tensor::Tensor;
 /// ```
 #[track_caller]
 pub fn hvp(f: &impl ScalarFn, x: &[f64], v: &[f64]) -> Vec<f64> {
-    try_hvp(f, x, v).unwrap_or_else(|error| error.raise())
+    try_hvp(f, x, v).or_panic()
 }
 
 /// [`hvp`], returning what went wrong.
@@ -58,7 +58,7 @@ pub fn try_hvp(f: &impl ScalarFn, x: &[f64], v: &[f64]) -> Result<Vec<f64>, Erro
 /// ```
 #[track_caller]
 pub fn hessian(f: &impl ScalarFn, x: &[f64]) -> Tensor<f64> {
-    try_hessian(f, x).unwrap_or_else(|error| error.raise())
+    try_hessian(f, x).or_panic()
 }
 
 /// [`hessian`], returning what went wrong.

@@ -2,7 +2,7 @@
 
 use super::{VectorFn, as_many, not_empty};
 use crate::dual::Dual;
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tape::Tape;
 use wengert_tensor::Tensor;
 
@@ -27,7 +27,7 @@ use wengert_tensor::Tensor;
 /// ```
 #[track_caller]
 pub fn jacobian_of(f: &impl VectorFn, x: &[f64]) -> Tensor<f64> {
-    try_jacobian_of(f, x).unwrap_or_else(|error| error.raise())
+    try_jacobian_of(f, x).or_panic()
 }
 
 /// [`jacobian_of`], returning what went wrong.

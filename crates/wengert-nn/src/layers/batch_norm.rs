@@ -4,6 +4,7 @@ use super::normalization::{EPSILON, anchored, bound};
 use crate::error::Error;
 use crate::layer::{Layer, Mode};
 use crate::module::{Entry, EntryMut, Module, ModulePath};
+use core::panic::Location;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use wengert_core::{Parameter, TensorFloat, TensorVar};
 use wengert_tensor::{ShapeError, Tensor};
@@ -217,9 +218,9 @@ macro_rules! batch_norms {
                 let ($ranks, [_, channels, ..]) = (shape.rank(), &shape[..]) else {
                     return Err(Error::of_shape(ShapeError::Rank { op, shape, expected: $expected }));
                 };
-                if self.running.averages.mean.shape()[..] != [*channels] {
-                    let (lhs, rhs) = (self.running.averages.mean.shape().clone(), [*channels].into());
-                    return Err(Error::of_shape(ShapeError::Unequal { op, lhs, rhs }));
+                let expected = self.running.averages.mean.len();
+                if expected != *channels {
+                    return Err(Error::Channels { layer: op, expected, input: shape, caller: Location::caller() });
                 }
                 let (weight, bias) = (bound(x, self.weight.as_ref()), bound(x, self.bias.as_ref()));
                 if mode.is_train() {

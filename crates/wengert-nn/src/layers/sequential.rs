@@ -83,7 +83,7 @@ impl<F: TensorFloat> Sequential<F> {
                 first = Some((parameter.id(), path.to_string()));
             }
         });
-        let error = error.at(index);
+        let error = error.located_in(&self.layers[index]).at(index);
         match first {
             Some((id, name)) => error.anchored(id, &name),
             None => error,

@@ -213,7 +213,7 @@ impl<F: TensorFloat> CrossEntropy<F> {
         let shape = y.shape();
         let (_, classes) = self.sizes(op, &shape)?;
         if shape[..shape.rank() - 1] != labels.shape()[..] {
-            return Err(unequal(op, shape.iter().copied().take(shape.rank() - 1).collect(), labels.shape().clone()));
+            return Err(located(ShapeError::Labels { op, logits: shape, labels: labels.shape().clone() }));
         }
         let weight = |class: usize| self.weights.as_ref().map_or(1.0, |weights| weights.at([class]).to_f64());
         let (keep, spread) = (1.0 - self.smoothing, self.smoothing / classes as f64);

@@ -1,8 +1,10 @@
 //! Adam and AdamW.
 
-use super::{Memory, Optimizer, each_parameter, in_range};
+use super::memory::STEP;
+use super::{Memory, Optimizer, Remembered, each_parameter, in_range};
 use crate::error::Error;
 use crate::module::Module;
+use crate::state::StateDict;
 use wengert_core::{Gradients, TensorFloat};
 use wengert_kernels::{Par, optimizer};
 use wengert_tensor::Tensor;
@@ -13,6 +15,19 @@ struct Moments<F: TensorFloat> {
     v: Tensor<F>,
     /// Steps this parameter has taken, which the bias correction needs: a parameter may have no gradient in some.
     steps: u64,
+}
+
+impl<F: TensorFloat> Remembered<F> for Moments<F> {
+    const NAMES: &'static [&'static str] = &["exp_avg", "exp_avg_sq", STEP];
+
+    fn tensors(&self) -> Vec<Tensor<F>> {
+        vec![self.m.clone(), self.v.clone(), Tensor::scalar(F::from_f64(self.steps as f64))]
+    }
+
+    fn of(tensors: Vec<Tensor<F>>) -> Self {
+        let [m, v, steps] = <[_; 3]>::try_from(tensors).unwrap_or_else(|_| unreachable!("as many as names"));
+        Moments { m, v, steps: steps.item().to_f64() as u64 }
+    }
 }
 
 macro_rules! adam {
@@ -95,6 +110,14 @@ macro_rules! adam {
 
             fn set_learning_rate(&mut self, learning_rate: f64) {
                 self.learning_rate = learning_rate;
+            }
+
+            fn state_dict(&self, model: &dyn Module<F>) -> StateDict<F> {
+                self.moments.state_dict(model)
+            }
+
+            fn load_state_dict(&mut self, model: &dyn Module<F>, state: &StateDict<F>) -> Result<(), Error> {
+                self.moments.load_state_dict(model, state)
             }
         }
     )* };

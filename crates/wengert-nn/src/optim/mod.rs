@@ -4,6 +4,7 @@
 //! number of models and survives changes to one. The update of a parameter is one pass over memory, in place.
 
 mod adam;
+mod memory;
 mod sgd;
 
 pub use adam::{Adam, AdamW};
@@ -11,8 +12,9 @@ pub use sgd::Sgd;
 
 use crate::error::Error;
 use crate::module::{EntryMut, Module, ModulePath};
-use core::fmt;
+use crate::state::{Mismatch, StateDict};
 use core::panic::Location;
+use memory::{Memory, Remembered};
 use wengert_core::{Gradients, Parameter, ParameterId, TensorFloat};
 use wengert_tensor::{ShapeError, Tensor};
 
@@ -54,6 +56,61 @@ pub trait Optimizer<F: TensorFloat = f32> {
 
     /// Sets the learning rate, as a schedule does.
     fn set_learning_rate(&mut self, learning_rate: f64);
+
+    /// What is remembered of the parameters of `model`, as tensors named after them: with the model's own state, what a
+    /// training that goes on another day needs. Settings are not part of it.
+    ///
+    /// The last part of a name is PyTorch's: `weight.momentum_buffer` of [`Sgd`]; `weight.exp_avg`, `weight.exp_avg_sq` and
+    /// `weight.step` of [`Adam`] and [`AdamW`]. A parameter that was never updated has none; an optimizer of your own that
+    /// does not write this method has none of any.
+    ///
+    /// # Examples
+    /// ```
+    /// use wengert_core::Tape;
+    /// use wengert_nn::{Adam, Linear, Layer, Mode, Module, Optimizer, StateDict};
+    /// use wengert_tensor::{Tensor, rng};
+    ///
+    /// let mut layer = Linear::<f32>::new(2, 1, &mut rng(0));
+    /// let mut adam = Adam::new(0.01);
+    /// let tape = Tape::new();
+    /// let y = layer.forward(tape.constant_tensor(Tensor::ones([1, 2])), &mut Mode::Eval)?;
+    /// let gradients = y.sum().gradient();
+    /// drop(tape);
+    /// adam.step(&mut layer, &gradients)?;
+    /// # let file = std::env::temp_dir().join(format!("wengert-adam-{}.safetensors", std::process::id()));
+    /// layer.save(&file)?;
+    /// # let moments = std::env::temp_dir().join(format!("wengert-moments-{}.safetensors", std::process::id()));
+    /// adam.state_dict(&layer).write(&moments)?;
+    ///
+    /// // Another day:
+    /// let (mut again, mut optimizer) = (Linear::<f32>::new(2, 1, &mut rng(1)), Adam::new(0.01));
+    /// again.load(&file)?;
+    /// optimizer.load_state_dict(&again, &StateDict::read(&moments)?)?;
+    /// assert_eq!(optimizer.state_dict(&again), adam.state_dict(&layer));
+    /// # std::fs::remove_file(file).and(std::fs::remove_file(moments)).unwrap();
+    /// # Ok::<(), wengert_nn::Error>(())
+    /// ```
+    fn state_dict(&self, model: &dyn Module<F>) -> StateDict<F> {
+        let _ = model;
+        StateDict::new()
+    }
+
+    /// Remembers of the parameters of `model` what [`state_dict`](Self::state_dict) gave, and nothing else.
+    ///
+    /// # Errors
+    /// [`Error::StateMismatch`] if the state has names that do not belong to the model and this optimizer, has some of what is
+    /// remembered of a parameter but not all, or has other shapes: the text lists them, and nothing has been changed.
+    fn load_state_dict(&mut self, model: &dyn Module<F>, state: &StateDict<F>) -> Result<(), Error> {
+        let _ = model;
+        match state.is_empty() {
+            true => Ok(()),
+            false => {
+                let unexpected = state.names().map(str::to_owned).collect();
+                let mismatch = Box::new(Mismatch { unexpected, ..Mismatch::default() });
+                Err(Error::StateMismatch { path: None, mismatch })
+            }
+        }
+    }
 }
 
 impl<F: TensorFloat, O: Optimizer<F> + ?Sized> Optimizer<F> for Box<O> {
@@ -71,43 +128,11 @@ impl<F: TensorFloat, O: Optimizer<F> + ?Sized> Optimizer<F> for Box<O> {
     fn set_learning_rate(&mut self, learning_rate: f64) {
         (**self).set_learning_rate(learning_rate);
     }
-}
-
-/// What an optimizer remembers, by parameter.
-#[derive(Clone)]
-struct Memory<S> {
-    slots: Vec<(ParameterId, S)>,
-    /// Where the next parameter is expected: models are walked in the same order every time.
-    next: usize,
-}
-
-impl<S> Memory<S> {
-    const fn new() -> Self {
-        Memory { slots: Vec::new(), next: 0 }
+    fn state_dict(&self, model: &dyn Module<F>) -> StateDict<F> {
+        (**self).state_dict(model)
     }
-
-    /// The slot of a parameter, made if it is new.
-    fn slot(&mut self, id: ParameterId, new: impl FnOnce() -> Result<S, ShapeError>) -> Result<&mut S, ShapeError> {
-        let expected = self.slots.get(self.next).is_some_and(|(known, _)| *known == id);
-        let position = match expected {
-            true => Some(self.next),
-            false => self.slots.iter().position(|(known, _)| *known == id),
-        };
-        let position = match position {
-            Some(position) => position,
-            None => {
-                self.slots.push((id, new()?));
-                self.slots.len() - 1
-            }
-        };
-        self.next = (position + 1) % self.slots.len();
-        Ok(&mut self.slots[position].1)
-    }
-}
-
-impl<S> fmt::Debug for Memory<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} parameters", self.slots.len())
+    fn load_state_dict(&mut self, model: &dyn Module<F>, state: &StateDict<F>) -> Result<(), Error> {
+        (**self).load_state_dict(model, state)
     }
 }
 

@@ -1,8 +1,9 @@
 //! Stochastic gradient descent.
 
-use super::{Memory, Optimizer, each_parameter, in_range};
+use super::{Memory, Optimizer, Remembered, each_parameter, in_range};
 use crate::error::Error;
 use crate::module::Module;
+use crate::state::StateDict;
 use wengert_core::{Gradients, TensorFloat};
 use wengert_kernels::{Par, optimizer};
 use wengert_tensor::Tensor;
@@ -35,6 +36,19 @@ pub struct Sgd<F: TensorFloat = f32> {
 struct Velocity<F: TensorFloat> {
     value: Tensor<F>,
     first_step: bool,
+}
+
+impl<F: TensorFloat> Remembered<F> for Velocity<F> {
+    const NAMES: &'static [&'static str] = &["momentum_buffer"];
+
+    fn tensors(&self) -> Vec<Tensor<F>> {
+        vec![self.value.clone()]
+    }
+
+    fn of(tensors: Vec<Tensor<F>>) -> Self {
+        let [value] = <[_; 1]>::try_from(tensors).unwrap_or_else(|_| unreachable!("as many as names"));
+        Velocity { value, first_step: false }
+    }
 }
 
 impl<F: TensorFloat> Sgd<F> {
@@ -109,5 +123,13 @@ impl<F: TensorFloat> Optimizer<F> for Sgd<F> {
 
     fn set_learning_rate(&mut self, learning_rate: f64) {
         self.learning_rate = learning_rate;
+    }
+
+    fn state_dict(&self, model: &dyn Module<F>) -> StateDict<F> {
+        self.velocities.state_dict(model)
+    }
+
+    fn load_state_dict(&mut self, model: &dyn Module<F>, state: &StateDict<F>) -> Result<(), Error> {
+        self.velocities.load_state_dict(model, state)
     }
 }

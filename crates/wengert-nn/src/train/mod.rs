@@ -66,6 +66,7 @@ pub struct Trainer<'a, F: TensorFloat, T: Target> {
     seed: u64,
     shuffle: bool,
     clip_norm: Option<f64>,
+    schedule: Option<Schedule<'a>>,
     test: Option<(Tensor<F>, Tensor<T>)>,
     exact_train_score: bool,
     checkpoint: Option<PathBuf>,
@@ -79,6 +80,7 @@ type LossFunction<'a, F, T> = Box<dyn for<'t> Fn(TensorVar<'t, F>, &Tensor<T>) -
 
 type Correct<'a, F, T> = Box<dyn Fn(&Tensor<F>, &Tensor<T>) -> usize + 'a>;
 type OnEvent<'a> = Box<dyn FnMut(Event<'_>) + 'a>;
+type Schedule<'a> = Box<dyn FnMut(usize, usize) -> f64 + 'a>;
 type StopWhen<'a> = Box<dyn FnMut(&Epoch) -> bool + 'a>;
 
 impl<'a, F: TensorFloat, T: Target> Trainer<'a, F, T> {
@@ -97,6 +99,7 @@ impl<'a, F: TensorFloat, T: Target> Trainer<'a, F, T> {
             seed: 0,
             shuffle: true,
             clip_norm: None,
+            schedule: None,
             test: None,
             exact_train_score: false,
             checkpoint: None,
@@ -129,6 +132,30 @@ impl<'a, F: TensorFloat, T: Target> Trainer<'a, F, T> {
     #[must_use]
     pub fn shuffle(self, shuffle: bool) -> Self {
         Trainer { shuffle, ..self }
+    }
+
+    /// Sets the learning rate before every step to `rate(step, steps)`: the step, counted from 0 through all epochs, and how many
+    /// there will be.
+    ///
+    /// # Examples
+    /// Half a cosine, from 0.1 to nearly 0:
+    /// ```
+    /// use std::f64::consts::PI;
+    /// use wengert_nn::{Sgd, Trainer, loss};
+    /// # use wengert_nn::Linear;
+    /// # use wengert_tensor::{Tensor, rng};
+    ///
+    /// let mut trainer = Trainer::new(Sgd::new(0.1), loss::mse)
+    ///     .schedule(|step, steps| 0.05 * (1.0 + (PI * step as f64 / steps as f64).cos()));
+    /// # let (mut model, x) = (Linear::<f32>::new(1, 1, &mut rng(0)), Tensor::zeros([4, 1]));
+    /// # trainer.fit(&mut model, &x, &x)?;
+    /// # assert!(trainer.optimizer_mut().learning_rate() < 0.01);
+    /// # Ok::<(), wengert_nn::Error>(())
+    /// ```
+    /// Source: I. Loshchilov and F. Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017, equation 5.
+    #[must_use]
+    pub fn schedule(self, rate: impl FnMut(usize, usize) -> f64 + 'a) -> Self {
+        Trainer { schedule: Some(Box::new(rate)), ..self }
     }
 
     /// Scales a gradient down to this Euclidean norm if it is longer (all parameters taken as one vector).
@@ -182,7 +209,8 @@ impl<'a, F: TensorFloat, T: Target> Trainer<'a, F, T> {
         Trainer { progress: true, ..self }
     }
 
-    /// The optimizer, for example to change its learning rate between two calls of [`fit`](Self::fit).
+    /// The optimizer, for example to save what it remembers ([`Optimizer::state_dict`]) or to change its learning rate between
+    /// two calls of [`fit`](Self::fit); within one, [`schedule`](Self::schedule) does.
     pub fn optimizer_mut(&mut self) -> &mut (dyn Optimizer<F> + 'a) {
         &mut *self.optimizer
     }
@@ -190,6 +218,9 @@ impl<'a, F: TensorFloat, T: Target> Trainer<'a, F, T> {
     /// Trains `model`.
     ///
     /// Shapes: `inputs: [n, ..]`, `targets: [n, ..]`.
+    ///
+    /// Orders and random numbers come from the seed and the number of the epoch, so a second call with the same seed repeats those of
+    /// the first.
     ///
     /// # Errors
     /// [`Error::Setting`] for settings without meaning, [`Error::Rows`] for data that do not go together,
@@ -231,6 +262,10 @@ impl<'a, F: TensorFloat, T: Target> Trainer<'a, F, T> {
                 }
                 if let Some(limit) = self.clip_norm {
                     gradients.clip(F::from_f64(limit));
+                }
+                if let Some(rate) = &mut self.schedule {
+                    let rate = rate((epoch - 1) * batches.len() + step, self.epochs * batches.len());
+                    self.optimizer.set_learning_rate(rate);
                 }
                 self.optimizer.step(model, &gradients).map_err(|error| error.called_at(caller))?;
                 running.add(loss, correct, batch.len());

@@ -411,7 +411,10 @@ fn normalisations_that_do_not_fit_name_their_layer() {
     assert!(text.starts_with("1: ") && text.contains("layer_norm: shape [2, 3] does not end in [4]"), "{text}");
     let text = |layer: &dyn Layer<f32>, shape: &[usize]| layer.predict(&Tensor::zeros(shape)).unwrap_err().to_string();
     assert!(text(&BatchNorm2d::new(3), &[2, 3]).contains("expected four, [n, channels, h, w]"));
-    assert!(text(&BatchNorm1d::new(3), &[2, 4]).contains("batch_norm: shapes [3] and [4] differ"));
+    assert!(
+        text(&BatchNorm1d::new(3), &[2, 4])
+            .contains("batch_norm: expected 3 channels along axis 1, got 4 (shape [2, 4])")
+    );
     assert!(text(&GroupNorm::new(2, 4), &[2, 6]).contains("group_norm: shapes [4] and [6] differ"));
     let error = GroupNorm::<f32>::try_new(3, 4).unwrap_err().to_string();
     assert_eq!(error, "group_norm: groups is 3, expected a number that divides that of the channels");

@@ -1,7 +1,7 @@
 //! Optimizers against PyTorch 2.15 in double precision, and what they say of bad settings.
 
 use wengert_core::{Gradients, Parameter, Tape, UnaryFunctions};
-use wengert_nn::{Adam, AdamW, Error, Linear, Module, Optimizer, Sgd};
+use wengert_nn::{Adam, AdamW, Error, Linear, Module, Optimizer, Sgd, StateDict};
 use wengert_tensor::{Tensor, rng};
 
 /// `w0^3/3 - cos w1 + 1.5 w2^2 - w2`, with gradient `[w0^2, sin w1, 3 w2 - 1]`.
@@ -10,53 +10,125 @@ fn gradient(tape: &Tape<f64>, w: &Parameter<f64>) -> Gradients<f64> {
     (w[0] * w[0] * w[0] / 3.0 - w[1].cos() + 1.5 * w[2].square() - w[2]).gradient()
 }
 
-/// Where four steps from `[1, -2, 0.5]` lead.
-fn four_steps(mut optimizer: impl Optimizer<f64>) -> Vec<f64> {
-    let mut w = Parameter::new([1.0, -2.0, 0.5]);
+fn steps(optimizer: &mut impl Optimizer<f64>, w: &mut Parameter<f64>, count: usize) {
     let mut tape = Tape::new();
-    for _ in 0..4 {
-        let gradient = gradient(&tape, &w);
+    for _ in 0..count {
+        let gradient = gradient(&tape, w);
         tape.clear();
-        optimizer.step(&mut w, &gradient).unwrap();
+        optimizer.step(w, &gradient).unwrap();
     }
-    w.value().to_vec()
 }
+
+const START: [f64; 3] = [1.0, -2.0, 0.5];
 
 #[test]
 fn steps_are_those_of_pytorch() {
     // torch.optim with learning rate 0.1 and the same settings, four steps on the function above.
     type Boxed = Box<dyn Optimizer<f64>>;
-    let cases: [(&str, Boxed, [f64; 3]); 8] = [
-        ("plain", Box::new(Sgd::new(0.1)), [0.6953849448608791, -1.6187750713866977, 0.37335]),
-        ("momentum", Box::new(Sgd::new(0.1).momentum(0.9)), [0.30837241384551906, -1.1445936314410494, 0.2262]),
+    type Case = (&'static str, fn() -> Boxed, [f64; 3]);
+    let cases: [Case; 8] = [
+        ("plain", || Box::new(Sgd::new(0.1)), [0.6953849448608791, -1.6187750713866977, 0.37335]),
+        ("momentum", || Box::new(Sgd::new(0.1).momentum(0.9)), [0.30837241384551906, -1.1445936314410494, 0.2262]),
         (
             "nesterov, decay",
-            Box::new(Sgd::new(0.1).momentum(0.9).nesterov().weight_decay(0.05)),
+            || Box::new(Sgd::new(0.1).momentum(0.9).nesterov().weight_decay(0.05)),
             [0.20324976040440892, -0.7446941958809118, 0.2545661371350313],
         ),
         (
             "decay",
-            Box::new(Sgd::new(0.1).weight_decay(0.05)),
+            || Box::new(Sgd::new(0.1).weight_decay(0.05)),
             [0.6821260123020486, -1.580690280180918, 0.3680293128125],
         ),
-        ("adam", Box::new(Adam::new(0.1)), [0.61013283734879, -1.5994001101377213, 0.2288164851670127]),
+        ("adam", || Box::new(Adam::new(0.1)), [0.61013283734879, -1.5994001101377213, 0.2288164851670127]),
         (
             "adam, all set",
-            Box::new(Adam::new(0.1).betas(0.8, 0.95).epsilon(1e-3).weight_decay(0.05)),
+            || Box::new(Adam::new(0.1).betas(0.8, 0.95).epsilon(1e-3).weight_decay(0.05)),
             [0.6132398760229564, -1.599583242583859, 0.23703941947183488],
         ),
-        ("adamw", Box::new(AdamW::new(0.1)), [0.6068860850506088, -1.5920070004143227, 0.2284283844005491]),
+        ("adamw", || Box::new(AdamW::new(0.1)), [0.6068860850506088, -1.5920070004143227, 0.2284283844005491]),
         (
             "adamw, all set",
-            Box::new(AdamW::new(0.1).betas(0.8, 0.95).epsilon(1e-3).weight_decay(0.3)),
+            || Box::new(AdamW::new(0.1).betas(0.8, 0.95).epsilon(1e-3).weight_decay(0.3)),
             [0.522301908255727, -1.3874688864287144, 0.2354763070200711],
         ),
     ];
-    for (name, optimizer, expected) in cases {
-        for (got, expected) in four_steps(optimizer).into_iter().zip(expected) {
+    for (name, new, expected) in cases {
+        let (mut optimizer, mut w) = (new(), Parameter::new(START));
+        steps(&mut optimizer, &mut w, 4);
+        for (got, expected) in w.value().iter().zip(expected) {
             assert!((got - expected).abs() < 1e-14, "{name}: {got} {expected}");
         }
+
+        // The same, stopped after two steps and taken up by others.
+        let (mut first, mut w) = (new(), Parameter::new(START));
+        steps(&mut first, &mut w, 2);
+        let (mut second, mut again) = (new(), Parameter::new([0.0; 3]));
+        steps(&mut second, &mut again, 1); // what is remembered of this is replaced
+        again.load_state_dict(&w.state_dict()).unwrap();
+        second.load_state_dict(&again, &first.state_dict(&w)).unwrap();
+        steps(&mut second, &mut again, 2);
+        for (got, expected) in again.value().iter().zip(expected) {
+            assert!((got - expected).abs() < 1e-14, "{name}, taken up: {got} {expected}");
+        }
     }
+}
+
+#[test]
+fn what_is_remembered_is_what_pytorch_remembers() {
+    // torch.optim's state_dict()["state"] after those four steps.
+    let (mut sgd, mut w) = (Sgd::new(0.1).momentum(0.9), Parameter::new(START));
+    steps(&mut sgd, &mut w, 4);
+    let state = sgd.state_dict(&w);
+    assert_eq!(state.names().collect::<Vec<_>>(), ["momentum_buffer"]);
+    let close = |got: Option<&Tensor<f64>>, expected: &[f64]| {
+        let got = got.unwrap().to_vec();
+        assert!(got.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-14), "{got:?} {expected:?}");
+    };
+    close(state.get("momentum_buffer"), &[2.1358348615448097, -3.3106529328785665, 0.608]);
+
+    let (mut adam, mut w) = (Adam::new(0.1), Parameter::new(START));
+    steps(&mut adam, &mut w, 4);
+    let state = adam.state_dict(&w);
+    assert_eq!(state.names().collect::<Vec<_>>(), ["exp_avg", "exp_avg_sq", "step"]);
+    close(state.get("exp_avg"), &[0.2458504366366518, -0.3297562019607471, 0.021223000967551905]);
+    close(state.get("exp_avg_sq"), &[0.002309068048153899, 0.003648976605999526, 0.0003573363797496967]);
+    assert_eq!(state.get("step").unwrap().item(), 4.0);
+}
+
+#[test]
+fn a_state_that_does_not_fit_changes_nothing() {
+    let mut layer = Linear::<f64>::new(2, 3, &mut rng(0));
+    let gradients = Tape::new().parameter(&layer.weight).sum().gradient();
+    let mut adam = Adam::new(0.1);
+    adam.step(&mut layer, &gradients).unwrap();
+    let state = adam.state_dict(&layer);
+    // The bias had no gradient, so nothing is remembered of it.
+    assert_eq!(state.names().collect::<Vec<_>>(), ["weight.exp_avg", "weight.exp_avg_sq", "weight.step"]);
+    let mut refused = |name: &str, value: Tensor<f64>| {
+        let mut changed = state.clone();
+        changed.insert(name, value);
+        let text = adam.load_state_dict(&layer, &changed).unwrap_err().to_string();
+        assert_eq!(adam.state_dict(&layer), state);
+        text
+    };
+    let start = "the state does not fit the model: ";
+    assert_eq!(refused("head.step", Tensor::scalar(1.0)), format!("{start}unexpected \"head.step\""));
+    assert_eq!(
+        refused("bias.exp_avg", Tensor::zeros([3])),
+        format!("{start}missing \"bias.exp_avg_sq\", \"bias.step\"")
+    );
+    assert_eq!(
+        refused("weight.exp_avg", Tensor::zeros([3])),
+        format!("{start}\"weight.exp_avg\" has shape [3], expected [3, 2]")
+    );
+    assert_eq!(
+        refused("weight.step", Tensor::zeros([3, 2])),
+        format!("{start}\"weight.step\" has shape [3, 2], expected []")
+    );
+    let text = Sgd::new(0.1).load_state_dict(&layer, &state).unwrap_err().to_string();
+    assert!(text.contains("unexpected \"weight.exp_avg\""), "{text}");
+    adam.load_state_dict(&layer, &StateDict::new()).unwrap(); // a training that begins
+    assert!(adam.state_dict(&layer).is_empty());
 }
 
 #[test]

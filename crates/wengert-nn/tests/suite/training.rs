@@ -285,3 +285,25 @@ fn errors_of_the_model_come_with_the_layers_path() {
     let error = Trainer::new(Sgd::new(0.1), loss::mse).fit(&mut model, &x, &y).unwrap_err();
     assert_eq!(error.layer(), Some("1"));
 }
+
+#[test]
+fn the_learning_rate_follows_its_schedule() {
+    // With inputs 1 and targets 0 the loss is w^2, and a step multiplies w by 1 - 2 rate.
+    let mut model = Linear::<f64>::new(1, 1, &mut rng(0)).without_bias();
+    *model.weight.value_mut() = Tensor::from([[1.0]]);
+    let (x, y) = (Tensor::ones([5, 1]), Tensor::zeros([5, 1]));
+    let mut asked = Vec::new();
+    let mut trainer = Trainer::new(Sgd::new(0.1), loss::mse).epochs(2).batch_size(2).schedule(|step, steps| {
+        asked.push((step, steps));
+        0.01 * (step + 1) as f64
+    });
+    trainer.fit(&mut model, &x, &y).unwrap();
+    assert_eq!(trainer.optimizer_mut().learning_rate(), 0.06);
+    drop(trainer);
+    assert_eq!(asked, (0..6).map(|step| (step, 6)).collect::<Vec<_>>());
+    let expected = 0.98 * 0.96 * 0.94 * 0.92 * 0.9 * 0.88;
+    assert!((model.weight.value().item() - expected).abs() < 1e-15);
+
+    let error = Trainer::new(Sgd::new(0.1), loss::mse).schedule(|_, _| f64::NAN).fit(&mut model, &x, &y).unwrap_err();
+    assert_eq!(error.to_string(), "sgd: learning_rate is NaN, expected a finite number, not negative");
+}

@@ -7,7 +7,7 @@
 
 use super::triangular::substitute;
 use super::{by_distance, transposed, weighted, with_transpose};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::rules::affine::scaled;
 use crate::rules::matmul::matmul;
 use crate::rules::{Array, Cotangents, Op, one};
@@ -71,7 +71,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn cholesky(self) -> Self {
-        self.try_cholesky().unwrap_or_else(|error| error.raise())
+        self.try_cholesky().or_panic()
     }
 
     /// [`cholesky`](Self::cholesky), returning what does not fit.

@@ -9,7 +9,7 @@
 
 use super::inverse::inverse;
 use super::{columns, minus, on_diagonal, transposed, weighted, with_axes};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::rules::matmul::matmul;
 use crate::rules::prod::prod;
 use crate::rules::rearrange::diagonal;
@@ -101,7 +101,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn det(self) -> Self {
-        self.try_det().unwrap_or_else(|error| error.raise())
+        self.try_det().or_panic()
     }
 
     /// [`det`](Self::det), returning what does not fit.

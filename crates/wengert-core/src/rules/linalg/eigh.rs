@@ -8,7 +8,7 @@
 //! differentiation", 3.1). Where two eigenvalues are equal see `mod.rs`.
 
 use super::{columns, divided, minus, no_gap, on_diagonal, plus, transposed, with_axes, with_transpose};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::rules::affine::scaled;
 use crate::rules::matmul::matmul;
 use crate::rules::reshape::reshape;
@@ -124,7 +124,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn eigh(self) -> (Self, Self) {
-        self.try_eigh().unwrap_or_else(|error| error.raise())
+        self.try_eigh().or_panic()
     }
 
     /// [`eigh`](Self::eigh), returning what does not fit.
@@ -160,7 +160,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn eigvalsh(self) -> Self {
-        self.try_eigvalsh().unwrap_or_else(|error| error.raise())
+        self.try_eigvalsh().or_panic()
     }
 
     /// [`eigvalsh`](Self::eigvalsh), returning what does not fit.

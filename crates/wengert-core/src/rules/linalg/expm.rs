@@ -8,7 +8,7 @@
 //! again likewise.
 
 use super::{columns, transposed};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::rules::concat::concat;
 use crate::rules::slice::slice;
 use crate::rules::{Array, Cotangents, Op, one, zeros};
@@ -75,7 +75,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn expm(self) -> Self {
-        self.try_expm().unwrap_or_else(|error| error.raise())
+        self.try_expm().or_panic()
     }
 
     /// [`expm`](Self::expm), returning what does not fit.

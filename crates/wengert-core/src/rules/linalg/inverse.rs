@@ -5,7 +5,7 @@
 //! Cotangent: `a_bar = -yT y_bar yT`, from `dy = -y da y` (Giles 2008, "An extended collection of matrix derivative results for
 //! forward and reverse mode algorithmic differentiation", 2.2.3).
 
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::rules::affine::scaled;
 use crate::rules::matmul::matmul;
 use crate::rules::{Array, Cotangents, Op, one};
@@ -67,7 +67,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     #[doc(alias = "inv")]
     #[track_caller]
     pub fn inverse(self) -> Self {
-        self.try_inverse().unwrap_or_else(|error| error.raise())
+        self.try_inverse().or_panic()
     }
 
     /// [`inverse`](Self::inverse), returning what does not fit.

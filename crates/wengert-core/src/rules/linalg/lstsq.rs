@@ -1,7 +1,7 @@
 //! Least squares through orthogonal factors, `r x = qT b`, composed of their rules: the residual's part of the derivative is in
 //! that of `q`.
 
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use wengert_tensor::{Tensor, Triangle};
 
@@ -30,7 +30,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn lstsq(self, b: Self) -> Self {
-        self.try_lstsq(b).unwrap_or_else(|error| error.raise())
+        self.try_lstsq(b).or_panic()
     }
 
     /// [`lstsq`](Self::lstsq), returning what does not fit.

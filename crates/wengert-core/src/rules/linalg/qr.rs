@@ -9,7 +9,7 @@
 
 use super::triangular::substitute;
 use super::{by_distance, columns, minus, plus, transposed, weighted};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::rules::concat::concat;
 use crate::rules::matmul::matmul;
 use crate::rules::select::select;
@@ -100,7 +100,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn qr(self) -> (Self, Self) {
-        self.try_qr().unwrap_or_else(|error| error.raise())
+        self.try_qr().or_panic()
     }
 
     /// [`qr`](Self::qr), returning what does not fit.

@@ -7,7 +7,7 @@
 
 use super::inverse::inverse;
 use super::{columns, transposed, with_axes};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::rules::reshape::reshape;
 use crate::rules::zip::zip;
 use crate::rules::{Array, Cotangents, Op, one};
@@ -55,7 +55,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn slogdet(self) -> (Self, Self) {
-        self.try_slogdet().unwrap_or_else(|error| error.raise())
+        self.try_slogdet().or_panic()
     }
 
     /// [`slogdet`](Self::slogdet), returning what does not fit.

@@ -6,7 +6,7 @@
 //! Cotangents: `b_bar = a^-T x_bar`, `a_bar = -b_bar xT` (Giles 2008, "An extended collection of matrix derivative results for
 //! forward and reverse mode algorithmic differentiation", 2.3.1).
 
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::rules::affine::scaled;
 use crate::rules::matmul::matmul;
 use crate::rules::pushforward::total;
@@ -79,7 +79,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn solve(self, b: Self) -> Self {
-        self.try_solve(b).unwrap_or_else(|error| error.raise())
+        self.try_solve(b).or_panic()
     }
 
     /// [`solve`](Self::solve), returning what does not fit.

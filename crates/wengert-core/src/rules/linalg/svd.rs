@@ -10,7 +10,7 @@
 //! or one is 0, see `mod.rs`.
 
 use super::{columns, divided, minus, no_gap, on_diagonal, plus, transposed, with_axes, with_transpose};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::rules::affine::scaled;
 use crate::rules::matmul::matmul;
 use crate::rules::reshape::reshape;
@@ -157,7 +157,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn svd(self) -> (Self, Self, Self) {
-        self.try_svd().unwrap_or_else(|error| error.raise())
+        self.try_svd().or_panic()
     }
 
     /// [`svd`](Self::svd), returning what does not fit.
@@ -193,7 +193,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn svdvals(self) -> Self {
-        self.try_svdvals().unwrap_or_else(|error| error.raise())
+        self.try_svdvals().or_panic()
     }
 
     /// [`svdvals`](Self::svdvals), returning what does not fit.

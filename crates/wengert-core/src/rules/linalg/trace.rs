@@ -1,6 +1,6 @@
 //! Trace, the sum of a diagonal.
 
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
@@ -19,7 +19,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn trace(self) -> Self {
-        self.try_trace().unwrap_or_else(|error| error.raise())
+        self.try_trace().or_panic()
     }
 
     /// [`trace`](Self::trace), returning what does not fit.

@@ -6,7 +6,7 @@
 //! "An extended collection of matrix derivative results for forward and reverse mode algorithmic differentiation", 2.3.1).
 
 use super::{by_distance, weighted};
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::rules::affine::scaled;
 use crate::rules::matmul::matmul;
 use crate::rules::pushforward::total;
@@ -102,7 +102,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// ```
     #[track_caller]
     pub fn solve_triangular(self, b: Self, triangle: Triangle) -> Self {
-        self.try_solve_triangular(b, triangle).unwrap_or_else(|error| error.raise())
+        self.try_solve_triangular(b, triangle).or_panic()
     }
 
     /// [`solve_triangular`](Self::solve_triangular), returning what does not fit.

@@ -11,7 +11,7 @@ use super::handle::{Handle, Nary, UnaryOp, is_steep};
 use super::node::{NOWHERE, Node};
 use super::{Gradients, Pullback, Recording, Tape, mixed_tapes};
 use crate::dual::Dual;
-use crate::error::Error;
+use crate::error::{Error, OrPanic};
 use crate::number::Primal;
 use crate::reductions;
 use core::panic::Location;
@@ -347,7 +347,7 @@ impl<'t, F: Primal> Var<'t, F> {
     #[doc(alias = "grad")]
     #[track_caller]
     pub fn gradient(self) -> Gradients<F> {
-        self.try_gradient().unwrap_or_else(|error| error.raise())
+        self.try_gradient().or_panic()
     }
 
     /// [`gradient`](Self::gradient), returning what went wrong while recording.
@@ -366,7 +366,7 @@ impl<'t, F: Primal> Var<'t, F> {
     /// As [`gradient`](Self::gradient).
     #[track_caller]
     pub fn vjp(self, seed: F) -> Gradients<F> {
-        self.try_vjp(seed).unwrap_or_else(|error| error.raise())
+        self.try_vjp(seed).or_panic()
     }
 
     /// [`vjp`](Self::vjp), returning what went wrong while recording.
