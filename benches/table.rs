@@ -280,6 +280,7 @@ fn main() {
     table.sum_in_lanes(Asian::recorded);
     table.sum_in_lanes(Logistic::recorded);
     table.points_in_lanes::<Gmm>();
+    table.points_in_lanes::<Lstm>();
     table.points_in_lanes::<Rosenbrock>();
     table.points_in_lanes::<Lorenz>();
     table.hessian_times_vector();

@@ -95,6 +95,16 @@ fn nary_operations_replay_like_the_tape() {
 }
 
 #[test]
+fn functions_whose_constants_differ_in_the_sign_of_zero_stay_apart() {
+    let f = Function::record_many(&[1.0], |x| {
+        let x = x[0];
+        vec![x.clamp(0.0, 2.0), x.clamp(-0.0, 2.0), x.leaky_relu(0.0), x.leaky_relu(-0.0)]
+    });
+    let y: Vec<u64> = f.unwrap().eval(&[-1.0]).unwrap().into_iter().map(bits).collect();
+    assert_eq!(y, [0.0, -0.0, -0.0, 0.0].map(bits));
+}
+
+#[test]
 fn zero_times_infinity_is_zero_in_the_replayed_sweep() {
     type Program = for<'r> fn(Symbol<'r>, Symbol<'r>) -> Symbol<'r>;
     let programs: [(Program, [f64; 2], [f64; 2]); 8] = [
@@ -326,7 +336,7 @@ fn items<T: Number>(x: &[T], constants: &[f64], order: &[usize]) -> T {
 
 /// Where items read: the next but one around, all the first, anywhere.
 fn orders(count: usize) -> [Vec<usize>; 3] {
-    [2, 0, 7].map(|step| (0..count).map(|k| (step * k + step) % count).collect())
+    [|k| k + 2, |_| 0, |k| 7 * k + 7].map(|other: fn(usize) -> usize| (0..count).map(|k| other(k) % count).collect())
 }
 
 #[test]

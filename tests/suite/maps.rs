@@ -356,6 +356,7 @@ fn expressions_that_differ_in_a_sign_of_zero_or_a_constant_are_not_taken_for_one
         assert_eq!((signs(0.0), signs(-0.0)), (vec![false, true, false], vec![true, false, true]));
         let clamped = |low| x.map(|x| x.clamp(low, 2.0 + c)).value().to_vec();
         assert_eq!((clamped(-1.0)[1], clamped(-1.5)[1]), (-1.0, -1.5));
+        assert_eq!((clamped(0.0)[1].is_sign_negative(), clamped(-0.0)[1].is_sign_negative()), (false, true));
     }
     let (x, y) = (tape.tensor([3.0]), tape.tensor([5.0]));
     let product = |[x, y]: [_; 2]| zip_map_sum([x, y], |[x, y]| x * y * y);

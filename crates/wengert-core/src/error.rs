@@ -265,6 +265,33 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same error at another line than the one it names, if it names one: of an op inside a layer that of the layer's call.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn relocated(mut self, change: impl FnOnce(Caller) -> Caller) -> Self {
+        match &mut self {
+            Error::MixedTapes { caller, .. }
+            | Error::Cleared { caller, .. }
+            | Error::Dropped { caller, .. }
+            | Error::WrongThread { caller, .. }
+            | Error::Shape { caller, .. }
+            | Error::Derivative { caller, .. }
+            | Error::Closure { caller, .. }
+            | Error::NotScalar { caller, .. }
+            | Error::SeedShape { caller, .. }
+            | Error::ScalarsBetween { caller, .. }
+            | Error::Lengths { caller, .. }
+            | Error::TooFew { caller, .. }
+            | Error::NotSquare { caller, .. }
+            | Error::Unknowns { caller, .. }
+            | Error::Singular { caller, .. }
+            | Error::NotConverged { caller, .. }
+            | Error::Empty { caller, .. } => *caller = change(caller),
+            Error::Full { .. } | Error::Unlike { .. } => {}
+        }
+        self
+    }
+
     /// The derivative of `op`, or of a function that has no name, refused memory.
     #[cold]
     pub(crate) fn derivative(mode: &'static str, op: Option<&'static str>, source: ShapeError, caller: Caller) -> Self {

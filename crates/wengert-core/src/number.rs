@@ -96,7 +96,8 @@ pub trait TensorSide<F: Primal>: Default {
     /// Adds the adjoints of the inputs of another recording of the same program, in order.
     ///
     /// # Errors
-    /// [`Error::Unlike`] if they do not correspond; `sum` is unchanged then.
+    /// [`Error::Unlike`] if they do not correspond, [`Error::Shape`] if there is no memory; `sum` is unchanged then.
+    #[track_caller]
     fn add_adjoints(sum: &mut Self::Adjoints, other: &Self::Adjoints) -> Result<(), Error>;
     /// Multiplies the adjoints by a number.
     fn scale_adjoints(tensors: &mut Self::Adjoints, factor: F);

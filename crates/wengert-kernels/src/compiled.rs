@@ -55,6 +55,7 @@ compiled! {
     fn add_scaled_at(level: Level, y: &mut [Self], c: Self, x: &[Self]) = elementwise::loops::add_scaled_loop;
     fn scale_at(level: Level, y: &mut [Self], c: Self) = elementwise::loops::scale_loop;
 
+    fn load_rows_at(level: Level, points: &[&[Self]], rows: &mut [Self]) = rows::load_at;
     fn narrow_rows_at(level: Level, op: Arithmetic, values: &mut [Self], results: &[u32], operands: &[u32])
         = rows::narrow;
     fn narrow_rows_vjp_at(

@@ -7,8 +7,14 @@
 //! Products and sums are rounded one by one at every level of instructions: a step gives the bits that plain arithmetic
 //! gives at one point.
 
+#[expect(unsafe_code, reason = "vector loads through pointers")]
+mod load;
+
 use crate::Float;
 use crate::dispatch::{kernel, simd_level, vectorised};
+use crate::matmul::vector::prefetch;
+pub use load::load;
+pub(crate) use load::load_at;
 
 /// An operation between rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -142,6 +148,17 @@ fn row<F, const K: usize>(rows: &[[F; K]], parts: usize, number: u32) -> &[[F; K
     &rows[number as usize * parts..][..parts]
 }
 
+/// Fetches a row of values that a sweep will soon come to: where they fill more than the caches, it would wait for every
+/// one of them, since it reads downwards and leaves some out.
+#[inline(always)]
+fn fetch_before<F, const K: usize>(row: &[[F; K]]) {
+    const ROWS: usize = 16;
+    const LINE: usize = 64;
+    for line in (0..size_of_val(row)).step_by(LINE) {
+        prefetch(row.as_ptr().wrapping_sub(ROWS * row.len()).wrapping_byte_add(line));
+    }
+}
+
 #[inline(always)]
 fn add<F: Float, const K: usize>(bar: &mut [F; K], f: impl Fn(usize) -> F) {
     let mut sum = *bar;
@@ -229,6 +246,8 @@ fn reverse_rows<F: Float, const K: usize, const CAREFUL: bool>(
 ) {
     let times = times::<F, CAREFUL>;
     let (left, right, third) = (active & 1 != 0, active & 2 != 0, active & 4 != 0);
+    // Through a long run the processor foresees where it goes.
+    let short = parts == 1 && results.len() < 8;
     // A step of the operands `$x` with the adjoints `$x_bar`, each wanted if `$wanted`; `$y` is the result and `$l` a lane.
     macro_rules! steps {
         (|$($x:ident),*; $y:ident, $y_bar:ident, $l:ident| $($wanted:ident $at:ident: $x_bar:expr),*) => {
@@ -236,6 +255,9 @@ fn reverse_rows<F: Float, const K: usize, const CAREFUL: bool>(
             for ((&$y, &own), (&[$($x),*], &[$($at),*])) in results.iter().zip(own).zip(steps).rev() {
                 let $y = row(values, parts, $y);
                 $( let $x = row(values, parts, $x); )*
+                if short {
+                    $( fetch_before($x); )*
+                }
                 for part in 0..parts {
                     let $y = &$y[part];
                     $( let $x = &$x[part]; )*

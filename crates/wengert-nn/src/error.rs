@@ -4,6 +4,7 @@ use crate::module::{Entry, Module, ModulePath};
 use crate::state::Mismatch;
 use crate::train::Cause;
 use core::fmt;
+use core::panic::Location;
 use std::io;
 use std::path::PathBuf;
 use wengert_core::{Caller, ParameterId, TensorFloat};
@@ -243,31 +244,35 @@ impl Error {
         }
     }
 
-    /// The same error with `caller` for its line, where that is a line of this crate: not where a user looks for a mistake.
-    pub(crate) fn outside(mut self, caller: Caller) -> Error {
-        let error = match &mut self {
-            Error::InLayer { source, .. } => source,
-            other => other,
-        };
-        let at = match error {
-            Error::Channels { caller, .. } => caller,
-            Error::Tape(error) => match &mut **error {
-                wengert_core::Error::Shape { caller, .. } => caller,
-                _ => return self,
-            },
-            _ => return self,
-        };
-        if at.file().starts_with(file!().trim_end_matches("error.rs")) {
-            *at = caller;
-        }
-        self
-    }
-
     /// The same error, in a module that has this parameter under this name.
     pub(crate) fn anchored(self, parameter: ParameterId, name: &str) -> Error {
         let (mut place, source) = self.into_placed();
         place.anchor.get_or_insert_with(|| (parameter, name.to_owned()));
         Error::InLayer { place, source }
+    }
+
+    /// The same error at the line of the user's call, if it names one of this crate: `#[track_caller]` does not pass through `dyn Layer`.
+    /// A line in a layer of the user's stays.
+    pub(crate) fn called_at(self, caller: Caller) -> Error {
+        let theirs = |line| if is_ours(line) { caller } else { line };
+        match self {
+            Error::Tape(error) => Error::Tape(Box::new(error.relocated(theirs))),
+            Error::Channels { layer, expected, input, caller } => {
+                Error::Channels { layer, expected, input, caller: theirs(caller) }
+            }
+            Error::InLayer { place, source } => Error::InLayer { place, source: Box::new(source.called_at(caller)) },
+            error => error,
+        }
+    }
+
+    /// What does not fit in a call at the line of whoever asks.
+    #[track_caller]
+    pub(crate) fn of_shape(source: ShapeError) -> Error {
+        Error::of_shape_at(source, Location::caller())
+    }
+
+    pub(crate) fn of_shape_at(source: ShapeError, caller: Caller) -> Error {
+        wengert_core::Error::Shape { source: Box::new(source), caller }.into()
     }
 
     /// The same error with the full path of its layer in `model`.
@@ -297,6 +302,13 @@ impl Error {
             other => (Place { path: String::new(), anchor: None }, Box::new(other)),
         }
     }
+}
+
+/// Whether this is a line of this crate, or of the standard library's where a loss is called as a function it was handed.
+fn is_ours(line: Caller) -> bool {
+    let file = line.file();
+    file.starts_with(file!().trim_end_matches("error.rs"))
+        || ["ops/function.rs", "ops\\function.rs"].iter().any(|function| file.ends_with(function))
 }
 
 fn joined(outer: &impl fmt::Display, inner: &str) -> String {

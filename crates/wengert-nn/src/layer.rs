@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::module::Module;
 use core::fmt;
+use core::panic::Location;
 use rand::Rng;
 use wengert_core::{Tape, TensorFloat, TensorVar};
 use wengert_tensor::{Pooling, Tensor};
@@ -88,7 +89,8 @@ pub trait Layer<F: TensorFloat = f32>: Module<F> {
 impl<F: TensorFloat, L: Layer<F> + ?Sized> Layer<F> for Box<L> {
     #[track_caller]
     fn forward<'t>(&self, x: TensorVar<'t, F>, mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
-        (**self).forward(x, mode)
+        let caller = Location::caller();
+        (**self).forward(x, mode).map_err(|error| error.called_at(caller))
     }
     fn forward_max_pool2d<'t>(&self, x: TensorVar<'t, F>, pooling: &Pooling) -> Option<TensorVar<'t, F>> {
         (**self).forward_max_pool2d(x, pooling)
@@ -101,7 +103,9 @@ fn evaluate<F: TensorFloat>(
     tape: &Tape<F>,
     x: &Tensor<F>,
 ) -> Result<Tensor<F>, Error> {
-    let y = layer.forward(tape.constant_tensor(x), &mut Mode::Eval).map_err(|error| error.located_in(layer))?;
+    let caller = Location::caller();
+    let y = layer.forward(tape.constant_tensor(x), &mut Mode::Eval);
+    let y = y.map_err(|error| error.located_in(layer).called_at(caller))?;
     Ok(y.value())
 }
 
@@ -133,6 +137,7 @@ impl<'m, F: TensorFloat, L: Layer<F> + ?Sized> Predictor<'m, F, L> {
     ///
     /// # Errors
     /// As [`Layer::predict`].
+    #[track_caller]
     pub fn predict(&mut self, x: &Tensor<F>) -> Result<Tensor<F>, Error> {
         self.tape.clear();
         let y = evaluate(self.model, &self.tape, x);

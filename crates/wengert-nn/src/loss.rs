@@ -178,7 +178,7 @@ fn unequal(op: &'static str, lhs: Shape, rhs: Shape) -> Error {
 
 #[track_caller]
 fn located(source: ShapeError) -> Error {
-    wengert_core::Error::Shape { source: Box::new(source), caller: Location::caller() }.into()
+    Error::of_shape(source)
 }
 
 fn positive(of: &'static str, setting: &'static str, value: f64) -> Result<(), Error> {

@@ -86,16 +86,16 @@ impl View {
     /// The layout of these parts; drops the strides if they are those of a dense layout.
     pub(crate) fn new(shape: Shape, strides: Strides, offset: usize) -> Self {
         debug_assert_eq!(shape.rank(), strides.len());
+        // Nothing to address: any strides will do, and so will any offset that stays in the buffer.
+        if shape.contains(&0) {
+            return View::dense(shape, 0);
+        }
         let mut expected = 1isize;
         for (&dim, &stride) in shape.iter().zip(strides.iter()).rev() {
             match dim {
-                // Nothing to address: any strides will do, and so will any offset that stays in the buffer.
-                0 => return View::dense(shape, 0),
                 // Never stepped along.
                 1 => {}
-                _ if stride != expected => {
-                    return if shape.contains(&0) { View::dense(shape, 0) } else { View { shape, strides, offset } };
-                }
+                _ if stride != expected => return View { shape, strides, offset },
                 _ => expected *= dim as isize,
             }
         }
@@ -149,7 +149,7 @@ impl<'a> Layout<'a> {
         self.view.map(|view| &view.strides).filter(|strides| !strides.is_empty())
     }
 
-    /// The number of elements; known not to overflow.
+    /// The number of elements.
     #[inline(always)]
     pub(crate) fn len(self) -> usize {
         self.shape.product()

@@ -11,9 +11,15 @@ use crate::tensor::Tensor;
 pub fn masked_positions(shape: &Shape, mask: &Tensor<bool>) -> Result<Tensor<i64>, ShapeError> {
     let op = "masked_select";
     let common = Shape::broadcast(op, shape, mask.shape())?;
-    let numbers = Tensor::<i64>::arange(shape.size()).try_reshape(shape)?.try_broadcast_to(&common)?;
-    let mask = mask.try_broadcast_to(&common)?;
-    Ok(numbers.iter().zip(&mask).filter_map(|(number, marked)| marked.then_some(number)).collect())
+    let numbers = Tensor::<i64>::try_build(op, shape, |y| {
+        y.iter_mut().enumerate().for_each(|(number, y)| *y = number as i64);
+    })?;
+    let (numbers, mask) = (numbers.try_broadcast_to(&common)?, mask.try_broadcast_to(&common)?);
+    let marked = mask.iter().filter(|marked| *marked).count();
+    Tensor::try_build(op, &Shape::from(marked), |y| {
+        let of_marked = numbers.iter().zip(&mask).filter_map(|(number, marked)| marked.then_some(number));
+        y.iter_mut().zip(of_marked).for_each(|(y, number)| *y = number);
+    })
 }
 
 impl<T: Element> Tensor<T> {

@@ -16,6 +16,7 @@ struct Matrix {
     columns: usize,
     row_stride: usize,
     column_stride: usize,
+    transposed: bool,
 }
 
 impl Matrix {
@@ -30,9 +31,9 @@ impl Matrix {
             (usize::try_from(row_stride).ok()?, usize::try_from(column_stride).ok()?)
         };
         Some(if transposed {
-            Matrix { rows: columns, columns: rows, row_stride: column_stride, column_stride: row_stride }
+            Matrix { rows: columns, columns: rows, row_stride: column_stride, column_stride: row_stride, transposed }
         } else {
-            Matrix { rows, columns, row_stride, column_stride }
+            Matrix { rows, columns, row_stride, column_stride, transposed }
         })
     }
 
@@ -143,6 +144,47 @@ impl<F: FloatElement> Product<'_, F> {
     }
 }
 
+impl<F: FloatElement> Product<'_, F> {
+    /// Takes back, in the product `c`, what zero times infinity or NaN made.
+    ///
+    /// An operand's number that is not finite leaves nothing finite in its whole row or column of the product. So a first row and a
+    /// first column that are finite show that all is well, for the price of reading them.
+    fn keep_zeros(&self, c: &mut [F]) -> Result<(), ShapeError> {
+        let (m, k, n) = (self.a_matrix.rows, self.a_matrix.columns, self.b_matrix.columns);
+        if c.is_empty() || k == 0 {
+            return Ok(());
+        }
+        let is_clean = |c: &[F]| c[..n].iter().all(|c| c.is_finite()) && c.iter().step_by(n).all(|c| c.is_finite());
+        if c.chunks_exact(m * n).all(is_clean) {
+            return Ok(());
+        }
+        let whole = |x: &Tensor<F>, matrix: &Matrix| {
+            let batch = &self.shape[..self.shape.rank() - 2];
+            let x = if matrix.transposed { x.try_transpose(-2, -1)? } else { x.clone() };
+            let shape: Shape = batch.iter().copied().chain([matrix.rows, matrix.columns]).collect();
+            x.try_broadcast_to(shape)?.try_to_contiguous("matmul")
+        };
+        let (a, b) = (whole(self.a, &self.a_matrix)?, whole(self.b, &self.b_matrix)?);
+        let mut careful = Tensor::try_scratch_for("matmul", Shape::from([n]))?;
+        let careful = careful.fresh_mut();
+        let matrices = a.storage().chunks_exact(m * k).zip(b.storage().chunks_exact(k * n));
+        for ((a, b), c) in matrices.zip(c.chunks_exact_mut(m * n)) {
+            for (a, c) in a.chunks_exact(k).zip(c.chunks_exact_mut(n)) {
+                if !c.iter().any(|c| c.is_nan()) {
+                    continue;
+                }
+                careful.fill(F::ZERO);
+                for (&a, b) in a.iter().zip(b.chunks_exact(n)).filter(|(a, _)| **a != F::ZERO) {
+                    careful.iter_mut().zip(b).for_each(|(sum, &b)| *sum += if b == F::ZERO { b } else { a * b });
+                }
+                // Those that are numbers keep their bits.
+                c.iter_mut().zip(&*careful).filter(|(c, _)| c.is_nan()).for_each(|(c, &sum)| *c = sum);
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The strides of the axes before the last two, repeated to `rank` axes.
 fn batch_strides<F: FloatElement>(x: &Tensor<F>, rank: usize) -> Strides {
     let own = x.rank() - 2;
@@ -244,6 +286,35 @@ impl<F: FloatElement> Tensor<F> {
     ) -> Result<Tensor<F>, ShapeError> {
         Product::with("matmul", (a, a_transposed), (b, b_transposed), |product| {
             Tensor::try_build("matmul", &product.shape, |c| product.run(Beta::Overwrite, c))
+        })
+    }
+
+    /// As [`try_matmul_t`](Self::try_matmul_t), but zero times anything is zero, infinities and NaN included: how cotangents meet
+    /// partials. An element without such a product has the bits of the plain one.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_tensor::Tensor;
+    /// let (a, b) = (Tensor::from([[f64::INFINITY, 1.0]]), Tensor::from([[0.0, 1.0], [2.0, 3.0]]));
+    /// assert!(a.matmul(&b).at([0, 0]).is_nan());
+    /// assert_eq!(Tensor::try_matmul_zero_t(&a, false, &b, false).unwrap().to_vec(), [2.0, f64::INFINITY]);
+    /// ```
+    pub fn try_matmul_zero_t(
+        a: &Tensor<F>,
+        a_transposed: bool,
+        b: &Tensor<F>,
+        b_transposed: bool,
+    ) -> Result<Tensor<F>, ShapeError> {
+        Product::with("matmul", (a, a_transposed), (b, b_transposed), |product| {
+            let mut kept = Ok(());
+            let c = Tensor::try_build("matmul", &product.shape, |c| {
+                product.run(Beta::Overwrite, c);
+                kept = product.keep_zeros(c);
+            })?;
+            kept.map(|()| c)
         })
     }
 

@@ -8,7 +8,7 @@ use crate::axis::{Axes, Axis};
 use crate::element::{FloatElement, Numeric};
 use crate::error::{OrPanic, ShapeError};
 use crate::lanes::Lanes;
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, try_room};
 
 /// The order of numbers with NaN behind them all.
 fn order<T: PartialOrd>(a: &T, b: &T) -> Ordering {
@@ -118,11 +118,11 @@ impl<T: Numeric> Tensor<T> {
         let last = self.try_transpose(axis, -1)?.try_to_contiguous(op)?;
         let x = last.as_slice().unwrap_or_default();
         let shape = last.shape().clone().with(last.rank() - 1, k);
+        let mut numbers: Vec<usize> = try_room(op, n)?;
         let index = Tensor::try_build(op, &shape, |y| {
             if k == 0 {
                 return;
             }
-            let mut numbers: Vec<usize> = Vec::with_capacity(n);
             for (y, x) in y.chunks_exact_mut(k).zip(x.chunks_exact(n)) {
                 numbers.clear();
                 numbers.extend(0..n);
@@ -231,8 +231,8 @@ impl<T: Numeric> Tensor<T> {
         let n = self.shape()[1];
         let mut copy = None;
         let x = self.try_dense(op, &mut copy)?;
+        let mut numbers: Vec<usize> = try_room(op, n)?;
         Tensor::try_build(op, &crate::Shape::from([self.shape()[0], 1]), |y| {
-            let mut numbers: Vec<usize> = Vec::with_capacity(n);
             for (y, x) in y.iter_mut().zip(x.chunks_exact(n.max(1))) {
                 let nan = x.iter().position(|x| x.partial_cmp(x).is_none());
                 *y = nan.unwrap_or_else(|| {

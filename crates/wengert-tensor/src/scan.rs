@@ -3,7 +3,7 @@
 use crate::axis::Axis;
 use crate::element::{Element, FloatElement, Numeric};
 use crate::error::{OrPanic, ShapeError};
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, try_room};
 
 /// `shape` as `[outer, n, inner]` around `axis`.
 fn around<T: Element>(x: &Tensor<T>, axis: usize) -> [usize; 3] {
@@ -40,11 +40,12 @@ impl<F: FloatElement> Tensor<F> {
         let [_, n, inner] = around(self, axis);
         let mut copy = None;
         let x = self.try_dense(op, &mut copy)?;
+        let mut sums: Vec<f64> = try_room(op, inner)?;
+        sums.resize(inner, 0.0);
         Tensor::try_build(op, self.shape(), |y| {
             if y.is_empty() {
                 return;
             }
-            let mut sums = vec![0.0; inner];
             for (y, x) in y.chunks_exact_mut(n * inner).zip(x.chunks_exact(n * inner)) {
                 sums.fill(0.0);
                 for k in in_order(n, reverse) {

@@ -95,16 +95,17 @@ impl Shape {
         product.or(self.contains(&0).then_some(0))
     }
 
-    /// The number of elements of a tensor's own shape, which is known not to overflow.
+    /// The number of elements of a tensor's own shape, which overflows only where there are none.
     #[inline(always)]
     pub(crate) fn product(&self) -> usize {
+        // What wraps is multiplied with a zero, and is zero.
         match *self.0 {
             [] => 1,
             [a] => a,
             [a, b] => a * b,
-            [a, b, c] => a * b * c,
-            [a, b, c, d] => a * b * c * d,
-            ref more => more.iter().product(),
+            [a, b, c] => a.wrapping_mul(b).wrapping_mul(c),
+            [a, b, c, d] => a.wrapping_mul(b).wrapping_mul(c).wrapping_mul(d),
+            ref more => more.iter().copied().fold(1, usize::wrapping_mul),
         }
     }
 

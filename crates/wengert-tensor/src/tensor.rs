@@ -43,6 +43,13 @@ fn refused<T>(op: &'static str, shape: &Shape) -> ShapeError {
     }
 }
 
+/// Room for `len` numbers beside a result.
+pub(crate) fn try_room<T>(op: &'static str, len: usize) -> Result<Vec<T>, ShapeError> {
+    let mut room = Vec::new();
+    room.try_reserve_exact(len).map_err(|_| refused::<T>(op, &Shape::from(len)))?;
+    Ok(room)
+}
+
 // What an operation on one element costs is mostly the tensor's own making, so the short functions on the way to a result
 // are inlined.
 impl<T: Element> Tensor<T> {

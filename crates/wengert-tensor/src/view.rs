@@ -368,6 +368,18 @@ mod tests {
     }
 
     #[test]
+    fn no_elements_are_none_however_large_the_other_axes() {
+        const MANY: usize = 1 << 40;
+        for shape in [[MANY, MANY, 0], [0, MANY, MANY], [MANY, 0, MANY]] {
+            let x = Tensor::<f32>::zeros(shape);
+            for view in [x.clone(), x.transpose(0, 2), x.flip(1), x.unsqueeze(0), x.slice(2, ..0), &x + &x.flip(0)] {
+                assert_eq!((view.len(), view.iter().count(), view.to_contiguous().to_vec().len()), (0, 0, 0));
+                assert_eq!(*view.reshape([0]).reshape(shape).shape(), shape);
+            }
+        }
+    }
+
+    #[test]
     fn broadcasts_too_large_to_count_are_refused() {
         let error = Tensor::scalar(1.0).try_broadcast_to([1 << 40, 1 << 40]).unwrap_err();
         assert_eq!(

@@ -20,6 +20,12 @@ pub(crate) struct Walk<const K: usize> {
 impl<const K: usize> Walk<K> {
     pub(crate) fn new(shape: &[usize], strides: [&Strides; K]) -> Self {
         let mut walk = Walk { dims: SmallVec::new(), strides: SmallVec::new() };
+        // Nothing to walk over, and the product of the other dimensions may be more than can be counted.
+        if shape.contains(&0) {
+            walk.dims.push(0);
+            walk.strides.push([1; K]);
+            return walk;
+        }
         for (axis, &dim) in shape.iter().enumerate() {
             if dim == 1 {
                 continue;

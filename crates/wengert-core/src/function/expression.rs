@@ -258,7 +258,7 @@ impl<F: TensorFloat> Expression<F> {
 struct Planned<F: TensorFloat> {
     list: List<F>,
     wanted: Wanted<F>,
-    pass: Option<Arc<Pass<F>>>,
+    pass: Arc<Pass<F>>,
 }
 
 thread_local! {
@@ -270,7 +270,7 @@ thread_local! {
 /// Passes a thread remembers: those of a small model's step.
 const REMEMBERED: usize = 16;
 
-/// The pass for a list, as planned before or now.
+/// The pass for a list, as planned before or now. That there is none is soon seen, and not remembered.
 fn planned<F: TensorFloat>(list: &List<F>, wanted: &Wanted<F>) -> Option<Arc<Pass<F>>> {
     let find = |known: &RefCell<VecDeque<Box<dyn Any>>>| {
         let known = known.borrow();
@@ -279,16 +279,16 @@ fn planned<F: TensorFloat>(list: &List<F>, wanted: &Wanted<F>) -> Option<Arc<Pas
     };
     // A thread that ends remembers nothing.
     if let Ok(Some(pass)) = PLANNED.try_with(find) {
-        return pass;
+        return Some(pass);
     }
-    let pass = Pass::new(list, wanted).map(Arc::new);
+    let pass = Arc::new(Pass::new(list, wanted)?);
     let new = Box::new(Planned { list: list.clone(), wanted: wanted.clone(), pass: pass.clone() });
     let _ = PLANNED.try_with(|known| {
         let mut known = known.borrow_mut();
         known.truncate(REMEMBERED - 1);
         known.push_front(new);
     });
-    pass
+    Some(pass)
 }
 
 /// The operands, repeated to `shape`.

@@ -7,7 +7,7 @@ use super::list::Op;
 use super::program::{Program, Run};
 use super::replay;
 use super::reverse;
-use crate::tape::Nary;
+use crate::tape::{self, Nary};
 use crate::tensor::TensorFloat;
 use wengert_kernels::elementwise::{self, Operand};
 use wengert_kernels::rows::{self, Arithmetic, Places, Steps, Width};
@@ -38,7 +38,10 @@ const LINE: usize = 64;
 
 impl<F: TensorFloat> Aligned<F> {
     fn zeros(len: usize) -> Self {
-        let memory = vec![F::ZERO; len + LINE / size_of::<F>()];
+        let count = len + LINE / size_of::<F>();
+        let mut memory = Vec::new();
+        tape::reserve(&mut memory, count);
+        memory.resize(count, F::ZERO);
         // "Cannot be told" would be as good as any place: then rows are only slower.
         let start = memory.as_ptr().align_offset(LINE).min(LINE / size_of::<F>());
         Aligned { memory, start, len }

@@ -174,13 +174,15 @@ impl<F> List<F> {
         self.inputs + self.data
     }
 
-    /// Whether this list computes what the other does, to the bit: 0 and -0 are two constants. A list with parameters is not compared.
+    /// Whether this list computes what the other does, to the bit: 0 and -0 are two constants.
     pub(crate) fn has_bits_of(&self, other: &Self) -> bool
     where
         F: Float,
     {
         let same = |(a, b): (&F, &F)| a.to_f64().to_bits() == b.to_f64().to_bits();
-        self.parameters.is_empty() && *self == *other && self.constants.iter().zip(&other.constants).all(same)
+        *self == *other
+            && self.constants.iter().zip(&other.constants).all(same)
+            && self.parameters.iter().zip(&other.parameters).all(|(a, b)| a.has_bits_of(*b))
     }
 
     /// The operands of a step.

@@ -182,7 +182,8 @@ fn simplify<F: TensorFloat>(list: &List<F>, step: &mut Step) -> Option<Id> {
             }
             parameter => {
                 // Equal parameters under one number, so that equal steps look equal.
-                if let Some(first) = parameters[..b.raw() as usize].iter().take(64).position(|p| *p == parameter) {
+                let mut earlier = parameters[..b.raw() as usize].iter().take(64);
+                if let Some(first) = earlier.position(|p| p.has_bits_of(parameter)) {
                     step.operands[1] = Id::from_raw(first as u32);
                 }
             }

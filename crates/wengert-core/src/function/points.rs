@@ -6,10 +6,13 @@ use super::{Function, FunctionError};
 use crate::tensor::TensorFloat;
 use std::sync::Mutex;
 use wengert_kernels::Par;
+use wengert_kernels::rows::{self, Width};
 use wengert_tensor::Tensor;
 
-/// Steps times points that a thread takes at a time, about: 25 us.
+/// Steps times points that a thread takes at a time, at least, about: 25 us.
 const PIECE: usize = 50_000;
+/// How many times as much it takes where that leaves as many pieces: what hangs on no data is done anew for each.
+const LARGE: usize = 8;
 
 impl<F: TensorFloat> Function<F> {
     /// The values at many points, several at a time and on several threads.
@@ -33,7 +36,7 @@ impl<F: TensorFloat> Function<F> {
         self.expect_scalar("values")?;
         let mut values = vec![F::ZERO; points.len()];
         self.expect_points("values", points)?;
-        let piece = self.piece();
+        let piece = self.piece(points.len());
         let pieces = points.chunks(piece).zip(values.chunks_mut(piece));
         self.over_pieces(points.len(), pieces, |first, (points, values)| {
             self.blocks(first, points, false, |start, y, _, _| {
@@ -73,7 +76,7 @@ impl<F: TensorFloat> Function<F> {
         let mut gradients = vec![F::ZERO; points.len() * self.inputs()];
         self.expect_points("gradients", points)?;
         let inputs = self.inputs();
-        let piece = self.piece();
+        let piece = self.piece(points.len());
         let pieces = points.chunks(piece).zip(values.chunks_mut(piece)).zip(gradients.chunks_mut(piece * inputs));
         self.over_pieces(points.len(), pieces, |first, ((points, values), gradients)| {
             self.blocks(first, points, true, |start, y, bars, lanes| {
@@ -137,7 +140,7 @@ impl<F: TensorFloat> Function<F> {
         }
         let sums = if derivatives { self.inputs() + 1 } else { 1 };
         // One row of sums for each piece, added in the order of the pieces whoever computed them.
-        let piece = self.piece();
+        let piece = self.piece(items.len());
         let mut partial = vec![F::ZERO; items.len().div_ceil(piece) * sums];
         let pieces = items.chunks(piece).zip(partial.chunks_mut(sums));
         self.over_pieces(items.len(), pieces, |first, (items, sums)| {
@@ -212,9 +215,11 @@ impl<F: TensorFloat> Function<F> {
         Ok(())
     }
 
-    /// How many points a thread takes at a time: a multiple of every number of lanes, whatever the number of threads.
-    fn piece(&self) -> usize {
-        (PIECE / self.list.steps.len().max(1)).clamp(1, 4096).next_multiple_of(64)
+    /// How many of so many points a thread takes at a time: a multiple of every number of lanes, whatever the number of
+    /// threads.
+    fn piece(&self, points: usize) -> usize {
+        let least = (PIECE / self.list.steps.len().max(1)).clamp(1, 4096);
+        (points / LARGE).clamp(least, LARGE * least).next_multiple_of(64)
     }
 
     /// Runs `work` on pieces of the points, each with the number of its first point; the error is that of the first point that
@@ -230,7 +235,7 @@ impl<F: TensorFloat> Function<F> {
     {
         let first_error: Mutex<Option<(usize, FunctionError)>> = Mutex::new(None);
         let step = |(number, item)| {
-            if let Err(error) = work(number * self.piece(), item)
+            if let Err(error) = work(number * self.piece(points), item)
                 && let Ok(mut first) = first_error.lock()
                 && first.as_ref().is_none_or(|&(earlier, _)| number < earlier)
             {
@@ -303,18 +308,10 @@ impl<F: TensorFloat> Function<F> {
 
 /// Writes a point into each lane; lanes without one repeat the last.
 fn load_lanes<F: TensorFloat>(rows: &mut [F], lanes: usize, points: &[impl AsRef<[F]>]) {
-    // Eight lanes of all rows at a time: point by point each number would be a store to a cache line of its own, 512 bytes
-    // from the last, and came to half the time of a gradient over observations of 20 numbers.
-    const TOGETHER: usize = 8;
+    const MOST: usize = Width::Wide.lanes();
     let Some(last) = points.last() else { return };
-    let count = rows.len() / lanes;
-    for first in (0..lanes).step_by(TOGETHER) {
-        let point = |lane: usize| &points.get(first + lane).unwrap_or(last).as_ref()[..count];
-        let points: [&[F]; TOGETHER] = core::array::from_fn(point);
-        for (k, row) in rows.chunks_exact_mut(lanes).enumerate() {
-            row[first..first + TOGETHER].copy_from_slice(&points.map(|point| point[k]));
-        }
-    }
+    let points: [&[F]; MOST] = core::array::from_fn(|lane| points.get(lane).unwrap_or(last).as_ref());
+    rows::load(&points[..lanes], rows);
 }
 
 /// The sum of the numbers of a row, as eight sums side by side: one after the other they would wait for each other.

@@ -25,7 +25,7 @@ pub(crate) enum Replay {
 
 impl Replay {
     /// Steps that are sorted together.
-    fn window(self) -> usize {
+    pub(super) const fn window(self) -> usize {
         match self {
             Replay::AtPoint => 1 << 16,
             Replay::InRows => 1 << 10,
@@ -100,7 +100,7 @@ impl Run {
         self.columns & EVEN != 0
     }
 
-    /// Whether the steps do not need each other, and are enough to be taken together.
+    /// Whether the steps are enough to be taken together. Laid out for one point, they do not need each other then; in rows they may.
     #[inline(always)]
     pub(super) fn is_long(self) -> bool {
         self.len() >= LONG

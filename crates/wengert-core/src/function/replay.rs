@@ -4,7 +4,7 @@ use super::columns::{Column, each_chunk, here_mut, many};
 use super::list::Op;
 use super::program::{Program, Run};
 use crate::number::Primal;
-use crate::tape::Nary;
+use crate::tape::{self, Nary};
 use crate::tensor::TensorFloat;
 use wengert_kernels::{Binary, Elementary, Float, Unary};
 
@@ -13,6 +13,7 @@ impl<F: TensorFloat> Program<F> {
     pub(crate) fn prepare<R: Primal<Base = F>>(&self, values: &mut Vec<R>) {
         if values.len() != self.slots {
             values.clear();
+            tape::reserve(values, self.slots);
             values.resize(self.slots, R::ZERO);
             for (slot, &constant) in values[self.first_constant()..].iter_mut().zip(&self.constants) {
                 *slot = R::from_base(constant);

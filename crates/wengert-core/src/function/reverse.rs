@@ -7,7 +7,7 @@ use super::columns::{each_chunk, here, here_mut, many_back};
 use super::list::Op;
 use super::program::{Program, Run};
 use crate::number::Primal;
-use crate::tape::Nary;
+use crate::tape::{self, Nary};
 use crate::tensor::TensorFloat;
 use smallvec::SmallVec;
 use wengert_kernels::{Binary, Elementary, Float, Unary};
@@ -25,6 +25,7 @@ impl<F: TensorFloat> Program<F> {
     ) {
         if adjoints.len() != self.slots {
             adjoints.clear();
+            tape::reserve(adjoints, self.slots);
             adjoints.resize(self.slots, R::ZERO);
         }
         self.sweep::<R, false>(values, adjoints, seeds.clone());

@@ -36,6 +36,7 @@ const BESIDE: u32 = 1 << 29;
 
 /// Steps a window may have, as a number of bits: those of a step's number in a key and in a rank.
 const BITS: u32 = 16;
+const _: () = assert!(Replay::AtPoint.window() <= 1 << BITS && Replay::InRows.window() <= 1 << BITS);
 
 impl Schedule {
     pub(super) fn clear(&mut self) {

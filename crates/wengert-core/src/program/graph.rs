@@ -332,7 +332,11 @@ impl<F: TensorFloat> Graph<F> {
                 return Ok(SmallVec::from_slice(&[Some(self.link(Step::ParametricVjp(op), &[x[0], y, y_bar])?)]));
             }
             Fusible::Affine { scale, .. } => {
-                let x_bar = if scale == F::ONE { y_bar } else { self.with(Binary::Mul, y_bar, scale)? };
+                let x_bar = match scale {
+                    scale if scale == F::ONE => y_bar,
+                    scale if scale == F::ZERO => self.with(Binary::MulZero, y_bar, scale)?,
+                    scale => self.with(Binary::Mul, y_bar, scale)?,
+                };
                 return Ok(SmallVec::from_slice(&[Some(x_bar)]));
             }
             Fusible::Binary(op) => {

@@ -2,7 +2,7 @@
 //!
 //! Shapes: `x: [..]`, `y: [..]`. Cotangent: `x_bar = scale y_bar`.
 
-use super::{Array, Cotangents, Fusible, Op, Pushforward, one};
+use super::{Array, Cotangents, Fusible, Op, Pushforward, one, zeros};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::ops::{Add, Div, Mul, Neg, Sub};
 use wengert_kernels::{Binary, Elementary};
@@ -34,13 +34,19 @@ impl<F: TensorFloat> Op<F> for Affine<F> {
     }
 
     fn vjp<A: Array<F>>(&self, _x: &[&A], _y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
-        let x_bar = if self.scale == F::ONE { y_bar } else { scaled(&y_bar, self.scale) };
-        one(x_bar)
+        one(match self.scale {
+            scale if scale == F::ONE => y_bar,
+            scale if scale == F::ZERO => y_bar.constant(zeros(&y_bar.shape())),
+            scale => scaled(&y_bar, scale),
+        })
     }
 
-    fn pull(&self, _x: &[&Tensor<F>], _y: &Tensor<F>, y_bar: Tensor<F>, _wanted: &[bool]) -> Cotangents<Tensor<F>> {
+    fn pull(&self, x: &[&Tensor<F>], y: &Tensor<F>, y_bar: Tensor<F>, wanted: &[bool]) -> Cotangents<Tensor<F>> {
+        if self.scale == F::ONE || self.scale == F::ZERO {
+            return self.vjp(x, y, y_bar, wanted);
+        }
         // Into its own memory, if nobody shares it.
-        one(if self.scale == F::ONE { y_bar } else { y_bar * self.scale })
+        one(y_bar * self.scale)
     }
 }
 

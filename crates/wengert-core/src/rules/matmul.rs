@@ -22,6 +22,8 @@ pub(crate) struct MatMul<F> {
     transposed: [bool; 2],
     /// Whether anybody reads the value. Of a product nobody reads there is the shape and the derivative.
     read: bool,
+    /// Whether it is one of cotangents or tangents with partials, in which zero times anything is zero.
+    zero: bool,
     number: PhantomData<F>,
 }
 
@@ -37,7 +39,8 @@ impl<F: TensorFloat> Op<F> for MatMul<F> {
             let shape = [if ta { q } else { p }, if tb { r } else { s }];
             return Tensor::scalar(F::ZERO).try_broadcast_to(shape);
         }
-        Tensor::try_matmul_t(x[0], ta, x[1], tb)
+        let product = if self.zero { Tensor::try_matmul_zero_t } else { Tensor::try_matmul_t };
+        product(x[0], ta, x[1], tb)
     }
 
     fn vjp<A: Array<F>>(&self, x: &[&A], _y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A> {
@@ -50,14 +53,15 @@ impl<F: TensorFloat> Op<F> for MatMul<F> {
 
     fn jvp<A: Array<F>>(&self, x: &[&A], y: &A, x_dot: &[Option<&A>]) -> Option<A> {
         let [ta, tb] = self.transposed;
-        let of_a = x_dot[0].map(|a_dot| matmul(a_dot, ta, x[1], tb));
-        total([of_a, x_dot[1].map(|b_dot| matmul(x[0], ta, b_dot, tb))], &y.shape())
+        let product = |a: &A, b: &A| MatMul { zero: true, ..MatMul::new(ta, tb) }.on(&[a, b]);
+        let of_a = x_dot[0].map(|a_dot| product(a_dot, x[1]));
+        total([of_a, x_dot[1].map(|b_dot| product(x[0], b_dot))], &y.shape())
     }
 }
 
 impl<F: TensorFloat> MatMul<F> {
     pub(super) fn new(ta: bool, tb: bool) -> Self {
-        MatMul { transposed: [ta, tb], read: true, number: PhantomData }
+        MatMul { transposed: [ta, tb], read: true, zero: false, number: PhantomData }
     }
 
     /// The cotangents; of those that nobody will `read`, only what a second derivative needs.
@@ -75,7 +79,7 @@ impl<F: TensorFloat> MatMul<F> {
             cotangents[0] = cotangents[0].take().map(|a_bar| reshape(&a_bar, &a.shape()));
             return cotangents;
         }
-        let matmul = |a: &A, ta, b: &A, tb, read| MatMul { read, ..MatMul::new(ta, tb) }.on(&[a, b]);
+        let matmul = |a: &A, ta, b: &A, tb, read| MatMul { read, zero: true, ..MatMul::new(ta, tb) }.on(&[a, b]);
         // Each factor's cotangent in the factor's own orientation, so that no product is transposed afterwards.
         let a_bar = wanted[0].then(|| {
             let a_bar = if ta { matmul(b, tb, y_bar, true, read[0]) } else { matmul(y_bar, false, b, !tb, read[0]) };

@@ -30,7 +30,7 @@ impl<F: TensorFloat> Op<F> for Softmax<F> {
     fn vjp<A: Array<F>>(&self, _x: &[&A], y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
         let axis = self.0.resolve(Self::NAME, &y.shape()).unwrap_or_default();
         let inner = sum_keep(&zip(Binary::MulZero, y, &y_bar), axis);
-        let x_bar = zip(Binary::Mul, y, &zip(Binary::Sub, &y_bar, &inner));
+        let x_bar = zip(Binary::MulZero, y, &zip(Binary::Sub, &y_bar, &inner));
         one(x_bar)
     }
 
@@ -52,7 +52,7 @@ impl<F: TensorFloat> Op<F> for LogSoftmax<F> {
     fn vjp<A: Array<F>>(&self, _x: &[&A], y: &A, y_bar: A, _wanted: &[bool]) -> Cotangents<A> {
         let axis = self.0.resolve(Self::NAME, &y.shape()).unwrap_or_default();
         let total = sum_keep(&y_bar, axis);
-        let x_bar = zip(Binary::Sub, &y_bar, &zip(Binary::Mul, &map(Unary::Exp, y), &total));
+        let x_bar = zip(Binary::Sub, &y_bar, &zip(Binary::MulZero, &map(Unary::Exp, y), &total));
         one(x_bar)
     }
 

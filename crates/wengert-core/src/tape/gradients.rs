@@ -126,7 +126,9 @@ impl<F: Primal> Gradients<F> {
     /// [`add`](Self::add), returning what does not correspond; nothing is changed then.
     ///
     /// # Errors
-    /// [`Error::Unlike`] if the numbers of inputs or the shapes of tensors differ.
+    /// [`Error::Unlike`] if the numbers of inputs or the shapes of tensors differ, [`Error::Shape`] if there is no memory for a
+    /// tensor that somebody else holds, too.
+    #[track_caller]
     pub fn try_add(&mut self, other: &Self) -> Result<(), Error> {
         let (left, right) = (self.scalar_inputs().count(), other.scalar_inputs().count());
         if left != right {

@@ -17,6 +17,7 @@ pub(crate) mod sweep;
 mod vector;
 
 pub use accumulate::{map_reduce, try_map_reduce};
+pub(crate) use arena::reserve;
 pub(crate) use gradients::Recorded;
 pub use gradients::{Differentiable, Gradients, Wrt};
 pub(crate) use handle::is_steep;

@@ -132,8 +132,7 @@ impl<F: Primal> Tape<F> {
         scalars.clear();
         if scalars.capacity() < count {
             // Growing tapes ask again and again: leave room, as the arena does.
-            scalars.reserve_exact(count + count / 4);
-            super::arena::advise_huge_pages(scalars.as_ptr() as usize, scalars.capacity() * size_of::<F>());
+            super::arena::reserve(scalars, count + count / 4);
         }
         scalars.resize(count, F::ZERO);
         // The inputs that programs start with have no parents.

@@ -3,9 +3,10 @@
 use super::{ParameterId, TensorFloat};
 use crate::error::Error;
 use core::fmt;
+use core::panic::Location;
 use std::sync::{Arc, Mutex};
-use wengert_kernels::Float;
-use wengert_tensor::Tensor;
+use wengert_kernels::{Binary, Float};
+use wengert_tensor::{ShapeError, Tensor};
 
 /// The adjoints of tensors during a sweep and, of inputs and retained tensors, after it.
 pub struct TensorAdjoints<F: TensorFloat> {
@@ -125,16 +126,25 @@ impl<F: TensorFloat> TensorAdjoints<F> {
         self.slots.iter_mut().filter(|slot| slot.x_bar.is_some())
     }
 
+    #[track_caller]
     pub(super) fn add_all(&mut self, other: &Self) -> Result<(), Error> {
         let (left, right) = (self.iter().count(), other.iter().count());
         if left != right || self.iter().zip(other.iter()).any(|(a, b)| a.shape() != b.shape()) {
-            return Err(Error::Unlike { op: "add gradients", left, right });
+            return Err(Error::Unlike { op: ADD, left, right });
         }
         let theirs = other.slots.iter().filter(|slot| slot.x_bar.is_some());
-        for (sum, x_bar) in self.asked_for().zip(theirs).filter(|(_, x_bar)| !x_bar.unconnected) {
+        let mut pairs: Vec<(&mut Slot<F>, Slot<F>)> =
+            self.asked_for().zip(theirs.cloned()).filter(|(_, x_bar)| !x_bar.unconnected).collect();
+        // Memory first: once the sums begin, nothing can refuse them.
+        let caller = Location::caller();
+        for (sum, x_bar) in pairs.iter_mut().filter(|(sum, _)| !sum.unconnected) {
+            let [Some(sum), Some(x_bar)] = [&mut sum.x_bar, &mut x_bar.x_bar] else { continue };
+            ready(sum, x_bar).map_err(|source| Error::Shape { source: Box::new(source.called(ADD)), caller })?;
+        }
+        for (sum, x_bar) in pairs {
             match (&mut sum.x_bar, &x_bar.x_bar) {
                 (Some(sum_bar), Some(x_bar)) if !sum.unconnected => sum_bar.add_scaled(F::ONE, x_bar),
-                _ => *sum = x_bar.clone(),
+                _ => *sum = x_bar,
             }
         }
         Ok(())
@@ -149,6 +159,18 @@ impl<F: TensorFloat> TensorAdjoints<F> {
     pub(super) fn norm(&self) -> F {
         self.iter().fold(F::ZERO, |norm, x_bar| norm.hypot(x_bar.norm2()))
     }
+}
+
+/// What sums of gradients are called in errors.
+const ADD: &str = "add gradients";
+
+/// Gives `sum` memory of its own and puts the elements of `x_bar` in a row: then they can be added without more.
+fn ready<F: TensorFloat>(sum: &mut Tensor<F>, x_bar: &mut Tensor<F>) -> Result<(), ShapeError> {
+    sum.try_make_mut()?;
+    if x_bar.as_slice().is_none() {
+        *x_bar = x_bar.try_zip_binary(Binary::Mul, &Tensor::scalar(F::ONE))?;
+    }
+    Ok(())
 }
 
 impl<F: TensorFloat> fmt::Debug for TensorAdjoints<F> {

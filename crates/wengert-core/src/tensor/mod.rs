@@ -218,6 +218,7 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
         self.watch_after_sweep(scalars, tensors, place);
     }
 
+    #[track_caller]
     fn add_adjoints(sum: &mut TensorAdjoints<F>, other: &TensorAdjoints<F>) -> Result<(), Error> {
         sum.add_all(other)
     }

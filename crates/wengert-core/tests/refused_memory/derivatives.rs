@@ -343,3 +343,30 @@ fn refused_derivatives_of_linear_algebra_are_errors_and_leave_nothing() {
     LINEAR_ALGEBRA.iter().for_each(on_a_tape);
     LINEAR_ALGEBRA.iter().for_each(recorded);
 }
+
+#[test]
+fn sums_of_gradients_that_somebody_else_holds() {
+    let tape = Tape::new();
+    let (a, b) = (tape.tensor(numbers(&[32, 40])), tape.tensor(numbers(&[32, 40])));
+    let gradient = || (a * b).sum().gradient();
+    let (mut total, other) = (gradient(), (a.square() + b.sum()).sum().gradient());
+    let held = [total[a].clone(), total[b].clone()];
+    wengert_tensor::pool::set_limit(0); // recycled memory is not asked for
+    let mut refused = 0;
+    loop {
+        grant(refused);
+        let result = catch_unwind(AssertUnwindSafe(|| total.try_add(&other)));
+        grant(usize::MAX);
+        let Ok(result) = result else { panic!("panics when granted {refused} requests") };
+        let Err(error) = result else { break };
+        let Error::Shape { source, caller } = &error else { panic!("{error}") };
+        assert!(matches!(**source, ShapeError::Memory { .. }) && caller.file() == file!(), "{error}");
+        assert!(error.to_string().contains("add gradients: no memory for"), "{error}");
+        assert_eq!([&total[a], &total[b]], held.each_ref(), "changed by what was refused");
+        refused += 1;
+    }
+    assert!(refused >= 2, "{refused}");
+    let close = |x: &Tensor<f64>, y: Tensor<f64>| x.iter().zip(y.iter()).all(|(x, y)| (x - y).abs() <= 1e-12 * y.abs());
+    assert!(close(&total[a], &held[0] + a.value() * 2.0) && close(&total[b], &held[1] + 1280.0));
+    assert_eq!(held[0], b.value());
+}

@@ -6,6 +6,7 @@ mod forward;
 mod operators;
 mod reductions;
 mod vector;
+mod zero;
 
 /// The text a closure panics with.
 fn panic_text<R>(f: impl FnOnce() -> R) -> String {

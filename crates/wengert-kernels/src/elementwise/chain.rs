@@ -497,6 +497,7 @@ fn drafts(inputs: usize, steps: &[(Step, &[usize])], is_asked_for: &dyn Fn(usize
         };
         let partial = match step {
             Step::UnaryVjp(Unary::Exp) => Some(operands[1]),
+            Step::Binary(Binary::MulZero) => Some(operands[0]),
             Step::UnaryVjp(op) if op.shares_slope() => slope(),
             Step::LeftVjp(Binary::Mul) => Some(operands[1]),
             Step::RightVjp(Binary::Mul) => Some(operands[0]),

@@ -82,6 +82,9 @@ impl<V: Vector> Work<V> for DotRows<'_, V::Element> {
 }
 
 /// The sum of all lanes, by halves.
+///
+/// # Safety
+/// As for [`Vector`].
 #[inline(always)]
 pub(super) unsafe fn sum_lanes<V: Vector>(x: V) -> V::Element {
     let mut sums = [V::Element::ZERO; LANES];
@@ -97,8 +100,11 @@ pub(super) unsafe fn sum_lanes<V: Vector>(x: V) -> V::Element {
     sums[0]
 }
 
-/// Adds the vectors up by halves into the first; their number is a power of two. With [`sum_lanes`] a dot product has the same tree of sums
-/// whatever the vector.
+/// Adds the first `count` vectors up by halves into the first; `count` is a power of two. With [`sum_lanes`] a dot product has the
+/// same tree of sums whatever the vector.
+///
+/// # Safety
+/// As for [`Vector`].
 #[inline(always)]
 pub(super) unsafe fn halve<V: Vector>(sums: &mut [V], count: usize) {
     let mut half = count / 2;

@@ -123,6 +123,9 @@ fn help() {
             serve(call);
             since = Instant::now();
             if since - came > STAY {
+                // What is spawned here is the first this thread finds again: what others ask of the pool would wait as long as
+                // kernels follow one another.
+                rayon_core::yield_now();
                 lock(&DESK).looking += 1;
                 return rayon_core::spawn(help);
             }
@@ -138,8 +141,7 @@ fn serve(call: Arc<Call>) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| threads(1, call.drain))) {
         lock(&call.panic).get_or_insert(panic);
     }
-    let caller = call.caller.clone();
     if call.helpers.fetch_sub(1, Ordering::Release) == 1 {
-        caller.unpark();
+        call.caller.unpark();
     }
 }

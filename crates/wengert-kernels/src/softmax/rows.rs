@@ -192,6 +192,16 @@ fn log_sum<F: Float>(x: &[F], max: F, sum: f64) -> f64 {
     }
 }
 
+/// A row of the pullback of softmax whose cotangent is not finite everywhere: zero times anything is zero.
+#[cold]
+#[inline(never)]
+fn softmax_vjp_row<F: Float>(y: &[F], y_bar: &[F], x_bar: &mut [F]) {
+    let inner: f64 = y.iter().zip(y_bar).map(|(&y, &y_bar)| y_bar.mul_zero(y).to_f64()).sum();
+    for ((x_bar, &y), &y_bar) in x_bar.iter_mut().zip(y).zip(y_bar) {
+        *x_bar = (y_bar - F::from_f64(inner)).mul_zero(y);
+    }
+}
+
 kernel! {
     pub(crate) fn softmax<F: Float>(x: &'a [F], n: usize, y: &'a mut [F]) -> () {
         for (x, y) in x.chunks_exact(n).zip(y.chunks_exact_mut(n)) {
@@ -260,6 +270,10 @@ kernel! {
                 inner += block_dot::<F, FMA>(y, y_bar);
             }
             let inner = F::from_f64(inner);
+            if !inner.is_finite() {
+                softmax_vjp_row(y, y_bar, x_bar);
+                continue;
+            }
             for ((x_bar, &y), &y_bar) in x_bar.iter_mut().zip(y).zip(y_bar) {
                 *x_bar = y * (y_bar - inner);
             }
@@ -274,6 +288,11 @@ kernel! {
             }
             exp_row::<F, FMA>(y, F::ZERO, x_bar);
             let sum = F::from_f64(sum);
+            if !sum.is_finite() {
+                // What has no share of the sum, has none of its infinity.
+                x_bar.iter_mut().zip(y_bar).for_each(|(x_bar, &y_bar)| *x_bar = y_bar - sum.mul_zero(*x_bar));
+                continue;
+            }
             for (x_bar, &y_bar) in x_bar.iter_mut().zip(y_bar) {
                 *x_bar = y_bar - *x_bar * sum;
             }
@@ -288,6 +307,10 @@ kernel! {
             } else if max.is_finite() {
                 let sum = exp_row::<F, FMA>(x, max, x_bar);
                 let scale = F::from_f64(y_bar.to_f64() / sum);
+                if !scale.is_finite() {
+                    x_bar.iter_mut().for_each(|x_bar| *x_bar = scale.mul_zero(*x_bar));
+                    continue;
+                }
                 for x_bar in x_bar {
                     *x_bar *= scale;
                 }
@@ -324,8 +347,15 @@ kernel! {
                 continue;
             }
             let (max, sum) = (stats[2 * row], stats[2 * row + 1]);
-            let scale = y_bar / sum;
             exp_row::<F, FMA>(x, max, x_bar);
+            if !y_bar.is_finite() {
+                // The slope first: where it is 0, nothing flows.
+                x_bar.iter_mut().for_each(|x_bar| *x_bar = *x_bar / sum);
+                x_bar[label] -= F::ONE;
+                x_bar.iter_mut().for_each(|x_bar| *x_bar = y_bar.mul_zero(*x_bar));
+                continue;
+            }
+            let scale = y_bar / sum;
             for x_bar in &mut *x_bar {
                 *x_bar *= scale;
             }

@@ -1,8 +1,8 @@
 //! The functions of two arguments, arithmetic included: their rows, and what is made of them here.
 
 use super::Elementary;
+use crate::math;
 use crate::special::{beta, incomplete, logarithm};
-use crate::{Float, math};
 
 /// Hands the binary rows to the macro named, preceded by whatever tokens follow the name.
 ///
@@ -229,7 +229,7 @@ macro_rules! binary_table {
         }
         /// First derivative of `gamma_p` in the shape; `dy/db` is the density's. With `L = ln b - digamma(a)`: density times `L`.
         ///
-        /// Within 1e-14.
+        /// Within 1e-14, of the largest term of its series where it is near 0.
         GammaPShape1: gamma_p_shape1(a, b) {
             value math::wide2(incomplete::gamma_p_shape::<1>, a, b);
             d(a, b) (a.gamma_p_shape2(b), (b.ln() - a.digamma()).mul_zero(a.gamma_density(b)));
@@ -237,7 +237,7 @@ macro_rules! binary_table {
         }
         /// Second derivative of `gamma_p` in the shape; `dy/db` is the density times `L^2 - trigamma(a)`.
         ///
-        /// Within 1e-14.
+        /// Within 1e-14, of the largest term of its series where it is near 0: at `(0.202, 0.381)` that is 36 times as large.
         GammaPShape2: gamma_p_shape2(a, b) {
             value math::wide2(incomplete::gamma_p_shape::<2>, a, b);
             d(a, b) (
@@ -248,7 +248,7 @@ macro_rules! binary_table {
         }
         /// Third derivative of `gamma_p` in the shape; `dy/db` is the density times `L^3 - 3 L psi_1 - psi_2`.
         ///
-        /// Within 1e-13.
+        /// Within 1e-13, of the largest term likewise.
         GammaPShape3: gamma_p_shape3(a, b) {
             value math::wide2(incomplete::gamma_p_shape::<3>, a, b);
             d(a, b) (
@@ -275,9 +275,10 @@ macro_rules! binary_table {
             );
             on 0.5..4.0, 0.5..4.0;
         }
-        /// Product in which a zero `b` makes zero of anything, infinities and NaN included: how cotangents meet partials.
+        /// Product in which zero on either side makes zero of anything, infinities and NaN included: how cotangents meet partials.
         MulZero: mul_zero(a, b) {
-            value Float::mul_zero(a, b);
+            // Both sides are looked at: with `||` the second factor would be loaded under a mask that waits for the first.
+            value if (a == 0.0) | (b == 0.0) { 0.0 } else { a * b };
             d(a, b) (b, a);
             on -2.0..2.0, 0.5..2.0;
         }

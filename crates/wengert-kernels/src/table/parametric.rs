@@ -151,6 +151,13 @@ macro_rules! parametric_rows {
                 match self { $(Parametric::$Op($($p),*) => vec![$(f64::from($p)),*]),* }
             }
 
+            /// Whether it is the same function with the same constants to the bit: 0 and -0 are two.
+            #[must_use]
+            pub fn has_bits_of(self, other: Parametric) -> bool {
+                let bits = |op: Parametric| op.constants().into_iter().map(f64::to_bits);
+                self == other && bits(self).eq(bits(other))
+            }
+
             /// The function of this name with these constants; none if there is no such function, or it takes others.
             #[must_use]
             pub fn named(name: &str, constants: &[f64]) -> Option<Parametric> {

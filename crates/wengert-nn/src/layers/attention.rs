@@ -163,8 +163,10 @@ impl<F: TensorFloat> MultiHeadAttention<F> {
         Ok(together.try_reshape(shape)?)
     }
 
+    #[track_caller]
     fn anchored<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
-        result.map_err(|error| error.anchored(self.in_proj_weight.id(), "in_proj_weight"))
+        let caller = Location::caller();
+        result.map_err(|error| error.called_at(caller).anchored(self.in_proj_weight.id(), "in_proj_weight"))
     }
 
     #[track_caller]

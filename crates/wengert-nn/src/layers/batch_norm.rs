@@ -9,12 +9,35 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use wengert_core::{Parameter, TensorFloat, TensorVar};
 use wengert_tensor::{ShapeError, Tensor};
 
-/// The mean and the unbiased variance of the channels of a batch.
+/// The mean and the unbiased variance of the channels of a batch, or averages of several.
 #[derive(Debug, Clone)]
 struct Batch<F: TensorFloat> {
     mean: Tensor<F>,
     variance: Tensor<F>,
+    /// What part of it running averages take in.
+    momentum: f64,
+    count: usize,
 }
+
+impl<F: TensorFloat> Batch<F> {
+    /// The one that averages take in as they do this one and then another: `(1 - q) ((1 - p) a + p x) + q y = (1 - r) a + r z` with
+    /// `r = p + q - p q` and `z = y + p (1 - q)/r (x - y)`.
+    fn then(&self, other: &Self) -> Self {
+        let (p, q) = (self.momentum, other.momentum);
+        let momentum = p + q - p * q;
+        let share = if momentum == 0.0 { F::ZERO } else { F::from_f64(p * (1.0 - q) / momentum) };
+        let between = |x: &Tensor<F>, y: &Tensor<F>| x.iter().zip(y.iter()).map(|(x, y)| y + share * (x - y)).collect();
+        Batch {
+            mean: between(&self.mean, &other.mean),
+            variance: between(&self.variance, &other.variance),
+            momentum,
+            count: self.count + other.count,
+        }
+    }
+}
+
+/// How many batches wait apart, at the most.
+const WAITING: usize = 64;
 
 /// Averages of batches, and those that took their place.
 #[derive(Debug)]
@@ -36,17 +59,17 @@ impl<F: TensorFloat> Averages<F> {
     }
 
     /// The same with these batches, without what took their place.
-    fn with(&self, batches: &[Batch<F>], momentum: f64) -> Self {
+    fn with(&self, batches: &[Batch<F>]) -> Self {
         let (mut mean, mut variance, mut count) = (self.mean.clone(), self.variance.clone(), self.batches.clone());
-        let momentum = F::from_f64(momentum);
         for batch in batches {
+            let momentum = F::from_f64(batch.momentum);
             for (average, value) in [(&mut mean, &batch.mean), (&mut variance, &batch.variance)] {
                 // Both are [channels]: the forward pass compared them.
                 let change = value.iter().zip(average.iter()).map(|(value, average)| momentum * (value - average));
                 let change: Tensor<F> = change.collect();
                 average.add_scaled(F::ONE, &change);
             }
-            count = count.map(|count| count + F::ONE);
+            count = count.map(|count| count + F::from_f64(batch.count as f64));
         }
         Averages { mean, variance, batches: count, newer: OnceLock::new() }
     }
@@ -78,11 +101,18 @@ impl<F: TensorFloat> Running<F> {
     /// What takes in a batch of so many values a channel, as long as the layer lives.
     fn see(&self, values: usize) -> impl Fn(Tensor<F>, Tensor<F>) + Send + Sync + 'static {
         let unbiased = F::from_f64(values as f64 / (values as f64 - 1.0));
-        let seen = Arc::downgrade(&self.seen);
+        let (seen, momentum) = (Arc::downgrade(&self.seen), self.momentum);
         move |mean, variance| {
             if let Some(seen) = seen.upgrade() {
-                let batch = Batch { mean, variance: variance.map(|variance| variance * unbiased) };
-                seen.lock().unwrap_or_else(PoisonError::into_inner).push(batch);
+                let batch = Batch { mean, variance: variance.map(|variance| variance * unbiased), momentum, count: 1 };
+                let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+                // Nobody may ever look: then the last ones wait as one.
+                let batch = if seen.len() == WAITING {
+                    seen.pop().map(|last| last.then(&batch)).unwrap_or(batch)
+                } else {
+                    batch
+                };
+                seen.push(batch);
             }
         }
     }
@@ -95,7 +125,7 @@ impl<F: TensorFloat> Running<F> {
         if seen.is_empty() {
             return newest;
         }
-        let newer = newest.newer.get_or_init(|| Box::new(newest.with(&seen, self.momentum)));
+        let newer = newest.newer.get_or_init(|| Box::new(newest.with(&seen)));
         seen.clear();
         newer
     }
@@ -103,14 +133,14 @@ impl<F: TensorFloat> Running<F> {
     fn settle(&mut self) {
         let current = self.current();
         if !core::ptr::eq(current, &raw const self.averages) {
-            self.averages = current.with(&[], self.momentum);
+            self.averages = current.with(&[]);
         }
     }
 }
 
 impl<F: TensorFloat> Clone for Running<F> {
     fn clone(&self) -> Self {
-        let averages = self.current().with(&[], self.momentum);
+        let averages = self.current().with(&[]);
         Running { averages, momentum: self.momentum, seen: Arc::default() }
     }
 }
@@ -186,7 +216,7 @@ macro_rules! batch_norms {
             fn apply<'t>(&self, x: TensorVar<'t, F>, mode: &Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
                 let (op, shape) = ("batch_norm", x.shape());
                 let ($ranks, [_, channels, ..]) = (shape.rank(), &shape[..]) else {
-                    return Err(ShapeError::Rank { op, shape, expected: $expected }.into());
+                    return Err(Error::of_shape(ShapeError::Rank { op, shape, expected: $expected }));
                 };
                 let expected = self.running.averages.mean.len();
                 if expected != *channels {

@@ -2,6 +2,7 @@
 
 use crate::Module;
 use crate::error::Error;
+use core::panic::Location;
 use rand::Rng;
 use wengert_core::{Parameter, Tape, TensorFloat, TensorVar};
 use wengert_tensor::{Shape, Tensor};
@@ -66,7 +67,8 @@ impl<F: TensorFloat> Embedding<F> {
         let features = self.weight.value().shape()[1];
         let shape: Shape = numbers.shape().iter().copied().chain([features]).collect();
         let rows = numbers.try_reshape([numbers.len()])?;
+        let caller = Location::caller();
         let vectors = tape.parameter(&self.weight).try_gather_rows(&rows).and_then(|rows| rows.try_reshape(shape));
-        vectors.map_err(|error| Error::from(error).anchored(self.weight.id(), "weight"))
+        vectors.map_err(|error| Error::from(error).called_at(caller).anchored(self.weight.id(), "weight"))
     }
 }

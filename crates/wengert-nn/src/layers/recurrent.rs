@@ -74,7 +74,7 @@ impl<F: TensorFloat> Stack<F> {
         let input = x.shape();
         let &[batch, steps, features] = &*input else {
             let expected = "sequences, [n, l, inputs]";
-            return Err(ShapeError::Rank { op: self.of, shape: input, expected }.into());
+            return Err(Error::of_shape(ShapeError::Rank { op: self.of, shape: input, expected }));
         };
         if features != self.inputs {
             return Err(Error::Features { layer: self.of, expected: self.inputs, input, made: self.made });
@@ -104,7 +104,7 @@ impl<F: TensorFloat> Stack<F> {
                 Ok(vec![nothing; self.layers.len()])
             }
             Some(state) if state.shape() == shape => Ok(state.try_unbind(0)?),
-            Some(state) => Err(ShapeError::Unequal { op: self.of, lhs: state.shape(), rhs: shape }.into()),
+            Some(state) => Err(Error::of_shape(ShapeError::Unequal { op: self.of, lhs: state.shape(), rhs: shape })),
         }
     }
 
@@ -128,10 +128,12 @@ impl<F: TensorFloat> Stack<F> {
         Ok(x.try_transpose(0, 1)?.try_reshape([steps * batch, self.inputs])?)
     }
 
+    #[track_caller]
     fn anchored<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+        let caller = Location::caller();
         result.map_err(|error| match self.layers.first() {
-            Some(first) => error.anchored(first.weight_ih.id(), "weight_ih_l0"),
-            None => error,
+            Some(first) => error.called_at(caller).anchored(first.weight_ih.id(), "weight_ih_l0"),
+            None => error.called_at(caller),
         })
     }
 
@@ -239,7 +241,7 @@ impl<F: TensorFloat> Lstm<F> {
     /// Shapes: `x: [n, l, inputs]`, outputs `[n, l, hidden]`, states `[layers, n, hidden]`.
     ///
     /// # Errors
-    /// [`Error::Features`] if the sequences have other features, [`Error::Shape`] if they or the state have not three axes or do
+    /// [`Error::Features`] if the sequences have other features, [`Error::Tape`] if they or the state have not three axes or do
     /// not go together, [`Error::Setting`] for sequences without steps.
     #[track_caller]
     pub fn run<'t>(

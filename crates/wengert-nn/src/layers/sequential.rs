@@ -7,7 +7,7 @@ use crate::module::{Entry, EntryMut, Module, ModulePath};
 use core::any::Any;
 use core::fmt;
 use core::panic::Location;
-use wengert_core::{Caller, TensorFloat, TensorVar};
+use wengert_core::{TensorFloat, TensorVar};
 use wengert_tensor::Pooling;
 
 /// A chain of layers: each takes what the one before it gives. They are named by number, `0.weight`, `2.weight`.
@@ -29,8 +29,6 @@ use wengert_tensor::Pooling;
 /// ```
 pub struct Sequential<F: TensorFloat = f32> {
     layers: Vec<Box<dyn Layer<F> + Send + Sync>>,
-    /// Where each was added.
-    added: Vec<Caller>,
     /// The layers as they run: a rectifier after the pooling behind it.
     order: Vec<usize>,
     /// For each layer, if it pools, how.
@@ -43,25 +41,17 @@ impl<F: TensorFloat> Sequential<F> {
     /// No layers: the output is the input.
     #[must_use]
     pub fn new() -> Self {
-        Sequential {
-            layers: Vec::new(),
-            added: Vec::new(),
-            order: Vec::new(),
-            poolings: Vec::new(),
-            ends_in_relu: false,
-        }
+        Sequential { layers: Vec::new(), order: Vec::new(), poolings: Vec::new(), ends_in_relu: false }
     }
 
     /// This chain with one more layer at its end.
     #[must_use]
-    #[track_caller]
     pub fn with(mut self, layer: impl Layer<F> + Send + Sync + 'static) -> Self {
         self.push(layer);
         self
     }
 
     /// Adds a layer at the end.
-    #[track_caller]
     pub fn push(&mut self, layer: impl Layer<F> + Send + Sync + 'static) {
         let as_any: &dyn Any = &layer;
         let index = self.layers.len();
@@ -71,7 +61,6 @@ impl<F: TensorFloat> Sequential<F> {
         self.ends_in_relu = as_any.is::<Relu>();
         self.poolings.push(pooling);
         self.layers.push(Box::new(layer));
-        self.added.push(Location::caller());
     }
 
     /// The number of layers.
@@ -86,7 +75,7 @@ impl<F: TensorFloat> Sequential<F> {
         self.layers.is_empty()
     }
 
-    /// Gives an error of layer `index` its number and a line of the user's, and a parameter by which the chain is found in the model.
+    /// Gives an error of layer `index` its number, and a parameter by which the chain is found in the model.
     fn placed(&self, error: Error, index: usize) -> Error {
         let mut first = None;
         self.visit(ModulePath::ROOT, &mut |path, entry| {
@@ -94,7 +83,7 @@ impl<F: TensorFloat> Sequential<F> {
                 first = Some((parameter.id(), path.to_string()));
             }
         });
-        let error = error.located_in(&self.layers[index]).outside(self.added[index]).at(index);
+        let error = error.located_in(&self.layers[index]).at(index);
         match first {
             Some((id, name)) => error.anchored(id, &name),
             None => error,
@@ -130,7 +119,7 @@ impl<F: TensorFloat> Module<F> for Sequential<F> {
 impl<F: TensorFloat> Layer<F> for Sequential<F> {
     #[track_caller]
     fn forward<'t>(&self, x: TensorVar<'t, F>, mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error> {
-        let mut x = x;
+        let (mut x, caller) = (x, Location::caller());
         let mut order = self.order.iter().copied().peekable();
         while let Some(index) = order.next() {
             let pooling = order.peek().and_then(|&next| self.poolings[next].as_ref());
@@ -139,7 +128,7 @@ impl<F: TensorFloat> Layer<F> for Sequential<F> {
                 x = y;
                 continue;
             }
-            x = self.layers[index].forward(x, mode).map_err(|error| self.placed(error, index))?;
+            x = self.layers[index].forward(x, mode).map_err(|error| self.placed(error.called_at(caller), index))?;
         }
         Ok(x)
     }

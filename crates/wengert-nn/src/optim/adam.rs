@@ -80,6 +80,7 @@ macro_rules! adam {
                 in_range($name, "weight_decay", self.weight_decay, 0.0.., not_negative)
             }
 
+            #[track_caller]
             fn step(&mut self, model: &mut dyn Module<F>, gradients: &Gradients<F>) -> Result<(), Error> {
                 Optimizer::<F>::check(self)?;
                 let settings = optimizer::Adam {

@@ -13,6 +13,7 @@ pub use sgd::Sgd;
 use crate::error::Error;
 use crate::module::{EntryMut, Module, ModulePath};
 use crate::state::{Mismatch, StateDict};
+use core::panic::Location;
 use memory::{Memory, Remembered};
 use wengert_core::{Gradients, Parameter, ParameterId, TensorFloat};
 use wengert_tensor::{ShapeError, Tensor};
@@ -46,7 +47,7 @@ pub trait Optimizer<F: TensorFloat = f32> {
     /// Changes every parameter of `model` that the gradients are of; one that has no gradient is left alone.
     ///
     /// # Errors
-    /// As [`check`](Self::check), and [`Error::Shape`] if a gradient has another shape than its parameter. Nothing has been
+    /// As [`check`](Self::check), and [`Error::Tape`] if a gradient has another shape than its parameter. Nothing has been
     /// changed when the settings are wrong.
     fn step(&mut self, model: &mut dyn Module<F>, gradients: &Gradients<F>) -> Result<(), Error>;
 
@@ -116,8 +117,10 @@ impl<F: TensorFloat, O: Optimizer<F> + ?Sized> Optimizer<F> for Box<O> {
     fn check(&self) -> Result<(), Error> {
         (**self).check()
     }
+    #[track_caller]
     fn step(&mut self, model: &mut dyn Module<F>, gradients: &Gradients<F>) -> Result<(), Error> {
-        (**self).step(model, gradients)
+        let caller = Location::caller();
+        (**self).step(model, gradients).map_err(|error| error.called_at(caller))
     }
     fn learning_rate(&self) -> f64 {
         (**self).learning_rate()
@@ -134,18 +137,20 @@ impl<F: TensorFloat, O: Optimizer<F> + ?Sized> Optimizer<F> for Box<O> {
 }
 
 /// Calls `update(id, gradient, parameter)` for every parameter with a gradient.
+#[track_caller]
 fn each_parameter<F: TensorFloat>(
     op: &'static str,
     model: &mut dyn Module<F>,
     gradients: &Gradients<F>,
     mut update: impl FnMut(ParameterId, &[F], &mut Tensor<F>) -> Result<(), ShapeError>,
 ) -> Result<(), Error> {
-    let mut outcome = Ok(());
+    let (mut outcome, caller) = (Ok(()), Location::caller());
     model.visit_mut(ModulePath::ROOT, &mut |path, entry| {
         let EntryMut::Parameter(parameter) = entry else { return };
         let Some(gradient) = gradients.get_parameter(parameter) else { return };
         if outcome.is_ok() {
-            outcome = one_parameter(op, parameter, gradient, &mut update).map_err(|error| Error::from(error).at(path));
+            outcome = one_parameter(op, parameter, gradient, &mut update)
+                .map_err(|source| Error::of_shape_at(source, caller).at(path));
         }
     });
     outcome

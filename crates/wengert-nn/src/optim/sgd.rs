@@ -91,6 +91,7 @@ impl<F: TensorFloat> Optimizer<F> for Sgd<F> {
         }
     }
 
+    #[track_caller]
     fn step(&mut self, model: &mut dyn Module<F>, gradients: &Gradients<F>) -> Result<(), Error> {
         Optimizer::<F>::check(self)?;
         let settings = optimizer::Sgd {

@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::layer::{Layer, Mode};
 use crate::optim::Optimizer;
 use core::fmt;
+use core::panic::Location;
 use report::Running;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -226,12 +227,14 @@ impl<'a, F: TensorFloat, T: Target> Trainer<'a, F, T> {
     /// [`Error::Diverged`] at the first loss or gradient that is not finite: the parameters are those before that step, and
     /// the checkpoint, if there is one, holds the last epoch before it. Errors of the model and the loss with the path of the
     /// layer; errors of saving.
+    #[track_caller]
     pub fn fit<L: Layer<F>>(
         &mut self,
         model: &mut L,
         inputs: &Tensor<F>,
         targets: &Tensor<T>,
     ) -> Result<History, Error> {
+        let caller = Location::caller();
         self.check()?;
         let mut batches = Batches::new(inputs, targets, self.batch_size)?;
         if self.shuffle {
@@ -251,7 +254,8 @@ impl<'a, F: TensorFloat, T: Target> Trainer<'a, F, T> {
             for (step, batch) in batches.epoch(epoch as u64).enumerate() {
                 let batch = batch?;
                 let mode = &mut Mode::train(&mut randomness);
-                let (loss, correct, mut gradients) = self.differentiate(model, &tape, &batch, mode)?;
+                let (loss, correct, mut gradients) =
+                    self.differentiate(model, &tape, &batch, mode).map_err(|error| error.called_at(caller))?;
                 tape.clear();
                 if let Some(cause) = finite::cause(loss, model, &gradients, &batch) {
                     return Err(Error::Diverged { epoch, step: step + 1, loss, cause });
@@ -263,7 +267,7 @@ impl<'a, F: TensorFloat, T: Target> Trainer<'a, F, T> {
                     let rate = rate((epoch - 1) * batches.len() + step, self.epochs * batches.len());
                     self.optimizer.set_learning_rate(rate);
                 }
-                self.optimizer.step(model, &gradients)?;
+                self.optimizer.step(model, &gradients).map_err(|error| error.called_at(caller))?;
                 running.add(loss, correct, batch.len());
                 let (step, steps, samples) = (step + 1, batches.len(), running.samples());
                 let report = Step { epoch, step, steps, samples, loss, running: running.score() };
@@ -310,17 +314,20 @@ impl<'a, F: TensorFloat, T: Target> Trainer<'a, F, T> {
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
+    #[track_caller]
     pub fn evaluate(
         &self,
         model: &(impl Layer<F> + ?Sized),
         inputs: &Tensor<F>,
         targets: &Tensor<T>,
     ) -> Result<Score, Error> {
+        let caller = Location::caller();
         let mut tape = Tape::evaluating();
         let mut running = Running::default();
         for batch in Batches::new(inputs, targets, self.batch_size.max(EVALUATION_BATCH))?.epoch(0) {
             let batch = batch?;
-            let (_, value, correct) = self.compute(model, &tape, &batch, &mut Mode::Eval)?;
+            let (_, value, correct) =
+                self.compute(model, &tape, &batch, &mut Mode::Eval).map_err(|error| error.called_at(caller))?;
             running.add(value, correct, batch.len());
             tape.clear();
         }

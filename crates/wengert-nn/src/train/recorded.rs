@@ -8,6 +8,7 @@ use core::any::{Any, type_name};
 use core::convert::Infallible;
 use core::fmt;
 use core::marker::PhantomData;
+use core::panic::Location;
 use rand::TryRng;
 use smallvec::SmallVec;
 use wengert_core::{Gradients, Parameter, TensorFloat, TensorFunction, TensorVar};
@@ -79,6 +80,7 @@ impl<F: TensorFloat, T: Target> RecordedLoss<F, T> {
         if data.len() + labels.len() < 2 {
             return Err(Error::Targets { targets: type_name::<T>(), model: type_name::<F>() });
         }
+        let caller = Location::caller();
         let mut outcome = Ok(());
         let mut random = Drawn(false);
         let program = TensorFunction::record_model(&data, &labels, |_, data, _| {
@@ -89,7 +91,7 @@ impl<F: TensorFloat, T: Target> RecordedLoss<F, T> {
             })
         });
         match (outcome, random) {
-            (Err(error), _) => Err(error),
+            (Err(error), _) => Err(error.located_in(model).called_at(caller)),
             (_, Drawn(true)) => Err(Error::Random),
             _ => Ok(RecordedLoss { program: program?, targets: PhantomData }),
         }
