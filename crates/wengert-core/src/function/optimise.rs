@@ -22,15 +22,22 @@ pub(crate) fn optimise<F: TensorFloat>(list: List<F>) -> List<F> {
 }
 
 /// A hash table of numbers whose keys lie elsewhere. It forgets: an entry makes way for a newer one at its place, so the table
-/// never outgrows the second-level cache, where an exact one of a long list costs a miss or two for each step. What is lost
-/// is the one or other common subexpression of two steps more than a hundred thousand apart.
+/// never outgrows the second-level cache by much, where an exact one of a long list costs a miss or two for each step. What is
+/// lost is the one or other common subexpression of two steps more than a hundred thousand apart.
 struct Table {
-    slots: Vec<u32>,
+    slots: Vec<Entry>,
     shift: u32,
 }
 
+/// A number with a part of its key's hash: keys whose parts differ are not looked at, which would be a miss for each.
+#[derive(Clone, Copy, PartialEq)]
+struct Entry {
+    number: u32,
+    tag: u32,
+}
+
 impl Table {
-    const EMPTY: u32 = u32::MAX;
+    const EMPTY: Entry = Entry { number: u32::MAX, tag: 0 };
     const BITS: u32 = 17;
 
     fn new(entries: usize) -> Self {
@@ -42,17 +49,20 @@ impl Table {
     #[inline]
     fn find_or_enter(&mut self, key: u64, new: u32, is: impl Fn(u32) -> bool) -> u32 {
         // Fibonacci hashing: the high bits of a product with 2^64 over the golden ratio.
-        let slot = (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize;
+        let hash = key.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let slot = (hash >> self.shift) as usize;
+        let new = Entry { number: new, tag: (hash >> 15) as u32 };
+        let is = |entry: Entry| entry.tag == new.tag && entry != Self::EMPTY && is(entry.number);
         // Two places side by side, the entry that was asked for later first: what is used again and again stays.
         let pair = &mut self.slots.as_chunks_mut::<2>().0[slot / 2];
         let [first, second] = *pair;
         if first == Self::EMPTY || is(first) {
             pair[0] = if first == Self::EMPTY { new } else { first };
-            return pair[0];
+            return pair[0].number;
         }
-        let found = if second != Self::EMPTY && is(second) { second } else { new };
+        let found = if is(second) { second } else { new };
         *pair = [found, first];
-        found
+        found.number
     }
 }
 
