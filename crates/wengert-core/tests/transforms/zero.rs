@@ -143,5 +143,5 @@ fn log_sum_exp_recorded_far_from_zero_and_at_infinities() {
     // A NaN takes the row on a tape, and recorded.
     let x = tape.tensor([nan, 1.0]);
     let [x_bar] = x.log_sum_exp(0).recorded_gradient([x]);
-    assert!(x_bar.value().iter().all(|x| x.is_nan()));
+    assert!(x_bar.value().iter().all(f64::is_nan));
 }
