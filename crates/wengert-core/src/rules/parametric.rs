@@ -47,6 +47,10 @@ macro_rules! parametric_methods {
 }
 parametric_table!(parametric_methods);
 
+pub(super) fn parametric<F: TensorFloat, A: Array<F>>(op: Parametric, x: &A) -> A {
+    Parameterized(op, PhantomData).on(&[x])
+}
+
 impl<F: TensorFloat> TensorVar<'_, F> {
     /// A function with constants by its opcode; the fallible form of its method.
     #[track_caller]

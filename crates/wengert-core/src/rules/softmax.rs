@@ -6,14 +6,16 @@
 //! Shapes: `x: [.., n, ..]`; softmax and log_softmax keep the shape, log_sum_exp drops the axis. Cotangents:
 //! `y (y_bar - <y, y_bar>)`, `y_bar - exp(y) <1, y_bar>`, and `softmax(x) y_bar`.
 
+use super::affine::Affine;
 use super::map::map;
+use super::parametric::parametric;
 use super::sum::{broadcast_back, sum_axes, sum_keep};
 use super::zip::zip;
 use super::{Array, Cotangents, Op, Pushforward, fitting, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
-use wengert_kernels::{Binary, Unary};
+use wengert_kernels::{Binary, Parametric, Unary};
 use wengert_tensor::{Axes, Axis, ShapeError, Tensor};
 
 #[derive(Clone)]
@@ -95,11 +97,13 @@ impl<F: TensorFloat> Op<F> for LogSumExp<F> {
 impl<F: TensorFloat> LogSumExp<F> {
     /// `dy/dx`.
     fn weights<A: Array<F>>(&self, x: &A, y: &A) -> A {
-        // Not exp(x - y): that loses digits where x is large.
-        let weights = softmax(x, self.0);
-        // A slice that is all minus infinity has softmax NaN and no slope.
-        let defined = broadcast_back(&map(Unary::Exp, y), &Axes::from(self.0), &x.shape());
-        zip(Binary::MulZero, &weights, &map(Unary::Step, &defined))
+        // Not exp(x - y): that loses digits where x is large. Infinities share as the largest numbers do.
+        let largest = 1.0 / F::MIN_POSITIVE.to_f64();
+        let weights = softmax(&parametric(Parametric::Clamp(f64::NEG_INFINITY, largest), x), self.0);
+        // A slice that is all minus infinity has softmax NaN and no slope: there this is 0, at all other numbers 1, and NaN at NaN.
+        let above = Affine { scale: F::MIN_POSITIVE, shift: F::from_f64(8.0) }.on(&[y]);
+        let defined = map(Unary::Relu, &map(Unary::Sign, &above));
+        zip(Binary::MulZero, &weights, &broadcast_back(&defined, &Axes::from(self.0), &x.shape()))
     }
 }
 

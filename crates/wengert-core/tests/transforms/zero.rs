@@ -125,3 +125,23 @@ fn tangents() {
     let y_dot = y.jvp([t], [&Tensor::from([1.0, 1.0])]);
     assert_eq!(y_dot.to_vec(), [0.0, 0.25]);
 }
+
+#[test]
+fn log_sum_exp_recorded_far_from_zero_and_at_infinities() {
+    let (infinite, nan) = (f64::INFINITY, f64::NAN);
+    // Shares are those of softmax, whatever the exponential of the result is.
+    gradient_is(|[x]| x.log_sum_exp(0), [Tensor::from([-1000.0, -1000.0])], [&[0.5, 0.5]]);
+    gradient_is(|[x]| x.log_sum_exp(0), [Tensor::from([-1e300, -infinite])], [&[1.0, 0.0]]);
+    gradient_is(|[x]| x.log_sum_exp(0), [Tensor::from([1e300, 0.0])], [&[1.0, 0.0]]);
+    gradient_is(|[x]| x.log_sum_exp(0), [Tensor::from([-infinite, -infinite])], [&[0.0, 0.0]]);
+    gradient_is(|[x]| x.log_sum_exp(0), [Tensor::from([infinite, 3.0, infinite])], [&[0.5, 0.0, 0.5]]);
+    // The Hessian of two equal ones is [[1, -1], [-1, 1]] / 4.
+    let tape = Tape::new();
+    let x = tape.tensor([-1000.0, -1000.0]);
+    let [hv] = x.log_sum_exp(0).hvp([x], [&Tensor::from([1.0, 0.0])]);
+    assert_eq!(hv.to_vec(), [0.25, -0.25]);
+    // A NaN takes the row on a tape, and recorded.
+    let x = tape.tensor([nan, 1.0]);
+    let [x_bar] = x.log_sum_exp(0).recorded_gradient([x]);
+    assert!(x_bar.value().iter().all(f64::is_nan));
+}

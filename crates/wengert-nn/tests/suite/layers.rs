@@ -561,8 +561,11 @@ fn recurrent_layers_have_the_names_and_start_of_pytorch() {
     assert_eq!(lstm.weights()[1].weight_hh.value(), state.get("weight_hh_l1").unwrap());
 }
 
-/// Layers that refuse what they are given, by name, each with a shape that does not fit.
-fn refused() -> Vec<(&'static str, Box<dyn Layer<f32> + Send + Sync>, Vec<usize>)> {
+/// A layer with its name and a shape that does not fit it.
+type Refused = (&'static str, Box<dyn Layer<f32> + Send + Sync>, Vec<usize>);
+
+/// Layers that refuse what they are given.
+fn refused() -> Vec<Refused> {
     let r = &mut rng(0);
     vec![
         ("adaptive_max_pool2d", Box::new(AdaptiveMaxPool2d::new(2)), vec![2, 3]),
