@@ -108,21 +108,6 @@ impl<F: TensorFloat> Stack<F> {
         }
     }
 
-    /// What the gates of one layer get from the input of all steps, by one product.
-    ///
-    /// Shapes: `input: [l n, features]`, result `[l n, gates hidden]`.
-    fn projected<'t>(
-        input: TensorVar<'t, F>,
-        weights: &RecurrentWeights<F>,
-        bias: Option<TensorVar<'t, F>>,
-    ) -> Result<TensorVar<'t, F>, Error> {
-        let y = input.try_matmul_t(false, input.tape().parameter(&weights.weight_ih), true)?;
-        Ok(match bias {
-            Some(bias) => y.try_add(bias)?,
-            None => y,
-        })
-    }
-
     /// The input step by step, so that what belongs to one step lies together: `[l n, inputs]` from `[n, l, inputs]`.
     fn by_steps<'t>(&self, x: TensorVar<'t, F>, [batch, steps]: [usize; 2]) -> Result<TensorVar<'t, F>, Error> {
         Ok(x.try_transpose(0, 1)?.try_reshape([steps * batch, self.inputs])?)
@@ -174,16 +159,28 @@ fn cut<'t, F: TensorFloat>(
     cut(x.try_slice(0, at..)?, steps - half, batch, parts)
 }
 
+/// What the gates of one layer get from `x`, the input of all steps or the memory, by one product.
+///
+/// Shapes: `x: [rows, features]`, result `[rows, gates hidden]`.
+fn projected<'t, F: TensorFloat>(
+    x: TensorVar<'t, F>,
+    weight: &Parameter<F>,
+    bias: Option<TensorVar<'t, F>>,
+) -> Result<TensorVar<'t, F>, Error> {
+    let weight = x.tape().parameter(weight);
+    Ok(match bias {
+        Some(bias) => x.try_linear(weight, bias)?,
+        None => x.try_matmul_t(false, weight, true)?,
+    })
+}
+
 /// What the gates get from the memory `h`, with its bias.
 fn remembered<'t, F: TensorFloat>(
     weights: &RecurrentWeights<F>,
     h: TensorVar<'t, F>,
 ) -> Result<TensorVar<'t, F>, Error> {
-    let y = h.try_matmul_t(false, h.tape().parameter(&weights.weight_hh), true)?;
-    match &weights.bias_hh {
-        Some(bias) => Ok(y.try_add(h.tape().parameter(bias))?),
-        None => Ok(y),
-    }
+    let bias = weights.bias_hh.as_ref().map(|bias| h.tape().parameter(bias));
+    projected(h, &weights.weight_hh, bias)
 }
 
 /// The gates of `x: [n, gates hidden]`, `[n, hidden]` each.
@@ -275,7 +272,7 @@ impl<F: TensorFloat> Lstm<F> {
                 [Some(of_input), Some(of_memory)] => Some(of_input.try_add(of_memory)?),
                 [of_input, of_memory] => of_input.or(of_memory),
             };
-            let sums = Stack::projected(input, weights, bias)?.try_reshape([steps, batch, 4 * hidden])?;
+            let sums = projected(input, &weights.weight_ih, bias)?.try_reshape([steps, batch, 4 * hidden])?;
             let states = sums.try_lstm(tape.parameter(&weights.weight_hh), start[0][k], start[1][k])?;
             outputs = states.try_slice(2, ..hidden as isize)?;
             let end = states.try_slice(0, -1..)?.try_reshape([batch, 2 * hidden])?;
@@ -345,7 +342,7 @@ impl<F: TensorFloat> Gru<F> {
             }
             let bias = weights.bias_ih.as_ref().map(|bias| tape.parameter(bias));
             let mut of_steps = Vec::with_capacity(steps);
-            cut(Stack::projected(input, weights, bias)?, steps, batch, &mut of_steps)?;
+            cut(projected(input, &weights.weight_ih, bias)?, steps, batch, &mut of_steps)?;
             let mut h = start;
             outputs.clear();
             for of_step in of_steps {
