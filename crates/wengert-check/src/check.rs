@@ -9,8 +9,8 @@ use wengert_tensor::{Tensor, rng};
 
 /// Checks a function of scalars, written once over every kind of number.
 ///
-/// Compares the value on plain numbers with that on the tape, the gradient with finite differences, forward with reverse
-/// mode, and, with [`orders(2)`](Check::orders), Hessian-vector products with differences of the gradient.
+/// Compares the value on plain numbers with that on the tape, the gradient with finite differences, forward with
+/// reverse mode, and, with [`orders(2)`](Check::orders), Hessian-vector products with differences of the gradient.
 ///
 /// # Examples
 /// ```

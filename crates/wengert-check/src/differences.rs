@@ -2,11 +2,11 @@
 //!
 //! Central differences at steps halved again and again are extrapolated to step 0. Every entry of the extrapolation
 //! differs from its two parents by about its error, so the best entry can be chosen and its error stated; what rounding
-//! adds is estimated from the size of the values and the step. One-sided differences of the same samples are extrapolated
-//! alongside: where they disagree, the function has a kink.
+//! adds is estimated from the size of the values and the step. One-sided differences of the same samples are
+//! extrapolated alongside: where they disagree, the function has a kink.
 //!
-//! Source: C. Ridders, "Accurate computation of F'(x) and F'(x) F''(x)", Advances in Engineering Software 4, 1982; Press et
-//! al., *Numerical Recipes*, 2007, section 5.7.
+//! Source: C. Ridders, "Accurate computation of F'(x) and F'(x) F''(x)", Advances in Engineering Software 4, 1982;
+//! Press et al., *Numerical Recipes*, 2007, section 5.7.
 
 /// A numerical result and the estimate of its error.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -101,7 +101,8 @@ pub(crate) fn scale_of(x: f64) -> f64 {
     x.abs().clamp(0.125, f64::MAX / 4.0).log2().round().exp2()
 }
 
-/// The derivatives at 0 of all components of `f(t)`, whose value at 0 is `center`; `None` if no step gives finite values.
+/// The derivatives at 0 of all components of `f(t)`, whose value at 0 is `center`; `None` if no step gives finite
+/// values.
 pub(crate) fn slopes<E>(
     center: &[f64],
     mut f: impl FnMut(f64) -> Result<Vec<f64>, E>,
@@ -129,8 +130,8 @@ pub(crate) fn slopes<E>(
             central.push((right - left) / (2.0 * step), noise);
             from_left.push((y - left) / step, 2.0 * noise);
             from_right.push((right - y) / step, 2.0 * noise);
-            // An extrapolation may agree with its parents by accident. A kink is still there at smaller steps; what only
-            // looked like one, of a smooth function, is not.
+            // An extrapolation may agree with its parents by accident. A kink is still there at smaller steps; what
+            // only looked like one, of a smooth function, is not.
             settled &= central.best.error <= SETTLED * size.max(central.best.value.abs())
                 && !disagree(from_left.best, from_right.best);
         }
@@ -171,8 +172,8 @@ impl Extrapolation {
 
     /// Adds the difference at the next step; rounding puts `noise` on it.
     ///
-    /// The estimate with the smallest error stays, unless it agreed with its parents by accident, as steps across a kink
-    /// nearby can: then all smaller steps say otherwise, and they are believed.
+    /// The estimate with the smallest error stays, unless it agreed with its parents by accident, as steps across a
+    /// kink nearby can: then all smaller steps say otherwise, and they are believed.
     fn push(&mut self, difference: f64, mut noise: f64) {
         let mut row = vec![difference];
         let (mut factor, mut latest) = (1.0, UNKNOWN);

@@ -126,7 +126,8 @@ pub enum CheckError {
     /// Forward and reverse mode disagree.
     #[error("forward and reverse mode disagree: J v = {forward:e} forwards, {reverse:e} from the gradient")]
     ForwardReverse {
-        /// The directional derivative by forward mode: of dual numbers, or of the tape where the program is one of tensors.
+        /// The directional derivative by forward mode: of dual numbers, or of the tape where the program is one of
+        /// tensors.
         forward: f64,
         /// The same from the gradient.
         reverse: f64,

@@ -2,8 +2,8 @@
 //!
 //! - [`check`] takes a function of scalars, [`check_tensor`] and [`check_tensors`] closures of tensors; all go on with
 //!   `.at(point)`, options like `.orders(2)`, and end in `.assert()` or `.run()`.
-//! - The numerical side is [`derivative`]: extrapolated differences that state their own error. Tolerances come from that
-//!   error, so there are none to choose.
+//! - The numerical side is [`derivative`]: extrapolated differences that state their own error. Tolerances come from
+//!   that error, so there are none to choose.
 //! - A function without a derivative at the point is not a wrong gradient: kinks are told apart ([`CheckError::Kink`]).
 //! - Feature `proptest`: strategies for shapes, tensors and whole random programs, in `strategies`.
 //!

@@ -90,8 +90,8 @@ where
 pub struct Tensors<C, const N: usize>(pub(crate) C);
 
 impl<C: TensorFn<N>, const N: usize> Tensors<C, N> {
-    /// The result as one number: `sum_i w_i y_i` with fixed weights around 1, so that no sum of adjoints cancels by symmetry
-    /// (all weights 1 would hide any mistake in softmax).
+    /// The result as one number: `sum_i w_i y_i` with fixed weights around 1, so that no sum of adjoints cancels by
+    /// symmetry (all weights 1 would hide any mistake in softmax).
     fn reduced<'t>(&self, tape: &'t Tape<f64>, x: [TensorVar<'t, f64>; N]) -> TensorVar<'t, f64> {
         let y = self.0.call(x);
         if y.value().len() == 1 {

@@ -26,8 +26,8 @@ pub fn shape(rank: RangeInclusive<usize>, sizes: RangeInclusive<usize>) -> impl 
     prop::collection::vec(sizes, rank).prop_map(Shape::from)
 }
 
-/// Pairs of shapes that broadcast to the shape that comes third: either may lack leading axes, or have 1 entry where the
-/// other repeats.
+/// Pairs of shapes that broadcast to the shape that comes third: either may lack leading axes, or have 1 entry where
+/// the other repeats.
 pub fn broadcastable(
     rank: RangeInclusive<usize>,
     sizes: RangeInclusive<usize>,
@@ -66,7 +66,8 @@ pub fn broadcastable_tensors(
         .prop_flat_map(move |(a, b, _)| (tensor(Just(a), values.clone()), tensor(Just(b), values.clone())))
 }
 
-/// An expression over inputs and constants in the rows of the tables: a function to check, shrunk to the smallest that fails.
+/// An expression over inputs and constants in the rows of the tables: a function to check, shrunk to the smallest that
+/// fails.
 #[derive(Debug, Clone)]
 pub enum Program {
     /// One of the inputs.

@@ -7,8 +7,8 @@ use wengert_core::Number;
 use wengert_tensor::Shape;
 
 proptest! {
-    // A fixed seed: terms of a random program can cancel so far that what is left is the rounding of numbers a black box
-    // cannot see, once in some ten thousand programs. The verdict should depend on the code alone.
+    // A fixed seed: terms of a random program can cancel so far that what is left is the rounding of numbers a black
+    // box cannot see, once in some ten thousand programs. The verdict should depend on the code alone.
     #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(1964), ..ProptestConfig::with_cases(128) })]
 
     #[test]

@@ -63,8 +63,8 @@ impl<R: Primal, const N: usize> Dual<R, N> {
         })
     }
 
-    /// `y` with tangents `p x_dot`: the chain rule for one argument. Zero on either side makes zero: an infinite slope in
-    /// one variable does not make NaN of the others', nor does what a later function ignores.
+    /// `y` with tangents `p x_dot`: the chain rule for one argument. Zero on either side makes zero: an infinite slope
+    /// in one variable does not make NaN of the others', nor does what a later function ignores.
     #[inline(always)]
     fn chain(self, y: R, p: R) -> Self {
         Dual { value: y, tangents: self.tangents.map(|x_dot| p.zero_product(x_dot)) }
@@ -179,8 +179,8 @@ impl<R: Primal, const N: usize> Primal for Dual<R, N> {
     }
 }
 
-// Arithmetic multiplies tangents plainly: only rows and division can have an infinite partial at a finite value, and the
-// select of the zero rule costs Hessian-vector products up to 17 % here.
+// Arithmetic multiplies tangents plainly: only rows and division can have an infinite partial at a finite value, and
+// the select of the zero rule costs Hessian-vector products up to 17 % here.
 impl<R: Primal, const N: usize> Neg for Dual<R, N> {
     type Output = Self;
     #[inline(always)]

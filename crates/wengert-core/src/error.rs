@@ -265,7 +265,8 @@ pub enum Error {
 }
 
 impl Error {
-    /// The same error at another line than the one it names, if it names one: of an op inside a layer that of the layer's call.
+    /// The same error at another line than the one it names, if it names one: of an op inside a layer that of the
+    /// layer's call.
     #[doc(hidden)]
     #[must_use]
     pub fn relocated(mut self, change: impl FnOnce(Caller) -> Caller) -> Self {
@@ -333,8 +334,8 @@ impl Error {
     }
 }
 
-/// The value, or a panic with the error's text at the line of the caller: in a closure given to `unwrap_or_else` it would be
-/// the closure's own.
+/// The value, or a panic with the error's text at the line of the caller: in a closure given to `unwrap_or_else` it
+/// would be the closure's own.
 pub(crate) trait OrPanic<V> {
     fn or_panic(self) -> V;
 }

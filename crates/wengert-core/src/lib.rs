@@ -4,14 +4,17 @@
 //!
 //! - [`Tape`] records; [`Var`] is a scalar on it. Reverse mode in three lines:
 //!   `let x = tape.var(2.0); let y = x * x; y.gradient()[x]`.
-//! - [`Real`] is a variable without a lifetime, for code that was written for plain numbers; [`real`] tells when to use it.
-//! - [`Number`] is what generic functions are written over, [`Dual`] is forward mode, [`Taylor`] forward mode of any order,
-//!   [`Primal`] what a tape may be built over. [`dot`], [`log_sum_exp`] and other [`reductions`] work on all of them.
-//! - [`transform`] holds functions of functions: [`grad`], [`value_and_grad`], [`jacobian`], [`hvp`], [`hessian`], [`jvp`],
-//!   [`vjp`], [`laplacian`], [`taylor`]; [`map_reduce`] sums over items on all cores.
-//! - [`Function`] is a scalar program recorded once and replayed at other points, [`TensorFunction`] a program of tensors.
-//! - [`mod@custom`] holds functions with a derivative of the user's own; [`solve`] and [`root`] differentiate solutions of
-//!   equations; [`mod@checkpoint`] trades evaluations for memory in long computations.
+//! - [`Real`] is a variable without a lifetime, for code that was written for plain numbers; [`real`] tells when to use
+//!   it.
+//! - [`Number`] is what generic functions are written over, [`Dual`] is forward mode, [`Taylor`] forward mode of any
+//!   order, [`Primal`] what a tape may be built over. [`dot`], [`log_sum_exp`] and other [`reductions`] work on all of
+//!   them.
+//! - [`transform`] holds functions of functions: [`grad`], [`value_and_grad`], [`jacobian`], [`hvp`], [`hessian`],
+//!   [`jvp`], [`vjp`], [`laplacian`], [`taylor`]; [`map_reduce`] sums over items on all cores.
+//! - [`Function`] is a scalar program recorded once and replayed at other points, [`TensorFunction`] a program of
+//!   tensors.
+//! - [`mod@custom`] holds functions with a derivative of the user's own; [`solve`] and [`root`] differentiate solutions
+//!   of equations; [`mod@checkpoint`] trades evaluations for memory in long computations.
 //! - With feature `linalg`, tensors on a tape have `cholesky`, `solve`, `det`, `qr`, `eigh`, `svd`, `expm` and others.
 //! - To look into a tape: [`Tape::listing`], [`Tape::to_graphviz`], [`Tape::to_svg`], [`Tape::profile`],
 //!   [`Tape::watch_nonfinite`].

@@ -29,10 +29,11 @@ pub trait Primal:
     fn from_base(value: Self::Base) -> Self;
     /// Whether the value and every tangent are 0.
     fn is_zero(self) -> bool;
-    /// A product in which zero on either side makes zero, whatever the other is; on duals in every product of components.
+    /// A product in which zero on either side makes zero, whatever the other is; on duals in every product of
+    /// components.
     fn zero_product(self, other: Self) -> Self;
-    /// This pending partial times the partial `p` of what comes next: zero on either side makes zero. Of a sum or a product, whose
-    /// `p` is finite where its value is, `p` alone is asked.
+    /// This pending partial times the partial `p` of what comes next: zero on either side makes zero. Of a sum or a
+    /// product, whose `p` is finite where its value is, `p` alone is asked.
     #[doc(hidden)]
     #[inline(always)]
     #[must_use]
@@ -78,7 +79,8 @@ pub trait TensorSide<F: Primal>: Default {
     fn start(&self, tensors: &mut Self::Adjoints);
     /// Adds a seed to the adjoint of tensor `number`.
     fn seed(&self, tensors: &mut Self::Adjoints, number: u32, seed: &Self::Seed);
-    /// Passes the cotangent of op `number` on to its operands, tensors and scalars. `CAREFUL` multiplies zeros with care.
+    /// Passes the cotangent of op `number` on to its operands, tensors and scalars. `CAREFUL` multiplies zeros with
+    /// care.
     fn pull<const CAREFUL: bool>(&self, number: u32, scalars: &mut [F], tensors: &mut Self::Adjoints);
     /// The name of op `number`.
     fn label(&self, number: u32) -> &'static str;
@@ -157,7 +159,8 @@ macro_rules! primal_float {
             }
             #[inline(always)]
             fn onward(self, p: $f, steep: bool) -> $f {
-                // One select: with two the recording of Rosenbrock's function took 10 % longer, with the branch for all ops 4 %.
+                // One select: with two the recording of Rosenbrock's function took 10 % longer, with the branch for all
+                // ops 4 %.
                 let product = Float::mul_zero(self, p);
                 if steep && product.is_nan() { with_care(self, p) } else { product }
             }
@@ -182,8 +185,9 @@ primal_float!(f32 f64);
 
 /// What a user's generic function is written over: plain floats, duals and variables alike.
 ///
-/// `B` is the type of literals: `Number` alone means constants are `f64`; for single precision write `Number<f32>`. Write a
-/// constant on the right of an operator (`x * 100.0`), or through `T::from(100.0)`: the mirrored bound cannot be implied.
+/// `B` is the type of literals: `Number` alone means constants are `f64`; for single precision write `Number<f32>`.
+/// Write a constant on the right of an operator (`x * 100.0`), or through `T::from(100.0)`: the mirrored bound cannot
+/// be implied.
 ///
 /// # Examples
 /// ```

@@ -1,7 +1,8 @@
 //! What numbers that carry more than a value have alike: duals, truncated series and variables.
 //!
-//! Operators by reference and with assignment forward to those by value, sums of references to sums of values. Numbers of
-//! forward mode compare and print as their values; variables do not stand there, as a recorder keeps their comparisons.
+//! Operators by reference and with assignment forward to those by value, sums of references to sums of values. Numbers
+//! of forward mode compare and print as their values; variables do not stand there, as a recorder keeps their
+//! comparisons.
 
 use crate::dual::Dual;
 use crate::number::Primal;

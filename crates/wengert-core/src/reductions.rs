@@ -1,7 +1,7 @@
 //! Functions of many numbers: sums, means, products, norms. One node each on a tape, plain loops on other numbers.
 //!
-//! Every [`Number`](crate::Number) has them, so a function written over `T: Number` calls [`dot`] or [`log_sum_exp`] and
-//! gets one node where `T` is a variable.
+//! Every [`Number`](crate::Number) has them, so a function written over `T: Number` calls [`dot`] or [`log_sum_exp`]
+//! and gets one node where `T` is a variable.
 
 use crate::dual::Dual;
 use crate::error::{Error, OrPanic};
@@ -97,8 +97,8 @@ pub fn try_mean<T: Reductions>(x: &[T]) -> Result<T, Error> {
 /// The variance `sum_i (x_i - m)^2 / (n - correction)` about the mean `m`, as one node: correction 0 for that of a
 /// population, 1 for the unbiased estimate from a sample.
 ///
-/// In two passes, the mean first, so a large mean costs no digits. Partials `2 (x_i - m) / (n - correction)`: what the mean
-/// contributes cancels.
+/// In two passes, the mean first, so a large mean costs no digits. Partials `2 (x_i - m) / (n - correction)`: what the
+/// mean contributes cancels.
 ///
 /// # Panics
 /// If there are not more numbers than `correction`.
@@ -233,7 +233,8 @@ fn same_length<T>(op: &'static str, a: &[T], b: &[T]) -> Result<(), Error> {
     }
 }
 
-/// The loops on numbers that record nothing. A variable's value is computed by them too, so it is the same to the last bit.
+/// The loops on numbers that record nothing. A variable's value is computed by them too, so it is the same to the last
+/// bit.
 pub(crate) mod plain {
     use super::Primal;
     use wengert_kernels::Float;

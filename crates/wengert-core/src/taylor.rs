@@ -9,12 +9,12 @@ use wengert_kernels::{
 
 /// A power series in `t`, cut off after `N` coefficients: `x(t) = x_0 + x_1 t + .. + x_(N-1) t^(N-1)`.
 ///
-/// Any function written over [`Number`](crate::Number) evaluates on it, and turns the series of its arguments into that of
-/// its result: `x_k = x^(k)(0) / k!`. [`taylor`](crate::transform::taylor) does this along a direction.
+/// Any function written over [`Number`](crate::Number) evaluates on it, and turns the series of its arguments into that
+/// of its result: `x_k = x^(k)(0) / k!`. [`taylor`](crate::transform::taylor) does this along a direction.
 ///
-/// Formula: for `y = f(x)`, `y' = f'(x) x'`, so `k y_k = sum_(j=1..k) j x_j p_(k-j)` where `p` is the series of `f'(x)`,
-/// which needs one coefficient less. Functions whose derivative needs their own result, or another function, recurse at
-/// most `N` deep; products and quotients cost `N^2 / 2` multiplications.
+/// Formula: for `y = f(x)`, `y' = f'(x) x'`, so `k y_k = sum_(j=1..k) j x_j p_(k-j)` where `p` is the series of
+/// `f'(x)`, which needs one coefficient less. Functions whose derivative needs their own result, or another function,
+/// recurse at most `N` deep; products and quotients cost `N^2 / 2` multiplications.
 ///
 /// Source: Griewank and Walther, *Evaluating Derivatives*, 2008, section 13.2.
 ///
@@ -88,8 +88,8 @@ impl<R: Primal, const N: usize> Taylor<R, N> {
         self
     }
 
-    /// `y` with `y_0` given and `y' = sum_i p_i x_i'`, where the `p` know one coefficient less than the `x`. Zero on either
-    /// side of a product makes zero, as on duals.
+    /// `y` with `y_0` given and `y' = sum_i p_i x_i'`, where the `p` know one coefficient less than the `x`. Zero on
+    /// either side of a product makes zero, as on duals.
     fn integral(y_0: R, known: usize, terms: &[(Self, Self)]) -> Self {
         let mut y = [R::ZERO; N];
         y[0] = y_0;
@@ -105,8 +105,8 @@ impl<R: Primal, const N: usize> Taylor<R, N> {
         Taylor { coefficients: y, known }
     }
 
-    /// The function of `x` with value `y_0` whose partials at the result `y` are `partials(y)`: a rule of the user's, whose
-    /// partials may read the result. Each turn knows one coefficient more.
+    /// The function of `x` with value `y_0` whose partials at the result `y` are `partials(y)`: a rule of the user's,
+    /// whose partials may read the result. Each turn knows one coefficient more.
     pub(crate) fn by_partials(y_0: R, x: &[Self], partials: impl Fn(Self) -> smallvec::SmallVec<[Self; 4]>) -> Self {
         let known = x.iter().map(|x| x.known).min().unwrap_or(N);
         let mut y = Self::constant(y_0);

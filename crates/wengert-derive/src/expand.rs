@@ -87,7 +87,8 @@ fn visits(fields: &Fields, library: &TokenStream, float: &TokenStream, unique: b
                 quote!(path.index(#position))
             }
         };
-        // At the field's type, so that "is not a module" points there: the path and the argument are what the error is about.
+        // At the field's type, so that "is not a module" points there: the path and the argument are what the error is
+        // about.
         let span = field.ty.span();
         let [library, borrow] = [library, &borrow].map(|tokens| spanned(tokens, span));
         match field_role(field)? {

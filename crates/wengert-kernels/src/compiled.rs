@@ -1,8 +1,9 @@
 //! The loops, compiled once per float, in this crate.
 //!
 //! A generic function is compiled in the crate that uses it, again in each, at that crate's optimisation level. The
-//! loops are large, a few hundred of them at three levels, and worth nothing unoptimised; so the public functions, which
-//! stay generic and thin, reach them through this trait, whose implementations for `f32` and `f64` are not generic.
+//! loops are large, a few hundred of them at three levels, and worth nothing unoptimised; so the public functions,
+//! which stay generic and thin, reach them through this trait, whose implementations for `f32` and `f64` are not
+//! generic.
 
 use crate::conv::{self, pass::Pass};
 use crate::dispatch::Level;

@@ -69,8 +69,8 @@ fn detect_and_keep() -> Level {
     level
 }
 
-/// Whether a level gets loops of its own where others would do. On x86-64 the level below AVX2 does not: processors without AVX2 are
-/// old, `exp` of the standard library is as fast as ours in 128 bits, and the loops are a third fewer.
+/// Whether a level gets loops of its own where others would do. On x86-64 the level below AVX2 does not: processors
+/// without AVX2 are old, `exp` of the standard library is as fast as ours in 128 bits, and the loops are a third fewer.
 pub(crate) const fn vectorised<const FMA: bool>() -> bool {
     FMA || !cfg!(target_arch = "x86_64")
 }
@@ -119,7 +119,8 @@ macro_rules! kernel {
                 match level.min(simd_level()) {
                     Level::Avx512 => {
                         #[expect(unsafe_code, reason = "the instructions were detected")]
-                        // SAFETY: `simd_level` found these instructions on this processor, and the minimum cannot exceed it.
+                        // SAFETY: `simd_level` found these instructions on this processor, and the minimum cannot
+                        // exceed it.
                         return unsafe { avx512::<$($g),*>($($x),*) };
                     }
                     Level::Avx2 => {

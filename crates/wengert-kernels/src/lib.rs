@@ -5,14 +5,14 @@
 //!
 //! # A tour
 //!
-//! **What is computed.** [`Float`] is `f32` or `f64`. The elementary functions, their derivatives and their documentation are
-//! rows of one table (`table`): a row is an opcode ([`Unary`], [`Binary`]), a method ([`UnaryFunctions`],
-//! [`BinaryFunctions`]) and a rule in [`derivative`], written over any [`Elementary`] number.
+//! **What is computed.** [`Float`] is `f32` or `f64`. The elementary functions, their derivatives and their
+//! documentation are rows of one table (`table`): a row is an opcode ([`Unary`], [`Binary`]), a method
+//! ([`UnaryFunctions`], [`BinaryFunctions`]) and a rule in [`derivative`], written over any [`Elementary`] number.
 //!
 //! **How fast.** `lane` holds branch-free bodies of `exp`, `ln`, `tanh`, `sin` and their like, within 2 ulp, that the
-//! compiler turns into vector code inside a loop. `dispatch` compiles a loop for three sets of instructions and picks one
-//! at run time ([`Level`], [`simd_level`]); `compiled` makes sure that it is compiled here, once per float, and not again
-//! in every crate that calls it. Nothing of this needs a nightly compiler or `-C target-cpu`.
+//! compiler turns into vector code inside a loop. `dispatch` compiles a loop for three sets of instructions and picks
+//! one at run time ([`Level`], [`simd_level`]); `compiled` makes sure that it is compiled here, once per float, and not
+//! again in every crate that calls it. Nothing of this needs a nightly compiler or `-C target-cpu`.
 //!
 //! **Where.** A module for each kind of loop, readable in any order:
 //!
@@ -30,8 +30,8 @@
 //! | [`rows`] | arithmetic between rows of one array: recorded programs at many points at once |
 //! | [`par`] | how many threads a kernel may use |
 //!
-//! **Threads.** A kernel takes a [`Par`] last. It cuts its work at places that depend on the sizes only, and work too small
-//! to be worth waking a thread for is never cut.
+//! **Threads.** A kernel takes a [`Par`] last. It cuts its work at places that depend on the sizes only, and work too
+//! small to be worth waking a thread for is never cut.
 //!
 //! ```
 //! use wengert_kernels::{Par, Unary, elementwise, matmul::{MatMul, matmul}, reduce};
@@ -44,8 +44,8 @@
 //! assert_eq!(reduce::sum(&y, Par::current()), 0.0);
 //! ```
 //!
-//! Unsafe code stands in `matmul` and `conv` (pointers and vector intrinsics), in the room they pack into, and in the one macro that calls a function compiled
-//! for instructions which were found at run time.
+//! Unsafe code stands in `matmul` and `conv` (pointers and vector intrinsics), in the room they pack into, and in the
+//! one macro that calls a function compiled for instructions which were found at run time.
 
 mod compiled;
 pub mod conv;

@@ -1,9 +1,10 @@
 //! Long short-term memory: one step of its cell for rows of a batch, and the pullback, a pass over memory each.
 //!
 //! Of the sums that reach a row's gates, `[a_i | a_f | a_g | a_o]`, and its memory `c`, the step makes
-//! `i = s(a_i)`, `f = s(a_f)`, `g = tanh(a_g)`, `o = s(a_o)` with the sigmoid `s`, then `c' = f c + i g` and `h' = o tanh(c')`. A row of
-//! the new state is `[h' | c']`. The gates stay where the sums were: the pullback reads them, and takes slopes from
-//! them, `s' = s (1 - s)` and `tanh' = 1 - tanh^2`, with the digits a saturated gate has left.
+//! `i = s(a_i)`, `f = s(a_f)`, `g = tanh(a_g)`, `o = s(a_o)` with the sigmoid `s`, then `c' = f c + i g` and
+//! `h' = o tanh(c')`. A row of the new state is `[h' | c']`. The gates stay where the sums were: the pullback reads
+//! them, and takes slopes from them, `s' = s (1 - s)` and `tanh' = 1 - tanh^2`, with the digits a saturated gate has
+//! left.
 
 use crate::dispatch::{kernel, simd_level};
 use crate::{Float, UnaryFunctions};
@@ -39,8 +40,8 @@ fn assert_rows<F>(hidden: usize, before: Cell<'_, F>, gates: usize, states: &[us
     assert!(before.c.len() >= end, "{rows} rows of a memory reach beyond its slice of {}", before.c.len());
 }
 
-/// A step: `gates`, `[rows, 4 hidden]`, holds the sums and receives what the gates make of them; `state`, `[rows, 2 hidden]`,
-/// receives the new state.
+/// A step: `gates`, `[rows, 4 hidden]`, holds the sums and receives what the gates make of them; `state`,
+/// `[rows, 2 hidden]`, receives the new state.
 ///
 /// # Panics
 /// When the slices hold other numbers of rows.
@@ -58,9 +59,9 @@ pub fn cell<F: Float>(hidden: usize, before: Cell<'_, F>, gates: &mut [F], state
     F::lstm_cell_rows(simd_level(), hidden, before, gates, state);
 }
 
-/// The pullback of [`cell`] from its `gates` and `state`. `gates_bar`, `[rows, 4 hidden]`, receives the cotangents of the sums;
-/// `c_bar`, `[rows, hidden]`, holds what flows to the new memory from the step after and receives that of the memory before. What
-/// is multiplied with a cotangent of 0 does not matter.
+/// The pullback of [`cell`] from its `gates` and `state`. `gates_bar`, `[rows, 4 hidden]`, receives the cotangents of
+/// the sums; `c_bar`, `[rows, hidden]`, holds what flows to the new memory from the step after and receives that of the
+/// memory before. What is multiplied with a cotangent of 0 does not matter.
 ///
 /// # Panics
 /// When the slices hold other numbers of rows.
@@ -107,8 +108,8 @@ fn store<F: Float>(block: [F; BLOCK], x: &mut [F], at: usize, width: usize) {
     }
 }
 
-// Functions, not closures or maps over arrays: what is not inlined here would be compiled without the caller's instructions, and
-// copy its blocks besides (a sixth of a training step, measured).
+// Functions, not closures or maps over arrays: what is not inlined here would be compiled without the caller's
+// instructions, and copy its blocks besides (a sixth of a training step, measured).
 #[inline(always)]
 fn sigmoid<F: Float, const FMA: bool>(x: F) -> F {
     F::of_lane::<FMA>(x.lane::<FMA>().sigmoid())

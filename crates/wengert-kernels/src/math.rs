@@ -16,15 +16,16 @@ pub fn sigmoid_slope<F: Float + Elementary>(x: F) -> F {
     sigmoid_slope_of((-x.abs()).exp(), |a, b, c| a * b + c)
 }
 
-/// The logistic function from `e = exp(-|x|)`, which cannot overflow, so that the left tail keeps its digits down to the
-/// subnormals. With the slope beside it exponential and quotient are computed once.
+/// The logistic function from `e = exp(-|x|)`, which cannot overflow, so that the left tail keeps its digits down to
+/// the subnormals. With the slope beside it exponential and quotient are computed once.
 #[inline(always)]
 pub fn sigmoid_of<F: Float>(e: F, negative: bool) -> F {
     let tail = sigmoid_tail(e);
     if negative { tail } else { F::ONE - tail }
 }
 
-/// The slope of the logistic function from `e = exp(-|x|)`, with a multiply-add of the caller's: `t - t^2` where `t = s(-|x|)`.
+/// The slope of the logistic function from `e = exp(-|x|)`, with a multiply-add of the caller's: `t - t^2` where
+/// `t = s(-|x|)`.
 #[inline(always)]
 pub fn sigmoid_slope_of<F: Float>(e: F, mul_add: impl Fn(F, F, F) -> F) -> F {
     let tail = sigmoid_tail(e);
@@ -115,8 +116,8 @@ pub fn tanh_softplus<F: Float + Elementary>(x: F) -> F {
     tanh_softplus_of(x, (-x.abs()).exp(), |a, b, c| a * b + c)
 }
 
-/// `tanh(ln(1 + exp(x)))` from `e = exp(-|x|)`, with a multiply-add of the caller's: `(1 + 2e)/(1 + 2e + 2e^2)` where `x > 0`, else
-/// `(2e + e^2)/(2 + 2e + e^2)`.
+/// `tanh(ln(1 + exp(x)))` from `e = exp(-|x|)`, with a multiply-add of the caller's: `(1 + 2e)/(1 + 2e + 2e^2)` where
+/// `x > 0`, else `(2e + e^2)/(2 + 2e + e^2)`.
 #[inline(always)]
 pub fn tanh_softplus_of<F: Float>(x: F, e: F, mul_add: impl Fn(F, F, F) -> F) -> F {
     let twice = e + e;

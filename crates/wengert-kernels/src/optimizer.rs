@@ -11,7 +11,8 @@ const PIECE: usize = 1 << 15;
 /// Stochastic gradient descent, with momentum if it is not zero.
 ///
 /// `g = grad + weight_decay p`; with momentum `v = momentum v + (1 - dampening) g`, and then `g` becomes `v`, or
-/// `g + momentum v` with Nesterov's; `p -= learning_rate g`. On the first step `v = g`. These are PyTorch's conventions.
+/// `g + momentum v` with Nesterov's; `p -= learning_rate g`. On the first step `v = g`. These are PyTorch's
+/// conventions.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sgd<F> {
     /// Length of a step.
@@ -148,7 +149,8 @@ fn sgd_at<F: Float>(
 /// ```
 /// use wengert_kernels::{Par, optimizer::{Adam, adam}};
 ///
-/// let usual = Adam { learning_rate: 0.1, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0, decoupled: false };
+/// let (beta1, beta2, epsilon) = (0.9, 0.999, 1e-8);
+/// let usual = Adam { learning_rate: 0.1, beta1, beta2, epsilon, weight_decay: 0.0, decoupled: false };
 /// let (mut m, mut v, mut param) = ([0.0_f64], [0.0], [1.0]);
 /// adam(usual, 1, &[123.0], &mut m, &mut v, &mut param, Par::current());
 /// assert!((param[0] - 0.9_f64).abs() < 1e-9); // the first step has the length of the learning rate

@@ -1,12 +1,12 @@
 //! How many threads a kernel may use.
 //!
-//! Work is cut into pieces whose number and size depend on the operands only; threads then take pieces one by one. Since
-//! every piece is computed the same way whoever takes it, and partial results are combined in the order of the pieces,
-//! no bit of a result depends on the number of threads.
+//! Work is cut into pieces whose number and size depend on the operands only; threads then take pieces one by one.
+//! Since every piece is computed the same way whoever takes it, and partial results are combined in the order of the
+//! pieces, no bit of a result depends on the number of threads.
 //!
-//! The threads are rayon's: those of the pool the caller is in, else the global pool. The calling thread works too, so a
-//! pool that is busy or asleep delays a kernel but never stops it. Those of the global pool stay awake for a moment after a
-//! kernel, since the next often follows soon.
+//! The threads are rayon's: those of the pool the caller is in, else the global pool. The calling thread works too, so
+//! a pool that is busy or asleep delays a kernel but never stops it. Those of the global pool stay awake for a moment
+//! after a kernel, since the next often follows soon.
 
 mod desk;
 
@@ -64,8 +64,8 @@ impl Par {
 
     /// Calls `work` once for each item, on up to [`threads`](Par::threads) threads, in no particular order.
     ///
-    /// An item should be worth 5 us or more, and all of them together 50 us: waking a sleeping worker takes about 10 us.
-    /// Borrowed disjoint pieces make good items: `y.chunks_mut(size).zip(x.chunks(size))`. Inside `work`,
+    /// An item should be worth 5 us or more, and all of them together 50 us: waking a sleeping worker takes about 10
+    /// us. Borrowed disjoint pieces make good items: `y.chunks_mut(size).zip(x.chunks(size))`. Inside `work`,
     /// [`Par::current`] is [`SEQUENTIAL`](Par::SEQUENTIAL).
     ///
     /// # Panics

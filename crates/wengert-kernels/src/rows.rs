@@ -1,8 +1,9 @@
 //! Arithmetic between rows of one array: the steps of a recorded program, evaluated at many points at once.
 //!
-//! The array holds a row of numbers, one for each point, for every value that is still wanted; a step reads some rows and
-//! writes another. A call does a run of steps of one operation. Rows are 16, 64 or 256 numbers long: a step is one vector
-//! instruction or a few, without a loop, or four times as many; which length serves depends on how many rows fit the cache.
+//! The array holds a row of numbers, one for each point, for every value that is still wanted; a step reads some rows
+//! and writes another. A call does a run of steps of one operation. Rows are 16, 64 or 256 numbers long: a step is one
+//! vector instruction or a few, without a loop, or four times as many; which length serves depends on how many rows fit
+//! the cache.
 //!
 //! Products and sums are rounded one by one at every level of instructions: a step gives the bits that plain arithmetic
 //! gives at one point.
@@ -107,11 +108,11 @@ pub struct Places<'a> {
     pub operands: &'a [u32],
 }
 
-/// Adds to the adjoints of the operands of a run what flows back from its results, last step first, and sets the adjoints
-/// of the results to 0, which are rows that no operand of the same step has.
+/// Adds to the adjoints of the operands of a run what flows back from its results, last step first, and sets the
+/// adjoints of the results to 0, which are rows that no operand of the same step has.
 ///
-/// Bit `k` of `active` says whether operand `k` of each step is wanted (of a sum: any of them; of a dot product: the first or
-/// the second of any pair). `careful` makes zero of zero times anything, at the cost of a select per product.
+/// Bit `k` of `active` says whether operand `k` of each step is wanted (of a sum: any of them; of a dot product: the
+/// first or the second of any pair). `careful` makes zero of zero times anything, at the cost of a select per product.
 ///
 /// # Panics
 /// If a row is not there.
@@ -148,8 +149,8 @@ fn row<F, const K: usize>(rows: &[[F; K]], parts: usize, number: u32) -> &[[F; K
     &rows[number as usize * parts..][..parts]
 }
 
-/// Fetches a row of values that a sweep will soon come to: where they fill more than the caches, it would wait for every
-/// one of them, since it reads downwards and leaves some out.
+/// Fetches a row of values that a sweep will soon come to: where they fill more than the caches, it would wait for
+/// every one of them, since it reads downwards and leaves some out.
 #[inline(always)]
 fn fetch_before<F, const K: usize>(row: &[[F; K]]) {
     const ROWS: usize = 16;
@@ -248,7 +249,8 @@ fn reverse_rows<F: Float, const K: usize, const CAREFUL: bool>(
     let (left, right, third) = (active & 1 != 0, active & 2 != 0, active & 4 != 0);
     // Through a long run the processor foresees where it goes.
     let short = parts == 1 && results.len() < 8;
-    // A step of the operands `$x` with the adjoints `$x_bar`, each wanted if `$wanted`; `$y` is the result and `$l` a lane.
+    // A step of the operands `$x` with the adjoints `$x_bar`, each wanted if `$wanted`; `$y` is the result and `$l` a
+    // lane.
     macro_rules! steps {
         (|$($x:ident),*; $y:ident, $y_bar:ident, $l:ident| $($wanted:ident $at:ident: $x_bar:expr),*) => {
             let steps = operands.as_chunks().0.iter().zip(places.as_chunks().0);
@@ -384,8 +386,8 @@ fn short_parts<F: Float>(op: Arithmetic, parts: usize, values: &mut [F], results
     forward_rows::<F, SHORT>(op, parts, values.as_chunks_mut().0, results, operands);
 }
 
-/// The way back through rows of any number of short parts. With care, which counts more than speed, this serves every level: all round
-/// alike.
+/// The way back through rows of any number of short parts. With care, which counts more than speed, this serves every
+/// level: all round alike.
 #[expect(clippy::too_many_arguments, reason = "operands of a loop")]
 pub(crate) fn short_parts_vjp<F: Float, const CAREFUL: bool>(
     op: Arithmetic,
@@ -472,7 +474,8 @@ mod tests {
 
     #[test]
     fn steps_of_a_run_use_rows_again() {
-        // With x and y in rows 0 and 1: x y in row 2, then (x y) y in the row of x; back through both with one row for both.
+        // With x and y in rows 0 and 1: x y in row 2, then (x y) y in the row of x; back through both with one row for
+        // both.
         for width in [Width::Narrow, Width::Wide, Width::Broad] {
             let k = width.lanes();
             let fill = |rows: [f64; 3]| -> Vec<f64> { rows.iter().flat_map(|&x| vec![x; k]).collect() };

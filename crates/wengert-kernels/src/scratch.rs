@@ -10,8 +10,8 @@ use core::cell::RefCell;
 #[repr(C, align(64))]
 struct Line([u8; 64]);
 
-/// Bytes above which room is not kept: the planes of a large image are, and transformed filters between 512 channels and 512,
-/// those of a whole batch of large images are not.
+/// Bytes above which room is not kept: the planes of a large image are, and transformed filters between 512 channels
+/// and 512, those of a whole batch of large images are not.
 const KEPT: usize = 32 << 20;
 
 thread_local! {
@@ -74,8 +74,8 @@ impl Drop for Scratch {
     }
 }
 
-/// Tells AddressSanitizer that of a room only the first `bytes` may be touched. By itself it knows allocations, and a room is
-/// longer than what was asked for, and there before and after. Built with `--cfg asan`.
+/// Tells AddressSanitizer that of a room only the first `bytes` may be touched. By itself it knows allocations, and a
+/// room is longer than what was asked for, and there before and after. Built with `--cfg asan`.
 #[cfg(asan)]
 fn allow_first(room: &[Line], bytes: usize) {
     use core::ffi::c_void;

@@ -1,4 +1,5 @@
-//! What a program asks of rayon's global pool beside its kernels. A test program of its own: it decides what each thread does.
+//! What a program asks of rayon's global pool beside its kernels. A test program of its own: it decides what each
+//! thread does.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};

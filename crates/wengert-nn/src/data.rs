@@ -29,8 +29,8 @@ impl<F: TensorFloat, T: Element> Batch<F, T> {
 
 /// A data set cut into batches: in every epoch each item is in exactly one.
 ///
-/// Shapes: `inputs: [n, ..]`, `targets: [n, ..]`. Nothing is copied until a batch is asked for, and without shuffling not even
-/// then; the memory of a dropped batch serves the next.
+/// Shapes: `inputs: [n, ..]`, `targets: [n, ..]`. Nothing is copied until a batch is asked for, and without shuffling
+/// not even then; the memory of a dropped batch serves the next.
 ///
 /// # Examples
 /// ```
@@ -77,8 +77,8 @@ impl<F: TensorFloat, T: Element> Batches<F, T> {
         Ok(Batches { inputs, targets, len: n, size, seed: None, drop_last: false })
     }
 
-    /// In another order every epoch. The order depends on the seed and the number of the epoch alone, so training that is
-    /// taken up again at epoch `k` sees what it would have seen.
+    /// In another order every epoch. The order depends on the seed and the number of the epoch alone, so training that
+    /// is taken up again at epoch `k` sees what it would have seen.
     #[must_use]
     pub fn shuffled(self, seed: u64) -> Self {
         Batches { seed: Some(seed), ..self }

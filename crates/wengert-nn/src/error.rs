@@ -189,8 +189,8 @@ impl From<ShapeError> for Error {
 
 /// The path of a layer as far as it is known, and a parameter by which the model can complete it.
 ///
-/// A layer does not know the names of those around it. Containers put their part in front as an error passes through them;
-/// the fields of user structs are found where the whole model is at hand, by looking up the parameter.
+/// A layer does not know the names of those around it. Containers put their part in front as an error passes through
+/// them; the fields of user structs are found where the whole model is at hand, by looking up the parameter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Place {
     path: String,
@@ -251,8 +251,8 @@ impl Error {
         Error::InLayer { place, source }
     }
 
-    /// The same error at the line of the user's call, if it names one of this crate: `#[track_caller]` does not pass through `dyn Layer`.
-    /// A line in a layer of the user's stays.
+    /// The same error at the line of the user's call, if it names one of this crate: `#[track_caller]` does not pass
+    /// through `dyn Layer`. A line in a layer of the user's stays.
     pub(crate) fn called_at(self, caller: Caller) -> Error {
         let theirs = |line| if is_ours(line) { caller } else { line };
         match self {
@@ -304,7 +304,8 @@ impl Error {
     }
 }
 
-/// Whether this is a line of this crate, or of the standard library's where a loss is called as a function it was handed.
+/// Whether this is a line of this crate, or of the standard library's where a loss is called as a function it was
+/// handed.
 fn is_ours(line: Caller) -> bool {
     let file = line.file();
     file.starts_with(file!().trim_end_matches("error.rs"))

@@ -1,10 +1,11 @@
 //! Initial weights.
 //!
-//! What passes forward should keep its variance from layer to layer, and so should what flows back. With weights of variance
-//! `g^2 / fan_in` the first holds, with `g^2 / fan_out` the second; `g` makes up for what the activation takes away.
+//! What passes forward should keep its variance from layer to layer, and so should what flows back. With weights of
+//! variance `g^2 / fan_in` the first holds, with `g^2 / fan_out` the second; `g` makes up for what the activation takes
+//! away.
 //!
-//! Sources: X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010
-//! (Xavier); K. He et al., "Delving deep into rectifiers", ICCV 2015 (Kaiming).
+//! Sources: X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",
+//! AISTATS 2010 (Xavier); K. He et al., "Delving deep into rectifiers", ICCV 2015 (Kaiming).
 
 use crate::error::Error;
 use rand::Rng;
@@ -28,8 +29,8 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// The factor that makes up for the activation: 1, 5/3 for tanh, `sqrt 2` for the rectifier, `sqrt(2 / (1 + slope^2))`
-    /// for a leaky one. The values PyTorch uses.
+    /// The factor that makes up for the activation: 1, 5/3 for tanh, `sqrt 2` for the rectifier,
+    /// `sqrt(2 / (1 + slope^2))` for a leaky one. The values PyTorch uses.
     ///
     /// # Examples
     /// ```

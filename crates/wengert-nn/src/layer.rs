@@ -70,8 +70,8 @@ pub trait Layer<F: TensorFloat = f32>: Module<F> {
     /// Whatever does not fit; the layer's path comes with it.
     fn forward<'t>(&self, x: TensorVar<'t, F>, mode: &mut Mode<'_>) -> Result<TensorVar<'t, F>, Error>;
 
-    /// The output for `x` with a [`max_pool2d`](TensorVar::max_pool2d) behind it, in one op, if the layer has that and all fits. A
-    /// [`Sequential`](crate::Sequential) asks; with nothing the two run one after the other.
+    /// The output for `x` with a [`max_pool2d`](TensorVar::max_pool2d) behind it, in one op, if the layer has that and
+    /// all fits. A [`Sequential`](crate::Sequential) asks; with nothing the two run one after the other.
     fn forward_max_pool2d<'t>(&self, _x: TensorVar<'t, F>, _pooling: &Pooling) -> Option<TensorVar<'t, F>> {
         None
     }

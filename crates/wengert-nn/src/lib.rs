@@ -18,23 +18,24 @@
 //!
 //! A guided tour:
 //!
-//! - [`Module`] is a tree of parameters with names, [`Layer`] a module with an input and an output. Both are for structs of
-//!   your own: `#[derive(Module)]` names the parameters, [`Layer::forward`] says what is computed.
+//! - [`Module`] is a tree of parameters with names, [`Layer`] a module with an input and an output. Both are for
+//!   structs of your own: `#[derive(Module)]` names the parameters, [`Layer::forward`] says what is computed.
 //! - [`Linear`], [`Conv2d`], [`Conv3d`], [`ConvTranspose2d`], [`MaxPool2d`], [`AvgPool2d`], [`AdaptiveAvgPool2d`],
 //!   [`AdaptiveMaxPool2d`], [`Upsample`], [`Relu`] and its relatives, [`Flatten`], [`Dropout`],
-//!   [`Sequential`]: the layers; [`LayerNorm`], [`RmsNorm`], [`GroupNorm`], [`BatchNorm1d`], [`BatchNorm2d`]: normalisations;
-//!   [`Embedding`], [`MultiHeadAttention`], [`TransformerBlock`]: what transformers are made of; [`Lstm`], [`Gru`]: layers with a
-//!   memory; [`init`]: what weights start from.
+//!   [`Sequential`]: the layers; [`LayerNorm`], [`RmsNorm`], [`GroupNorm`], [`BatchNorm1d`], [`BatchNorm2d`]:
+//!   normalisations; [`Embedding`], [`MultiHeadAttention`], [`TransformerBlock`]: what transformers are made of;
+//!   [`Lstm`], [`Gru`]: layers with a memory; [`init`]: what weights start from.
 //! - [`loss`]: of numbers (squared, absolute, Huber's), of classes (cross-entropy with all its options), of vectors.
 //! - [`Sgd`], [`Adam`], [`AdamW`]: how gradients change parameters; [`Optimizer`] for your own.
-//! - [`Batches`] cuts data, [`Trainer`] puts everything together: epochs, evaluation, events, checkpoints; it stops at the
-//!   first number that is not finite and says where.
+//! - [`Batches`] cuts data, [`Trainer`] puts everything together: epochs, evaluation, events, checkpoints; it stops at
+//!   the first number that is not finite and says where.
 //! - [`RecordedLoss`]: a training step recorded once and replayed for every batch.
-//! - [`StateDict`]: parameters by name, in safetensors files that PyTorch reads and writes; saving replaces a file in one step.
+//! - [`StateDict`]: parameters by name, in safetensors files that PyTorch reads and writes; saving replaces a file in
+//!   one step.
 //! - [`Error`] is what can go wrong, with the path of the layer.
 //!
-//! Whether a model is being trained is an argument ([`Mode`]), not a state, and so is every source of randomness. Parameters
-//! live outside the tape, which borrows them for one recording; updates happen in place.
+//! Whether a model is being trained is an argument ([`Mode`]), not a state, and so is every source of randomness.
+//! Parameters live outside the tape, which borrows them for one recording; updates happen in place.
 
 // Derived code names this crate from outside.
 extern crate self as wengert_nn;

@@ -1,7 +1,7 @@
 //! Losses: one number that says how far an output is from its target, the mean over the batch.
 //!
-//! Targets are plain tensors, constants to the tape. Shapes must be equal: broadcasting `[n, 1]` against `[n]` would make
-//! `[n, n]`, a mistake in nearly every program.
+//! Targets are plain tensors, constants to the tape. Shapes must be equal: broadcasting `[n, 1]` against `[n]` would
+//! make `[n, n]`, a mistake in nearly every program.
 
 mod classes;
 mod regression;
@@ -80,8 +80,8 @@ fn absolute<'t, F: TensorFloat>(
 /// Shapes: `y: [n, classes]` logits, `labels: [n]`, loss `[]`.
 ///
 /// # Errors
-/// [`Error::Tape`] if the shapes do not go together, there are no rows, or a label is not one of the classes: the text names
-/// the row.
+/// [`Error::Tape`] if the shapes do not go together, there are no rows, or a label is not one of the classes: the text
+/// names the row.
 ///
 /// # Examples
 /// ```
@@ -102,8 +102,8 @@ pub fn cross_entropy<'t, F: TensorFloat>(y: TensorVar<'t, F>, labels: &Tensor<i6
 
 /// Binary cross-entropy of logits, `1/n sum_i t_i softplus(-y_i) + (1 - t_i) softplus(y_i)` over all elements.
 ///
-/// This is `-t ln s(y) - (1 - t) ln(1 - s(y))` with the sigmoid `s`, in a form that neither overflows nor rounds its tails to
-/// 0: the loss of a confident, correct answer is small, not nothing.
+/// This is `-t ln s(y) - (1 - t) ln(1 - s(y))` with the sigmoid `s`, in a form that neither overflows nor rounds its
+/// tails to 0: the loss of a confident, correct answer is small, not nothing.
 ///
 /// Shapes: `y` logits and `target` probabilities alike, loss `[]`.
 ///
@@ -132,8 +132,8 @@ pub fn bce_with_logits<'t, F: TensorFloat>(y: TensorVar<'t, F>, target: &Tensor<
     Ok(hits.try_add(misses)?.try_mean_axes(())?)
 }
 
-/// The target as a constant beside `y`, of the same shape and not empty. Asked before anything is recorded: what is refused
-/// leaves nothing on the tape.
+/// The target as a constant beside `y`, of the same shape and not empty. Asked before anything is recorded: what is
+/// refused leaves nothing on the tape.
 #[track_caller]
 fn alike<'t, F: TensorFloat>(
     op: &'static str,

@@ -104,10 +104,10 @@ impl<'a, F: TensorFloat> EntryMut<'a, F> {
 
 /// A tree of parameters and buffers with names.
 ///
-/// Usually derived: `#[derive(Module)]` on a struct names everything after its fields, as PyTorch does. A field may be a
-/// [`Parameter`], a module, or an `Option`, `Vec`, array or `Box` of one. Plain data is marked `#[module(skip)]`, a tensor
-/// that is saved but not trained `#[module(buffer)]`. Numbers are `f32` unless the struct has a type parameter bounded by
-/// `TensorFloat`, or says `#[module(float = f64)]`.
+/// Usually derived: `#[derive(Module)]` on a struct names everything after its fields, as PyTorch does. A field may be
+/// a [`Parameter`], a module, or an `Option`, `Vec`, array or `Box` of one. Plain data is marked `#[module(skip)]`, a
+/// tensor that is saved but not trained `#[module(buffer)]`. Numbers are `f32` unless the struct has a type parameter
+/// bounded by `TensorFloat`, or says `#[module(float = f64)]`.
 ///
 /// # Examples
 /// ```
@@ -214,8 +214,8 @@ pub trait Module<F: TensorFloat = f32> {
     /// Sets all parameters and buffers.
     ///
     /// # Errors
-    /// [`Error::StateMismatch`] if a name is missing or unexpected or a shape differs: the text lists them, and nothing has
-    /// been changed.
+    /// [`Error::StateMismatch`] if a name is missing or unexpected or a shape differs: the text lists them, and nothing
+    /// has been changed.
     fn load_state_dict(&mut self, state: &StateDict<F>) -> Result<(), Error> {
         crate::state::assign(self, state)
     }
@@ -233,7 +233,8 @@ pub trait Module<F: TensorFloat = f32> {
         self.state_dict().write(path)
     }
 
-    /// Reads all parameters and buffers from a file in the safetensors format, written by [`save`](Self::save) or PyTorch.
+    /// Reads all parameters and buffers from a file in the safetensors format, written by [`save`](Self::save) or
+    /// PyTorch.
     ///
     /// # Errors
     /// [`Error::Read`] if the file cannot be read, [`Error::Format`] if it is damaged or of another format,

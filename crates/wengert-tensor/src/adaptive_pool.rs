@@ -26,8 +26,8 @@ impl Adaptive {
     /// The windows for images of this shape.
     ///
     /// # Errors
-    /// [`ShapeError::Rank`], [`ShapeError::Setting`], [`ShapeError::Empty`], [`ShapeError::TooLarge`] or [`ShapeError::Memory`]
-    /// naming `op`.
+    /// [`ShapeError::Rank`], [`ShapeError::Setting`], [`ShapeError::Empty`], [`ShapeError::TooLarge`] or
+    /// [`ShapeError::Memory`] naming `op`.
     pub fn plan(op: &'static str, x: &Shape, output: [usize; 2]) -> Result<Adaptive, ShapeError> {
         let [batch, channels, height, width] = **x else {
             return Err(ShapeError::Rank { op, shape: x.clone(), expected: "images, [n, c, h, w]" });
@@ -79,8 +79,9 @@ pub fn largest_positions<F: FloatElement>(x: &Tensor<F>, output: [usize; 2]) -> 
 }
 
 impl<F: FloatElement> Tensor<F> {
-    /// Means of `output` windows, `[vertical, horizontal]`, that share the images out as evenly as possible: window `k` of
-    /// `m` sees the entries from `k h / m`, rounded down, to `(k + 1) h / m`, rounded up. One window is the global mean.
+    /// Means of `output` windows, `[vertical, horizontal]`, that share the images out as evenly as possible: window `k`
+    /// of `m` sees the entries from `k h / m`, rounded down, to `(k + 1) h / m`, rounded up. One window is the global
+    /// mean.
     ///
     /// Shapes: `x: [n, c, h, w]`, result `[n, c, oh, ow]`, for any `h` and `w`.
     ///
@@ -116,7 +117,8 @@ impl<F: FloatElement> Tensor<F> {
         y.map_err(|error| error.called(op))
     }
 
-    /// The largest elements of `output` windows; see [`adaptive_avg_pool2d`](Self::adaptive_avg_pool2d). NaN counts as largest.
+    /// The largest elements of `output` windows; see [`adaptive_avg_pool2d`](Self::adaptive_avg_pool2d). NaN counts as
+    /// largest.
     ///
     /// Shapes: `x: [n, c, h, w]`, result `[n, c, oh, ow]`.
     ///

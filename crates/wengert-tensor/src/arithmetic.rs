@@ -209,8 +209,8 @@ impl<F: FloatElement> Tensor<F> {
         Ok(())
     }
 
-    /// `self += other`, in the memory of whichever nobody shares, so that `other` is left with what it was or with what `self` was:
-    /// how cotangents gather.
+    /// `self += other`, in the memory of whichever nobody shares, so that `other` is left with what it was or with what
+    /// `self` was: how cotangents gather.
     ///
     /// # Panics
     /// When the shapes differ, or when both are shared and there is no memory for the sum.
@@ -373,8 +373,8 @@ macro_rules! comparisons {
             $(
                 $(#[$doc])*
                 ///
-                /// Repeats the operands to a common shape; the other one may be a number. Comparisons with NaN are false, but
-                /// `not_equal` is true.
+                /// Repeats the operands to a common shape; the other one may be a number. Comparisons with NaN are
+                /// false, but `not_equal` is true.
                 ///
                 /// # Panics
                 /// When the shapes do not broadcast.

@@ -9,10 +9,11 @@ use wengert_kernels::Par;
 use wengert_kernels::elementwise::chain::{Chain, Input};
 
 impl<F: FloatElement> Tensor<F> {
-    /// Runs `chain` over `inputs` and returns its outputs, each of `shape`, and then its sums, of shape `[]`. For programs that were
-    /// planned: users write [`zip_map`](Tensor::zip_map).
+    /// Runs `chain` over `inputs` and returns its outputs, each of `shape`, and then its sums, of shape `[]`. For
+    /// programs that were planned: users write [`zip_map`](Tensor::zip_map).
     ///
-    /// An input has `shape`, or neighbouring axes of it and otherwise ones ([`Shape::repeats_in`]), and is repeated to `shape`.
+    /// An input has `shape`, or neighbouring axes of it and otherwise ones ([`Shape::repeats_in`]), and is repeated to
+    /// `shape`.
     ///
     /// # Errors
     /// [`ShapeError::Unequal`] if an input has another shape than that, [`ShapeError::Memory`].

@@ -42,12 +42,12 @@ impl From<(usize, usize)> for Pair {
 ///
 /// Pairs are `[vertical, horizontal]`; a single number sets both.
 ///
-/// Convolutions of `f32` with filters of 3 x 3, stride and dilation 1 and 32 or more channels in and out are computed by
-/// minimal filtering (Winograd 1980; Lavin & Gray 2016): fewer products and more additions, results as accurate as direct
-/// sums, gradients for the filters with 1.3 to 2.5 times the error. An infinity may arrive as NaN, and so may numbers beyond a
-/// quarter of the largest float.
-/// [`strict`](Convolution::strict) asks for direct sums, [`fast`](Convolution::fast) for fewer products still; `f64` is always
-/// summed directly.
+/// Convolutions of `f32` with filters of 3 x 3, stride and dilation 1 and 32 or more channels in and out are computed
+/// by minimal filtering (Winograd 1980; Lavin & Gray 2016): fewer products and more additions, results as accurate as
+/// direct sums, gradients for the filters with 1.3 to 2.5 times the error. An infinity may arrive as NaN, and so may
+/// numbers beyond a quarter of the largest float.
+/// [`strict`](Convolution::strict) asks for direct sums, [`fast`](Convolution::fast) for fewer products still; `f64` is
+/// always summed directly.
 ///
 /// # Examples
 /// ```
@@ -162,8 +162,8 @@ impl Convolution {
 
     /// The same with fewer products where that pays: wide images and up to about 128 channels.
     ///
-    /// Errors are three times those of a direct sum, and relative to the largest numbers in a square of 6 x 6 pixels around
-    /// a window; a NaN there reaches the result.
+    /// Errors are three times those of a direct sum, and relative to the largest numbers in a square of 6 x 6 pixels
+    /// around a window; a NaN there reaches the result.
     ///
     /// # Examples
     /// ```
@@ -269,8 +269,9 @@ pub(crate) fn fits(op: &'static str, x: &Shape, axis: usize, span: usize, paddin
 }
 
 impl<F: FloatElement> Tensor<F> {
-    /// Slides filters over images: `y[n, o, r, q] = sum over c, i, j of w[o, c, i, j] x[n, c, r s + i d - p, q s + j d - p]`
-    /// with stride `s`, dilation `d` and padding `p`; images are zero outside.
+    /// Slides filters over images:
+    /// `y[n, o, r, q] = sum over c, i, j of w[o, c, i, j] x[n, c, r s + i d - p, q s + j d - p]` with stride `s`,
+    /// dilation `d` and padding `p`; images are zero outside.
     ///
     /// Shapes: `x: [n, in, h, w]`, `weight: [out, in / groups, kh, kw]`, result `[n, out, oh, ow]` with
     /// `oh = (h + 2 p - d (kh - 1) - 1) / s + 1`. Costs `2 n out oh ow in / groups kh kw` operations.
@@ -296,7 +297,8 @@ impl<F: FloatElement> Tensor<F> {
     /// As [`conv2d`](Self::conv2d), with an error instead of a panic.
     ///
     /// # Errors
-    /// As [`Convolution::output_shape`]; [`ShapeError::Memory`] if there is none for the result or an image with its padding.
+    /// As [`Convolution::output_shape`]; [`ShapeError::Memory`] if there is none for the result or an image with its
+    /// padding.
     pub fn try_conv2d(&self, weight: &Tensor<F>, options: &Convolution) -> Result<Tensor<F>, ShapeError> {
         const OP: &str = "conv2d";
         let (conv, shape) = options.plan(OP, self.shape(), weight.shape())?;
@@ -306,8 +308,9 @@ impl<F: FloatElement> Tensor<F> {
         Tensor::try_build(OP, &shape, |y| kernel::conv2d(&conv, x, w, y, Par::current()))
     }
 
-    /// [`conv2d`](Self::conv2d) with a number added to every channel of the result, `y[n, o] = b[o] + sum over c of w[o, c] * x[n, c]`:
-    /// the same to the bit as the sum of the two, in one pass over memory less.
+    /// [`conv2d`](Self::conv2d) with a number added to every channel of the result,
+    /// `y[n, o] = b[o] + sum over c of w[o, c] * x[n, c]`: the same to the bit as the sum of the two, in one pass over
+    /// memory less.
     ///
     /// Shapes: as [`conv2d`](Self::conv2d), and `bias: [out]`.
     ///
@@ -348,11 +351,11 @@ impl<F: FloatElement> Tensor<F> {
         Tensor::try_build(OP, &shape, |y| kernel::conv2d_with_bias(&conv, x, w, bias, y, Par::current()))
     }
 
-    /// [`conv2d_with_bias`](Self::conv2d_with_bias) and then [`max_pool2d`](Self::max_pool2d): the same to the bit, in fewer passes over
-    /// memory.
+    /// [`conv2d_with_bias`](Self::conv2d_with_bias) and then [`max_pool2d`](Self::max_pool2d): the same to the bit, in
+    /// fewer passes over memory.
     ///
-    /// Shapes: `x: [n, in, h, w]`, `weight: [out, in / groups, kh, kw]`, `bias: [out]`, result `[n, out, oh, ow]`, as the pooling makes
-    /// of the convolution's.
+    /// Shapes: `x: [n, in, h, w]`, `weight: [out, in / groups, kh, kw]`, `bias: [out]`, result `[n, out, oh, ow]`, as
+    /// the pooling makes of the convolution's.
     ///
     /// # Panics
     /// With the text of the error that [`try_conv2d_max_pool2d`](Self::try_conv2d_max_pool2d) returns.
@@ -391,7 +394,8 @@ impl<F: FloatElement> Tensor<F> {
         Ok(self.try_conv2d_max_pool2d_with_places(weight, bias, options, pooling)?.0)
     }
 
-    /// As [`conv2d_max_pool2d`](Self::conv2d_max_pool2d), with the places of the largest elements, the first among equals.
+    /// As [`conv2d_max_pool2d`](Self::conv2d_max_pool2d), with the places of the largest elements, the first among
+    /// equals.
     ///
     /// # Errors
     /// As [`try_conv2d_max_pool2d`](Self::try_conv2d_max_pool2d).
@@ -420,8 +424,8 @@ impl<F: FloatElement> Tensor<F> {
         Ok((y, Places { indices, images, pool }))
     }
 
-    /// The adjoint of [`conv2d`](Self::conv2d) for images of shape `x`: the cotangent `y_bar` of the result brought back to
-    /// them. It is what is called a transposed convolution.
+    /// The adjoint of [`conv2d`](Self::conv2d) for images of shape `x`: the cotangent `y_bar` of the result brought
+    /// back to them. It is what is called a transposed convolution.
     ///
     /// # Errors
     /// As [`Convolution::output_shape`], and [`ShapeError::Unequal`] if `y_bar` does not have that shape.
@@ -450,8 +454,8 @@ impl<F: FloatElement> Tensor<F> {
         Tensor::try_build(OP, x, |x_bar| kernel::conv2d_input_adjoint(&conv, w, y_bar, x_bar, Par::current()))
     }
 
-    /// The adjoint of [`conv2d`](Self::conv2d) for filters of shape `weight`: the cotangent `y_bar` of the result brought
-    /// back to them, summed over images and windows.
+    /// The adjoint of [`conv2d`](Self::conv2d) for filters of shape `weight`: the cotangent `y_bar` of the result
+    /// brought back to them, summed over images and windows.
     ///
     /// # Errors
     /// As [`conv2d_input_adjoint`](Self::conv2d_input_adjoint).
@@ -482,11 +486,11 @@ impl<F: FloatElement> Tensor<F> {
 }
 
 impl Places {
-    /// The adjoints of [`Tensor::conv2d_max_pool2d`], which found these places, for `x` and for `weight`, as far as they are `wanted`:
-    /// those of the convolution for `y_bar` [scattered](Places::scatter).
+    /// The adjoints of [`Tensor::conv2d_max_pool2d`], which found these places, for `x` and for `weight`, as far as
+    /// they are `wanted`: those of the convolution for `y_bar` [scattered](Places::scatter).
     ///
-    /// Where so few results are places that it pays, sums of what meets them; there a cotangent of zero adds nothing, even to an
-    /// infinity.
+    /// Where so few results are places that it pays, sums of what meets them; there a cotangent of zero adds nothing,
+    /// even to an infinity.
     ///
     /// # Errors
     /// As [`Tensor::conv2d_input_adjoint`] and [`Places::scatter`].

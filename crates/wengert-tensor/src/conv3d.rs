@@ -270,8 +270,8 @@ impl<F: FloatElement> Tensor<F> {
     /// Shapes: `x: [n, in, d, h, w]`, `weight: [out, in / groups, kd, kh, kw]`, result `[n, out, od, oh, ow]` with
     /// `od = (d + 2 p - dilation (kd - 1) - 1) / s + 1`.
     ///
-    /// Each depth of the result is a convolution of images whose channels are those of the `kd` depths it sees, so that all are
-    /// one convolution; for it the volumes are copied `kd` times over.
+    /// Each depth of the result is a convolution of images whose channels are those of the `kd` depths it sees, so that
+    /// all are one convolution; for it the volumes are copied `kd` times over.
     ///
     /// # Panics
     /// With the text of the error that [`try_conv3d`](Self::try_conv3d) returns.
@@ -297,7 +297,8 @@ impl<F: FloatElement> Tensor<F> {
         self.conv3d_of(weight, None, options).map_err(|error| error.called("conv3d"))
     }
 
-    /// [`conv3d`](Self::conv3d) with a number added to every channel of the result; see [`conv2d_with_bias`](Self::conv2d_with_bias).
+    /// [`conv3d`](Self::conv3d) with a number added to every channel of the result; see
+    /// [`conv2d_with_bias`](Self::conv2d_with_bias).
     ///
     /// Shapes: as [`conv3d`](Self::conv3d), and `bias: [out]`.
     ///

@@ -10,7 +10,8 @@ use crate::tensor::Tensor;
 
 /// Where the filters of a transposed convolution land: stride, padding, output padding, dilation, groups.
 ///
-/// The numbers are those of the convolution it is the adjoint of. Pairs are `[vertical, horizontal]`; a single number sets both.
+/// The numbers are those of the convolution it is the adjoint of. Pairs are `[vertical, horizontal]`; a single number
+/// sets both.
 ///
 /// # Examples
 /// Twice as high and wide:
@@ -27,8 +28,8 @@ pub struct TransposedConvolution {
     pub stride: [usize; 2],
     /// Entries cut off on every side of the result; none to begin with.
     pub padding: [usize; 2],
-    /// Entries added to the result at the end of each axis, fewer than the stride or fewer than the dilation; none to begin with.
-    /// A convolution with a stride makes the same of several sizes: this says which of them is meant.
+    /// Entries added to the result at the end of each axis, fewer than the stride or fewer than the dilation; none to
+    /// begin with. A convolution with a stride makes the same of several sizes: this says which of them is meant.
     pub output_padding: [usize; 2],
     /// Distance between the entries of a filter, at least 1; 1 to begin with.
     pub dilation: [usize; 2],
@@ -172,8 +173,8 @@ impl TransposedConvolution {
         Convolution { stride, padding, dilation, groups, algorithm }
     }
 
-    /// The zeros behind each axis of the operand with which the result has its size: it has more entries than the convolution
-    /// passes over where stride or more are added.
+    /// The zeros behind each axis of the operand with which the result has its size: it has more entries than the
+    /// convolution passes over where stride or more are added.
     #[doc(hidden)]
     #[must_use]
     pub fn zeros_behind(&self) -> [(usize, usize); 2] {
@@ -194,11 +195,12 @@ impl TransposedConvolution {
     }
 
     /// The shape `[n, out, oh, ow]` of the result for images `x: [n, in, h, w]` and filters
-    /// `weight: [in, out / groups, kh, kw]`, with `oh = (h - 1) stride - 2 padding + dilation (kh - 1) + output_padding + 1`.
+    /// `weight: [in, out / groups, kh, kw]`, with
+    /// `oh = (h - 1) stride - 2 padding + dilation (kh - 1) + output_padding + 1`.
     ///
     /// # Errors
-    /// [`ShapeError::Rank`], [`ShapeError::Setting`], [`ShapeError::TransposedChannels`], [`ShapeError::ChannelGroups`],
-    /// [`ShapeError::Empty`] or [`ShapeError::TooLarge`].
+    /// [`ShapeError::Rank`], [`ShapeError::Setting`], [`ShapeError::TransposedChannels`],
+    /// [`ShapeError::ChannelGroups`], [`ShapeError::Empty`] or [`ShapeError::TooLarge`].
     ///
     /// # Examples
     /// ```
@@ -261,8 +263,8 @@ impl Default for TransposedConvolution {
 
 impl<F: FloatElement> Tensor<F> {
     /// Puts down each entry of images as a multiple of a filter and adds what overlaps:
-    /// `y[n, o, r s + i d - p, q s + j d - p] += w[c, o, i, j] x[n, c, r, q]` with stride `s`, dilation `d` and padding `p`. The
-    /// adjoint of [`conv2d`](Self::conv2d); also called deconvolution.
+    /// `y[n, o, r s + i d - p, q s + j d - p] += w[c, o, i, j] x[n, c, r, q]` with stride `s`, dilation `d` and padding
+    /// `p`. The adjoint of [`conv2d`](Self::conv2d); also called deconvolution.
     ///
     /// Shapes: `x: [n, in, h, w]`, `weight: [in, out / groups, kh, kw]`, result `[n, out, oh, ow]` with
     /// `oh = (h - 1) s - 2 p + d (kh - 1) + output_padding + 1`.
@@ -305,8 +307,8 @@ impl<F: FloatElement> Tensor<F> {
 
     /// [`conv_transpose2d`](Self::conv_transpose2d) of sequences, images one entry high.
     ///
-    /// Shapes: `x: [n, in, l]`, `weight: [in, out / groups, k]`, result `[n, out, ol]`. The options' horizontal numbers count;
-    /// the vertical ones have no meaning here.
+    /// Shapes: `x: [n, in, l]`, `weight: [in, out / groups, k]`, result `[n, out, ol]`. The options' horizontal numbers
+    /// count; the vertical ones have no meaning here.
     ///
     /// # Panics
     /// With the text of the error that [`try_conv_transpose1d`](Self::try_conv_transpose1d) returns.

@@ -35,8 +35,8 @@ pub(crate) fn copy_to_dense<T: Element>(source: &[T], layout: Layout<'_>, target
     }
 }
 
-/// Copies where the elements next to one another in the source are those along `axis`, not the last: by tiles, so that both
-/// reads and writes are of whole cache lines.
+/// Copies where the elements next to one another in the source are those along `axis`, not the last: by tiles, so that
+/// both reads and writes are of whole cache lines.
 fn transpose<T: Element>(source: &[T], offset: usize, walk: &Walk<1>, axis: usize, target: &mut [T]) {
     let (run, [step]) = walk.run();
     let rows = walk.dims()[axis];

@@ -1,5 +1,5 @@
-//! Operations that others are made of, and whose errors are said of those: of the operation that was called, and of the shapes it
-//! was given.
+//! Operations that others are made of, and whose errors are said of those: of the operation that was called, and of the
+//! shapes it was given.
 //!
 //! Sequences are images one entry high. What is refused of the images is refused of the sequences, under another name.
 

@@ -20,8 +20,8 @@ pub fn triangle_mask(op: &'static str, shape: &Shape, offset: isize, lower: bool
 }
 
 impl<T: Element> Tensor<T> {
-    /// The lower triangle of a matrix, or of each matrix of a batch: 0 above the diagonal `offset` places to the right of the
-    /// main one.
+    /// The lower triangle of a matrix, or of each matrix of a batch: 0 above the diagonal `offset` places to the right
+    /// of the main one.
     ///
     /// Shapes: `[.., m, n]`, result alike.
     ///
@@ -50,8 +50,8 @@ impl<T: Element> Tensor<T> {
         mask.try_select(self, Tensor::try_zeros(())?)
     }
 
-    /// The upper triangle of a matrix, or of each matrix of a batch: 0 below the diagonal `offset` places to the right of the
-    /// main one.
+    /// The upper triangle of a matrix, or of each matrix of a batch: 0 below the diagonal `offset` places to the right
+    /// of the main one.
     ///
     /// Shapes: `[.., m, n]`, result alike.
     ///
@@ -79,8 +79,8 @@ impl<T: Element> Tensor<T> {
         mask.try_select(self, Tensor::try_zeros(())?)
     }
 
-    /// The elements on the diagonal of two axes, `offset` places to the right of the main one, as a last axis in their place.
-    /// No copy.
+    /// The elements on the diagonal of two axes, `offset` places to the right of the main one, as a last axis in their
+    /// place. No copy.
     ///
     /// Shapes: `[.., m, n]` with the last two axes gives `[.., min(m, n)]` for offset 0.
     ///
@@ -129,8 +129,8 @@ impl<T: Element> Tensor<T> {
         Ok(self.with_view(View::new(shape, steps, start)))
     }
 
-    /// A square matrix with this vector on the diagonal `offset` places to the right of the main one, 0 elsewhere; of a matrix,
-    /// the elements of that diagonal.
+    /// A square matrix with this vector on the diagonal `offset` places to the right of the main one, 0 elsewhere; of a
+    /// matrix, the elements of that diagonal.
     ///
     /// Shapes: `[n] -> [n + |offset|, n + |offset|]`; of a matrix the diagonal, a vector.
     ///

@@ -1,9 +1,9 @@
 //! Products summed over named axes: Einstein's convention.
 //!
-//! A formula names the axes of every operand by letters: `ij,jk->ik` is the matrix product. Letters that are not in the result
-//! are summed over. The plan: letters of one operand alone are summed first, repeated ones taken to their diagonal; then pairs
-//! of operands, cheapest first, become one batched matrix product each, of axes brought into the order
-//! `[batch, rows, contracted] x [batch, contracted, columns]`; a last permutation gives the order asked for.
+//! A formula names the axes of every operand by letters: `ij,jk->ik` is the matrix product. Letters that are not in the
+//! result are summed over. The plan: letters of one operand alone are summed first, repeated ones taken to their
+//! diagonal; then pairs of operands, cheapest first, become one batched matrix product each, of axes brought into the
+//! order `[batch, rows, contracted] x [batch, contracted, columns]`; a last permutation gives the order asked for.
 
 use smallvec::SmallVec;
 
@@ -291,7 +291,8 @@ fn pair<X: Contract>(
 ) -> Result<(X, Labels), ShapeError> {
     let (a_dims, b_dims) = (a.dims(), b.dims());
     let dim_of = |dims: &Shape, labels: &Labels, label: Label| labels.iter().position(|&l| l == label).map(|k| dims[k]);
-    // An axis of one entry where the other operand has more repeats: the product broadcasts over it, and sums come after.
+    // An axis of one entry where the other operand has more repeats: the product broadcasts over it, and sums come
+    // after.
     let whole = |label: &Label| {
         let (a, b) = (dim_of(&a_dims, &a_labels, *label), dim_of(&b_dims, &b_labels, *label));
         a == b && a.is_some()
@@ -344,12 +345,12 @@ fn pair<X: Contract>(
 }
 
 impl<F: FloatElement> Tensor<F> {
-    /// The product of the operands summed over all axes that are not in the result, by letters: `ij,jk->ik` is the matrix
-    /// product, `bij,bj->bi` a batch of matrices times vectors, `i,j->ij` the outer product, `ii->` the trace.
+    /// The product of the operands summed over all axes that are not in the result, by letters: `ij,jk->ik` is the
+    /// matrix product, `bij,bj->bi` a batch of matrices times vectors, `i,j->ij` the outer product, `ii->` the trace.
     ///
-    /// A letter used twice for one operand takes its diagonal. `...` stands for any further axes, which broadcast. Without an
-    /// arrow the result has the letters used once, in alphabetical order. Spaces are ignored. More than two operands are
-    /// multiplied pair by pair, the cheapest first; each pair is one batched matrix product.
+    /// A letter used twice for one operand takes its diagonal. `...` stands for any further axes, which broadcast.
+    /// Without an arrow the result has the letters used once, in alphabetical order. Spaces are ignored. More than two
+    /// operands are multiplied pair by pair, the cheapest first; each pair is one batched matrix product.
     ///
     /// # Panics
     /// When the formula cannot be read or does not describe the operands.

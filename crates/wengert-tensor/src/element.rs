@@ -26,8 +26,8 @@ macro_rules! element {
 }
 element!(f32 f64 i32 i64 u32 u8 bool);
 
-/// Below this length a loop is written out here: looking at the opcode and the processor, and filling a block with copies
-/// of a single number, would take longer than the arithmetic. The results are the same bits.
+/// Below this length a loop is written out here: looking at the opcode and the processor, and filling a block with
+/// copies of a single number, would take longer than the arithmetic. The results are the same bits.
 const SHORT: usize = 64;
 
 /// `y = f(a, b)`.
@@ -79,8 +79,8 @@ pub(crate) fn update<A: Copy, B: Copy>(a: &mut [A], b: Operand<'_, B>, f: impl F
     }
 }
 
-/// Folds the `n` entries of each lane of `x: [outer, n, inner]` into `y: [outer, inner]`, starting from what `start` makes of
-/// the first. Without entries `y` stays as it is.
+/// Folds the `n` entries of each lane of `x: [outer, n, inner]` into `y: [outer, inner]`, starting from what `start`
+/// makes of the first. Without entries `y` stays as it is.
 fn fold_axis<T, A>(x: &[T], [_, n, inner]: [usize; 3], y: &mut [A], start: impl Fn(&T) -> A, add: impl Fn(&mut A, &T)) {
     if n == 0 || inner == 0 {
         return;

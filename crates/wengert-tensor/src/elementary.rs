@@ -42,9 +42,9 @@ impl<F: FloatElement> Tensor<F> {
         Tensor::try_build(op.name(), self.shape(), |y| elementwise::unary(op, x, y, Par::current()))
     }
 
-    /// An elementary function of every element and its derivative `dy/dx` there, in one pass: for functions where both together cost
-    /// little more than one ([`Unary::is_dear_alone`]). Slopes multiply cotangents as values of `exp` do in
-    /// [`unary_vjp`](Self::unary_vjp).
+    /// An elementary function of every element and its derivative `dy/dx` there, in one pass: for functions where both
+    /// together cost little more than one ([`Unary::is_dear_alone`]). Slopes multiply cotangents as values of `exp` do
+    /// in [`unary_vjp`](Self::unary_vjp).
     ///
     /// # Errors
     /// [`ShapeError::Memory`].
@@ -69,7 +69,8 @@ impl<F: FloatElement> Tensor<F> {
 
     /// A function of every element and constants, named by its opcode.
     ///
-    /// Every row of the table is a method as well: `x.map_parametric(Parametric::Clamp(0.0, 1.0))` is `x.clamp(0.0, 1.0)`.
+    /// Every row of the table is a method as well: `x.map_parametric(Parametric::Clamp(0.0, 1.0))` is
+    /// `x.clamp(0.0, 1.0)`.
     ///
     /// # Panics
     /// When there is no memory for the result, or when the constants are none of the function's.
@@ -96,8 +97,8 @@ impl<F: FloatElement> Tensor<F> {
         Tensor::try_build(op.name(), self.shape(), |y| elementwise::parametric(op, x, y, Par::current()))
     }
 
-    /// The pullback of a function with constants: `x_bar = y_bar dy/dx`, zero wherever `y_bar` is. Written over a cotangent that
-    /// nobody shares.
+    /// The pullback of a function with constants: `x_bar = y_bar dy/dx`, zero wherever `y_bar` is. Written over a
+    /// cotangent that nobody shares.
     ///
     /// # Errors
     /// [`ShapeError::Unequal`] when shapes differ, [`ShapeError::Memory`].
@@ -206,7 +207,8 @@ impl<F: FloatElement> Tensor<F> {
         }
     }
 
-    /// The pullback of an elementary function: `x_bar = y_bar dy/dx`, written over `y_bar` if nobody shares its storage.
+    /// The pullback of an elementary function: `x_bar = y_bar dy/dx`, written over `y_bar` if nobody shares its
+    /// storage.
     ///
     /// `x` and `y` are argument and value, and only what the derivative reads has to be given
     /// ([`Unary::keeps_argument`], [`Unary::keeps_result`]). Zero times anything is zero.
@@ -257,15 +259,15 @@ impl<F: FloatElement> Tensor<F> {
         })
     }
 
-    /// The pullback of an elementary function of two arguments: `a_bar = y_bar dy/da`, `b_bar = y_bar dy/db`, each summed to
-    /// the shape of its operand, and each only if `wanted`.
+    /// The pullback of an elementary function of two arguments: `a_bar = y_bar dy/da`, `b_bar = y_bar dy/db`, each
+    /// summed to the shape of its operand, and each only if `wanted`.
     ///
-    /// `y` is the value; it may be left out for `Add`, `Sub` and `Mul`. A cotangent that nobody shares is written over, where
-    /// the operands fit it as they are. Zero times anything is zero.
+    /// `y` is the value; it may be left out for `Add`, `Sub` and `Mul`. A cotangent that nobody shares is written over,
+    /// where the operands fit it as they are. Zero times anything is zero.
     ///
     /// # Errors
-    /// [`ShapeError::Broadcast`] when the operands do not broadcast, [`ShapeError::Unequal`] when their common shape is not
-    /// that of `y_bar`.
+    /// [`ShapeError::Broadcast`] when the operands do not broadcast, [`ShapeError::Unequal`] when their common shape is
+    /// not that of `y_bar`.
     ///
     /// # Examples
     /// ```
@@ -351,7 +353,8 @@ wengert_kernels::unary_table!(unary_methods);
 
 macro_rules! binary_methods {
     ($( $(#[$doc:meta])* $Op:ident: $method:ident($a:ident, $b:ident) { $($row:tt)* } )*) => {
-        /// Elementary functions of the elements of two tensors, repeated to a common shape; the other one may be a number.
+        /// Elementary functions of the elements of two tensors, repeated to a common shape; the other one may be a
+        /// number.
         impl<F: FloatElement> Tensor<F> {
             $(
                 $(#[$doc])*

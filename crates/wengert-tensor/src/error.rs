@@ -7,8 +7,8 @@ use crate::shape::Shape;
 
 /// Shapes, axes, indices or sizes that an operation cannot work with.
 ///
-/// The fields hold the data, `Display` the sentence: which operation, which operands, what was expected, what to try. The
-/// methods without `try_` panic with the same sentence at the caller's line.
+/// The fields hold the data, `Display` the sentence: which operation, which operands, what was expected, what to try.
+/// The methods without `try_` panic with the same sentence at the caller's line.
 ///
 /// # Examples
 /// ```

@@ -91,8 +91,8 @@ impl<T: Numeric> Tensor<T> {
     /// As [`scatter_add_rows`](Self::scatter_add_rows), with an error instead of a panic; then nothing has been added.
     ///
     /// # Errors
-    /// [`ShapeError::Row`], [`ShapeError::Rank`], or [`ShapeError::Unequal`] when `rows` has another shape than the rows gathered
-    /// by `indices`.
+    /// [`ShapeError::Row`], [`ShapeError::Rank`], or [`ShapeError::Unequal`] when `rows` has another shape than the
+    /// rows gathered by `indices`.
     pub fn try_scatter_add_rows(&mut self, indices: &Tensor<i64>, rows: &Tensor<T>) -> Result<(), ShapeError> {
         let op = "scatter_add_rows";
         let numbers = checked(op, indices, self.shape())?;

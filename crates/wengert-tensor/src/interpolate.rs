@@ -15,8 +15,8 @@ pub enum Interpolation {
     Nearest,
     /// What lies on the straight lines between neighbours, vertically and horizontally.
     Bilinear {
-        /// Whether the corners' middles stay where they are; otherwise the image's edges do. The second is what image programs
-        /// mean by resizing.
+        /// Whether the corners' middles stay where they are; otherwise the image's edges do. The second is what image
+        /// programs mean by resizing.
         align_corners: bool,
     },
 }
@@ -47,14 +47,15 @@ pub fn interpolated_shape(x: &Shape, size: [usize; 2]) -> Result<Shape, ShapeErr
         return Err(ShapeError::Empty { op, shape: x.clone() });
     }
     let shape = Shape::from([batch, channels, size[0], size[1]]);
-    // Weights are listed before the result is made: refuse what there is no memory for here, not after hours of listing.
+    // Weights are listed before the result is made: refuse what there is no memory for here, not after hours of
+    // listing.
     Tensor::<u8>::check_room(op, shape.clone())?;
     check_weights(op, size)?;
     Ok(shape)
 }
 
-/// How [`Tensor::pixel_shuffle`] and its inverse rearrange images: the shape with the factors as axes, their new order, the shape
-/// of the result.
+/// How [`Tensor::pixel_shuffle`] and its inverse rearrange images: the shape with the factors as axes, their new order,
+/// the shape of the result.
 #[doc(hidden)]
 pub struct Shuffle {
     pub apart: Shape,
@@ -111,9 +112,9 @@ fn images(op: &'static str, x: &Shape, factor: usize) -> Result<[usize; 4], Shap
 impl<F: FloatElement> Tensor<F> {
     /// The images in another size, `[height, width]`.
     ///
-    /// An entry `k` of `m` along an axis of `n` reads the original, for the nearest entry, at `k n / m` rounded down; bilinearly
-    /// at `(k + 1/2) n / m - 1/2`, and with `align_corners` at `k (n - 1) / (m - 1)`. Beyond the edge is the entry at the edge.
-    /// Nothing is smoothed: of images made much smaller most entries are left out.
+    /// An entry `k` of `m` along an axis of `n` reads the original, for the nearest entry, at `k n / m` rounded down;
+    /// bilinearly at `(k + 1/2) n / m - 1/2`, and with `align_corners` at `k (n - 1) / (m - 1)`. Beyond the edge is the
+    /// entry at the edge. Nothing is smoothed: of images made much smaller most entries are left out.
     ///
     /// Shapes: `x: [n, c, h, w]`, result `[n, c, size]`.
     ///
@@ -159,8 +160,8 @@ impl<T: Element> Tensor<T> {
     ///
     /// Shapes: `x: [n, c factor^2, h, w]`, result `[n, c, h factor, w factor]`.
     ///
-    /// Source: Shi et al. 2016, "Real-time single image and video super-resolution using an efficient sub-pixel convolutional
-    /// neural network", section 2.2.
+    /// Source: Shi et al. 2016, "Real-time single image and video super-resolution using an efficient sub-pixel
+    /// convolutional neural network", section 2.2.
     ///
     /// # Panics
     /// With the text of the error that [`try_pixel_shuffle`](Self::try_pixel_shuffle) returns.
@@ -187,7 +188,8 @@ impl<T: Element> Tensor<T> {
         self.shuffled(Shuffle::of_channels(self.shape(), factor)?)
     }
 
-    /// Gathers every `factor`-th row and column in a channel of its own: the inverse of [`pixel_shuffle`](Self::pixel_shuffle).
+    /// Gathers every `factor`-th row and column in a channel of its own: the inverse of
+    /// [`pixel_shuffle`](Self::pixel_shuffle).
     ///
     /// Shapes: `x: [n, c, h factor, w factor]`, result `[n, c factor^2, h, w]`.
     ///
@@ -274,7 +276,8 @@ mod tests {
         assert_eq!(text(x.try_interpolate([0, 2], EDGES)), "interpolate: output size is 0, expected at least 1");
         let refused = x.try_interpolate([1 << 30, 1 << 18], EDGES);
         assert!(matches!(refused, Err(ShapeError::Memory { op: "interpolate", .. })), "{refused:?}");
-        // The largest size asks for weights of 80 GiB, which some machines have: more than there are addresses for, then.
+        // The largest size asks for weights of 80 GiB, which some machines have: more than there are addresses for,
+        // then.
         let refused = check_weights("interpolate", [1, 1 << 43]);
         assert!(matches!(refused, Err(ShapeError::Memory { op: "interpolate", .. })), "{refused:?}");
         assert!(text(x.slice(2, ..0).try_interpolate(2, EDGES)).contains("shape [1, 6, 0, 4] leaves no elements"));

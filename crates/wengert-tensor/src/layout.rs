@@ -72,8 +72,8 @@ pub(crate) struct View {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layout<'a> {
     shape: &'a Shape,
-    /// Nothing, if the elements are the buffer's in row-major order: then the question asked most often, whether they are a
-    /// slice, is one comparison.
+    /// Nothing, if the elements are the buffer's in row-major order: then the question asked most often, whether they
+    /// are a slice, is one comparison.
     view: Option<&'a View>,
 }
 

@@ -1,8 +1,8 @@
 //! Tensors as plain values: shapes, strides, views, recycled storage.
 //!
-//! A [`Tensor`] is numbers in a rectangular arrangement, and a value like any other: cloning one shares its storage, and
-//! writing to one never changes another. There is no graph here and no gradient; those are in `wengert-core`, which builds
-//! on this. The names are those of NumPy and PyTorch.
+//! A [`Tensor`] is numbers in a rectangular arrangement, and a value like any other: cloning one shares its storage,
+//! and writing to one never changes another. There is no graph here and no gradient; those are in `wengert-core`, which
+//! builds on this. The names are those of NumPy and PyTorch.
 //!
 //! # Making tensors
 //!
@@ -19,9 +19,9 @@
 //!
 //! # Calculating
 //!
-//! Operators and elementary functions work element by element. Operands of different shapes are repeated to a common one
-//! where they have one entry or no axis; aligned at the last axis, dimensions must be equal or 1. Reductions run over
-//! everything or over axes, which [`keep`] leaves in place with one entry; negative axes count from the end:
+//! Operators and elementary functions work element by element. Operands of different shapes are repeated to a common
+//! one where they have one entry or no axis; aligned at the last axis, dimensions must be equal or 1. Reductions run
+//! over everything or over axes, which [`keep`] leaves in place with one entry; negative axes count from the end:
 //! ```
 //! use wengert_tensor::{Tensor, keep};
 //!
@@ -32,15 +32,15 @@
 //! assert_eq!(x.greater(2.5).select(&x, 0.0).sum(), 18.0);
 //! ```
 //!
-//! With feature `linalg`: `cholesky`, `solve`, `inverse`, `det`, `lstsq`, `qr`, `eigh`, `svd`, `expm` and others, of a matrix or of
-//! each of a batch.
+//! With feature `linalg`: `cholesky`, `solve`, `inverse`, `det`, `lstsq`, `qr`, `eigh`, `svd`, `expm` and others, of a
+//! matrix or of each of a batch.
 //!
 //! # Views
 //!
-//! Transposing, slicing with steps, flipping, broadcasting and most reshapes copy nothing: the result is the same storage
-//! read in another order. Products read such operands where they are; element-by-element operations bring them into order
-//! first. [`as_slice`](Tensor::as_slice) shows elements that are in order, [`to_contiguous`](Tensor::to_contiguous) puts
-//! them there.
+//! Transposing, slicing with steps, flipping, broadcasting and most reshapes copy nothing: the result is the same
+//! storage read in another order. Products read such operands where they are; element-by-element operations bring them
+//! into order first. [`as_slice`](Tensor::as_slice) shows elements that are in order,
+//! [`to_contiguous`](Tensor::to_contiguous) puts them there.
 //! ```
 //! use wengert_tensor::{Slice, Tensor};
 //!
@@ -52,9 +52,9 @@
 //!
 //! # Mistakes
 //!
-//! What does not fit is a [`ShapeError`], which names the operation, the shapes, the axis or index, and what to do. Methods
-//! called `try_x` return it; `x` panics with the same sentence at the line that called it, and operators do the same.
-//! Requests beyond all memory are among these errors, not the end of the program.
+//! What does not fit is a [`ShapeError`], which names the operation, the shapes, the axis or index, and what to do.
+//! Methods called `try_x` return it; `x` panics with the same sentence at the line that called it, and operators do the
+//! same. Requests beyond all memory are among these errors, not the end of the program.
 //! ```
 //! use wengert_tensor::Tensor;
 //!
@@ -67,16 +67,17 @@
 //!
 //! # Storage
 //!
-//! Storage is aligned to cache lines, counts its owners, and goes back to a [`pool`] of idle buffers with the last of them:
-//! programs that ask for the same sizes step after step allocate nothing. Memory is written in place when nobody shares it
-//! (`+=`, [`add_scaled`](Tensor::add_scaled), [`make_mut`](Tensor::make_mut)) and copied first when somebody does.
+//! Storage is aligned to cache lines, counts its owners, and goes back to a [`pool`] of idle buffers with the last of
+//! them: programs that ask for the same sizes step after step allocate nothing. Memory is written in place when nobody
+//! shares it (`+=`, [`add_scaled`](Tensor::add_scaled), [`make_mut`](Tensor::make_mut)) and copied first when somebody
+//! does.
 //!
 //! # How it is built
 //!
-//! `shape`, `axis` and `layout` are arithmetic on numbers; `buffer` is the storage, and the only module with `unsafe` in
-//! it; `tensor` puts a layout over a buffer. `walk` goes over several layouts at once in runs as long as possible, `zip` lines
-//! up two operands for the kernels, and the loops themselves are those of `wengert-kernels`. The other modules are
-//! operations by subject.
+//! `shape`, `axis` and `layout` are arithmetic on numbers; `buffer` is the storage, and the only module with `unsafe`
+//! in it; `tensor` puts a layout over a buffer. `walk` goes over several layouts at once in runs as long as possible,
+//! `zip` lines up two operands for the kernels, and the loops themselves are those of `wengert-kernels`. The other
+//! modules are operations by subject.
 
 mod adaptive_pool;
 mod arithmetic;

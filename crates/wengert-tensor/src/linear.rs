@@ -12,10 +12,11 @@ const OP: &str = "linear";
 const PIECE: usize = 1 << 16;
 
 impl<F: FloatElement> Tensor<F> {
-    /// `y = x wT + b` with `x` this tensor: the product begins with the bias instead of zeros, so nothing is added afterwards.
+    /// `y = x wT + b` with `x` this tensor: the product begins with the bias instead of zeros, so nothing is added
+    /// afterwards.
     ///
-    /// Shapes: `x: [.., inputs]`, `weight: [outputs, inputs]`, `bias: [outputs]`, result `[.., outputs]`. A single item is a
-    /// batch of one, `[1, inputs]`.
+    /// Shapes: `x: [.., inputs]`, `weight: [outputs, inputs]`, `bias: [outputs]`, result `[.., outputs]`. A single item
+    /// is a batch of one, `[1, inputs]`.
     ///
     /// # Panics
     /// With the text of the error that [`try_linear`](Self::try_linear) returns.
@@ -35,8 +36,8 @@ impl<F: FloatElement> Tensor<F> {
     /// As [`linear`](Self::linear), with an error instead of a panic.
     ///
     /// # Errors
-    /// [`ShapeError::Rank`] if `x` has less than two axes or `weight` is no matrix, [`ShapeError::Inner`] if their last axes differ,
-    /// [`ShapeError::Unequal`] if `bias` is not `[outputs]`.
+    /// [`ShapeError::Rank`] if `x` has less than two axes or `weight` is no matrix, [`ShapeError::Inner`] if their last
+    /// axes differ, [`ShapeError::Unequal`] if `bias` is not `[outputs]`.
     pub fn try_linear(&self, weight: &Tensor<F>, bias: &Tensor<F>) -> Result<Tensor<F>, ShapeError> {
         let rank = |x: &Tensor<F>, expected| ShapeError::Rank { op: OP, shape: x.shape().clone(), expected };
         let [.., _, k_lhs] = **self.shape() else { return Err(rank(self, "a matrix or a batch of matrices")) };

@@ -1,7 +1,7 @@
 //! Long short-term memory over whole sequences, and its pullback.
 //!
-//! The rows of a batch know nothing of one another: threads take some rows each through all steps, and meet once. The weight
-//! is packed once for all steps, and its cotangent is one product over all of them.
+//! The rows of a batch know nothing of one another: threads take some rows each through all steps, and meet once. The
+//! weight is packed once for all steps, and its cotangent is one product over all of them.
 
 use wengert_kernels::Par;
 use wengert_kernels::lstm::{Cell, CellBars, cell, cell_vjp};
@@ -77,10 +77,11 @@ impl Plan {
 pub type LstmBars<F> = [Tensor<F>; 4];
 
 impl<F: FloatElement> Tensor<F> {
-    /// The states of long short-term memory after each step, `[l, n, 2 hidden]` with rows `[h | c]`, and what the gates were.
+    /// The states of long short-term memory after each step, `[l, n, 2 hidden]` with rows `[h | c]`, and what the gates
+    /// were.
     ///
-    /// Shapes: `self: [l, n, 4 hidden]`, what reaches the gates from outside; `weight: [4 hidden, hidden]`; `h` and `c`, the state before the first step:
-    /// `[n, hidden]`.
+    /// Shapes: `self: [l, n, 4 hidden]`, what reaches the gates from outside; `weight: [4 hidden, hidden]`; `h` and
+    /// `c`, the state before the first step: `[n, hidden]`.
     ///
     /// # Errors
     /// [`ShapeError::Rank`] or [`ShapeError::Unequal`] if the shapes do not go together.

@@ -5,8 +5,8 @@ use crate::error::{OrPanic, ShapeError};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// The numbers, in row-major order, of the elements of a tensor of this shape that `mask` marks; a number comes up as often
-/// as its element is repeated.
+/// The numbers, in row-major order, of the elements of a tensor of this shape that `mask` marks; a number comes up as
+/// often as its element is repeated.
 #[doc(hidden)]
 pub fn masked_positions(shape: &Shape, mask: &Tensor<bool>) -> Result<Tensor<i64>, ShapeError> {
     let op = "masked_select";

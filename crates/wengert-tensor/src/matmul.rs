@@ -147,8 +147,8 @@ impl<F: FloatElement> Product<'_, F> {
 impl<F: FloatElement> Product<'_, F> {
     /// Takes back, in the product `c`, what zero times infinity or NaN made.
     ///
-    /// An operand's number that is not finite leaves nothing finite in its whole row or column of the product. So a first row and a
-    /// first column that are finite show that all is well, for the price of reading them.
+    /// An operand's number that is not finite leaves nothing finite in its whole row or column of the product. So a
+    /// first row and a first column that are finite show that all is well, for the price of reading them.
     fn keep_zeros(&self, c: &mut [F]) -> Result<(), ShapeError> {
         let (m, k, n) = (self.a_matrix.rows, self.a_matrix.columns, self.b_matrix.columns);
         if c.is_empty() || k == 0 {
@@ -219,12 +219,13 @@ pub fn vector_product(lhs: &Shape, rhs: &Shape) -> Result<[Shape; 3], ShapeError
 impl<F: FloatElement> Tensor<F> {
     /// Matrix product: `[m, k] x [k, n] -> [m, n]`.
     ///
-    /// More axes in front are a batch, and broadcast: `[8, 1, m, k] x [5, k, n] -> [8, 5, m, n]`. A vector on the left is a
-    /// row and one on the right a column, and their axis is not in the result: `[m, k] x [k] -> [m]`. Transposed operands
-    /// are read where they are. Costs `2 m k n` operations for each matrix of the batch.
+    /// More axes in front are a batch, and broadcast: `[8, 1, m, k] x [5, k, n] -> [8, 5, m, n]`. A vector on the left
+    /// is a row and one on the right a column, and their axis is not in the result: `[m, k] x [k] -> [m]`. Transposed
+    /// operands are read where they are. Costs `2 m k n` operations for each matrix of the batch.
     ///
-    /// In which order the `k` products of an element are summed is chosen by sizes and by where the operands lie, so a product with a
-    /// copy in another order may differ in its last bits; for the number of threads it is always the same.
+    /// In which order the `k` products of an element are summed is chosen by sizes and by where the operands lie, so a
+    /// product with a copy in another order may differ in its last bits; for the number of threads it is always the
+    /// same.
     ///
     /// # Panics
     /// When the inner dimensions differ, the batches do not broadcast, or an operand is a single number.
@@ -291,8 +292,8 @@ impl<F: FloatElement> Tensor<F> {
         })
     }
 
-    /// As [`try_matmul_t`](Self::try_matmul_t), but zero times anything is zero, infinities and NaN included: how cotangents meet
-    /// partials. An element without such a product has the bits of the plain one.
+    /// As [`try_matmul_t`](Self::try_matmul_t), but zero times anything is zero, infinities and NaN included: how
+    /// cotangents meet partials. An element without such a product has the bits of the plain one.
     ///
     /// # Errors
     /// As there.

@@ -1,5 +1,5 @@
-//! Conversions from and to [`ndarray`](https://docs.rs/ndarray) arrays of any rank. They copy: its arrays own a `Vec`, which
-//! is neither aligned nor shared.
+//! Conversions from and to [`ndarray`](https://docs.rs/ndarray) arrays of any rank. They copy: its arrays own a `Vec`,
+//! which is neither aligned nor shared.
 
 use ndarray::{ArrayBase, ArrayD, ArrayView, Data, Dimension, IxDyn};
 

@@ -62,8 +62,8 @@ pub type Standardized<F> = (Tensor<F>, Option<Tensor<F>>, Option<Tensor<F>>);
 impl<F: FloatElement> Tensor<F> {
     /// Rows of mean 0 and variance 1, over the last axes: `y = (x - mean)/sqrt(variance + epsilon) weight + bias`.
     ///
-    /// Shapes: `x: [.., features]`, `weight` and `bias`, where there are any: `features`. The variance is that of a whole population;
-    /// a row of equal numbers becomes exactly 0 before the bias. Without `epsilon` such a row is NaN.
+    /// Shapes: `x: [.., features]`, `weight` and `bias`, where there are any: `features`. The variance is that of a
+    /// whole population; a row of equal numbers becomes exactly 0 before the bias. Without `epsilon` such a row is NaN.
     ///
     /// Source: J. L. Ba, J. R. Kiros and G. E. Hinton, "Layer normalization", 2016.
     ///
@@ -91,8 +91,8 @@ impl<F: FloatElement> Tensor<F> {
     /// As [`layer_norm`](Self::layer_norm), with an error instead of a panic.
     ///
     /// # Errors
-    /// [`ShapeError::Features`] if the shape does not end in `features`, [`ShapeError::Unequal`] if weight or bias have another
-    /// shape, [`ShapeError::Parameter`] if `epsilon` is negative or not finite.
+    /// [`ShapeError::Features`] if the shape does not end in `features`, [`ShapeError::Unequal`] if weight or bias have
+    /// another shape, [`ShapeError::Parameter`] if `epsilon` is negative or not finite.
     pub fn try_layer_norm(
         &self,
         features: impl Into<Shape>,
@@ -106,8 +106,8 @@ impl<F: FloatElement> Tensor<F> {
 
     /// Rows of mean square 1, over the last axes: `y = x/sqrt(mean(x^2) + epsilon) weight`.
     ///
-    /// Shapes: `x: [.., features]`, `weight: features`. Source: B. Zhang and R. Sennrich, "Root mean square layer normalization",
-    /// 2019.
+    /// Shapes: `x: [.., features]`, `weight: features`. Source: B. Zhang and R. Sennrich, "Root mean square layer
+    /// normalization", 2019.
     ///
     /// # Panics
     /// With the text of the error that [`try_rms_norm`](Self::try_rms_norm) returns.
@@ -140,8 +140,9 @@ impl<F: FloatElement> Tensor<F> {
 
     /// Groups of channels of mean 0 and variance 1, image by image.
     ///
-    /// Shapes: `x: [n, channels, ..]`, with `channels` a multiple of `groups`. With one group it is a layer normalisation of whole
-    /// images, with as many as channels an instance normalisation. Source: Y. Wu and K. He, "Group normalization", 2018.
+    /// Shapes: `x: [n, channels, ..]`, with `channels` a multiple of `groups`. With one group it is a layer
+    /// normalisation of whole images, with as many as channels an instance normalisation. Source: Y. Wu and K. He,
+    /// "Group normalization", 2018.
     ///
     /// # Panics
     /// With the text of the error that [`try_group_norm`](Self::try_group_norm) returns.
@@ -161,8 +162,8 @@ impl<F: FloatElement> Tensor<F> {
     /// As [`group_norm`](Self::group_norm), with an error instead of a panic.
     ///
     /// # Errors
-    /// [`ShapeError::Rank`] if there is no axis of channels, [`ShapeError::ChannelGroups`] if `groups` does not divide them,
-    /// [`ShapeError::Parameter`] if `epsilon` is negative or not finite.
+    /// [`ShapeError::Rank`] if there is no axis of channels, [`ShapeError::ChannelGroups`] if `groups` does not divide
+    /// them, [`ShapeError::Parameter`] if `epsilon` is negative or not finite.
     pub fn try_group_norm(&self, groups: usize, epsilon: f64) -> Result<Tensor<F>, ShapeError> {
         let op = "group_norm";
         let channels = check_groups(op, self.shape(), groups)?;
@@ -205,8 +206,8 @@ impl<F: FloatElement> Tensor<F> {
         Ok((y, stats))
     }
 
-    /// The statistics of the rows of a matrix, `[rows, 4]`: the mean and what its rounding leaves, the reciprocal deviation, the
-    /// variance.
+    /// The statistics of the rows of a matrix, `[rows, 4]`: the mean and what its rounding leaves, the reciprocal
+    /// deviation, the variance.
     #[doc(hidden)]
     pub fn try_statistics(&self, op: &'static str, standard: Standard) -> Result<Tensor<F>, ShapeError> {
         check_epsilon(op, standard.epsilon)?;

@@ -70,7 +70,8 @@ impl<T: Numeric> Tensor<T> {
         self.try_ranked("argsort", axis.into(), descending, None)
     }
 
-    /// The `k` largest elements along `axis`, the largest first, and where they are; of equal ones the first. `O(n + k log k)`.
+    /// The `k` largest elements along `axis`, the largest first, and where they are; of equal ones the first.
+    /// `O(n + k log k)`.
     ///
     /// Shapes: `[.., n, ..]`, both results `[.., k, ..]`.
     ///
@@ -246,7 +247,8 @@ impl<T: Numeric> Tensor<T> {
     }
 }
 
-/// Between which two of `n` sorted values the quantile `q` lies, and how far from the first: NumPy's and PyTorch's "linear".
+/// Between which two of `n` sorted values the quantile `q` lies, and how far from the first: NumPy's and PyTorch's
+/// "linear".
 ///
 /// # Errors
 /// [`ShapeError::Parameter`] when `q` is not from 0 to 1.
@@ -263,10 +265,11 @@ pub fn quantile_place(q: f64, n: usize) -> Result<(usize, usize, f64), ShapeErro
 impl<F: FloatElement> Tensor<F> {
     /// The value below which the fraction `q` of all elements lies, interpolated linearly. NaN if there is one.
     ///
-    /// Of `n` values in order it is the one at `q (n - 1)`: `quantile(0.0)` is the smallest, `quantile(1.0)` the largest, and
-    /// `quantile(0.5)` of an even number of values the mean of the middle two.
+    /// Of `n` values in order it is the one at `q (n - 1)`: `quantile(0.0)` is the smallest, `quantile(1.0)` the
+    /// largest, and `quantile(0.5)` of an even number of values the mean of the middle two.
     ///
-    /// Shapes: `x: [..]`, a number. Source: R. J. Hyndman and Y. Fan, "Sample quantiles in statistical packages", 1996, definition 7.
+    /// Shapes: `x: [..]`, a number. Source: R. J. Hyndman and Y. Fan, "Sample quantiles in statistical packages", 1996,
+    /// definition 7.
     ///
     /// # Panics
     /// When `q` is not from 0 to 1 or there are no elements.

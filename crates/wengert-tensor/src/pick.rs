@@ -1,7 +1,7 @@
 //! Elements by number: read from anywhere, written and added anywhere.
 //!
-//! Everything here comes down to one list of numbers, which say where in row-major order the elements are. A number of -1
-//! stands for none: nothing is read, or written, there.
+//! Everything here comes down to one list of numbers, which say where in row-major order the elements are. A number of
+//! -1 stands for none: nothing is read, or written, there.
 
 use crate::axis::Axis;
 use crate::element::{Element, FloatElement, Numeric};
@@ -11,10 +11,11 @@ use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::walk::for_positions;
 
-/// Which elements of a tensor of this shape `index` means, numbered in row-major order: at each place of `index`, the element
-/// at the same place but for `axis`, where the index says.
+/// Which elements of a tensor of this shape `index` means, numbered in row-major order: at each place of `index`, the
+/// element at the same place but for `axis`, where the index says.
 ///
-/// Shapes: `shape: [.., n, ..]`, `index: [.., m, ..]`, of which the other axes may be shorter; the result is of `index`'s.
+/// Shapes: `shape: [.., n, ..]`, `index: [.., m, ..]`, of which the other axes may be shorter; the result is of
+/// `index`'s.
 ///
 /// # Errors
 /// [`ShapeError::Axis`], [`ShapeError::Along`], or [`ShapeError::Index`] naming `op`.
@@ -110,8 +111,8 @@ impl<T: Element> Tensor<T> {
 
     /// The elements that `index` names along `axis`: `y[i, j] = x[index[i, j], j]` for axis 0 of a matrix.
     ///
-    /// Shapes: `self: [.., n, ..]`, `index: [.., m, ..]`, result `[.., m, ..]`. Other axes of `index` may be shorter, and the
-    /// result is then too.
+    /// Shapes: `self: [.., n, ..]`, `index: [.., m, ..]`, result `[.., m, ..]`. Other axes of `index` may be shorter,
+    /// and the result is then too.
     ///
     /// # Panics
     /// When an index is negative or not below `n`, or the shapes do not go together.
@@ -196,8 +197,8 @@ impl<T: Element> Tensor<T> {
         self.try_transpose(0, axis)?.try_gather_rows(entries)?.try_transpose(0, axis)
     }
 
-    /// This tensor with elements of `source` where `index` says along `axis`: `y[index[i, j], j] = source[i, j]` for axis 0 of a
-    /// matrix. Of several written to one place the last stays, in row-major order of `source`.
+    /// This tensor with elements of `source` where `index` says along `axis`: `y[index[i, j], j] = source[i, j]` for
+    /// axis 0 of a matrix. Of several written to one place the last stays, in row-major order of `source`.
     ///
     /// Shapes: `self: [.., n, ..]`, `index` and `source: [.., m, ..]`, result as `self`.
     ///
@@ -220,8 +221,8 @@ impl<T: Element> Tensor<T> {
     /// As [`scatter`](Self::scatter), with an error instead of a panic.
     ///
     /// # Errors
-    /// [`ShapeError::Axis`], [`ShapeError::Along`], [`ShapeError::Index`], or [`ShapeError::Unequal`] when `index` and `source`
-    /// have different shapes.
+    /// [`ShapeError::Axis`], [`ShapeError::Along`], [`ShapeError::Index`], or [`ShapeError::Unequal`] when `index` and
+    /// `source` have different shapes.
     pub fn try_scatter(
         &self,
         axis: impl Into<Axis>,
@@ -241,8 +242,8 @@ impl<T: Element> Tensor<T> {
 }
 
 impl<F: FloatElement> Tensor<F> {
-    /// Zeros of `shape` to which `values` are added at these numbers in row-major order: the adjoint of [`pick`](Self::pick).
-    /// A number that comes up twice has both values added, in order; at -1 nothing is.
+    /// Zeros of `shape` to which `values` are added at these numbers in row-major order: the adjoint of
+    /// [`pick`](Self::pick). A number that comes up twice has both values added, in order; at -1 nothing is.
     ///
     /// # Errors
     /// [`ShapeError::Unequal`] when there is not one value a number, or [`ShapeError::Index`].

@@ -69,7 +69,8 @@ impl Pooling {
         Pooling { padding: padding.into().0, ..self }
     }
 
-    /// The shape `[n, c, oh, ow]` of the result for images `x: [n, c, h, w]`, with `oh = (h + 2 padding - kernel) / stride + 1`.
+    /// The shape `[n, c, oh, ow]` of the result for images `x: [n, c, h, w]`, with
+    /// `oh = (h + 2 padding - kernel) / stride + 1`.
     ///
     /// # Errors
     /// [`ShapeError::Rank`], [`ShapeError::Setting`] or [`ShapeError::Window`].
@@ -220,7 +221,8 @@ impl<F: FloatElement> Tensor<F> {
     /// As [`max_pool2d`](Self::max_pool2d), with an error instead of a panic.
     ///
     /// # Errors
-    /// As [`Pooling::output_shape`]; [`ShapeError::Empty`] for windows that see nothing but the padding of an empty image.
+    /// As [`Pooling::output_shape`]; [`ShapeError::Empty`] for windows that see nothing but the padding of an empty
+    /// image.
     pub fn try_max_pool2d(&self, pooling: &Pooling) -> Result<Tensor<F>, ShapeError> {
         Ok(self.try_max_pool2d_with_places(pooling)?.0)
     }

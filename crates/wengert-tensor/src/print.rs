@@ -1,8 +1,8 @@
 //! Printing: nested brackets, aligned columns, long axes cut short.
 //!
 //! `{}` shows numbers to four decimals, `{:.2}` to two; very large or small ones turn the whole tensor to scientific
-//! notation. Beyond 1000 elements only three entries at each end of an axis are shown; `{:#}` shows all. `{:?}` adds type and
-//! shape and shows every digit.
+//! notation. Beyond 1000 elements only three entries at each end of an axis are shown; `{:#}` shows all. `{:?}` adds
+//! type and shape and shows every digit.
 
 use core::fmt;
 

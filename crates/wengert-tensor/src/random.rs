@@ -1,8 +1,8 @@
 //! Random tensors: the same seed gives the same bits on every platform.
 //!
-//! That takes more than a fixed generator. Rounding, the order of draws and the functions a distribution uses have to be fixed
-//! too, so the loops here use nothing but the generator's 64-bit words, exact scaling, and arithmetic that IEEE 754
-//! prescribes to the last bit; the logarithm a normal deviate needs is one of them.
+//! That takes more than a fixed generator. Rounding, the order of draws and the functions a distribution uses have to
+//! be fixed too, so the loops here use nothing but the generator's 64-bit words, exact scaling, and arithmetic that
+//! IEEE 754 prescribes to the last bit; the logarithm a normal deviate needs is one of them.
 
 use chacha20::ChaCha12Rng;
 use rand::{Rng, SeedableRng};
@@ -37,8 +37,8 @@ fn unit(rng: &mut (impl Rng + ?Sized)) -> f64 {
 
 /// A number below `bound`, each as likely as the others.
 fn below(bound: u64, rng: &mut (impl Rng + ?Sized)) -> u64 {
-    // Numbers from the last, incomplete multiple of `bound` are drawn again (Lemire 2019, section 3, without the division
-    // that it saves).
+    // Numbers from the last, incomplete multiple of `bound` are drawn again (Lemire 2019, section 3, without the
+    // division that it saves).
     let limit = u64::MAX - u64::MAX % bound;
     loop {
         let x = rng.next_u64();
@@ -185,8 +185,8 @@ mod tests {
 
     #[test]
     fn the_streams_are_fixed_for_good() {
-        // A change here breaks every program that relies on its seed. The numbers come from an independent program: ChaCha12
-        // as specified, key 42, and the methods above.
+        // A change here breaks every program that relies on its seed. The numbers come from an independent program:
+        // ChaCha12 as specified, key 42, and the methods above.
         assert_eq!(
             Tensor::<f64>::uniform([2], 0.0, 1.0, &mut rng(42)).to_vec(),
             [0.4320298621284324, 0.16107808043466643]

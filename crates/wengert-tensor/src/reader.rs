@@ -6,11 +6,12 @@ use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::walk::Walk;
 
-/// A tensor broadcast to a shape, read in blocks of row-major order: for kernels that take several operands block by block.
+/// A tensor broadcast to a shape, read in blocks of row-major order: for kernels that take several operands block by
+/// block.
 ///
-/// Repeated elements are repeated on the way, without a copy of the whole. Only what lies strided in the storage (a transposed
-/// operand, a slice with steps) is copied into order when the reader is made: gathered number by number, every element would
-/// touch a cache line of its own.
+/// Repeated elements are repeated on the way, without a copy of the whole. Only what lies strided in the storage (a
+/// transposed operand, a slice with steps) is copied into order when the reader is made: gathered number by number,
+/// every element would touch a cache line of its own.
 ///
 /// # Examples
 /// ```
@@ -31,8 +32,8 @@ impl<T: Element> Reader<T> {
     /// Makes ready to read `x`, repeated to `shape`, on behalf of `op`.
     ///
     /// # Errors
-    /// [`ShapeError::BroadcastTo`] if `x` does not broadcast to `shape`, [`ShapeError::Memory`] if a copy is needed and there is
-    /// no memory for it.
+    /// [`ShapeError::BroadcastTo`] if `x` does not broadcast to `shape`, [`ShapeError::Memory`] if a copy is needed and
+    /// there is no memory for it.
     ///
     /// # Examples
     /// ```

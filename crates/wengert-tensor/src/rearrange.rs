@@ -150,8 +150,8 @@ impl<T: Element> Tensor<T> {
         self.try_unsqueeze(axis + 1)?.try_broadcast_to(apart)?.try_reshape(repeated)
     }
 
-    /// The whole tensor again and again along each axis: `[m, n]` tiled by `[2, 3]` is `[2 m, 3 n]`. PyTorch calls it `repeat`
-    /// too.
+    /// The whole tensor again and again along each axis: `[m, n]` tiled by `[2, 3]` is `[2 m, 3 n]`. PyTorch calls it
+    /// `repeat` too.
     ///
     /// `repetitions` are of the last axes; more of them than there are axes make new ones in front.
     ///
@@ -178,8 +178,8 @@ impl<T: Element> Tensor<T> {
         self.try_reshape(apart)?.try_broadcast_to(repeated)?.try_reshape(tiled)
     }
 
-    /// Cuts `axis` into `parts` parts as equal as possible, the longer ones first: NumPy's `array_split`. No copy. There are
-    /// always `parts` of them; PyTorch's `chunk` may return fewer.
+    /// Cuts `axis` into `parts` parts as equal as possible, the longer ones first: NumPy's `array_split`. No copy.
+    /// There are always `parts` of them; PyTorch's `chunk` may return fewer.
     ///
     /// Shapes: `[.., n, ..]`, results `[.., m, ..]` with the `m` adding up to `n`.
     ///
@@ -289,8 +289,8 @@ impl<T: Element> Tensor<T> {
         Ok(y)
     }
 
-    /// The points of a grid: for vectors of `m` and `n` coordinates two matrices `[m, n]`, of which the first varies along axis
-    /// 0 and the second along axis 1. No copy.
+    /// The points of a grid: for vectors of `m` and `n` coordinates two matrices `[m, n]`, of which the first varies
+    /// along axis 0 and the second along axis 1. No copy.
     ///
     /// Shapes: `[m], [n], ..`, results `[m, n, ..]` each.
     ///

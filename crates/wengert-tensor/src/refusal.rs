@@ -1,11 +1,13 @@
 //! Memory refused where no error can be returned.
 //!
-//! The rules of derivatives are formulas of operators and of calls that do not return a `Result`; with one for each of their
-//! steps every rule would have an error path that says the same. A refusal leaves such a formula by unwinding, to whoever began
-//! it with [`refusable`] and returns the error. No message is printed on the way: nothing has failed that is not reported.
+//! The rules of derivatives are formulas of operators and of calls that do not return a `Result`; with one for each of
+//! their steps every rule would have an error path that says the same. A refusal leaves such a formula by unwinding, to
+//! whoever began it with [`refusable`] and returns the error. No message is printed on the way: nothing has failed that
+//! is not reported.
 //!
-//! Whether somebody waits is a matter of the thread. A sweep that runs on a worker of rayon may find there, while its own pieces are
-//! under way, work of the user's that has nothing to do with it; memory refused to that unwinds without a message, too.
+//! Whether somebody waits is a matter of the thread. A sweep that runs on a worker of rayon may find there, while its
+//! own pieces are under way, work of the user's that has nothing to do with it; memory refused to that unwinds without
+//! a message, too.
 //!
 //! Of mistakes, such as shapes that do not fit, nothing is caught: they panic at their line.
 
@@ -21,8 +23,8 @@ thread_local! {
 /// A refusal on its way up.
 struct Refused(ShapeError);
 
-/// Runs `f`; memory refused to an op within, on this thread, ends it and is the error. What `f` worked on must be fit for
-/// use after a panic. In programs whose panics abort, refusals do.
+/// Runs `f`; memory refused to an op within, on this thread, ends it and is the error. What `f` worked on must be fit
+/// for use after a panic. In programs whose panics abort, refusals do.
 #[doc(hidden)]
 pub fn refusable<R>(f: impl FnOnce() -> R) -> Result<R, ShapeError> {
     if cfg!(panic = "abort") {

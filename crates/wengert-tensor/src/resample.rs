@@ -1,7 +1,7 @@
 //! Weighted sums along an axis: what adaptive averages and interpolation are made of.
 //!
-//! Both are linear, and in each direction on their own; the weights are few and known beforehand. One loop does them all, and
-//! with the weights transposed their adjoints.
+//! Both are linear, and in each direction on their own; the weights are few and known beforehand. One loop does them
+//! all, and with the weights transposed their adjoints.
 
 use wengert_kernels::Par;
 
@@ -47,12 +47,14 @@ impl Taps {
         Taps::new(inputs, outputs, |k, list| list.push((scaled(k, inputs, outputs), 1.0)))
     }
 
-    /// Between the two entries beside `x = (k + 1/2) inputs / outputs - 1/2`, or with `align_corners`, which puts the first on
-    /// the first and the last on the last, beside `x = k (inputs - 1) / (outputs - 1)`; the entry at the edge beyond it.
+    /// Between the two entries beside `x = (k + 1/2) inputs / outputs - 1/2`, or with `align_corners`, which puts the
+    /// first on the first and the last on the last, beside `x = k (inputs - 1) / (outputs - 1)`; the entry at the edge
+    /// beyond it.
     pub fn linear(inputs: usize, outputs: usize, align_corners: bool) -> Taps {
         let last = inputs.saturating_sub(1);
         Taps::new(inputs, outputs, |k, list| {
-            // `x = over / under`, no less than 0. In whole numbers: rounded, what falls on an entry could fall beside it.
+            // `x = over / under`, no less than 0. In whole numbers: rounded, what falls on an entry could fall beside
+            // it.
             let (k, outputs) = (k as u128, outputs as u128);
             let (over, under) = match align_corners {
                 true => (k * last as u128, outputs.max(2) - 1),
@@ -84,7 +86,8 @@ impl Taps {
     }
 }
 
-/// Refuses results along two axes for whose weights there is no memory: beside a narrow result they are much the larger.
+/// Refuses results along two axes for whose weights there is no memory: beside a narrow result they are much the
+/// larger.
 pub(crate) fn check_weights(op: &'static str, outputs: [usize; 2]) -> Result<(), ShapeError> {
     // Two weights with their places, and where they end.
     const NUMBERS: usize = 5;

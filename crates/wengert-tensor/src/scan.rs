@@ -1,4 +1,5 @@
-//! Running sums, products and extremes along an axis, and the recurrence that products and their derivatives are made of.
+//! Running sums, products and extremes along an axis, and the recurrence that products and their derivatives are made
+//! of.
 
 use crate::axis::Axis;
 use crate::element::{Element, FloatElement, Numeric};
@@ -99,8 +100,8 @@ impl<F: FloatElement> Tensor<F> {
 
     /// The linear recurrence `y_k = a_k y_(k-1) + b_k` along `axis`, which starts at `y_0 = b_0`; `a_0` is not used.
     ///
-    /// If `reverse`, it runs from the end: `y_k = a_k y_(k+1) + b_k`. If `lagged`, the factor is the one of the entry it comes
-    /// from: `y_k = a_(k-1) y_(k-1) + b_k`. These four are each other's derivatives. `O(n)`.
+    /// If `reverse`, it runs from the end: `y_k = a_k y_(k+1) + b_k`. If `lagged`, the factor is the one of the entry
+    /// it comes from: `y_k = a_(k-1) y_(k-1) + b_k`. These four are each other's derivatives. `O(n)`.
     ///
     /// Shapes: `a`, `b` and the result `[.., n, ..]`.
     ///
@@ -154,7 +155,8 @@ fn in_order(n: usize, reverse: bool) -> impl Iterator<Item = usize> {
 }
 
 impl<T: Numeric> Tensor<T> {
-    /// The largest elements so far along `axis`, and where they are. The first of equal ones; NaN stays once it came up.
+    /// The largest elements so far along `axis`, and where they are. The first of equal ones; NaN stays once it came
+    /// up.
     ///
     /// Shapes: both results like the operand.
     ///
@@ -182,7 +184,8 @@ impl<T: Numeric> Tensor<T> {
         self.try_cumulative_extreme("cummax", axis.into(), |x, best| x > best)
     }
 
-    /// The smallest elements so far along `axis`, and where they are. The first of equal ones; NaN stays once it came up.
+    /// The smallest elements so far along `axis`, and where they are. The first of equal ones; NaN stays once it came
+    /// up.
     ///
     /// Shapes: both results like the operand.
     ///

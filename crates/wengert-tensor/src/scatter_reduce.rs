@@ -63,10 +63,11 @@ pub fn reduced_positions(
 }
 
 impl<F: FloatElement> Tensor<F> {
-    /// This tensor with elements of `source` brought where `index` says along `axis`, and what meets there reduced. With
-    /// `include_self` the element that was there takes part; without, it stays only where nothing arrives.
+    /// This tensor with elements of `source` brought where `index` says along `axis`, and what meets there reduced.
+    /// With `include_self` the element that was there takes part; without, it stays only where nothing arrives.
     ///
-    /// Shapes: `self: [.., n, ..]`, `index` and `source: [.., m, ..]`, result as `self`; see [`scatter`](Self::scatter).
+    /// Shapes: `self: [.., n, ..]`, `index` and `source: [.., m, ..]`, result as `self`; see
+    /// [`scatter`](Self::scatter).
     ///
     /// # Panics
     /// With the text of the error that [`try_scatter_reduce`](Self::try_scatter_reduce) returns.
@@ -95,8 +96,8 @@ impl<F: FloatElement> Tensor<F> {
     /// As [`scatter_reduce`](Self::scatter_reduce), with an error instead of a panic.
     ///
     /// # Errors
-    /// [`ShapeError::Axis`], [`ShapeError::Along`], [`ShapeError::Index`], or [`ShapeError::Unequal`] when `index` and `source`
-    /// have different shapes.
+    /// [`ShapeError::Axis`], [`ShapeError::Along`], [`ShapeError::Index`], or [`ShapeError::Unequal`] when `index` and
+    /// `source` have different shapes.
     pub fn try_scatter_reduce(
         &self,
         axis: impl Into<Axis>,
@@ -109,7 +110,8 @@ impl<F: FloatElement> Tensor<F> {
         self.try_reduce_at(&positions, source, reduction, include_self)
     }
 
-    /// [`scatter_reduce`](Self::scatter_reduce) to places given by their numbers, which exist: one for each element of `source`.
+    /// [`scatter_reduce`](Self::scatter_reduce) to places given by their numbers, which exist: one for each element of
+    /// `source`.
     #[doc(hidden)]
     pub fn try_reduce_at(
         &self,

@@ -109,8 +109,9 @@ impl Shape {
         }
     }
 
-    // The library's copy calls memcpy with a variable length. Dimensions that go by registers are written where the copy will stay;
-    // out of the branch of their number they would be written elsewhere and moved, for which the processor waits.
+    // The library's copy calls memcpy with a variable length. Dimensions that go by registers are written where the
+    // copy will stay; out of the branch of their number they would be written elsewhere and moved, for which the
+    // processor waits.
     #[inline(always)]
     fn copied(dims: &[usize]) -> Self {
         if dims.len() > INLINE {
@@ -153,8 +154,8 @@ impl Shape {
         self
     }
 
-    /// How often each element of a tensor of this shape follows itself when it is repeated to `shape`, if that is all there is to
-    /// say: if its axes, but for ones at either end, are neighbours in `shape`.
+    /// How often each element of a tensor of this shape follows itself when it is repeated to `shape`, if that is all
+    /// there is to say: if its axes, but for ones at either end, are neighbours in `shape`.
     ///
     /// # Examples
     /// ```

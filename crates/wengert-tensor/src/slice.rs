@@ -12,8 +12,8 @@ use crate::walk::Walk;
 
 /// A range of entries along an axis, and a step.
 ///
-/// Made from any Rust range; negative ends count from the end of the axis, so `-2..` is the last two entries and `..-1` all
-/// but the last.
+/// Made from any Rust range; negative ends count from the end of the axis, so `-2..` is the last two entries and `..-1`
+/// all but the last.
 ///
 /// # Examples
 /// ```
@@ -209,8 +209,8 @@ impl<T: Element> Tensor<T> {
         self.try_slice(axis, Slice::from(..).step(-1))
     }
 
-    /// One entry of `axis`, which goes away: row 1 of a matrix is `x.index_axis(0, 1)`. No copy. A negative index counts
-    /// from the end.
+    /// One entry of `axis`, which goes away: row 1 of a matrix is `x.index_axis(0, 1)`. No copy. A negative index
+    /// counts from the end.
     ///
     /// Shapes: without the axis.
     ///

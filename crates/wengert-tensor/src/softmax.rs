@@ -73,7 +73,8 @@ impl<F: FloatElement> Tensor<F> {
         along("softmax", self, axis.into(), |x, n, y| kernel::softmax(x, n, y, Par::current()))
     }
 
-    /// `x - ln sum exp(x)` along `axis`: the logarithm of [`softmax`](Self::softmax), which keeps its digits where that is tiny.
+    /// `x - ln sum exp(x)` along `axis`: the logarithm of [`softmax`](Self::softmax), which keeps its digits where that
+    /// is tiny.
     ///
     /// Shapes: result like the operand.
     ///
@@ -106,7 +107,8 @@ impl<F: FloatElement> Tensor<F> {
     ///
     /// Shapes: without the axes named, or with one entry along them for `keep(axes)`.
     ///
-    /// Source: P. Blanchard, D. J. Higham and N. J. Higham, "Accurately computing the log-sum-exp and softmax functions", 2021.
+    /// Source: P. Blanchard, D. J. Higham and N. J. Higham, "Accurately computing the log-sum-exp and softmax
+    /// functions", 2021.
     ///
     /// # Panics
     /// When an axis does not exist or is named twice.
@@ -155,7 +157,8 @@ impl<F: FloatElement> Tensor<F> {
         })
     }
 
-    /// The pullback of [`log_softmax`](Self::log_softmax) from its value: `x_bar = y_bar - exp(y) sum y_bar` along `axis`.
+    /// The pullback of [`log_softmax`](Self::log_softmax) from its value: `x_bar = y_bar - exp(y) sum y_bar` along
+    /// `axis`.
     ///
     /// # Errors
     /// [`ShapeError::Unequal`] when `y` and `y_bar` differ in shape, [`ShapeError::Axis`].
@@ -174,8 +177,8 @@ impl<F: FloatElement> Tensor<F> {
         })
     }
 
-    /// The pullback of [`log_sum_exp`](Self::log_sum_exp) from its argument: `x_bar = y_bar softmax(x)` over `axes`. Over
-    /// `-inf` only it is 0.
+    /// The pullback of [`log_sum_exp`](Self::log_sum_exp) from its argument: `x_bar = y_bar softmax(x)` over `axes`.
+    /// Over `-inf` only it is 0.
     ///
     /// # Errors
     /// [`ShapeError::Unequal`] when `y_bar` has another shape than the value, [`ShapeError::Axis`],
@@ -223,8 +226,9 @@ impl<F: FloatElement> Tensor<F> {
         self.try_cross_entropy(labels).or_panic().0
     }
 
-    /// As [`cross_entropy`](Self::cross_entropy), with an error instead of a panic. Returns the losses and the residual that
-    /// [`cross_entropy_vjp`](Self::cross_entropy_vjp) reads: `[rows.., 2]`, the largest logit and `sum exp(x - largest)`.
+    /// As [`cross_entropy`](Self::cross_entropy), with an error instead of a panic. Returns the losses and the residual
+    /// that [`cross_entropy_vjp`](Self::cross_entropy_vjp) reads: `[rows.., 2]`, the largest logit and
+    /// `sum exp(x - largest)`.
     ///
     /// # Errors
     /// [`ShapeError::Label`], [`ShapeError::Labels`], or [`ShapeError::Rank`] for a single number.
@@ -242,12 +246,14 @@ impl<F: FloatElement> Tensor<F> {
         Ok((losses, residual))
     }
 
-    /// The pullback of [`cross_entropy`](Self::cross_entropy): `x_bar = y_bar (softmax(x) - onehot(label))` for each row.
+    /// The pullback of [`cross_entropy`](Self::cross_entropy): `x_bar = y_bar (softmax(x) - onehot(label))` for each
+    /// row.
     ///
     /// `y_bar` has an element for each row, or one for all. A row with cotangent 0 gets 0.
     ///
     /// # Errors
-    /// [`ShapeError::Unequal`] when `y_bar` is neither, and what [`try_cross_entropy`](Self::try_cross_entropy) returns.
+    /// [`ShapeError::Unequal`] when `y_bar` is neither, and what [`try_cross_entropy`](Self::try_cross_entropy)
+    /// returns.
     ///
     /// # Examples
     /// ```

@@ -71,8 +71,8 @@ impl<F: FloatElement> Tensor<F> {
         self.try_each_lane("prod", &axes.into(), |lane| lane.iter().fold(F::from_index(1), |product, &x| product * x))
     }
 
-    /// The variance of all elements: `sum (x - mean)^2 / (n - correction)`. A correction of 1 gives the unbiased estimate from
-    /// a sample, 0 the variance of a whole population.
+    /// The variance of all elements: `sum (x - mean)^2 / (n - correction)`. A correction of 1 gives the unbiased
+    /// estimate from a sample, 0 the variance of a whole population.
     ///
     /// The mean is taken first, so that values far from 0 keep their digits.
     ///
@@ -116,8 +116,8 @@ impl<F: FloatElement> Tensor<F> {
     /// As [`variance_axes`](Self::variance_axes), with an error instead of a panic.
     ///
     /// # Errors
-    /// [`ShapeError::Axis`], [`ShapeError::RepeatedAxis`], [`ShapeError::TooFew`], or [`ShapeError::Parameter`] when the
-    /// correction is not a number.
+    /// [`ShapeError::Axis`], [`ShapeError::RepeatedAxis`], [`ShapeError::TooFew`], or [`ShapeError::Parameter`] when
+    /// the correction is not a number.
     pub fn try_variance_axes(&self, axes: impl Into<Axes>, correction: f64) -> Result<Tensor<F>, ShapeError> {
         let (op, axes) = ("variance", axes.into());
         let terms = self.try_degrees(op, &axes, correction)?;
@@ -196,7 +196,8 @@ impl<F: FloatElement> Tensor<F> {
     }
 
     /// The norm `(sum |x|^p)^(1/p)` of all elements as one vector: 1 for the sum of absolute values, 2 for the length,
-    /// infinity for the largest absolute value. Neither overflows nor underflows on the way; 0 when there are no elements.
+    /// infinity for the largest absolute value. Neither overflows nor underflows on the way; 0 when there are no
+    /// elements.
     ///
     /// Shapes: `x: [..]`, a number.
     ///
@@ -220,7 +221,8 @@ impl<F: FloatElement> Tensor<F> {
     /// Shapes: without the axes named, or with one entry along them for `keep(axes)`.
     ///
     /// # Panics
-    /// When `p` is less than 1, or infinite and there is nothing along the axes; when an axis does not exist or is named twice.
+    /// When `p` is less than 1, or infinite and there is nothing along the axes; when an axis does not exist or is
+    /// named twice.
     ///
     /// # Examples
     /// ```

@@ -10,12 +10,12 @@ use crate::{Axis, iter::Iter};
 
 /// Numbers in a rectangular arrangement of any number of axes; a plain value.
 ///
-/// Cloning shares the storage and costs an atomic increment. A tensor never changes under another's hands: what writes into
-/// one ([`make_mut`](Self::make_mut), `+=`, [`add_scaled`](Self::add_scaled)) does so in place when it is the only owner of its
-/// storage, and on a copy when it is not.
+/// Cloning shares the storage and costs an atomic increment. A tensor never changes under another's hands: what writes
+/// into one ([`make_mut`](Self::make_mut), `+=`, [`add_scaled`](Self::add_scaled)) does so in place when it is the only
+/// owner of its storage, and on a copy when it is not.
 ///
-/// A tensor is two words: its storage, which has its shape, and, for one that is not all of its storage in order, what it sees of
-/// it, in a small allocation of its own.
+/// A tensor is two words: its storage, which has its shape, and, for one that is not all of its storage in order, what
+/// it sees of it, in a small allocation of its own.
 ///
 /// Storage comes from and returns to a pool of idle buffers ([`pool`](crate::pool)).
 ///
@@ -50,8 +50,8 @@ pub(crate) fn try_room<T>(op: &'static str, len: usize) -> Result<Vec<T>, ShapeE
     Ok(room)
 }
 
-// What an operation on one element costs is mostly the tensor's own making, so the short functions on the way to a result
-// are inlined.
+// What an operation on one element costs is mostly the tensor's own making, so the short functions on the way to a
+// result are inlined.
 impl<T: Element> Tensor<T> {
     /// A dense tensor with arbitrary values, for `op` to fill.
     #[inline(always)]
@@ -193,8 +193,8 @@ impl<T: Element> Tensor<T> {
         self.len() == 0
     }
 
-    /// How far apart, in elements, neighbours along each axis lie in the storage; negative for an axis read backwards, 0 for one that
-    /// repeats.
+    /// How far apart, in elements, neighbours along each axis lie in the storage; negative for an axis read backwards,
+    /// 0 for one that repeats.
     ///
     /// # Examples
     /// ```
@@ -222,7 +222,8 @@ impl<T: Element> Tensor<T> {
         self.layout().is_dense()
     }
 
-    /// Whether two tensors share their storage, as a view does with what it is a view of, and a clone until one of the two is written to.
+    /// Whether two tensors share their storage, as a view does with what it is a view of, and a clone until one of the
+    /// two is written to.
     ///
     /// # Examples
     /// ```

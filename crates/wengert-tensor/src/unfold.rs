@@ -37,7 +37,8 @@ impl Windows {
     /// ```
     /// # use wengert_tensor::{Tensor, Windows};
     /// let x = Tensor::<f64>::arange(4).reshape([1, 1, 1, 4]);
-    /// assert_eq!(x.unfold(&Windows::new([1, 3])), Tensor::from([[[0.0, 1.0], [1.0, 2.0], [2.0, 3.0]]])); // two columns
+    /// let columns = Tensor::from([[[0.0, 1.0], [1.0, 2.0], [2.0, 3.0]]]); // two
+    /// assert_eq!(x.unfold(&Windows::new([1, 3])), columns);
     /// ```
     #[must_use]
     pub fn new(kernel: impl Into<Pair>) -> Self {
@@ -112,8 +113,9 @@ impl Windows {
         Ok(shape)
     }
 
-    /// Goes over the runs of entries of one image plane `[h, w]` and of its columns `[kh kw, oh ow]`: calls `inside` with where a
-    /// run begins in the columns, where in the plane, and its length; successive entries in the plane are a stride apart.
+    /// Goes over the runs of entries of one image plane `[h, w]` and of its columns `[kh kw, oh ow]`: calls `inside`
+    /// with where a run begins in the columns, where in the plane, and its length; successive entries in the plane are
+    /// a stride apart.
     fn runs(
         &self,
         [height, width]: [usize; 2],
@@ -187,10 +189,11 @@ fn folded_shape(columns: &Shape, size: [usize; 2], windows: &Windows) -> Result<
 }
 
 impl<F: FloatElement> Tensor<F> {
-    /// The windows of images as columns, channel by channel and row by row (`im2col`): a convolution is a matrix product with
-    /// them.
+    /// The windows of images as columns, channel by channel and row by row (`im2col`): a convolution is a matrix
+    /// product with them.
     ///
-    /// Shapes: `x: [n, c, h, w]`, result `[n, c kh kw, oh ow]` with `oh = (h + 2 padding - dilation (kh - 1) - 1) / stride + 1`.
+    /// Shapes: `x: [n, c, h, w]`, result `[n, c kh kw, oh ow]` with
+    /// `oh = (h + 2 padding - dilation (kh - 1) - 1) / stride + 1`.
     ///
     /// # Panics
     /// With the text of the error that [`try_unfold`](Self::try_unfold) returns.

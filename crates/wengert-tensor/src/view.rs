@@ -120,8 +120,8 @@ impl<T: Element> Tensor<T> {
         Ok(self.with_view(View::new(shape, strides, self.layout().offset())))
     }
 
-    /// Repeats the elements along axes of one entry, and along new leading axes, to shape `to`. No copy: repeated elements
-    /// are one element.
+    /// Repeats the elements along axes of one entry, and along new leading axes, to shape `to`. No copy: repeated
+    /// elements are one element.
     ///
     /// # Panics
     /// When a dimension is neither 1 nor that of `to`, aligned at the last axis.
@@ -220,8 +220,8 @@ impl<T: Element> Tensor<T> {
         Ok(self.with_view(View::new(shape, strides, self.layout().offset())))
     }
 
-    /// The same elements in row-major order under another shape of as many elements. Copies only when the strides of this
-    /// tensor leave no other way.
+    /// The same elements in row-major order under another shape of as many elements. Copies only when the strides of
+    /// this tensor leave no other way.
     ///
     /// # Panics
     /// When the number of elements differs.
@@ -257,8 +257,8 @@ impl<T: Element> Tensor<T> {
     /// As [`reshape`](Self::reshape), with one dimension left open (`None`), which the number of elements determines.
     ///
     /// # Panics
-    /// When the dimension cannot be inferred: more than one is open, the others do not divide the number of elements, or
-    /// there are no elements.
+    /// When the dimension cannot be inferred: more than one is open, the others do not divide the number of elements,
+    /// or there are no elements.
     ///
     /// # Examples
     /// ```

@@ -9,8 +9,8 @@ use crate::shape::INLINE;
 
 /// One traversal of `K` layouts of one shape, in row-major order.
 ///
-/// Axes of one entry are dropped, and neighbouring axes become one where every layout allows it, so that two dense operands
-/// have a single axis, and a matrix with a row added to it two.
+/// Axes of one entry are dropped, and neighbouring axes become one where every layout allows it, so that two dense
+/// operands have a single axis, and a matrix with a row added to it two.
 pub(crate) struct Walk<const K: usize> {
     /// At least one axis.
     dims: SmallVec<[usize; INLINE]>,

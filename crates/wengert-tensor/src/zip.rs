@@ -39,8 +39,8 @@ pub(crate) fn whole<'a, T: Element>(x: &'a Tensor<T>, shape: &Shape) -> Option<O
     }
 }
 
-/// Rows and their length when `b` is added to each row of `x`, both dense, and the rows are few or long: a bias, for which
-/// working out how to walk would take longer than the walk.
+/// Rows and their length when `b` is added to each row of `x`, both dense, and the rows are few or long: a bias, for
+/// which working out how to walk would take longer than the walk.
 #[inline]
 fn as_rows<A: Element, B: Element>(x: &Tensor<A>, b: &Tensor<B>) -> Option<usize> {
     let run = b.len();
@@ -69,8 +69,8 @@ impl<A: Element, B: Element> Pair<'_, A, B> {
         if steps.iter().all(|step| matches!(step, 0 | 1)) {
             return Ok(f(&Pair { a, b, walk }));
         }
-        // A strided run gathered number by number would touch a cache line for each; the copy goes by tiles. The steps of a
-        // dense operand are 0 and 1.
+        // A strided run gathered number by number would touch a cache line for each; the copy goes by tiles. The steps
+        // of a dense operand are 0 and 1.
         let (a, b) = (a.try_to_contiguous(op)?, b.try_to_contiguous(op)?);
         let walk = Walk::new(shape, [&a.layout().strides_over(op, shape)?, &b.layout().strides_over(op, shape)?]);
         Ok(f(&Pair { a: &a, b: &b, walk }))

@@ -1,5 +1,5 @@
-//! Factorizations against the identities that define them, on random matrices of every size and layout; and the texts of
-//! mistakes.
+//! Factorizations against the identities that define them, on random matrices of every size and layout; and the texts
+//! of mistakes.
 
 use wengert_tensor::{LinalgError, Shape, ShapeError, Slice, Tensor, Triangle, rng};
 

@@ -1,8 +1,8 @@
 //! Loops of many steps: a state that is replaced again and again.
 //!
-//! The loop is one entry, except for its last step, which is recorded as usual: that is the step a reversal begins with, and
-//! so the counts are those of the schedule exactly. What the first pass keeps serves the first sweep; a second sweep over the
-//! same recording starts from the first state again.
+//! The loop is one entry, except for its last step, which is recorded as usual: that is the step a reversal begins
+//! with, and so the counts are those of the schedule exactly. What the first pass keeps serves the first sweep; a
+//! second sweep over the same recording starts from the first state again.
 
 use super::schedule::{Action, Schedule};
 use crate::custom::Entry;
@@ -15,10 +15,10 @@ use core::panic::Location;
 
 /// A loop `x = step(x, p, 0); x = step(x, p, 1); ..` whose gradient takes the memory of a few states.
 ///
-/// Of `steps` states at most `snapshots` are kept; the reverse sweep computes the others again, in the order that needs the
-/// fewest evaluations ([`Schedule`]): 1e6 steps with 1000 states evaluate each step 2.5 times, and record each once.
-/// Everything a step depends on must be passed in: the state, the parameters, the number of the step. A sum over the steps
-/// is one more number in the state.
+/// Of `steps` states at most `snapshots` are kept; the reverse sweep computes the others again, in the order that needs
+/// the fewest evaluations ([`Schedule`]): 1e6 steps with 1000 states evaluate each step 2.5 times, and record each
+/// once. Everything a step depends on must be passed in: the state, the parameters, the number of the step. A sum over
+/// the steps is one more number in the state.
 ///
 /// # Examples
 /// A population over 10,000 seasons, with 13 states in memory:

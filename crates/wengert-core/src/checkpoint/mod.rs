@@ -2,7 +2,8 @@
 //!
 //! - [`checkpoint`] does so for one piece of a program: its nodes exist only while the sweep passes through.
 //! - [`checkpoint_tensors`] does so for a piece of tensor operations.
-//! - [`CheckpointedLoop`] does so for a loop of many steps, with a handful of states in memory and the fewest evaluations.
+//! - [`CheckpointedLoop`] does so for a loop of many steps, with a handful of states in memory and the fewest
+//!   evaluations.
 //! - [`Schedule`] is the plan of such a loop by itself.
 
 mod evolution;

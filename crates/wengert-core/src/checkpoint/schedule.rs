@@ -1,12 +1,13 @@
 //! Which states of a long loop to keep, and when: the binomial schedule.
 //!
-//! To reverse `l` steps with `s` states in memory, advance `m` steps, keep the state there, reverse the `l - m` steps after
-//! it with `s - 1`, give the state up, and reverse the first `m` with `s`. The costs `t(l, s) = m + t(l - m, s - 1) + t(m, s)`
-//! are least, over all `m`, at `t(l, s) = r l - C(s + r, r - 1)`, where `r` is the smallest number with
-//! `l <= C(s + r, s)`: no step is evaluated more than `r` times. The first state counts as one of the `s`.
+//! To reverse `l` steps with `s` states in memory, advance `m` steps, keep the state there, reverse the `l - m` steps
+//! after it with `s - 1`, give the state up, and reverse the first `m` with `s`. The costs
+//! `t(l, s) = m + t(l - m, s - 1) + t(m, s)` are least, over all `m`, at `t(l, s) = r l - C(s + r, r - 1)`, where `r`
+//! is the smallest number with `l <= C(s + r, s)`: no step is evaluated more than `r` times. The first state counts as
+//! one of the `s`.
 //!
-//! Source: A. Griewank and A. Walther, "Algorithm 799: revolve: an implementation of checkpointing for the reverse or adjoint
-//! mode of computational differentiation", 2000, section 2.
+//! Source: A. Griewank and A. Walther, "Algorithm 799: revolve: an implementation of checkpointing for the reverse or
+//! adjoint mode of computational differentiation", 2000, section 2.
 
 /// What to do next when reversing a loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +41,11 @@ pub enum Action {
     },
 }
 
-/// The actions that reverse a loop of `steps` steps with at most `snapshots` states in memory, in the fewest evaluations.
+/// The actions that reverse a loop of `steps` steps with at most `snapshots` states in memory, in the fewest
+/// evaluations.
 ///
-/// For loops whose states do not fit variables on a tape; those that do are [`CheckpointedLoop`](crate::CheckpointedLoop)s.
+/// For loops whose states do not fit variables on a tape; those that do are
+/// [`CheckpointedLoop`](crate::CheckpointedLoop)s.
 ///
 /// # Examples
 /// ```
@@ -80,15 +83,15 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The schedule for `steps` steps and `snapshots` states; the first state is one of them and always kept, so 0 counts as
-    /// 1.
+    /// The schedule for `steps` steps and `snapshots` states; the first state is one of them and always kept, so 0
+    /// counts as 1.
     #[must_use]
     pub fn new(steps: usize, snapshots: usize) -> Self {
         Schedule { snapshots: useful(snapshots, steps), end: steps, at: 0, kept: Vec::new() }
     }
 
-    /// The number of states that is kept if none is given: the fewest with which no step is evaluated more than three times,
-    /// about `(6 steps)^(1/3)`.
+    /// The number of states that is kept if none is given: the fewest with which no step is evaluated more than three
+    /// times, about `(6 steps)^(1/3)`.
     ///
     /// Why three: the reverse sweep over a step costs about as much as three evaluations, so it is at worst half of the
     /// time; a fourth evaluation would save little memory more, two would take the square root of `2 steps` states.
@@ -113,7 +116,8 @@ impl Schedule {
         high
     }
 
-    /// How many evaluations of a step the schedule asks for, beside the one recording of each: the least possible number.
+    /// How many evaluations of a step the schedule asks for, beside the one recording of each: the least possible
+    /// number.
     #[must_use]
     pub fn evaluations(steps: usize, snapshots: usize) -> u128 {
         if steps == 0 {
@@ -175,9 +179,9 @@ fn useful(snapshots: usize, steps: usize) -> usize {
     snapshots.clamp(1, steps.max(1))
 }
 
-/// How far to advance before the next state is kept, with `length >= 2` steps to reverse and `s >= 2` states, that at the
-/// start among them. Any number is optimal that leaves neither part more or fewer than `r - 1` or `r` repetitions allow;
-/// the largest keeps states for the shortest time.
+/// How far to advance before the next state is kept, with `length >= 2` steps to reverse and `s >= 2` states, that at
+/// the start among them. Any number is optimal that leaves neither part more or fewer than `r - 1` or `r` repetitions
+/// allow; the largest keeps states for the shortest time.
 fn split(length: usize, s: usize) -> usize {
     let r = repetitions(length, s);
     let left = binomial_sum(s, r - 1);

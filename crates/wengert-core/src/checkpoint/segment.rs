@@ -3,10 +3,12 @@
 use crate::number::Primal;
 use crate::tape::{Handle, OnTape, Scalar, Tape, Var};
 
-/// Evaluates `f` at `x` without recording it; the reverse sweep records it then, on a tape of its own, and forgets it again.
+/// Evaluates `f` at `x` without recording it; the reverse sweep records it then, on a tape of its own, and forgets it
+/// again.
 ///
-/// The tape holds one node per result instead of every operation of `f`, for the price of evaluating `f` once more. May be
-/// nested. `f` must compute the same each time, and sees of the tape only what it is given: variables cannot be captured.
+/// The tape holds one node per result instead of every operation of `f`, for the price of evaluating `f` once more. May
+/// be nested. `f` must compute the same each time, and sees of the tape only what it is given: variables cannot be
+/// captured.
 ///
 /// Works on every tape, those over duals too; on numbers that are recorded nowhere it just evaluates `f`.
 ///

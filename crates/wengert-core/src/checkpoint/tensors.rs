@@ -8,12 +8,13 @@ use core::panic::Location;
 use smallvec::SmallVec;
 use wengert_tensor::{ShapeError, Tensor, refusable};
 
-/// Evaluates `f` at tensors `x` without recording it; the reverse sweep records it then, on a tape of its own, and forgets
-/// it again.
+/// Evaluates `f` at tensors `x` without recording it; the reverse sweep records it then, on a tape of its own, and
+/// forgets it again.
 ///
 /// The tape keeps `x` and the result instead of every tensor between, for the price of evaluating `f` once more: a deep
-/// network cut into pieces needs memory for the pieces' ends and for one piece. May be nested, and differentiated again.
-/// `f` must compute the same each time, and sees of the tape only what it is given: parameters are handed in with `x`.
+/// network cut into pieces needs memory for the pieces' ends and for one piece. May be nested, and differentiated
+/// again. `f` must compute the same each time, and sees of the tape only what it is given: parameters are handed in
+/// with `x`.
 ///
 /// # Panics
 /// With the text of the error that [`try_checkpoint_tensors`] returns, and where `f` panics.
@@ -43,8 +44,8 @@ where
 /// [`checkpoint_tensors`], returning what is wrong.
 ///
 /// # Errors
-/// [`Error::Empty`] if `x` is empty, [`Error::MixedTapes`] if its tensors are of two tapes, [`Error::Shape`] if an op of `f` finds no
-/// memory.
+/// [`Error::Empty`] if `x` is empty, [`Error::MixedTapes`] if its tensors are of two tapes, [`Error::Shape`] if an op
+/// of `f` finds no memory.
 #[track_caller]
 pub fn try_checkpoint_tensors<'t, F, C>(x: &[TensorVar<'t, F>], f: C) -> Result<TensorVar<'t, F>, Error>
 where

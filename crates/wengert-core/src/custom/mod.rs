@@ -1,7 +1,7 @@
 //! Functions with a derivative of the user's own.
 //!
-//! Why: the derivative is known in closed form where the value takes an iteration or a table; the value comes from another
-//! library; a derivative is to be replaced by another one (straight-through estimators, gradient clipping).
+//! Why: the derivative is known in closed form where the value takes an iteration or a table; the value comes from
+//! another library; a derivative is to be replaced by another one (straight-through estimators, gradient clipping).
 //!
 //! | | value and derivative | callable from |
 //! |---|---|---|

@@ -5,8 +5,8 @@ use crate::tape::{Handle, Scalar};
 
 /// A function `R^N -> R` with a derivative of its own.
 ///
-/// The value is computed on plain floats only; the partials are generic, so duals and tapes of every order differentiate
-/// *them*, never the way the value was found.
+/// The value is computed on plain floats only; the partials are generic, so duals and tapes of every order
+/// differentiate *them*, never the way the value was found.
 ///
 /// `B` is the float underneath, as in [`Number`].
 ///
@@ -52,8 +52,8 @@ pub trait CustomFn<const N: usize, B = f64> {
 
 /// Records the value and the partials that `f` computes from the values of `x` as one node.
 ///
-/// For first derivatives; [`CustomFn`] can be differentiated again. On a tape over duals `f` computes with duals, and must
-/// give the partials their tangents.
+/// For first derivatives; [`CustomFn`] can be differentiated again. On a tape over duals `f` computes with duals, and
+/// must give the partials their tangents.
 ///
 /// # Examples
 /// ```

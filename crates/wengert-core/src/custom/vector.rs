@@ -4,13 +4,14 @@ use crate::dual::Dual;
 use crate::number::{Number, Primal};
 use crate::tape::{Handle, Pullback, Scalar};
 
-/// A function `R^n -> R^m` with a derivative of its own, recorded as one entry however many operands and results it has.
+/// A function `R^n -> R^m` with a derivative of its own, recorded as one entry however many operands and results it
+/// has.
 ///
-/// The value is computed on plain floats; the pullback is generic, so duals and tapes of every order differentiate *it*.
-/// An implementation may ask for less of its numbers than the trait promises: `fn vjp<T: Number>(..)` is enough.
+/// The value is computed on plain floats; the pullback is generic, so duals and tapes of every order differentiate
+/// *it*. An implementation may ask for less of its numbers than the trait promises: `fn vjp<T: Number>(..)` is enough.
 ///
-/// `Clone` because a tape keeps a copy until it is cleared: put large data behind an `Arc`. `Send` because a tape may move
-/// to another thread.
+/// `Clone` because a tape keeps a copy until it is cleared: put large data behind an `Arc`. `Send` because a tape may
+/// move to another thread.
 ///
 /// # Examples
 /// The running sum, whose pullback is the running sum from the other end:
@@ -43,8 +44,8 @@ pub trait CustomVectorFn<B = f64>: Clone + Send + 'static {
     /// The pullback: writes `x_bar = J^T y_bar` to `x_bar`, which holds as many zeros as there are operands.
     fn vjp<T: Number<B> + Primal<Base = B>>(&self, x: &[T], y: &[T], y_bar: &[T], x_bar: &mut [T]);
 
-    /// The pushforward: writes `y_dot = J x_dot` to `y_dot`, which holds as many zeros as there are results. Taken from the
-    /// pullback if not given, at the cost of one pullback per result.
+    /// The pushforward: writes `y_dot = J x_dot` to `y_dot`, which holds as many zeros as there are results. Taken from
+    /// the pullback if not given, at the cost of one pullback per result.
     fn jvp<T: Number<B> + Primal<Base = B>>(&self, x: &[T], y: &[T], x_dot: &[T], y_dot: &mut [T]) {
         let mut y_bar = vec![T::ZERO; y.len()];
         let mut row = vec![T::ZERO; x.len()];

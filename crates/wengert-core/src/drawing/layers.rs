@@ -1,10 +1,10 @@
 //! Where nodes and edges of a drawing lie: in layers from top to bottom.
 //!
-//! The method of Sugiyama, Tagawa & Toda 1981, "Methods for Visual Understanding of Hierarchical System Structures": every node
-//! goes one layer below the lowest of its operands; edges that pass layers get a place in each; the order within layers is that of
-//! the mean places of neighbours, a few sweeps down and up, of which the one with the fewest crossings is kept. Places within
-//! a layer then minimise the distances to neighbours as a least-squares problem under the order and the distances that must
-//! be, layer by layer.
+//! The method of Sugiyama, Tagawa & Toda 1981, "Methods for Visual Understanding of Hierarchical System Structures":
+//! every node goes one layer below the lowest of its operands; edges that pass layers get a place in each; the order
+//! within layers is that of the mean places of neighbours, a few sweeps down and up, of which the one with the fewest
+//! crossings is kept. Places within a layer then minimise the distances to neighbours as a least-squares problem under
+//! the order and the distances that must be, layer by layer.
 
 /// Distances between neighbours in a layer, and between layers, in pixels.
 const APART: f64 = 18.0;
@@ -23,7 +23,8 @@ pub(super) struct Given<'a> {
     pub(super) edges: &'a [(usize, usize, f64)],
 }
 
-/// Centres of the nodes; for each edge the points where it is vertical, from top to bottom, and where its label is centred.
+/// Centres of the nodes; for each edge the points where it is vertical, from top to bottom, and where its label is
+/// centred.
 pub(super) struct Layout {
     pub(super) nodes: Vec<Point>,
     pub(super) edges: Vec<Vec<Point>>,
@@ -248,8 +249,8 @@ impl Graph {
     }
 }
 
-/// The longest path from a node without operands. Those, and what is made of them alone, then sink to right above the first that
-/// reads them: products of a step's data in a long recurrence would all stand at the top.
+/// The longest path from a node without operands. Those, and what is made of them alone, then sink to right above the
+/// first that reads them: products of a step's data in a long recurrence would all stand at the top.
 fn layers_of(given: &Given<'_>) -> Vec<usize> {
     let mut readers: Vec<Vec<usize>> = vec![Vec::new(); given.nodes.len()];
     given.edges.iter().for_each(|&(from, to, _)| readers[from].push(to));
@@ -270,8 +271,9 @@ fn layers_of(given: &Given<'_>) -> Vec<usize> {
     layer
 }
 
-/// Places nearest to those wanted, `(x, weight)`, at least the given distances apart: the least-squares solution, by pooling
-/// neighbours that want to be too close (Ayer et al. 1955; with the distances taken off, it is an isotonic regression).
+/// Places nearest to those wanted, `(x, weight)`, at least the given distances apart: the least-squares solution, by
+/// pooling neighbours that want to be too close (Ayer et al. 1955; with the distances taken off, it is an isotonic
+/// regression).
 fn apart(wanted: &[(f64, f64)], distances: &[f64]) -> Vec<f64> {
     let mut offset = 0.0;
     let offsets: Vec<f64> = [0.0]
@@ -301,7 +303,8 @@ fn apart(wanted: &[(f64, f64)], distances: &[f64]) -> Vec<f64> {
 /// The height of a label.
 pub(super) const LABEL: f64 = 11.0;
 
-/// A place for the label of each edge on the last part of it, where it covers no other label and as few edges as can be.
+/// A place for the label of each edge on the last part of it, where it covers no other label and as few edges as can
+/// be.
 fn labels(given: &Given<'_>, edges: &[Vec<Point>]) -> Vec<Point> {
     let mut taken: Vec<(Point, f64)> = Vec::new();
     let places = edges.iter().zip(given.edges).enumerate().map(|(k, (points, &(_, _, width)))| {

@@ -1,7 +1,8 @@
 //! What is drawn of tapes, functions and programs: nodes with a label, and edges.
 //!
-//! A [`Drawing`] is filled in the order of the list, so every edge leads from a node to a later one. It is written in the
-//! language of Graphviz, or laid out here (`layers`) and written as SVG (`svg`), for which nothing need be installed.
+//! A [`Drawing`] is filled in the order of the list, so every edge leads from a node to a later one. It is written in
+//! the language of Graphviz, or laid out here (`layers`) and written as SVG (`svg`), for which nothing need be
+//! installed.
 
 mod layers;
 mod svg;
@@ -66,8 +67,8 @@ impl Look {
         Look { round: true, line, shade: 0.0 }
     }
 
-    /// The colour it is filled with: white, or a tint of one orange. The darkest still bears black letters, and printed in
-    /// greys the tints keep their order.
+    /// The colour it is filled with: white, or a tint of one orange. The darkest still bears black letters, and printed
+    /// in greys the tints keep their order.
     fn fill(self) -> String {
         const DARKEST: [u8; 3] = [0xf6, 0xa9, 0x4a];
         let [red, green, blue] = DARKEST.map(|part| (255.0 - self.shade * (255.0 - f64::from(part))).round() as u8);

@@ -4,8 +4,8 @@ use super::layers::{Given, LABEL, Layout, Point, layout};
 use super::{Drawing, Line, Look, Node};
 use core::fmt::Write;
 
-/// The width of a letter and the height of a line, in pixels, of the monospaced letters that labels are written in: they look
-/// alike everywhere, so boxes fit them.
+/// The width of a letter and the height of a line, in pixels, of the monospaced letters that labels are written in:
+/// they look alike everywhere, so boxes fit them.
 const LETTER: f64 = 7.2;
 const ROW: f64 = 15.0;
 /// The same of the smaller letters at edges.

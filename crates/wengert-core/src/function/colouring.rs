@@ -35,8 +35,8 @@ pub(crate) fn columns(pattern: &Pattern) -> Colouring {
     )
 }
 
-/// A colouring of the symmetric pattern of a Hessian in which neighbours differ and every path of four vertices has three
-/// colours: then each entry stands alone in one of its two rows.
+/// A colouring of the symmetric pattern of a Hessian in which neighbours differ and every path of four vertices has
+/// three colours: then each entry stands alone in one of its two rows.
 pub(crate) fn star(pattern: &Pattern) -> Colouring {
     let n = pattern.columns;
     let entries = pattern.column_indices.len();

@@ -1,13 +1,13 @@
 //! Where the operands of an *even* run lie: side by side, or all in one slot.
 //!
-//! The steps of a long run do not need each other, and their results lie side by side. If the slots of each operand do so, too,
-//! or are one, a column of operands is told by its first slot, and several steps are one vector operation.
+//! The steps of a long run do not need each other, and their results lie side by side. If the slots of each operand do
+//! so, too, or are one, a column of operands is told by its first slot, and several steps are one vector operation.
 
 use super::program::MOST;
 use crate::number::Primal;
 
-/// Runs of fewer steps are short: what they read was written just now, number by number, and a vector would wait until all of
-/// them have left for the cache.
+/// Runs of fewer steps are short: what they read was written just now, number by number, and a vector would wait until
+/// all of them have left for the cache.
 pub(super) const LONG: usize = 12;
 
 /// The slots of an operand of the steps of an even run.
@@ -63,8 +63,8 @@ impl Column {
     }
 }
 
-/// How many of the first steps, whose operands stand in turn, are a run, and, if it is even, a bit for each operand whose slots
-/// lie side by side.
+/// How many of the first steps, whose operands stand in turn, are a run, and, if it is even, a bit for each operand
+/// whose slots lie side by side.
 pub(super) fn even_part(operands: &[u32], width: usize) -> (usize, Option<u8>) {
     let steps = || operands.chunks_exact(width).take(MOST);
     // Whether operand `k` is the same slot in all steps, or the next in each.
@@ -141,7 +141,8 @@ pub(super) use each_chunk;
 /// Numbers that a call of a function of many takes at a time.
 const MANY: usize = 64;
 
-/// `y = f(x)` many at a time, for `len` numbers in the slots given; results go to those from `first` on, behind all operands.
+/// `y = f(x)` many at a time, for `len` numbers in the slots given; results go to those from `first` on, behind all
+/// operands.
 #[inline(never)]
 pub(super) fn many<R: Primal>(
     slot: impl Fn(usize) -> usize,

@@ -147,12 +147,12 @@ impl<F: TensorFloat> Function<F> {
         })
     }
 
-    /// The value and the derivatives along a line, `d^k/dt^k f(x + t v)` at `t = 0` for `k = 0..=order`, of orders up to 4: by
-    /// one forward sweep of Taylor series.
+    /// The value and the derivatives along a line, `d^k/dt^k f(x + t v)` at `t = 0` for `k = 0..=order`, of orders up
+    /// to 4: by one forward sweep of Taylor series.
     ///
     /// # Errors
-    /// As [`value`](Self::value); [`FunctionError::Length`] if `v` has not one number per input, [`FunctionError::Order`]
-    /// above 4.
+    /// As [`value`](Self::value); [`FunctionError::Length`] if `v` has not one number per input,
+    /// [`FunctionError::Order`] above 4.
     ///
     /// # Examples
     /// ```

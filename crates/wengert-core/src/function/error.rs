@@ -137,8 +137,8 @@ pub enum FunctionError {
         /// Where it stands.
         place: Place,
     },
-    /// The closure of a fused expression compared numbers. One program serves all elements of the tensors: a branch would be
-    /// frozen for all of them, as it came out for none.
+    /// The closure of a fused expression compared numbers. One program serves all elements of the tensors: a branch
+    /// would be frozen for all of them, as it came out for none.
     ///
     /// ```
     /// # use wengert_core::prelude::*;
@@ -172,8 +172,8 @@ pub enum FunctionError {
         /// Where it is read.
         place: Place,
     },
-    /// An op handed out plain numbers beside its result while a program was recorded: a replay renews the result, but could not
-    /// know what was done with those.
+    /// An op handed out plain numbers beside its result while a program was recorded: a replay renews the result, but
+    /// could not know what was done with those.
     ///
     /// ```
     /// # use wengert_core::{TensorFunction, prelude::*};
@@ -201,7 +201,8 @@ pub enum FunctionError {
         /// The answer while recording.
         recorded: bool,
     },
-    /// Data or labels were handed to a recording that no op reads as they are: what was computed from them would be frozen.
+    /// Data or labels were handed to a recording that no op reads as they are: what was computed from them would be
+    /// frozen.
     ///
     /// ```
     /// # use wengert_core::{TensorFunction, prelude::*};

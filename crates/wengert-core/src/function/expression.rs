@@ -1,8 +1,9 @@
 //! An expression: a program of one output whose points are the elements of tensors that broadcast.
 //!
-//! It runs as a [`Pass`]: one pass over memory forward and one back, however many operations there are. Nothing but the operands is
-//! kept; the pullback computes the values again. What no pass can do, operations of many operands, views, and operands repeated along
-//! axes that are not neighbours, is done on rows: blocks of elements are read into them, and the program runs there.
+//! It runs as a [`Pass`]: one pass over memory forward and one back, however many operations there are. Nothing but the
+//! operands is kept; the pullback computes the values again. What no pass can do, operations of many operands, views,
+//! and operands repeated along axes that are not neighbours, is done on rows: blocks of elements are read into them,
+//! and the program runs there.
 //!
 //! How the elements are cut depends on their number only, so no bit depends on the number of threads.
 
@@ -48,8 +49,8 @@ pub(crate) struct Expression<F: TensorFloat> {
 impl<F: TensorFloat> Expression<F> {
     /// Records an expression of `N` numbers.
     ///
-    /// The symbols have the value NaN: there is no one element they stand for, and a value that the closure takes from one of
-    /// them and puts back as a constant must not go unseen.
+    /// The symbols have the value NaN: there is no one element they stand for, and a value that the closure takes from
+    /// one of them and puts back as a constant must not go unseen.
     pub(crate) fn record<const N: usize>(
         f: impl for<'r> FnOnce([Symbol<'r, F>; N]) -> Symbol<'r, F>,
     ) -> Result<Self, FunctionError> {
@@ -200,7 +201,8 @@ impl<F: TensorFloat> Expression<F> {
         Ok((total_of(&sums, len, mean), x_bars))
     }
 
-    /// Block by block: `seed` writes the cotangents from an element on, `take` is given the values and in which piece they are.
+    /// Block by block: `seed` writes the cotangents from an element on, `take` is given the values and in which piece
+    /// they are.
     fn pull_blocks(
         &self,
         op: &'static str,
@@ -262,8 +264,8 @@ struct Planned<F: TensorFloat> {
 }
 
 thread_local! {
-    /// The passes this thread planned last, each a [`Planned`]: a program that records the same expressions in every step would
-    /// else spend half the time of a recording on planning them again.
+    /// The passes this thread planned last, each a [`Planned`]: a program that records the same expressions in every
+    /// step would else spend half the time of a recording on planning them again.
     static PLANNED: RefCell<VecDeque<Box<dyn Any>>> = const { RefCell::new(VecDeque::new()) };
 }
 

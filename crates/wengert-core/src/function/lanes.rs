@@ -13,8 +13,8 @@ use wengert_kernels::elementwise::{self, Operand};
 use wengert_kernels::rows::{self, Arithmetic, Places, Steps, Width};
 use wengert_kernels::{Binary, Par, Unary, reduce};
 
-/// Rows of values and adjoints that may be used up before narrow ones are better: a part of the second-level cache, which
-/// has 1 or 2 MiB on current processors and which programs beside this one want, too.
+/// Rows of values and adjoints that may be used up before narrow ones are better: a part of the second-level cache,
+/// which has 1 or 2 MiB on current processors and which programs beside this one want, too.
 const CACHE: usize = 768 << 10;
 
 /// Values and adjoints at a block of points, as long as they are wanted.
@@ -75,7 +75,8 @@ impl<F: TensorFloat> Rows<F> {
         self.bars.numbers()
     }
 
-    /// Whether one of the first `len` adjoints is NaN, or, which only costs a second sweep, both infinities are among them.
+    /// Whether one of the first `len` adjoints is NaN, or, which only costs a second sweep, both infinities are among
+    /// them.
     pub(crate) fn has_nan(&self, len: usize) -> bool {
         // A sum is NaN if one of them is, and a vector loop.
         reduce::sum_unrounded(&self.bars()[..len], Par::SEQUENTIAL).is_nan()
@@ -111,9 +112,9 @@ impl<F: TensorFloat> Program<F> {
         (self.layout().values + self.slopes + self.layout().adjoints) * width.lanes() * size_of::<F>()
     }
 
-    /// The values at a block of points: `load` writes the rows of the inputs and, after those, of the data. It finds there what the
-    /// last call left; of runs that are not `wanted`, what those that are need of them is still there. For a sweep that follows,
-    /// `slopes` are computed with the values.
+    /// The values at a block of points: `load` writes the rows of the inputs and, after those, of the data. It finds
+    /// there what the last call left; of runs that are not `wanted`, what those that are need of them is still there.
+    /// For a sweep that follows, `slopes` are computed with the values.
     pub(crate) fn forward_rows(
         &self,
         width: Width,
@@ -204,8 +205,8 @@ impl<F: TensorFloat> Program<F> {
         }
     }
 
-    /// Adjoints of the inputs at the block of points whose values `rows` holds, for seeds of the outputs: rows `0..inputs` of
-    /// the adjoints.
+    /// Adjoints of the inputs at the block of points whose values `rows` holds, for seeds of the outputs: rows
+    /// `0..inputs` of the adjoints.
     pub(crate) fn reverse_rows(&self, width: Width, rows: &mut Rows<F>, seed: impl Fn(usize, &mut [F])) {
         let mut sweep = |careful| {
             self.clear_bars(width, rows);
@@ -285,8 +286,8 @@ impl<F: TensorFloat> Program<F> {
         });
     }
 
-    /// Steps that are neither arithmetic nor have their slopes kept. Zeros are treated with care here always: it costs nothing
-    /// beside a function.
+    /// Steps that are neither arithmetic nor have their slopes kept. Zeros are treated with care here always: it costs
+    /// nothing beside a function.
     #[expect(clippy::too_many_arguments, reason = "what a run is, and the arrays")]
     fn reverse_run_of_rows(
         &self,
@@ -350,8 +351,8 @@ impl<F: TensorFloat> Program<F> {
         }
     }
 
-    /// How many points to take at a time where `count` elements of tensors are the points and opcodes are looked at for each
-    /// block: as many as leave all rows in the first-level cache, which has 32 or 48 KiB.
+    /// How many points to take at a time where `count` elements of tensors are the points and opcodes are looked at for
+    /// each block: as many as leave all rows in the first-level cache, which has 32 or 48 KiB.
     pub(crate) fn block_width(&self, count: usize) -> Width {
         match count {
             0..=16 => Width::Narrow,
@@ -360,8 +361,8 @@ impl<F: TensorFloat> Program<F> {
         }
     }
 
-    /// The values of the first output at a block of `len` points, at most as many as a row has: `read(k, row)` writes those of
-    /// input `k`.
+    /// The values of the first output at a block of `len` points, at most as many as a row has: `read(k, row)` writes
+    /// those of input `k`.
     pub(crate) fn eval_block<'a>(
         &self,
         width: Width,

@@ -1,9 +1,9 @@
 //! Where the values and adjoints of a program lie while it runs in rows.
 //!
-//! At one point every value has a slot of its own. In rows a long program would stream all of them through memory, twice: so
-//! a value that no derivative reads gives its row to another after its last reader, and an adjoint has one only from the
-//! first step that adds to it to the step it belongs to. Then what is streamed are the values that products and functions
-//! need again, once there and once back.
+//! At one point every value has a slot of its own. In rows a long program would stream all of them through memory,
+//! twice: so a value that no derivative reads gives its row to another after its last reader, and an adjoint has one
+//! only from the first step that adds to it to the step it belongs to. Then what is streamed are the values that
+//! products and functions need again, once there and once back.
 
 use super::list::Op;
 use super::program::{Program, Run};
@@ -128,8 +128,8 @@ struct Rows {
     /// Of each slot that has one.
     of: Vec<u32>,
     count: u32,
-    /// Rows to use again, the last one first since it is in cache: for steps that hang on no data, and for those that do. The
-    /// former may be swept once for many sweeps of the latter.
+    /// Rows to use again, the last one first since it is in cache: for steps that hang on no data, and for those that
+    /// do. The former may be swept once for many sweeps of the latter.
     free: [Vec<u32>; 2],
 }
 

@@ -38,7 +38,8 @@ impl Op {
         }
     }
 
-    /// How many numbers each step takes in a program: its operands and the number of its parameters; none if that varies.
+    /// How many numbers each step takes in a program: its operands and the number of its parameters; none if that
+    /// varies.
     #[inline(always)]
     pub(crate) fn width(self) -> usize {
         match self {

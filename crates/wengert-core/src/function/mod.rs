@@ -1,18 +1,20 @@
 //! Recorded functions: a program is recorded once and replayed at other points.
 //!
 //! A tape keeps partials, which hold at one point. A [`Function`] keeps the operations themselves: recorded once with
-//! [`Function::record`] and optimised once, it gives values, gradients, Jacobians, Hessians and directional derivatives at
-//! any point, at one or at thousands together, without running the closure again and without the closure being generic.
+//! [`Function::record`] and optimised once, it gives values, gradients, Jacobians, Hessians and directional derivatives
+//! at any point, at one or at thousands together, without running the closure again and without the closure being
+//! generic.
 //!
 //! What is fixed by recording: every branch the program took. Comparisons between numbers are kept as *guards*, and a
 //! replay that would take another branch returns [`FunctionError::Guard`]. What the closure reads as a plain number
 //! (`x.value()`) is frozen unseen.
 //!
-//! In this folder, from left to right: `recorder` is what the closure computes with and `list` what it writes; `optimise` makes
-//! the list shorter; `schedule` puts it in order and `program` lays it out for replay; `replay` and `reverse` run over it at one
-//! point, in `columns` where steps are alike, `lanes` at many in the rows of `layout`;
-//! `derivatives` is what users call; `sparsity` and `colouring` find which derivatives are zero and need not be computed;
-//! `expression` runs a program over the elements of tensors; `print` and `save` turn a list into text, `save` also back.
+//! In this folder, from left to right: `recorder` is what the closure computes with and `list` what it writes;
+//! `optimise` makes the list shorter; `schedule` puts it in order and `program` lays it out for replay; `replay` and
+//! `reverse` run over it at one point, in `columns` where steps are alike, `lanes` at many in the rows of `layout`;
+//! `derivatives` is what users call; `sparsity` and `colouring` find which derivatives are zero and need not be
+//! computed; `expression` runs a program over the elements of tensors; `print` and `save` turn a list into text, `save`
+//! also back.
 
 mod colouring;
 mod columns;
@@ -54,20 +56,20 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 /// A recorded function of some inputs (and data), replayed at any point.
 ///
-/// Shared between threads by reference. Memory for values and adjoints is kept between calls: a steady state allocates what
-/// it returns, and nothing with the `_into` forms.
+/// Shared between threads by reference. Memory for values and adjoints is kept between calls: a steady state allocates
+/// what it returns, and nothing with the `_into` forms.
 ///
 /// # What a recording fixes
-/// Every branch the closure took. Comparisons between numbers (`x[0] < 1.0`) are kept, and a replay in which one would turn
-/// out otherwise returns [`FunctionError::Guard`]. What the closure reads as a plain float (`x[0].value()`), a branch on it
-/// included, is frozen unseen.
+/// Every branch the closure took. Comparisons between numbers (`x[0] < 1.0`) are kept, and a replay in which one would
+/// turn out otherwise returns [`FunctionError::Guard`]. What the closure reads as a plain float (`x[0].value()`), a
+/// branch on it included, is frozen unseen.
 ///
 /// # Accuracy
-/// Arithmetic is bit for bit what the closure computes at that point, whatever the optimiser did, and so is an elementary function.
-/// Twelve and more equal ones that do not need each other's results, as a loop over data has them, are computed together: those that
-/// are transcendental are within 2 ulp then. A gradient is that of a tape up to the order in which adjoints are added: equal in
-/// exact arithmetic, and in floating point within a few roundings of the largest addend. At many points at once transcendental
-/// functions are within 2 ulp of these.
+/// Arithmetic is bit for bit what the closure computes at that point, whatever the optimiser did, and so is an
+/// elementary function. Twelve and more equal ones that do not need each other's results, as a loop over data has them,
+/// are computed together: those that are transcendental are within 2 ulp then. A gradient is that of a tape up to the
+/// order in which adjoints are added: equal in exact arithmetic, and in floating point within a few roundings of the
+/// largest addend. At many points at once transcendental functions are within 2 ulp of these.
 ///
 /// # Examples
 /// ```
@@ -111,7 +113,8 @@ struct Workspace<F: TensorFloat> {
 /// Directions a forward sweep takes at a time where there are several: two 128-bit vectors of `f64`, one of `f32`.
 const DIRECTIONS: usize = 4;
 
-/// Where there are as few in all, as a tridiagonal Hessian needs: with its value such a number is two vectors of `f64`, too.
+/// Where there are as few in all, as a tridiagonal Hessian needs: with its value such a number is two vectors of `f64`,
+/// too.
 const FEW: usize = 3;
 
 impl<F: TensorFloat> Default for Workspace<F> {
@@ -304,8 +307,8 @@ impl<F: TensorFloat> Function<F> {
         if self.outputs() == 1 { Ok(()) } else { Err(FunctionError::NotScalar { op, outputs: self.outputs() }) }
     }
 
-    /// The program for replays at one point in numbers of this kind: what is laid out for vectors of floats takes numbers with tangents
-    /// a third longer.
+    /// The program for replays at one point in numbers of this kind: what is laid out for vectors of floats takes
+    /// numbers with tangents a third longer.
     fn program_for<R: Primal<Base = F>>(&self) -> &Program<F> {
         if const { size_of::<R>() == size_of::<F>() } { &self.program } else { self.program_of_rows() }
     }

@@ -2,9 +2,9 @@
 //!
 //! Every rewriting keeps every bit of every output: common subexpressions are computed once, dead code not at all,
 //! multiplications by 1 and the like are left out, a product that only one sum needs becomes a step with it (both
-//! roundings stay: a fused multiply-add with one rounding would give other numbers on other machines), and a long chain of
-//! additions becomes one sum that adds in the same order. Data is never taken for a constant, nor for other data of the same
-//! value. Gradients may differ in the last bits, since adjoints are added in another order.
+//! roundings stay: a fused multiply-add with one rounding would give other numbers on other machines), and a long chain
+//! of additions becomes one sum that adds in the same order. Data is never taken for a constant, nor for other data of
+//! the same value. Gradients may differ in the last bits, since adjoints are added in another order.
 
 use super::list::{Id, List, Op, Step};
 use crate::tape::Nary;
@@ -21,9 +21,9 @@ pub(crate) fn optimise<F: TensorFloat>(list: List<F>) -> List<F> {
     Fates::of(&merged).carry_out(&merged)
 }
 
-/// A hash table of numbers whose keys lie elsewhere. It forgets: an entry makes way for a newer one at its place, so the table
-/// never outgrows the second-level cache by much, where an exact one of a long list costs a miss or two for each step. What is
-/// lost is the one or other common subexpression of two steps more than a hundred thousand apart.
+/// A hash table of numbers whose keys lie elsewhere. It forgets: an entry makes way for a newer one at its place, so
+/// the table never outgrows the second-level cache by much, where an exact one of a long list costs a miss or two for
+/// each step. What is lost is the one or other common subexpression of two steps more than a hundred thousand apart.
 struct Table {
     slots: Vec<Entry>,
     shift: u32,

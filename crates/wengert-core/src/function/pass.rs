@@ -1,5 +1,5 @@
-//! An expression as a chain of elementwise steps: values, cotangents, or both, in one pass over memory that reads tensors where
-//! they lie and writes what is asked for where it belongs.
+//! An expression as a chain of elementwise steps: values, cotangents, or both, in one pass over memory that reads
+//! tensors where they lie and writes what is asked for where it belongs.
 
 use super::list::{Id, List, Op};
 use crate::tape::Nary;
@@ -9,8 +9,8 @@ use wengert_kernels::elementwise::chain::{Chain, Step, Sum};
 use wengert_kernels::{Binary, Unary};
 use wengert_tensor::{Shape, ShapeError, Tensor};
 
-/// Steps of an expression from which on rows are better: their blocks get shorter with the number of values that are alive, while those
-/// of a pass would leave the first-level cache.
+/// Steps of an expression from which on rows are better: their blocks get shorter with the number of values that are
+/// alive, while those of a pass would leave the first-level cache.
 const LONG: usize = 64;
 
 /// Whether a cotangent is wanted, by operand.
@@ -25,7 +25,8 @@ pub(super) enum Wanted<F> {
     Total { mean: bool },
     /// The cotangents of these operands, for those of the values, which are one operand more.
     Cotangents(Operands),
-    /// The cotangents of these operands for the same cotangent of every value; and the sum of the values, or their mean.
+    /// The cotangents of these operands for the same cotangent of every value; and the sum of the values, or their
+    /// mean.
     Both { operands: Operands, y_bar: F, mean: bool },
 }
 
@@ -105,7 +106,8 @@ impl<F: TensorFloat> Pass<F> {
     }
 }
 
-/// The steps of a chain on the way. Its numbers are the tensors, the constants, and the results of the steps from `first` on.
+/// The steps of a chain on the way. Its numbers are the tensors, the constants, and the results of the steps from
+/// `first` on.
 struct Lines<'a, F> {
     list: &'a List<F>,
     tensors: usize,

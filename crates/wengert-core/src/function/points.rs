@@ -17,9 +17,9 @@ const LARGE: usize = 8;
 impl<F: TensorFloat> Function<F> {
     /// The values at many points, several at a time and on several threads.
     ///
-    /// No bit of a result depends on the number of threads or on the other points, with one exception: the sine or cosine of
-    /// an angle shares its last bit's rounding with its block of points if one of them is beyond 1e5. Arithmetic gives the bits
-    /// of [`value`](Self::value), transcendental functions may differ from it by 2 ulp each.
+    /// No bit of a result depends on the number of threads or on the other points, with one exception: the sine or
+    /// cosine of an angle shares its last bit's rounding with its block of points if one of them is beyond 1e5.
+    /// Arithmetic gives the bits of [`value`](Self::value), transcendental functions may differ from it by 2 ulp each.
     ///
     /// # Errors
     /// As [`value`](Self::value); a guard's error says at which point.
@@ -103,8 +103,8 @@ impl<F: TensorFloat> Function<F> {
         Ok(self.sum_over_items("total", x, items, false)?[0])
     }
 
-    /// The sum of the function over many items of data at one point, and its gradient: several items at a time, on several
-    /// threads, added in an order that depends on the number of items only.
+    /// The sum of the function over many items of data at one point, and its gradient: several items at a time, on
+    /// several threads, added in an order that depends on the number of items only.
     ///
     /// # Errors
     /// As [`total`](Self::total).
@@ -161,8 +161,8 @@ impl<F: TensorFloat> Function<F> {
 
     /// The sum over a piece of the items and, if there is room for them, those of the derivatives.
     ///
-    /// What hangs on no data is computed for the first block of items alone, and its adjoints gather, lane by lane, until
-    /// the last block has been swept.
+    /// What hangs on no data is computed for the first block of items alone, and its adjoints gather, lane by lane,
+    /// until the last block has been swept.
     fn sum_over_piece<P: AsRef<[F]>>(
         &self,
         first: usize,
@@ -222,8 +222,8 @@ impl<F: TensorFloat> Function<F> {
         (points / LARGE).clamp(least, LARGE * least).next_multiple_of(64)
     }
 
-    /// Runs `work` on pieces of the points, each with the number of its first point; the error is that of the first point that
-    /// has one.
+    /// Runs `work` on pieces of the points, each with the number of its first point; the error is that of the first
+    /// point that has one.
     fn over_pieces<I: ExactSizeIterator + Send>(
         &self,
         points: usize,
@@ -251,8 +251,8 @@ impl<F: TensorFloat> Function<F> {
         }
     }
 
-    /// Points block by block: `take` is given where the block starts, its values, the adjoints of the inputs in rows, and the
-    /// length of a row.
+    /// Points block by block: `take` is given where the block starts, its values, the adjoints of the inputs in rows,
+    /// and the length of a row.
     fn blocks<P: AsRef<[F]>>(
         &self,
         first: usize,

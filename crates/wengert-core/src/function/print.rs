@@ -92,8 +92,8 @@ fn names(f: &mut fmt::Formatter<'_>, what: &str, names: impl Iterator<Item = imp
 }
 
 impl<F: TensorFloat> Function<F> {
-    /// The function as a graph in the language of Graphviz: `dot -Tsvg` draws it. Inputs and data are boxes, outputs have a
-    /// double line, constants are dashed boxes with their value.
+    /// The function as a graph in the language of Graphviz: `dot -Tsvg` draws it. Inputs and data are boxes, outputs
+    /// have a double line, constants are dashed boxes with their value.
     ///
     /// # Examples
     /// ```
@@ -108,7 +108,8 @@ impl<F: TensorFloat> Function<F> {
         self.drawing().to_graphviz()
     }
 
-    /// The function as a picture, an SVG file: what [`to_graphviz`](Self::to_graphviz) describes, drawn without Graphviz.
+    /// The function as a picture, an SVG file: what [`to_graphviz`](Self::to_graphviz) describes, drawn without
+    /// Graphviz.
     ///
     /// Operands stand above what is made of them. Of functions of more than 200 nodes the middle is left out.
     ///

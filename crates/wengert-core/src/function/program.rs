@@ -1,8 +1,9 @@
 //! The program: a recorded list laid out for replay.
 //!
-//! Values lie in one array of *slots*: inputs, data, constants, then the results of the steps in the order they are computed
-//! in. That order is chosen so that equal operations come in *runs*: the replay looks at an opcode once for each run, and
-//! then runs a loop over the operands of its steps, or, if the run is *even*, over vectors of them. `schedule` finds it.
+//! Values lie in one array of *slots*: inputs, data, constants, then the results of the steps in the order they are
+//! computed in. That order is chosen so that equal operations come in *runs*: the replay looks at an opcode once for
+//! each run, and then runs a loop over the operands of its steps, or, if the run is *even*, over vectors of them.
+//! `schedule` finds it.
 
 use super::columns::{self, Column, LONG};
 use super::error::{FunctionError, Place};
@@ -19,7 +20,8 @@ use wengert_kernels::Parametric;
 pub(crate) enum Replay {
     /// One point: equal steps make long runs, wherever in a loop they come from, and even ones if they can.
     AtPoint,
-    /// Rows of points: every step is a vector operation, and the closer together values are made and read, the fewer rows they need.
+    /// Rows of points: every step is a vector operation, and the closer together values are made and read, the fewer
+    /// rows they need.
     InRows,
 }
 
@@ -38,7 +40,8 @@ pub(super) const MOST: usize = u8::MAX as usize + 1;
 
 /// Consecutive steps of one operation. A step may need the result of an earlier one of its run.
 ///
-/// Four bytes: slots and operands are counted along, so that a long program streams as little as possible through the caches.
+/// Four bytes: slots and operands are counted along, so that a long program streams as little as possible through the
+/// caches.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Run {
     pub(crate) op: Op,
@@ -57,8 +60,8 @@ const EVEN: u8 = 1 << 7;
 const OF_DATA: u8 = 1 << 7;
 
 impl Run {
-    /// Which operands a derivative can flow to: bit 0 the first, bit 1 the second, bit 2 any other; of a dot product, whose
-    /// operands are pairs, the first and the second of any pair. Those that hang on no input are left out.
+    /// Which operands a derivative can flow to: bit 0 the first, bit 1 the second, bit 2 any other; of a dot product,
+    /// whose operands are pairs, the first and the second of any pair. Those that hang on no input are left out.
     #[inline(always)]
     pub(crate) fn active(self) -> u8 {
         self.flags & !OF_DATA
@@ -94,13 +97,15 @@ impl Run {
         usize::from(self.op.arity().is_none())
     }
 
-    /// Whether each operand of its steps lies side by side or in one slot; then only the first steps' operands are listed.
+    /// Whether each operand of its steps lies side by side or in one slot; then only the first steps' operands are
+    /// listed.
     #[inline(always)]
     pub(super) fn is_even(self) -> bool {
         self.columns & EVEN != 0
     }
 
-    /// Whether the steps are enough to be taken together. Laid out for one point, they do not need each other then; in rows they may.
+    /// Whether the steps are enough to be taken together. Laid out for one point, they do not need each other then; in
+    /// rows they may.
     #[inline(always)]
     pub(super) fn is_long(self) -> bool {
         self.len() >= LONG
@@ -185,9 +190,9 @@ pub(crate) struct Program<F> {
     pub(crate) data: usize,
     pub(crate) constants: Vec<F>,
     pub(crate) runs: Vec<Run>,
-    /// Slots of the operands, step after step: as many as the operation has, two numbers for a step with parameters (slot,
-    /// parameter), and for an n-ary step its operands between their number and their number again. Of an even run the first
-    /// step's only.
+    /// Slots of the operands, step after step: as many as the operation has, two numbers for a step with parameters
+    /// (slot, parameter), and for an n-ary step its operands between their number and their number again. Of an even
+    /// run the first step's only.
     pub(crate) args: Vec<u32>,
     pub(crate) parameters: Vec<Parametric>,
     pub(crate) outputs: Vec<u32>,
@@ -323,7 +328,8 @@ impl<F: TensorFloat> Program<F> {
         }
     }
 
-    /// Where values and adjoints lie in rows: found when it is first asked for, since many programs are only run at one point.
+    /// Where values and adjoints lie in rows: found when it is first asked for, since many programs are only run at one
+    /// point.
     pub(crate) fn layout(&self) -> &Layout {
         self.layout.get_or_init(|| Layout::of(self))
     }
@@ -348,7 +354,8 @@ impl<F: TensorFloat> Program<F> {
         self.inputs + self.data
     }
 
-    /// Whether every comparison comes out as recorded; `values` gives the number in a slot, `point` says which point it is.
+    /// Whether every comparison comes out as recorded; `values` gives the number in a slot, `point` says which point it
+    /// is.
     ///
     /// # Errors
     /// [`FunctionError::Guard`] or [`FunctionError::NanCompared`] for the first that does not.

@@ -10,8 +10,8 @@ use wengert_kernels::{Binary, BinaryFunctions, Unary, UnaryFunctions};
 impl<F: TensorFloat> Expression<F> {
     /// `y_bar dy/dx_k` as an expression of the same numbers and, after them, of `y_bar`.
     ///
-    /// Zero times anything is zero in it, where the plain sweep sees to that too. Derivatives by the other numbers are recorded
-    /// on the way; being of no use, they do not survive the optimiser.
+    /// Zero times anything is zero in it, where the plain sweep sees to that too. Derivatives by the other numbers are
+    /// recorded on the way; being of no use, they do not survive the optimiser.
     pub(crate) fn pullback(&self, k: usize) -> Self {
         let list = self.list();
         let recorder = Recorder::new(list.inputs + 1, 0);

@@ -21,8 +21,8 @@ pub struct OnRecorder<'r, F>(Option<&'r Recorder<F>>);
 
 /// A number under recording: what the closure given to [`Function::record`](crate::Function::record) computes with.
 ///
-/// It has the operators and methods of a [`Var`](crate::Var). Comparisons are taken on its value and kept: replaying where
-/// one would come out otherwise is an error. `value()` gives the plain number, which is frozen in the recording.
+/// It has the operators and methods of a [`Var`](crate::Var). Comparisons are taken on its value and kept: replaying
+/// where one would come out otherwise is an error. `value()` gives the plain number, which is frozen in the recording.
 pub type Symbol<'r, F = f64> = Scalar<F, OnRecorder<'r, F>>;
 
 impl<F: TensorFloat> Recorder<F> {

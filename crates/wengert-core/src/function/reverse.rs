@@ -1,7 +1,7 @@
 //! The reverse sweep over a program, on any kind of number.
 //!
-//! As on a tape, zero times anything is zero, and the sweep is optimistic: branch-free first, and again with care only if the
-//! adjoint of an input is NaN. Adjoints of data, constants and whatever hangs only on those are not computed.
+//! As on a tape, zero times anything is zero, and the sweep is optimistic: branch-free first, and again with care only
+//! if the adjoint of an input is NaN. Adjoints of data, constants and whatever hangs only on those are not computed.
 
 use super::columns::{each_chunk, here, here_mut, many_back};
 use super::list::Op;
@@ -15,8 +15,8 @@ use wengert_kernels::{Binary, Elementary, Float, Unary};
 impl<F: TensorFloat> Program<F> {
     /// Adjoints of the inputs, in the first slots, for the seeds of the outputs.
     ///
-    /// The adjoint of a result is set back to 0 once it was passed on: the array need not be cleared for the next sweep, which
-    /// for a long program would cost a pass over memory.
+    /// The adjoint of a result is set back to 0 once it was passed on: the array need not be cleared for the next
+    /// sweep, which for a long program would cost a pass over memory.
     pub(crate) fn reverse<R: Primal<Base = F>>(
         &self,
         values: &[R],
@@ -98,8 +98,8 @@ impl<F: TensorFloat> Program<F> {
         let [at_a, at_b, at_c] = run.columns(operands);
         let times = times::<R, CAREFUL>;
         let (left, right, third) = (run.active() & 1 != 0, run.active() & 2 != 0, run.active() & 4 != 0);
-        // Steps of the operands `$all`, of which the pullback reads `$x` at `$from`: in step `$k`, that at `$to` is given `$x_bar`
-        // if it is `$wanted`.
+        // Steps of the operands `$all`, of which the pullback reads `$x` at `$from`: in step `$k`, that at `$to` is
+        // given `$x_bar` if it is `$wanted`.
         macro_rules! steps {
             (
                 [$($all:ident),*] $($x:ident $from:ident),* => |$y:ident, $y_bar:ident, $k:ident|

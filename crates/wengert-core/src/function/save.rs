@@ -13,8 +13,8 @@
 //! output v1
 //! end
 //! ```
-//! Operations are saved by name, so that a file stays good when the table of functions grows. Numbers are saved by their
-//! bits: what is loaded gives the same bits as what was saved.
+//! Operations are saved by name, so that a file stays good when the table of functions grows. Numbers are saved by
+//! their bits: what is loaded gives the same bits as what was saved.
 
 use super::error::Place;
 use super::list::{Answer, Guard, Id, List, Op, Step};
@@ -44,8 +44,8 @@ const ANSWERS: [Answer; 5] = [
 ];
 
 impl<F: TensorFloat> Function<F> {
-    /// The function, with its data, as bytes to keep: lines of text, described in `function/save.rs`. To replace a file, write
-    /// another and rename it.
+    /// The function, with its data, as bytes to keep: lines of text, described in `function/save.rs`. To replace a
+    /// file, write another and rename it.
     ///
     /// # Examples
     /// ```

@@ -1,8 +1,8 @@
 //! The order of the steps of a window.
 //!
-//! Steps are sorted by their depth (steps of one depth do not need each other), then by operation. For a replay at one point
-//! equal steps of one depth are put in the order in which the next depth reads them: from the turns of a loop, wherever they
-//! were recorded, come runs whose operands lie side by side.
+//! Steps are sorted by their depth (steps of one depth do not need each other), then by operation. For a replay at one
+//! point equal steps of one depth are put in the order in which the next depth reads them: from the turns of a loop,
+//! wherever they were recorded, come runs whose operands lie side by side.
 
 use super::list::{Id, List, Op, Step};
 use super::program::Replay;
@@ -127,9 +127,9 @@ fn within<F>(list: &List<F>, start: usize, id: Id) -> Option<usize> {
 
 /// Ranks the operands of a step that is the one at `place`.
 ///
-/// One operand leads, and lies as the steps do: that from which others are subtracted or to which products are added, or else the
-/// newest. What many steps read, as the largest of some numbers is subtracted from all, then stays where another reader
-/// wants it. The operands of many n-ary steps lie first by first, then second by second.
+/// One operand leads, and lies as the steps do: that from which others are subtracted or to which products are added,
+/// or else the newest. What many steps read, as the largest of some numbers is subtracted from all, then stays where
+/// another reader wants it. The operands of many n-ary steps lie first by first, then second by second.
 fn rank_operands<F>(list: &List<F>, start: usize, step: &Step, place: u32, steps: &mut [Entry]) {
     let operands = list.operands(step);
     let inside = |id: Id| within(list, start, id);

@@ -61,8 +61,8 @@ impl HessianPlan {
 }
 
 impl<F: TensorFloat> Function<F> {
-    /// The Jacobian at `x` with its zeros left out, in as many directions as its colouring needs: for a banded Jacobian the
-    /// width of the band, whatever the number of inputs. Pattern and colouring are found at the first call.
+    /// The Jacobian at `x` with its zeros left out, in as many directions as its colouring needs: for a banded Jacobian
+    /// the width of the band, whatever the number of inputs. Pattern and colouring are found at the first call.
     ///
     /// # Errors
     /// As [`eval`](Self::eval).
@@ -139,8 +139,8 @@ impl<F: TensorFloat> Function<F> {
     /// The Hessian at `x`, written over that of another point, which [`sparse_hessian`](Self::sparse_hessian) made.
     ///
     /// # Errors
-    /// As [`sparse_hessian`](Self::sparse_hessian); [`FunctionError::Length`] if `hessian` is not of this function: it must
-    /// have as many entries.
+    /// As [`sparse_hessian`](Self::sparse_hessian); [`FunctionError::Length`] if `hessian` is not of this function: it
+    /// must have as many entries.
     pub fn sparse_hessian_into(&self, x: &[F], hessian: &mut Csr<F>) -> Result<(), FunctionError> {
         let plan = self.hessian_plan("sparse_hessian", x)?;
         self.expect_length("sparse_hessian", "matrix", hessian.values.len(), plan.sources.len())?;

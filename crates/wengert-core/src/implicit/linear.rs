@@ -11,8 +11,8 @@ use wengert_kernels::{Elementary, Float};
 /// The solution of `A x = b`, differentiated with respect to `A` and `b`.
 ///
 /// Shapes: `a`: `n n` numbers, row by row; `b`: `n` numbers; the result: `n` numbers. One entry on a tape. Adjoints:
-/// `b_bar = A^-T x_bar`, `A_bar = -b_bar x^T`. Costs `2 n^3 / 3` operations, and `2 n^2` more in each sweep: the factors are
-/// kept.
+/// `b_bar = A^-T x_bar`, `A_bar = -b_bar x^T`. Costs `2 n^3 / 3` operations, and `2 n^2` more in each sweep: the
+/// factors are kept.
 ///
 /// # Panics
 /// With the text of the error that [`try_solve`] returns.
@@ -37,8 +37,8 @@ pub fn solve<T: Number<B>, B: Float + Elementary>(a: &[T], b: &[T]) -> Vec<T> {
 /// [`solve`], returning what is wrong.
 ///
 /// # Errors
-/// [`Error::NotSquare`] if there are not as many entries of `a` as the square of the length of `b`; [`Error::Singular`] if
-/// `A` has no inverse, up to rounding.
+/// [`Error::NotSquare`] if there are not as many entries of `a` as the square of the length of `b`; [`Error::Singular`]
+/// if `A` has no inverse, up to rounding.
 #[track_caller]
 pub fn try_solve<T: Number<B>, B: Float + Elementary>(a: &[T], b: &[T]) -> Result<Vec<T>, Error> {
     let (n, caller) = (b.len(), Location::caller());

@@ -20,8 +20,8 @@ pub(crate) struct Singular {
 impl<B: Float + Elementary> Lu<B> {
     /// Factorises the `n x n` matrix `a`, given row by row, with scaled partial pivoting.
     ///
-    /// A pivot that is rounding error is as good as zero: one smaller than `n eps`, relative to the largest entry of its
-    /// column once every row has been scaled to 1. Units of equations and unknowns therefore do not matter.
+    /// A pivot that is rounding error is as good as zero: one smaller than `n eps`, relative to the largest entry of
+    /// its column once every row has been scaled to 1. Units of equations and unknowns therefore do not matter.
     pub(crate) fn factor(mut a: Vec<B>, n: usize) -> Result<Self, Singular> {
         let largest =
             |entries: &mut dyn Iterator<Item = B>| entries.fold(B::ZERO, |m, x| if x.abs() > m { x.abs() } else { m });

@@ -20,8 +20,8 @@ pub trait Equations: Clone + Send + 'static {
 
 /// The root of `g(x, p) = 0` near `start`, differentiated with respect to `p`.
 ///
-/// Found by Newton's method on floats, damped: a step is halved until the residual shrinks. Then one entry on a tape, with
-/// the derivative of the implicit function theorem: the start and the iterations have none.
+/// Found by Newton's method on floats, damped: a step is halved until the residual shrinks. Then one entry on a tape,
+/// with the derivative of the implicit function theorem: the start and the iterations have none.
 ///
 /// # Panics
 /// With the text of the error that [`try_root`] returns.
@@ -52,8 +52,8 @@ pub fn root<T: Number>(g: &impl Equations, start: &[f64], p: &[T]) -> Vec<T> {
 /// [`root`], returning what is wrong.
 ///
 /// # Errors
-/// [`Error::NotConverged`] if no root is found, [`Error::Singular`] if `dg/dx` has no inverse on the way or at the root,
-/// [`Error::Unknowns`] if there are not as many equations as unknowns.
+/// [`Error::NotConverged`] if no root is found, [`Error::Singular`] if `dg/dx` has no inverse on the way or at the
+/// root, [`Error::Unknowns`] if there are not as many equations as unknowns.
 #[track_caller]
 pub fn try_root<T: Number>(g: &impl Equations, start: &[f64], p: &[T]) -> Result<Vec<T>, Error> {
     let newton = Newton { g, p: &values(p), op: "root", caller: Location::caller() };
@@ -90,8 +90,8 @@ pub fn root_at<T: Number>(g: &impl Equations, x: &[f64], p: &[T]) -> Vec<T> {
 /// [`root_at`], returning what is wrong.
 ///
 /// # Errors
-/// [`Error::NotConverged`] if `x` is no root: Newton's method would move it by more than `sqrt(eps)` of its size, and the
-/// residuals are more than rounding the parameters leaves.
+/// [`Error::NotConverged`] if `x` is no root: Newton's method would move it by more than `sqrt(eps)` of its size, and
+/// the residuals are more than rounding the parameters leaves.
 /// Otherwise as [`try_root`].
 #[track_caller]
 pub fn try_root_at<T: Number>(g: &impl Equations, x: &[f64], p: &[T]) -> Result<Vec<T>, Error> {
@@ -123,7 +123,8 @@ struct State {
     slopes: Vec<f64>,
 }
 
-/// Steps after which a root is given up. Newton's method takes ten, or it is lost; damping may take a few times as many.
+/// Steps after which a root is given up. Newton's method takes ten, or it is lost; damping may take a few times as
+/// many.
 const ITERATIONS: usize = 100;
 
 impl<G: Equations> Newton<'_, G> {
@@ -184,8 +185,9 @@ impl<G: Equations> Newton<'_, G> {
         Ok((step, lu))
     }
 
-    /// Whether every residual is what rounding the parameters leaves. Of a root beside 0 rounding the unknowns leaves next to
-    /// nothing, and yet no float may come closer: `(x + 1)^2 = p`. Costs more than [`State::is_rounding`], so asked last.
+    /// Whether every residual is what rounding the parameters leaves. Of a root beside 0 rounding the unknowns leaves
+    /// next to nothing, and yet no float may come closer: `(x + 1)^2 = p`. Costs more than [`State::is_rounding`], so
+    /// asked last.
     fn is_rounding_of_parameters(&self, state: &State) -> bool {
         let x: Vec<Dual<f64, 1>> = state.x.iter().map(|&x| Dual::constant(x)).collect();
         let mut p: Vec<Dual<f64, 1>> = self.p.iter().map(|&p| Dual::constant(p)).collect();

@@ -5,8 +5,9 @@
 //! - `ndarray`: both as operands of whole arrays.
 //! - `argmin`: `Minimise`, a function as a problem for its solvers.
 //!
-//! Every function goes through a row of the table, so that it has its derivative at every order; only predicates go through the value. Conversions to plain numbers
-//! (`ToPrimitive`, `SubsetOf`) drop the derivative: that is what they are for.
+//! Every function goes through a row of the table, so that it has its derivative at every order; only predicates go
+//! through the value. Conversions to plain numbers (`ToPrimitive`, `SubsetOf`) drop the derivative: that is what they
+//! are for.
 
 #[cfg(feature = "argmin")]
 mod argmin;

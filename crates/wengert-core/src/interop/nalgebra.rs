@@ -56,8 +56,8 @@ macro_rules! numbers {
             }
         }
 
-        // A checked conversion to a plain number drops the derivative rather than refuse: nalgebra's exponential unwraps one
-        // to choose how often to square.
+        // A checked conversion to a plain number drops the derivative rather than refuse: nalgebra's exponential
+        // unwraps one to choose how often to square.
         impl<$($generics)*> SubsetOf<$Number> for f64 {
             #[inline]
             fn to_superset(&self) -> $Number {

@@ -1,8 +1,8 @@
 //! A recording as a graph of values, its gradient included.
 //!
-//! The gradient is written out while it is computed once, at the recorded point: only then is it known where a cotangent
-//! flows. Elementwise ops and their pullbacks become [`Act::Link`]s, which the plan joins to passes over memory; every other
-//! op stays what it is, a rule with two ways.
+//! The gradient is written out while it is computed once, at the recorded point: only then is it known where a
+//! cotangent flows. Elementwise ops and their pullbacks become [`Act::Link`]s, which the plan joins to passes over
+//! memory; every other op stays what it is, a rule with two ways.
 
 use super::notes::Asked;
 use crate::error::Caller;

@@ -1,12 +1,12 @@
 //! Recorded tensor programs: recorded once, replayed at other values.
 //!
-//! A tape is made anew at every step of a training loop. A [`TensorFunction`] is made once: what the closure did is kept as a
-//! plan, gradient included, in which nothing is computed that nobody reads, elementwise ops stand together as passes over
-//! memory, and every intermediate tensor goes back to the pool after its last use, so that a replay finds all the memory it
-//! needs there.
+//! A tape is made anew at every step of a training loop. A [`TensorFunction`] is made once: what the closure did is
+//! kept as a plan, gradient included, in which nothing is computed that nobody reads, elementwise ops stand together as
+//! passes over memory, and every intermediate tensor goes back to the pool after its last use, so that a replay finds
+//! all the memory it needs there.
 //!
-//! In this folder: `notes` is what the tape takes down while a program is recorded, `graph` turns the list into values and
-//! acts, `plan` orders and joins the acts, `replay` runs them, `print` writes and draws them.
+//! In this folder: `notes` is what the tape takes down while a program is recorded, `graph` turns the list into values
+//! and acts, `plan` orders and joins the acts, `replay` runs them, `print` writes and draws them.
 
 mod graph;
 mod notes;
@@ -30,29 +30,30 @@ use wengert_tensor::{Element, Shape, Tensor};
 
 /// A function of tensors, recorded once and replayed at other values, with its gradient.
 ///
-/// What a replay computes has the bits of the same program on a tape, sums of several cotangents included. Shapes are those
-/// of the recording; where the closure asked a question about a value ([`TensorVar::holds`]) every replay asks it again. What an op
-/// chooses by value it chooses anew in every replay: the order of a sort, the largest few, the places of a pooling, the
-/// statistics of a batch.
+/// What a replay computes has the bits of the same program on a tape, sums of several cotangents included. Shapes are
+/// those of the recording; where the closure asked a question about a value ([`TensorVar::holds`]) every replay asks it
+/// again. What an op chooses by value it chooses anew in every replay: the order of a sort, the largest few, the places
+/// of a pooling, the statistics of a batch.
 ///
 /// # What is refused, and why
 ///
-/// A recording sees ops; what the closure does with plain numbers it cannot see, and would repeat as it was. So recording
-/// returns an error that names the line, where the value hangs on what is handed in, of
-/// - a value that is read: `value`, `item`, elements as scalars (`at`, `scalars`), comparisons (`x.greater(..)`), places and
-///   counts (`argmax`, `argsort`, `count_nonzero`): [`FunctionError::Read`]. Ask with [`TensorVar::holds`], or look at it in every
-///   replay with [`TensorVar::watch`];
-/// - ops that hand out plain numbers beside their result: `topk`, `cummax`, `cummin` (where the elements are) and `batch_norm` (the
-///   statistics): [`FunctionError::HandedOut`]. Use `topk_values`, `cummax_values`, `cummin_values`, `batch_norm_watched`;
+/// A recording sees ops; what the closure does with plain numbers it cannot see, and would repeat as it was. So
+/// recording returns an error that names the line, where the value hangs on what is handed in, of
+/// - a value that is read: `value`, `item`, elements as scalars (`at`, `scalars`), comparisons (`x.greater(..)`),
+///   places and counts (`argmax`, `argsort`, `count_nonzero`): [`FunctionError::Read`]. Ask with [`TensorVar::holds`],
+///   or look at it in every replay with [`TensorVar::watch`];
+/// - ops that hand out plain numbers beside their result: `topk`, `cummax`, `cummin` (where the elements are) and
+///   `batch_norm` (the statistics): [`FunctionError::HandedOut`]. Use `topk_values`, `cummax_values`, `cummin_values`,
+///   `batch_norm_watched`;
 /// - a derivative taken inside, whose pullbacks hold what they were recorded with: [`FunctionError::NotReplayable`];
-/// - labels handed to `scatter_reduce` or to a loss with class weights or smoothing, which work with them beside the tape:
-///   [`FunctionError::Beside`]; and data or labels that no op reads as they are: [`FunctionError::Unread`].
+/// - labels handed to `scatter_reduce` or to a loss with class weights or smoothing, which work with them beside the
+///   tape: [`FunctionError::Beside`]; and data or labels that no op reads as they are: [`FunctionError::Unread`].
 ///
-/// A piece of a program that needs one of these can stand in a [`checkpoint_tensors`](crate::checkpoint_tensors) or in an op of your
-/// own ([`TensorOp`](crate::TensorOp)): their code runs in every replay.
+/// A piece of a program that needs one of these can stand in a [`checkpoint_tensors`](crate::checkpoint_tensors) or in
+/// an op of your own ([`TensorOp`](crate::TensorOp)): their code runs in every replay.
 ///
-/// What cannot be told from a constant is one: plain tensors that the closure makes of what was handed in, masks and indices
-/// among them; random numbers drawn while recording, such as a dropout mask. Hand them in as data.
+/// What cannot be told from a constant is one: plain tensors that the closure makes of what was handed in, masks and
+/// indices among them; random numbers drawn while recording, such as a dropout mask. Hand them in as data.
 ///
 /// # Examples
 /// ```
@@ -96,11 +97,11 @@ impl<F: TensorFloat> TensorFunction<F> {
     /// Records a function at inputs `x`, which decide the shapes and the branches it takes.
     ///
     /// # Errors
-    /// [`FunctionError::Read`] if the closure read a value that depends on an input, [`FunctionError::HandedOut`] if an op handed one
-    /// out, [`FunctionError::NotReplayable`] if it took a derivative, [`FunctionError::TwoRecordings`] if it returned a variable of
-    /// another tape, [`FunctionError::Tensor`] and [`FunctionError::Derivative`] if there is no memory for a value or for the
-    /// gradient, [`FunctionError::Unread`] if no op reads certain data or labels, [`FunctionError::Beside`] if one works with labels
-    /// beside the tape.
+    /// [`FunctionError::Read`] if the closure read a value that depends on an input, [`FunctionError::HandedOut`] if an
+    /// op handed one out, [`FunctionError::NotReplayable`] if it took a derivative, [`FunctionError::TwoRecordings`] if
+    /// it returned a variable of another tape, [`FunctionError::Tensor`] and [`FunctionError::Derivative`] if there is
+    /// no memory for a value or for the gradient, [`FunctionError::Unread`] if no op reads certain data or labels,
+    /// [`FunctionError::Beside`] if one works with labels beside the tape.
     ///
     /// # Panics
     /// Where the closure panics.
@@ -129,14 +130,15 @@ impl<F: TensorFloat> TensorFunction<F> {
         Self::record_on(x, data, &[], |_, x, data, _| f(x, data))
     }
 
-    /// Records a function of the parameters that the closure binds with [`Tape::parameter`], of data and of labels: the loss of
-    /// a model. Replay it with [`value_and_gradients_of`](Self::value_and_gradients_of).
+    /// Records a function of the parameters that the closure binds with [`Tape::parameter`], of data and of labels: the
+    /// loss of a model. Replay it with [`value_and_gradients_of`](Self::value_and_gradients_of).
     ///
-    /// [`set_data`](Self::set_data) and [`set_labels`](Self::set_labels) exchange what ops read: labels that are handed as they are,
-    /// or in another shape, to [`cross_entropy`](TensorVar::cross_entropy), [`gather_rows`](TensorVar::gather_rows),
-    /// [`gather`](TensorVar::gather), [`take_along_axis`](TensorVar::take_along_axis), [`pick`](TensorVar::pick),
-    /// [`scatter`](TensorVar::scatter) or [`scatter_add`](TensorVar::scatter_add), and data that are used as variables or put on the tape
-    /// as they are. What the closure computes from labels beside the tape is frozen.
+    /// [`set_data`](Self::set_data) and [`set_labels`](Self::set_labels) exchange what ops read: labels that are handed
+    /// as they are, or in another shape, to [`cross_entropy`](TensorVar::cross_entropy),
+    /// [`gather_rows`](TensorVar::gather_rows), [`gather`](TensorVar::gather),
+    /// [`take_along_axis`](TensorVar::take_along_axis), [`pick`](TensorVar::pick), [`scatter`](TensorVar::scatter) or
+    /// [`scatter_add`](TensorVar::scatter_add), and data that are used as variables or put on the tape as they are.
+    /// What the closure computes from labels beside the tape is frozen.
     ///
     /// # Errors
     /// As [`record`](Self::record).
@@ -220,8 +222,8 @@ impl<F: TensorFloat> TensorFunction<F> {
     /// Exchanges the data.
     ///
     /// # Errors
-    /// [`FunctionError::Tensors`] for another number of tensors than recorded, [`FunctionError::Shape`] for another shape;
-    /// then the data stay as they were.
+    /// [`FunctionError::Tensors`] for another number of tensors than recorded, [`FunctionError::Shape`] for another
+    /// shape; then the data stay as they were.
     pub fn set_data(&mut self, data: &[Tensor<F>]) -> Result<(), FunctionError> {
         check("set_data", "data", data.iter().map(Tensor::shape), self.data.iter().map(Tensor::shape))?;
         self.data.clone_from_slice(data);
@@ -241,9 +243,9 @@ impl<F: TensorFloat> TensorFunction<F> {
     /// The value at `x`.
     ///
     /// # Errors
-    /// [`FunctionError::Tensors`] for another number of inputs than recorded, [`FunctionError::Shape`] for another shape,
-    /// [`FunctionError::Holds`] if a question of the recording is answered otherwise, [`FunctionError::Tensor`] if an op
-    /// fails.
+    /// [`FunctionError::Tensors`] for another number of inputs than recorded, [`FunctionError::Shape`] for another
+    /// shape, [`FunctionError::Holds`] if a question of the recording is answered otherwise, [`FunctionError::Tensor`]
+    /// if an op fails.
     pub fn value(&mut self, x: &[Tensor<F>]) -> Result<Tensor<F>, FunctionError> {
         let op = "value";
         check(op, "input", x.iter().map(Tensor::shape), self.inputs.iter())?;
@@ -254,8 +256,8 @@ impl<F: TensorFloat> TensorFunction<F> {
     /// The value, one number, and the gradient with respect to every input.
     ///
     /// # Errors
-    /// [`FunctionError::NotOneNumber`] if the output has not exactly one element, [`FunctionError::Derivative`] if there is no memory
-    /// for a pullback; otherwise as [`value`](Self::value).
+    /// [`FunctionError::NotOneNumber`] if the output has not exactly one element, [`FunctionError::Derivative`] if
+    /// there is no memory for a pullback; otherwise as [`value`](Self::value).
     pub fn value_and_gradient(&mut self, x: &[Tensor<F>]) -> Result<(Tensor<F>, Vec<Tensor<F>>), FunctionError> {
         let op = "value_and_gradient";
         check(op, "input", x.iter().map(Tensor::shape), self.inputs.iter())?;
@@ -271,8 +273,8 @@ impl<F: TensorFloat> TensorFunction<F> {
     ///
     /// # Errors
     /// [`FunctionError::Tensors`] if a parameter is missing, [`FunctionError::Shape`] if one has another shape,
-    /// [`FunctionError::NotOneNumber`] if the output has not exactly one element, [`FunctionError::Holds`], [`FunctionError::Tensor`]
-    /// and [`FunctionError::Derivative`] as [`value_and_gradient`](Self::value_and_gradient).
+    /// [`FunctionError::NotOneNumber`] if the output has not exactly one element, [`FunctionError::Holds`],
+    /// [`FunctionError::Tensor`] and [`FunctionError::Derivative`] as [`value_and_gradient`](Self::value_and_gradient).
     pub fn value_and_gradients_of<'p>(
         &mut self,
         parameters: impl IntoIterator<Item = &'p crate::Parameter<F>>,

@@ -140,11 +140,11 @@ impl<F: TensorFloat> TensorVar<'_, F> {
         answer
     }
 
-    /// Shows the value to `look`: at once on a tape, and in every replay of a [recorded program](crate::TensorFunction), where it
-    /// is not shown while recording.
+    /// Shows the value to `look`: at once on a tape, and in every replay of a [recorded
+    /// program](crate::TensorFunction), where it is not shown while recording.
     ///
-    /// For what stands beside the computation: a part of a loss to be logged, statistics to be averaged. In a replay that fails
-    /// what was shown before stays shown.
+    /// For what stands beside the computation: a part of a loss to be logged, statistics to be averaged. In a replay
+    /// that fails what was shown before stays shown.
     ///
     /// # Examples
     /// ```

@@ -1,5 +1,5 @@
-//! The order in which a program runs: no dead acts, elementwise steps joined to passes, every value dropped after its last
-//! use.
+//! The order in which a program runs: no dead acts, elementwise steps joined to passes, every value dropped after its
+//! last use.
 
 use super::graph::{Act, Graph, Source, Value, Values};
 use crate::tensor::TensorFloat;
@@ -128,8 +128,8 @@ impl<F: TensorFloat> Graph<F> {
     }
 
     /// The acts that are alive in an order in which elementwise steps stand together: whatever else can be done is done
-    /// first, then as many steps over one shape as there are, small shapes before large ones: a large pass takes in what only
-    /// waits for a number, and so the way back of a mean with the way there.
+    /// first, then as many steps over one shape as there are, small shapes before large ones: a large pass takes in
+    /// what only waits for a number, and so the way back of a mean with the way there.
     fn ordered(&self, alive: &[bool], targets: &[Value]) -> Vec<Act<F>> {
         let mut readers: Vec<SmallVec<[usize; 2]>> = vec![SmallVec::new(); self.known.len()];
         let mut waits = vec![0; self.acts.len()];

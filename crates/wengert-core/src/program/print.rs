@@ -93,9 +93,10 @@ impl<F: TensorFloat> fmt::Display for TensorFunction<F> {
 impl<F: TensorFloat> TensorFunction<F> {
     /// The plan as a graph in the language of Graphviz: `dot -Tsvg` draws it.
     ///
-    /// What a replay does are boxes with shapes and bytes of what is made, pullbacks and passes of several steps among them.
-    /// Inputs, data and parameters are bold, constants dashed; what makes a result has a double line. Bytes are those of the
-    /// elements, also where a tensor shows the memory of another; of one element where one number stands for all.
+    /// What a replay does are boxes with shapes and bytes of what is made, pullbacks and passes of several steps among
+    /// them. Inputs, data and parameters are bold, constants dashed; what makes a result has a double line. Bytes are
+    /// those of the elements, also where a tensor shows the memory of another; of one element where one number stands
+    /// for all.
     ///
     /// # Examples
     /// ```

@@ -37,7 +37,8 @@ struct Replay<'a, F: TensorFloat> {
 }
 
 impl<F: TensorFloat> TensorFunction<F> {
-    /// Computes the targets of a plan, the value and, as `kept` makes them `rest`, the others, and forgets everything else.
+    /// Computes the targets of a plan, the value and, as `kept` makes them `rest`, the others, and forgets everything
+    /// else.
     pub(super) fn replay<R>(
         &mut self,
         inputs: &[Tensor<F>],

@@ -1,8 +1,8 @@
 //! Where a thread keeps the tapes of its [`Real`](super::Real)s.
 //!
-//! An operation on a `Real` finds its tape through the thread. The nodes of the recording in hand lie in the thread-local
-//! itself, beside that recording's tag: a push is one comparison more than on a [`Tape`], and no pointer to follow.
-//! Whatever else a tape does is done on the tape, with its nodes put back.
+//! An operation on a `Real` finds its tape through the thread. The nodes of the recording in hand lie in the
+//! thread-local itself, beside that recording's tag: a push is one comparison more than on a [`Tape`], and no pointer
+//! to follow. Whatever else a tape does is done on the tape, with its nodes put back.
 
 use crate::dual::Dual;
 use crate::error::{Caller, Error, OrPanic};
@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
 
-/// One recording of one tape: the tape's number, which comes from one counter of the process, and how often the tape had
-/// been cleared. 0 is none: the tag of constants.
+/// One recording of one tape: the tape's number, which comes from one counter of the process, and how often the tape
+/// had been cleared. 0 is none: the tag of constants.
 ///
 /// Two numbers rather than one count of recordings, so that clearing a tape touches nothing that threads share.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,7 +44,8 @@ impl Tag {
 /// A tape of this thread.
 struct Entry<F: Primal> {
     tape: Rc<Tape<F>>,
-    /// The generation its owner began with: those before it ended when a former owner was dropped, those after by `clear`.
+    /// The generation its owner began with: those before it ended when a former owner was dropped, those after by
+    /// `clear`.
     since: u32,
     owned: bool,
 }

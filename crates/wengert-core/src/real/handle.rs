@@ -16,9 +16,9 @@ use wengert_kernels::Binary;
 /// A scalar variable without a lifetime: `Copy + Send + Sync + 'static`, what foreign generic code asks for.
 ///
 /// It is recorded on a [`RealTape`](super::RealTape), found through the thread. What the borrow of a [`Var`] makes a
-/// compile error is checked when it runs: used after its tape was cleared or dropped, on another thread, or with a variable
-/// of another tape, the first operation that reaches a tape, or the request for its gradient, panics and says which of
-/// these happened. Operations of one operand reach none.
+/// compile error is checked when it runs: used after its tape was cleared or dropped, on another thread, or with a
+/// variable of another tape, the first operation that reaches a tape, or the request for its gradient, panics and says
+/// which of these happened. Operations of one operand reach none.
 ///
 /// A constant (`Real::from(2.0)`, the `zero()` of other crates' traits) belongs to no tape and may be used anywhere.
 ///

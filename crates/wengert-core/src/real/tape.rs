@@ -74,10 +74,12 @@ impl<F: Threaded> RealTape<F> {
         self.whole(caller, |tape| tape.try_vjp(outputs.iter().map(|&(y, seed)| (y.on(tape), seed))))
     }
 
-    /// The Jacobian of several outputs by several inputs: one row per output, one column per input, eight rows per sweep.
+    /// The Jacobian of several outputs by several inputs: one row per output, one column per input, eight rows per
+    /// sweep.
     ///
     /// # Panics
-    /// With the text of the error that [`try_jacobian`](Self::try_jacobian) returns; if an input is not a node of its own.
+    /// With the text of the error that [`try_jacobian`](Self::try_jacobian) returns; if an input is not a node of its
+    /// own.
     #[track_caller]
     pub fn jacobian(&self, outputs: &[Real<F>], inputs: &[Real<F>]) -> Tensor<F>
     where
@@ -194,8 +196,8 @@ impl<F: Threaded> Real<F> {
     /// [`gradient`](Self::gradient), returning what went wrong.
     ///
     /// # Errors
-    /// [`Error::Cleared`], [`Error::Dropped`] or [`Error::WrongThread`] if the recording is not under way on this thread,
-    /// [`Error::Full`] if the tape ran out of room.
+    /// [`Error::Cleared`], [`Error::Dropped`] or [`Error::WrongThread`] if the recording is not under way on this
+    /// thread, [`Error::Full`] if the tape ran out of room.
     #[track_caller]
     pub fn try_gradient(self) -> Result<Gradients<F>, Error> {
         self.try_vjp(F::ONE)

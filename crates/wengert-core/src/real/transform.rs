@@ -1,7 +1,7 @@
 //! Transforms of closures over variables without a lifetime.
 //!
-//! A generic function may be given by name, where a transform over [`Var`](crate::Var) wants a closure: this number has a
-//! type that the compiler can name.
+//! A generic function may be given by name, where a transform over [`Var`](crate::Var) wants a closure: this number has
+//! a type that the compiler can name.
 
 use super::desk::Threaded;
 use super::handle::Real;

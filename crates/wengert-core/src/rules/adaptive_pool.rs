@@ -1,8 +1,8 @@
-//! Poolings whose result has a given size, composed of the other poolings and, where windows differ in size, of weighted sums
-//! along the axes; the largest of such windows are a rule of their own.
+//! Poolings whose result has a given size, composed of the other poolings and, where windows differ in size, of
+//! weighted sums along the axes; the largest of such windows are a rule of their own.
 //!
-//! Shapes: `x: [n, c, h, w]`, `y: [n, c, oh, ow]`. Cotangent of the largest: `y_bar` to the first of them in each window, whose
-//! number the forward pass finds.
+//! Shapes: `x: [n, c, h, w]`, `y: [n, c, oh, ow]`. Cotangent of the largest: `y_bar` to the first of them in each
+//! window, whose number the forward pass finds.
 
 use super::pick::Found;
 use super::{Array, Cotangents, Op};
@@ -11,8 +11,8 @@ use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use wengert_tensor::{Adaptive, Pair, Pooling, ShapeError, Taps, Tensor, keep, largest_positions, one_high};
 
-/// The largest of windows that differ in size, `[vertical, horizontal]` of them; knows the places once it has run. Boxed: the
-/// largest op sets the size of all nodes.
+/// The largest of windows that differ in size, `[vertical, horizontal]` of them; knows the places once it has run.
+/// Boxed: the largest op sets the size of all nodes.
 #[derive(Clone)]
 pub(crate) struct AdaptiveMaxPool2d<F>(Box<([usize; 2], Found)>, PhantomData<F>);
 
@@ -34,8 +34,9 @@ impl<F: TensorFloat> Op<F> for AdaptiveMaxPool2d<F> {
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
-    /// Means of `output` windows, `[vertical, horizontal]`, that share the images out as evenly as possible: window `k` of
-    /// `m` sees the entries from `k h / m`, rounded down, to `(k + 1) h / m`, rounded up. One window is the global mean.
+    /// Means of `output` windows, `[vertical, horizontal]`, that share the images out as evenly as possible: window `k`
+    /// of `m` sees the entries from `k h / m`, rounded down, to `(k + 1) h / m`, rounded up. One window is the global
+    /// mean.
     ///
     /// Shapes: `x: [n, c, h, w]`, result `[n, c, oh, ow]`, for any `h` and `w`.
     ///
@@ -73,8 +74,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         }
     }
 
-    /// The largest elements of `output` windows; see [`adaptive_avg_pool2d`](Self::adaptive_avg_pool2d). Of equal elements the
-    /// first receives the gradient; NaN counts as largest.
+    /// The largest elements of `output` windows; see [`adaptive_avg_pool2d`](Self::adaptive_avg_pool2d). Of equal
+    /// elements the first receives the gradient; NaN counts as largest.
     ///
     /// Shapes: `x: [n, c, h, w]`, result `[n, c, oh, ow]` for `output` of `[oh, ow]`.
     ///

@@ -1,5 +1,5 @@
-//! Every rule has two ways: fused loops on values, and ops emitted to the tape. This compares them, on random tensors of
-//! many shapes, to first order and, through the emitted ops' own rules, to second; and no rule is left out.
+//! Every rule has two ways: fused loops on values, and ops emitted to the tape. This compares them, on random tensors
+//! of many shapes, to first order and, through the emitted ops' own rules, to second; and no rule is left out.
 
 use super::{Rule, TensorOp, zip_map, zip_map_mean, zip_map_sum};
 use crate::tape::Tape;

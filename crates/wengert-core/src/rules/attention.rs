@@ -1,12 +1,13 @@
 //! Scaled dot-product attention.
 //!
-//! Formula: `y = P v` with `P = softmax(scale q kT)` row by row, over the keys a query sees. Shapes: `q: [.., l, d]`, `k: [.., s, d]`,
-//! `v: [.., s, dv]`, `y: [.., l, dv]`. Keeps `q`, `k`, `v` and two numbers a query: the weights are computed again in the pullback, block
-//! by block (T. Dao et al., "FlashAttention", 2022, section 3.1), so that memory grows with the lengths, not with their product.
-//! The pullback that is recorded, for derivatives of higher order, has all weights at once.
+//! Formula: `y = P v` with `P = softmax(scale q kT)` row by row, over the keys a query sees. Shapes: `q: [.., l, d]`,
+//! `k: [.., s, d]`, `v: [.., s, dv]`, `y: [.., l, dv]`. Keeps `q`, `k`, `v` and two numbers a query: the weights are
+//! computed again in the pullback, block by block (T. Dao et al., "FlashAttention", 2022, section 3.1), so that memory
+//! grows with the lengths, not with their product. The pullback that is recorded, for derivatives of higher order, has
+//! all weights at once.
 //!
-//! Cotangents: `v_bar = PT y_bar`, `P_bar = y_bar vT`, `S_bar = P (P_bar - <P, P_bar>)` row by row, `q_bar = scale S_bar k`,
-//! `k_bar = scale S_barT q`.
+//! Cotangents: `v_bar = PT y_bar`, `P_bar = y_bar vT`, `S_bar = P (P_bar - <P, P_bar>)` row by row,
+//! `q_bar = scale S_bar k`, `k_bar = scale S_barT q`.
 
 use super::affine::scaled;
 use super::masked_softmax::masked_softmax;
@@ -104,17 +105,19 @@ fn all_weights<F: TensorFloat, A: Array<F>>(q: &A, k: &A, options: &Attention) -
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
-    /// `softmax(scale q kT) v` for each head, with `q` this tensor: every query's mean of the values, weighted by how well their keys
-    /// match it.
+    /// `softmax(scale q kT) v` for each head, with `q` this tensor: every query's mean of the values, weighted by how
+    /// well their keys match it.
     ///
-    /// Shapes: `q: [.., l, d]`, `k: [.., s, d]`, `v: [.., s, dv]` with equal leading axes (batch and heads), result `[.., l, dv]`. A query
-    /// that may look at no key gets 0, and nothing flows through it. Costs `2 l s (d + dv)` operations, less than that when causal, and
-    /// memory that grows with `l + s`; what a mask hides must be finite in `v`.
+    /// Shapes: `q: [.., l, d]`, `k: [.., s, d]`, `v: [.., s, dv]` with equal leading axes (batch and heads), result
+    /// `[.., l, dv]`. A query that may look at no key gets 0, and nothing flows through it. Costs `2 l s (d + dv)`
+    /// operations, less than that when causal, and memory that grows with `l + s`; what a mask hides must be finite in
+    /// `v`.
     ///
     /// Source: A. Vaswani et al., "Attention is all you need", 2017, section 3.2.1.
     ///
     /// # Panics
-    /// With the text of the error that [`try_scaled_dot_product_attention`](Self::try_scaled_dot_product_attention) returns.
+    /// With the text of the error that [`try_scaled_dot_product_attention`](Self::try_scaled_dot_product_attention)
+    /// returns.
     ///
     /// # Examples
     /// ```
@@ -135,8 +138,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`scaled_dot_product_attention`](Self::scaled_dot_product_attention), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the shapes do not go together or the mask does not repeat to `[.., l, s]`; [`Error::MixedTapes`] if the
-    /// operands are of two tapes.
+    /// [`Error::Shape`] if the shapes do not go together or the mask does not repeat to `[.., l, s]`;
+    /// [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_scaled_dot_product_attention(self, k: Self, v: Self, options: &Attention) -> Result<Self, Error> {
         let kept = Kept { options: options.clone(), stats: None };

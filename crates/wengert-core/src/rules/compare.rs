@@ -16,7 +16,8 @@ macro_rules! comparisons {
         impl<F: TensorFloat> TensorVar<'_, F> { $(
             $(#[$doc])*
             ///
-            /// Repeats the operands to a common shape, which is the result's; the other one may be a number, a tensor or a variable.
+            /// Repeats the operands to a common shape, which is the result's; the other one may be a number, a tensor
+            /// or a variable.
             ///
             /// # Panics
             /// If the shapes do not broadcast.
@@ -117,7 +118,8 @@ macro_rules! places {
     };
 }
 places! {
-    /// Where the largest element is: its number in row-major order. The first of equal ones; the first NaN if there is one.
+    /// Where the largest element is: its number in row-major order. The first of equal ones; the first NaN if there is
+    /// one.
     ///
     /// ```
     /// # use wengert_core::prelude::*;
@@ -126,7 +128,8 @@ places! {
     /// assert_eq!(x.argmax(), 2);
     /// ```
     argmax try_argmax() -> usize, "there are no elements";
-    /// Where the smallest element is: its number in row-major order. The first of equal ones; the first NaN if there is one.
+    /// Where the smallest element is: its number in row-major order. The first of equal ones; the first NaN if there is
+    /// one.
     ///
     /// ```
     /// # use wengert_core::prelude::*;

@@ -1,11 +1,12 @@
-//! Convolution in two dimensions: `y[n, o, r, q] = sum over c, i, j of w[o, c, i, j] x[n, c, r s + i d - p, q s + j d - p]`.
+//! Convolution in two dimensions:
+//! `y[n, o, r, q] = sum over c, i, j of w[o, c, i, j] x[n, c, r s + i d - p, q s + j d - p]`.
 //!
 //! Shapes: `x: [n, in, h, w]`, `w: [out, in / groups, kh, kw]`, `y: [n, out, oh, ow]`. Keeps `x`, `w`.
 //!
-//! Cotangents: the form `<y_bar, conv(x, w)>` is linear in each of its three arguments, and with two of them fixed it is a
-//! scalar product with the third. So the convolution and its adjoints, for `x` and for `w`, are each other's derivatives: a
-//! cotangent that arrives at one of the three takes the place of the argument it stands for, and the other two ops give what
-//! flows on.
+//! Cotangents: the form `<y_bar, conv(x, w)>` is linear in each of its three arguments, and with two of them fixed it
+//! is a scalar product with the third. So the convolution and its adjoints, for `x` and for `w`, are each other's
+//! derivatives: a cotangent that arrives at one of the three takes the place of the argument it stands for, and the
+//! other two ops give what flows on.
 
 use super::pool::{pick, scatter};
 use super::pushforward::total;
@@ -51,8 +52,8 @@ impl<F: TensorFloat> Op<F> for Conv2d<F> {
     }
 }
 
-/// `y` from `x`, `w` and a number for each output channel, `b: [out]`. As a convolution and a sum it was one more pass over memory,
-/// and the convolution stayed on the tape beside the sum.
+/// `y` from `x`, `w` and a number for each output channel, `b: [out]`. As a convolution and a sum it was one more pass
+/// over memory, and the convolution stayed on the tape beside the sum.
 ///
 /// Cotangents: those of the convolution, and `b_bar[o]` the sum of `y_bar[n, o, r, q]` over images and pixels.
 #[derive(Clone)]
@@ -83,9 +84,11 @@ impl<F: TensorFloat> Op<F> for ConvBias<F> {
     }
 }
 
-/// The largest of the windows of a convolution with its bias; knows the places once it has run. What is pooled is not kept.
+/// The largest of the windows of a convolution with its bias; knows the places once it has run. What is pooled is not
+/// kept.
 ///
-/// Cotangents: those of the convolution at the places, where alone something flows; `b_bar[o]` the sum of `y_bar[n, o, r, q]`.
+/// Cotangents: those of the convolution at the places, where alone something flows; `b_bar[o]` the sum of
+/// `y_bar[n, o, r, q]`.
 #[derive(Clone)]
 pub(crate) struct ConvPool<F>(Box<(Convolution, Pooling)>, Option<Arc<Places>>, PhantomData<F>);
 
@@ -216,14 +219,15 @@ fn to_weight<F: TensorFloat, A: Array<F>>(options: &Convolution, x: &A, w: Shape
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
-    /// Slides filters over images: `y[n, o, r, q] = sum over c, i, j of w[o, c, i, j] x[n, c, r s + i d - p, q s + j d - p]`
-    /// with the options' stride `s`, dilation `d` and padding `p`; images are zero outside.
+    /// Slides filters over images:
+    /// `y[n, o, r, q] = sum over c, i, j of w[o, c, i, j] x[n, c, r s + i d - p, q s + j d - p]` with the options'
+    /// stride `s`, dilation `d` and padding `p`; images are zero outside.
     ///
     /// Shapes: `x: [n, in, h, w]`, `weight: [out, in / groups, kh, kw]`, result `[n, out, oh, ow]` with
     /// `oh = (h + 2 p - d (kh - 1) - 1) / s + 1`. A bias comes with [`conv2d_with_bias`](Self::conv2d_with_bias).
     ///
-    /// Sources: V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep learning", 2016; filters of 3 x 3 by minimal
-    /// filtering: A. Lavin and S. Gray, "Fast algorithms for convolutional neural networks", 2016.
+    /// Sources: V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep learning", 2016; filters of 3 x 3
+    /// by minimal filtering: A. Lavin and S. Gray, "Fast algorithms for convolutional neural networks", 2016.
     ///
     /// # Panics
     /// With the text of the error that [`try_conv2d`](Self::try_conv2d) returns.
@@ -249,16 +253,16 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`conv2d`](Self::conv2d), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if an operand has not four axes, channels and groups do not go together, a setting has no meaning or
-    /// the window does not fit; [`Error::MixedTapes`] if the operands are of two tapes.
+    /// [`Error::Shape`] if an operand has not four axes, channels and groups do not go together, a setting has no
+    /// meaning or the window does not fit; [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_conv2d(self, weight: Self, options: &Convolution) -> Result<Self, Error> {
         self.try_slide(Conv2d::<F>::NAME, weight, None, options)
     }
 
     /// [`conv2d`](Self::conv2d) with a number added to every channel of the result,
-    /// `y[n, o, r, q] = b[o] + sum over c, i, j of w[o, c, i, j] x[n, c, r s + i d - p, q s + j d - p]`: the same to the bit as a sum of
-    /// the two, in one pass over memory less, and no convolution without it stays on the tape.
+    /// `y[n, o, r, q] = b[o] + sum over c, i, j of w[o, c, i, j] x[n, c, r s + i d - p, q s + j d - p]`: the same to
+    /// the bit as a sum of the two, in one pass over memory less, and no convolution without it stays on the tape.
     ///
     /// Shapes: as [`conv2d`](Self::conv2d), and `bias: [out]`.
     ///
@@ -309,15 +313,16 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         }
     }
 
-    /// [`conv2d_with_bias`](Self::conv2d_with_bias) and then [`max_pool2d`](Self::max_pool2d), in fewer passes over memory: the
-    /// values are the same to the bit, and what is pooled does not stay on the tape.
+    /// [`conv2d_with_bias`](Self::conv2d_with_bias) and then [`max_pool2d`](Self::max_pool2d), in fewer passes over
+    /// memory: the values are the same to the bit, and what is pooled does not stay on the tape.
     ///
-    /// Where at most a third of all elements are the largest of a window, a gradient for `weight` is summed over their places alone,
-    /// and so is one for `x` if a row of a filter, all its channels, has more than 8 elements; there a cotangent of zero adds
-    /// nothing, even times an infinity. Other gradients, and those that are recorded, are those of the two ops.
+    /// Where at most a third of all elements are the largest of a window, a gradient for `weight` is summed over their
+    /// places alone, and so is one for `x` if a row of a filter, all its channels, has more than 8 elements; there a
+    /// cotangent of zero adds nothing, even times an infinity. Other gradients, and those that are recorded, are those
+    /// of the two ops.
     ///
-    /// Shapes: `x: [n, in, h, w]`, `weight: [out, in / groups, kh, kw]`, `bias: [out]`, result `[n, out, oh, ow]`, as the pooling makes
-    /// of the convolution's.
+    /// Shapes: `x: [n, in, h, w]`, `weight: [out, in / groups, kh, kw]`, `bias: [out]`, result `[n, out, oh, ow]`, as
+    /// the pooling makes of the convolution's.
     ///
     /// # Panics
     /// With the text of the error that [`try_conv2d_max_pool2d`](Self::try_conv2d_max_pool2d) returns.
@@ -390,7 +395,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         self.try_slide_along("conv1d", weight, None, options)
     }
 
-    /// [`conv1d`](Self::conv1d) with a number added to every channel of the result; see [`conv2d_with_bias`](Self::conv2d_with_bias).
+    /// [`conv1d`](Self::conv1d) with a number added to every channel of the result; see
+    /// [`conv2d_with_bias`](Self::conv2d_with_bias).
     ///
     /// Shapes: as [`conv1d`](Self::conv1d), and `bias: [out]`.
     ///

@@ -1,4 +1,5 @@
-//! Convolution in three dimensions, composed of slices along the depth, stacked among the channels, and a convolution of images.
+//! Convolution in three dimensions, composed of slices along the depth, stacked among the channels, and a convolution
+//! of images.
 
 use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
@@ -12,8 +13,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// `od = (d + 2 p - dilation (kd - 1) - 1) / s + 1`. A bias comes with
     /// [`conv3d_with_bias`](Self::conv3d_with_bias).
     ///
-    /// Each depth of the result is a convolution of images whose channels are those of the `kd` depths it sees, so that all are
-    /// one convolution; for it the volumes are copied `kd` times over, and the tape keeps the copy.
+    /// Each depth of the result is a convolution of images whose channels are those of the `kd` depths it sees, so that
+    /// all are one convolution; for it the volumes are copied `kd` times over, and the tape keeps the copy.
     ///
     /// Sources: as [`conv2d`](Self::conv2d).
     ///
@@ -39,14 +40,15 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`conv3d`](Self::conv3d), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if an operand has not five axes, channels and groups do not go together, a setting has no meaning or
-    /// the window does not fit; [`Error::MixedTapes`] if the operands are of two tapes.
+    /// [`Error::Shape`] if an operand has not five axes, channels and groups do not go together, a setting has no
+    /// meaning or the window does not fit; [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_conv3d(self, weight: Self, options: &Convolution3d) -> Result<Self, Error> {
         self.try_slide_through("conv3d", weight, None, options)
     }
 
-    /// [`conv3d`](Self::conv3d) with a number added to every channel of the result; see [`conv2d_with_bias`](Self::conv2d_with_bias).
+    /// [`conv3d`](Self::conv3d) with a number added to every channel of the result; see
+    /// [`conv2d_with_bias`](Self::conv2d_with_bias).
     ///
     /// Shapes: as [`conv3d`](Self::conv3d), and `bias: [out]`.
     ///

@@ -8,8 +8,8 @@ use wengert_tensor::{Padding, TransposedConvolution, one_high};
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Puts down each entry of images as a multiple of a filter and adds what overlaps:
-    /// `y[n, o, r s + i d - p, q s + j d - p] += w[c, o, i, j] x[n, c, r, q]` with the options' stride `s`, dilation `d` and
-    /// padding `p`. The adjoint of [`conv2d`](Self::conv2d); also called deconvolution.
+    /// `y[n, o, r s + i d - p, q s + j d - p] += w[c, o, i, j] x[n, c, r, q]` with the options' stride `s`, dilation
+    /// `d` and padding `p`. The adjoint of [`conv2d`](Self::conv2d); also called deconvolution.
     ///
     /// Shapes: `x: [n, in, h, w]`, `weight: [in, out / groups, kh, kw]`, result `[n, out, oh, ow]` with
     /// `oh = (h - 1) s - 2 p + d (kh - 1) + output_padding + 1`. A bias is added with shape `[out, 1, 1]`.
@@ -39,8 +39,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`conv_transpose2d`](Self::conv_transpose2d), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if an operand has not four axes, channels and groups do not go together, a setting has no meaning or
-    /// nothing is left of the result; [`Error::MixedTapes`] if the operands are of two tapes.
+    /// [`Error::Shape`] if an operand has not four axes, channels and groups do not go together, a setting has no
+    /// meaning or nothing is left of the result; [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_conv_transpose2d(self, weight: Self, options: &TransposedConvolution) -> Result<Self, Error> {
         self.try_transposed("conv_transpose2d", weight, options)
@@ -60,8 +60,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// [`conv_transpose2d`](Self::conv_transpose2d) of sequences, images one entry high.
     ///
-    /// Shapes: `x: [n, in, l]`, `weight: [in, out / groups, k]`, result `[n, out, ol]`. The options' horizontal numbers count;
-    /// the vertical ones have no meaning here.
+    /// Shapes: `x: [n, in, l]`, `weight: [in, out / groups, k]`, result `[n, out, ol]`. The options' horizontal numbers
+    /// count; the vertical ones have no meaning here.
     ///
     /// Source: as [`conv_transpose2d`](Self::conv_transpose2d).
     ///

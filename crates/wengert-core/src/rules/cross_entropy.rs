@@ -1,7 +1,7 @@
 //! Softmax cross-entropy against class labels, mean over rows.
 //!
-//! Formula: `loss = -1/n sum_i log_softmax(x_i)[label_i]`. Shapes: `x: [rows.., classes]`, `labels: [rows..]`, `n` rows in
-//! all, `loss: []`.
+//! Formula: `loss = -1/n sum_i log_softmax(x_i)[label_i]`. Shapes: `x: [rows.., classes]`, `labels: [rows..]`, `n` rows
+//! in all, `loss: []`.
 //! Cotangent: `x_bar = (softmax(x) - onehot(labels)) loss_bar / n`, fused in one pass.
 
 use super::softmax::softmax;

@@ -11,10 +11,10 @@ use wengert_tensor::{ShapeError, Tensor};
 
 /// A tensor op of your own: a result computed from tensors, with its pullback.
 ///
-/// The pullback is written once, with the ops of [`TensorVar`]: recorded it can be differentiated again, to any order; in an
-/// ordinary sweep it runs on constants, which record nothing. Where a loop over the values is faster, add
-/// [`pull`](TensorOp::pull), and a test that both agree: `wengert_check::check_tensor(..).orders(2)` uses `pull` for the
-/// gradient, `vjp` for the second order and, transposed, for forward mode.
+/// The pullback is written once, with the ops of [`TensorVar`]: recorded it can be differentiated again, to any order;
+/// in an ordinary sweep it runs on constants, which record nothing. Where a loop over the values is faster, add
+/// [`pull`](TensorOp::pull), and a test that both agree: `wengert_check::check_tensor(..).orders(2)` uses `pull` for
+/// the gradient, `vjp` for the second order and, transposed, for forward mode.
 ///
 /// # Examples
 /// The running sum along a vector, whose pullback is the running sum from the other end:
@@ -59,8 +59,8 @@ pub trait TensorOp<F: TensorFloat = f64>: Send + Sync + 'static {
     /// Shapes the op is not defined for, with [`name`](Self::name) as the op.
     fn forward(&self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError>;
 
-    /// The cotangents of the operands from that of the result, in order and in the operands' shapes; `None` where nothing
-    /// flows. Those that are not `wanted` may be left out.
+    /// The cotangents of the operands from that of the result, in order and in the operands' shapes; `None` where
+    /// nothing flows. Those that are not `wanted` may be left out.
     ///
     /// Made of ops of `y_bar`, whatever it holds: forward mode differentiates what this returns in `y_bar`, at zero.
     fn vjp<'t>(
@@ -159,8 +159,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`apply`](Self::apply), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] with what the op's [`forward`](TensorOp::forward) refuses, [`Error::MixedTapes`] if the operands are
-    /// of two tapes.
+    /// [`Error::Shape`] with what the op's [`forward`](TensorOp::forward) refuses, [`Error::MixedTapes`] if the
+    /// operands are of two tapes.
     #[track_caller]
     pub fn try_apply(self, op: impl TensorOp<F>, others: &[Self]) -> Result<Self, Error> {
         let caller = Location::caller();

@@ -1,5 +1,5 @@
-//! Products summed over named axes. The plan is that of plain tensors; here its steps are recorded, so that the cotangents are
-//! those of permutation, reshape, sum and matrix product.
+//! Products summed over named axes. The plan is that of plain tensors; here its steps are recorded, so that the
+//! cotangents are those of permutation, reshape, sum and matrix product.
 
 use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
@@ -43,12 +43,12 @@ impl<F: TensorFloat> Contract for Factor<'_, F> {
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
-    /// The product of the operands summed over all axes that are not in the result, by letters: `ij,jk->ik` is the matrix
-    /// product, `bij,bj->bi` a batch of matrices times vectors, `i,j->ij` the outer product, `ii->` the trace.
+    /// The product of the operands summed over all axes that are not in the result, by letters: `ij,jk->ik` is the
+    /// matrix product, `bij,bj->bi` a batch of matrices times vectors, `i,j->ij` the outer product, `ii->` the trace.
     ///
-    /// A letter used twice for one operand takes its diagonal. `...` stands for any further axes, which broadcast. Without an
-    /// arrow the result has the letters used once, in alphabetical order. More than two operands are multiplied pair by pair,
-    /// the cheapest first; each pair is one batched matrix product.
+    /// A letter used twice for one operand takes its diagonal. `...` stands for any further axes, which broadcast.
+    /// Without an arrow the result has the letters used once, in alphabetical order. More than two operands are
+    /// multiplied pair by pair, the cheapest first; each pair is one batched matrix product.
     ///
     /// Source: A. Einstein, "Die Grundlage der allgemeinen Relativitaetstheorie", 1916, section 5.
     ///
@@ -72,8 +72,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`einsum`](Self::einsum), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the formula cannot be read or does not describe the operands, with the position of what is wrong;
-    /// [`Error::Empty`] of nothing; [`Error::MixedTapes`] if the operands are of two tapes.
+    /// [`Error::Shape`] if the formula cannot be read or does not describe the operands, with the position of what is
+    /// wrong; [`Error::Empty`] of nothing; [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_einsum(formula: &str, operands: &[Self]) -> Result<Self, Error> {
         let (op, caller) = ("einsum", Location::caller());

@@ -1,7 +1,7 @@
 //! Largest and smallest elements over axes.
 //!
-//! Shapes: as sums. Cotangent: `y_bar` to the elements equal to the extreme, split evenly among ties; NaN wins, and takes
-//! a NaN gradient with it.
+//! Shapes: as sums. Cotangent: `y_bar` to the elements equal to the extreme, split evenly among ties; NaN wins, and
+//! takes a NaN gradient with it.
 
 use super::sum::{broadcast_back, sum_axes};
 use super::zip::zip;

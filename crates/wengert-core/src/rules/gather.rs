@@ -1,7 +1,7 @@
 //! Rows picked by index, and its adjoint, rows added by index.
 //!
-//! Shapes: `x: [n, ..]`, `rows: [m]`, `y: [m, ..]`. Cotangent: `x_bar[rows[k]] += y_bar[k]`: a row picked twice receives
-//! both.
+//! Shapes: `x: [n, ..]`, `rows: [m]`, `y: [m, ..]`. Cotangent: `x_bar[rows[k]] += y_bar[k]`: a row picked twice
+//! receives both.
 
 use super::{Array, Cotangents, Op, Pushforward, one};
 use crate::error::Error;
@@ -30,7 +30,8 @@ impl<F: TensorFloat> Op<F> for GatherRows<F> {
     }
 }
 
-/// Zeros of a shape with the operand's rows added where the indices say. Boxed: the largest op sets the size of all nodes.
+/// Zeros of a shape with the operand's rows added where the indices say. Boxed: the largest op sets the size of all
+/// nodes.
 #[derive(Clone)]
 pub(crate) struct ScatterRows<F>(Box<(Tensor<i64>, Shape)>, PhantomData<F>);
 

@@ -7,9 +7,9 @@ use wengert_tensor::{Interpolation, Pair, Shuffle, interpolated_shape};
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The images in another size, `[height, width]`.
     ///
-    /// An entry `k` of `m` along an axis of `n` reads the original, for the nearest entry, at `k n / m` rounded down; bilinearly
-    /// at `(k + 1/2) n / m - 1/2`, and with `align_corners` at `k (n - 1) / (m - 1)`. Beyond the edge is the entry at the edge.
-    /// Nothing is smoothed: of images made much smaller most entries are left out.
+    /// An entry `k` of `m` along an axis of `n` reads the original, for the nearest entry, at `k n / m` rounded down;
+    /// bilinearly at `(k + 1/2) n / m - 1/2`, and with `align_corners` at `k (n - 1) / (m - 1)`. Beyond the edge is the
+    /// entry at the edge. Nothing is smoothed: of images made much smaller most entries are left out.
     ///
     /// Shapes: `x: [n, c, h, w]`, result `[n, c, size]`.
     ///
@@ -49,8 +49,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// Shapes: `x: [n, c factor^2, h, w]`, result `[n, c, h factor, w factor]`.
     ///
-    /// Source: Shi et al. 2016, "Real-time single image and video super-resolution using an efficient sub-pixel convolutional
-    /// neural network", section 2.2.
+    /// Source: Shi et al. 2016, "Real-time single image and video super-resolution using an efficient sub-pixel
+    /// convolutional neural network", section 2.2.
     ///
     /// # Panics
     /// With the text of the error that [`try_pixel_shuffle`](Self::try_pixel_shuffle) returns.
@@ -79,7 +79,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         self.try_shuffle(shuffle)
     }
 
-    /// Gathers every `factor`-th row and column in a channel of its own: the inverse of [`pixel_shuffle`](Self::pixel_shuffle).
+    /// Gathers every `factor`-th row and column in a channel of its own: the inverse of
+    /// [`pixel_shuffle`](Self::pixel_shuffle).
     ///
     /// Shapes: `x: [n, c, h factor, w factor]`, result `[n, c factor^2, h, w]`.
     ///

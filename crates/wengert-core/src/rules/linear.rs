@@ -1,7 +1,7 @@
 //! A product with a weight on top of a bias, `y = x wT + b`.
 //!
-//! Shapes: `x: [.., inputs]`, `w: [outputs, inputs]`, `b: [outputs]`, `y: [.., outputs]`. Keeps `x`, `w`. As a product and a sum it
-//! was one more pass over memory, and the product stayed on the tape beside the sum.
+//! Shapes: `x: [.., inputs]`, `w: [outputs, inputs]`, `b: [outputs]`, `y: [.., outputs]`. Keeps `x`, `w`. As a product
+//! and a sum it was one more pass over memory, and the product stayed on the tape beside the sum.
 //!
 //! Cotangents: those of the product, and `b_bar` the sum of `y_bar` over all rows.
 
@@ -42,11 +42,11 @@ impl<F: TensorFloat> Op<F> for Linear<F> {
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
-    /// `y = x wT + b` with `x` this tensor: the product begins with the bias, so that nothing is added afterwards and no product
-    /// without it stays on the tape.
+    /// `y = x wT + b` with `x` this tensor: the product begins with the bias, so that nothing is added afterwards and
+    /// no product without it stays on the tape.
     ///
-    /// Shapes: `x: [.., inputs]`, `weight: [outputs, inputs]`, `bias: [outputs]`, result `[.., outputs]`. A single item is a batch of
-    /// one, `[1, inputs]`.
+    /// Shapes: `x: [.., inputs]`, `weight: [outputs, inputs]`, `bias: [outputs]`, result `[.., outputs]`. A single item
+    /// is a batch of one, `[1, inputs]`.
     ///
     /// # Panics
     /// With the text of the error that [`try_linear`](Self::try_linear) returns.
@@ -70,8 +70,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`linear`](Self::linear), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if `x` has less than two axes, `weight` is no matrix, the last axes of both differ, or `bias` is not `[outputs]`;
-    /// [`Error::MixedTapes`] if the operands are of two tapes.
+    /// [`Error::Shape`] if `x` has less than two axes, `weight` is no matrix, the last axes of both differ, or `bias`
+    /// is not `[outputs]`; [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_linear(self, weight: Self, bias: Self) -> Result<Self, Error> {
         Self::try_record_many(Linear(PhantomData), &[self, weight, bias])

@@ -1,13 +1,15 @@
 //! Long short-term memory over whole sequences.
 //!
-//! Formulas: with `[a_i | a_f | a_g | a_o] = x_t + h weightT`, at every step `c = s(a_f) c + s(a_i) tanh(a_g)` and `h = s(a_o) tanh(c)`;
-//! `s` is the sigmoid. Shapes: `x: [l, n, 4 hidden]`, what reaches the gates from outside, `weight: [4 hidden, hidden]`, `h` and `c` before the first
-//! step `[n, hidden]`; `y: [l, n, 2 hidden]` with rows `[h | c]`. Keeps the operands, `y`, and the gates.
+//! Formulas: with `[a_i | a_f | a_g | a_o] = x_t + h weightT`, at every step `c = s(a_f) c + s(a_i) tanh(a_g)` and
+//! `h = s(a_o) tanh(c)`; `s` is the sigmoid. Shapes: `x: [l, n, 4 hidden]`, what reaches the gates from outside,
+//! `weight: [4 hidden, hidden]`, `h` and `c` before the first step `[n, hidden]`; `y: [l, n, 2 hidden]` with rows
+//! `[h | c]`. Keeps the operands, `y`, and the gates.
 //!
-//! Cotangents, from the last step to the first, with `h_bar` and `c_bar` what reaches a step's state from outside and from the
-//! step after it, `t = tanh(c)` and `c'` the memory before: `c_bar += h_bar o (1 - t^2)`; of the sums `i_bar = c_bar g i (1 - i)`,
-//! `f_bar = c_bar c' f (1 - f)`, `g_bar = c_bar i (1 - g^2)`, `o_bar = h_bar t o (1 - o)`; on to the step before `c_bar f` and the
-//! sums' cotangents times `weight`. That of the weight is one product over all steps.
+//! Cotangents, from the last step to the first, with `h_bar` and `c_bar` what reaches a step's state from outside and
+//! from the step after it, `t = tanh(c)` and `c'` the memory before: `c_bar += h_bar o (1 - t^2)`; of the sums
+//! `i_bar = c_bar g i (1 - i)`, `f_bar = c_bar c' f (1 - f)`, `g_bar = c_bar i (1 - g^2)`, `o_bar = h_bar t o (1 - o)`;
+//! on to the step before `c_bar f` and the sums' cotangents times `weight`. That of the weight is one product over all
+//! steps.
 
 use super::affine::Affine;
 use super::concat::{concat, stack};
@@ -102,8 +104,8 @@ fn state<F: TensorFloat, A: Array<F>>(y: &A, which: usize) -> A {
     slice(y, 2, (which * hidden) as isize..((which + 1) * hidden) as isize)
 }
 
-/// The steps of `x: [l, ..]`, cut by halves: the cotangent of a slice is as large as what it is cut from, so that cutting off one
-/// step after the other would cost the square of their number.
+/// The steps of `x: [l, ..]`, cut by halves: the cotangent of a slice is as large as what it is cut from, so that
+/// cutting off one step after the other would cost the square of their number.
 fn steps<F: TensorFloat, A: Array<F>>(x: &A) -> Vec<A> {
     fn cut<F: TensorFloat, A: Array<F>>(x: &A, parts: &mut Vec<A>) {
         let shape = x.shape();
@@ -120,14 +122,16 @@ fn steps<F: TensorFloat, A: Array<F>>(x: &A) -> Vec<A> {
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
-    /// The states of long short-term memory after each step of a sequence, from what reaches the gates from outside: with
-    /// `[a_i | a_f | a_g | a_o] = self_t + h weightT` at every step `c = s(a_f) c + s(a_i) tanh(a_g)`, `h = s(a_o) tanh(c)`.
+    /// The states of long short-term memory after each step of a sequence, from what reaches the gates from outside:
+    /// with `[a_i | a_f | a_g | a_o] = self_t + h weightT` at every step `c = s(a_f) c + s(a_i) tanh(a_g)`,
+    /// `h = s(a_o) tanh(c)`.
     ///
-    /// Shapes: `self: [l, n, 4 hidden]`, `weight: [4 hidden, hidden]`, the state before, `h` and `c`, `[n, hidden]`; result `[l, n, 2 hidden]` with
-    /// rows `[h | c]`. Costs `8 l n hidden^2` operations forward and twice that back. Slopes of gates come from their values, so that
-    /// of a gate at 1 nothing is left once it rounds there.
+    /// Shapes: `self: [l, n, 4 hidden]`, `weight: [4 hidden, hidden]`, the state before, `h` and `c`, `[n, hidden]`;
+    /// result `[l, n, 2 hidden]` with rows `[h | c]`. Costs `8 l n hidden^2` operations forward and twice that back.
+    /// Slopes of gates come from their values, so that of a gate at 1 nothing is left once it rounds there.
     ///
-    /// Source: S. Hochreiter and J. Schmidhuber, "Long short-term memory", 1997; F. Gers et al., "Learning to forget", 2000.
+    /// Source: S. Hochreiter and J. Schmidhuber, "Long short-term memory", 1997; F. Gers et al., "Learning to forget",
+    /// 2000.
     ///
     /// # Panics
     /// With the text of the error that [`try_lstm`](Self::try_lstm) returns.

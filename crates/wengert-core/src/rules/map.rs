@@ -1,7 +1,7 @@
 //! Elementary functions of one argument, element by element.
 //!
-//! Shapes: `x: [..]`, `y: [..]`. Cotangent: `x_bar = y_bar dy/dx`, zero wherever `y_bar` is. Keeps `dy/dx` of the functions that are
-//! computed with it at little more cost, if a gradient will flow.
+//! Shapes: `x: [..]`, `y: [..]`. Cotangent: `x_bar = y_bar dy/dx`, zero wherever `y_bar` is. Keeps `dy/dx` of the
+//! functions that are computed with it at little more cost, if a gradient will flow.
 
 use super::{Array, Cotangents, Fusible, Op, Pushforward, fitting, one};
 use crate::error::Error;
@@ -56,7 +56,8 @@ impl<F: TensorFloat> Op<F> for Map<F> {
     #[inline]
     fn pull(&self, x: &[&Tensor<F>], y: &Tensor<F>, y_bar: Tensor<F>, wanted: &[bool]) -> Cotangents<Tensor<F>> {
         match &self.slope {
-            // The product with the rule that zero times anything is zero: the pullback of `exp`, whose derivative is its value.
+            // The product with the rule that zero times anything is zero: the pullback of `exp`, whose derivative is
+            // its value.
             Some(slope) => one(fitting(Tensor::unary_vjp(Unary::Exp, None, Some(slope), y_bar))),
             None => self.vjp(x, y, y_bar, wanted),
         }

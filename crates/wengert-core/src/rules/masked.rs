@@ -5,8 +5,8 @@ use crate::tensor::{TensorFloat, TensorVar};
 use wengert_tensor::{Tensor, masked_positions};
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
-    /// The elements where `mask` is true, in row-major order; both are repeated to a common shape. Nothing flows back to the
-    /// others, and to an element selected more than once what flows adds up.
+    /// The elements where `mask` is true, in row-major order; both are repeated to a common shape. Nothing flows back
+    /// to the others, and to an element selected more than once what flows adds up.
     ///
     /// Shapes: `self` and `mask` broadcast, result `[m]` with one entry for each true.
     ///

@@ -1,7 +1,8 @@
 //! Softmax over the elements a mask allows.
 //!
-//! Formula: `y_i = exp(x_i) / sum exp(x_j)` over allowed `j`; 0 for what is hidden, and for a lane of which nothing counts. Shapes: `x: [..]`,
-//! the mask repeats to it, `y: [..]`. Cotangent: `y (y_bar - <y, y_bar>)`, which is 0 wherever `y` is, whatever `y_bar` holds there.
+//! Formula: `y_i = exp(x_i) / sum exp(x_j)` over allowed `j`; 0 for what is hidden, and for a lane of which nothing
+//! counts. Shapes: `x: [..]`, the mask repeats to it, `y: [..]`. Cotangent: `y (y_bar - <y, y_bar>)`, which is 0
+//! wherever `y` is, whatever `y_bar` holds there.
 
 use super::sum::sum_keep;
 use super::zip::zip;
@@ -40,8 +41,8 @@ pub(crate) fn masked_softmax<F: TensorFloat, A: Array<F>>(x: &A, mask: Option<Te
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
-    /// Softmax along `axis` over the elements for which `mask` is true; 0 for the others, and for all of a lane of which no element
-    /// counts.
+    /// Softmax along `axis` over the elements for which `mask` is true; 0 for the others, and for all of a lane of
+    /// which no element counts.
     ///
     /// Nothing flows to what is hidden. Shapes: `mask` repeats to the shape of `x`.
     ///

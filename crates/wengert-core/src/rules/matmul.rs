@@ -98,11 +98,11 @@ pub(crate) fn matmul<F: TensorFloat, A: Array<F>>(a: &A, ta: bool, b: &A, tb: bo
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
-    /// Matrix product `[.., m, k] x [.., k, n] -> [.., m, n]`; leading axes broadcast. A vector is a row on the left, a column
-    /// on the right, and its axis is dropped from the result.
+    /// Matrix product `[.., m, k] x [.., k, n] -> [.., m, n]`; leading axes broadcast. A vector is a row on the left, a
+    /// column on the right, and its axis is dropped from the result.
     ///
-    /// Cotangents: `a_bar = y_bar bT`, `b_bar = aT y_bar`. Source: M. B. Giles, "An extended collection of matrix derivative results
-    /// for forward and reverse mode algorithmic differentiation", 2008, 2.2.2.
+    /// Cotangents: `a_bar = y_bar bT`, `b_bar = aT y_bar`. Source: M. B. Giles, "An extended collection of matrix
+    /// derivative results for forward and reverse mode algorithmic differentiation", 2008, 2.2.2.
     ///
     /// # Panics
     /// With the text of the error that [`try_matmul`](Self::try_matmul) returns.
@@ -125,8 +125,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`matmul`](Self::matmul), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if an operand is a single number, the inner dimensions differ or the leading ones do not broadcast;
-    /// [`Error::MixedTapes`] if the operands are of two tapes.
+    /// [`Error::Shape`] if an operand is a single number, the inner dimensions differ or the leading ones do not
+    /// broadcast; [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_matmul(self, other: Self) -> Result<Self, Error> {
         let (lhs, rhs) = (self.shape(), other.shape());
@@ -142,7 +142,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// Matrix product with either operand taken transposed, without moving it.
     ///
-    /// Formula: `op(a) op(b)`. Shapes: `op(a): [.., m, k]`, `op(b): [.., k, n]`, result `[.., m, n]`; leading axes broadcast.
+    /// Formula: `op(a) op(b)`. Shapes: `op(a): [.., m, k]`, `op(b): [.., k, n]`, result `[.., m, n]`; leading axes
+    /// broadcast.
     ///
     /// # Panics
     /// As [`matmul`](Self::matmul).

@@ -1,4 +1,5 @@
-//! Norms of matrices, composed of lengths, sums of absolute values, extremes and singular values, whose cotangents are theirs.
+//! Norms of matrices, composed of lengths, sums of absolute values, extremes and singular values, whose cotangents are
+//! theirs.
 
 use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
@@ -8,9 +9,9 @@ use wengert_tensor::{MatrixNorm, check_matrix_norm};
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The norm of a matrix, or of each matrix of a batch.
     ///
-    /// Gradients: of the Frobenius norm `a / |a|`, and 0 at the zero matrix; of the others that of the row, column or singular
-    /// value that is the largest, shared evenly where several are; of the nuclear norm `u v_t`, a subgradient where a singular
-    /// value is 0.
+    /// Gradients: of the Frobenius norm `a / |a|`, and 0 at the zero matrix; of the others that of the row, column or
+    /// singular value that is the largest, shared evenly where several are; of the nuclear norm `u v_t`, a subgradient
+    /// where a singular value is 0.
     ///
     /// Shapes: `a: [.., m, n]`, result `[..]`.
     ///
@@ -37,8 +38,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`matrix_norm`](Self::matrix_norm), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if these are not matrices, there is nothing to take the largest of, or singular values are asked for
-    /// of what is not finite.
+    /// [`Error::Shape`] if these are not matrices, there is nothing to take the largest of, or singular values are
+    /// asked for of what is not finite.
     ///
     /// # Panics
     /// For norms of singular values where `wengert-tensor` has feature `linalg` and `wengert-core` has not.

@@ -1,9 +1,10 @@
 //! What each tensor op means: one op, one file.
 //!
-//! A rule states its forward computation on values and its pullback once, generically over [`Array`]: evaluated on tensors
-//! the pullback is the reverse sweep, evaluated on variables it records ops, so the gradient is on the list like anything
-//! else and can be differentiated again, to any order. Where a fused loop is faster a rule adds `pull`, with a test that
-//! both agree. Forward mode needs a word about the op's Jacobian, or nothing, or, where that is faster, `jvp`.
+//! A rule states its forward computation on values and its pullback once, generically over [`Array`]: evaluated on
+//! tensors the pullback is the reverse sweep, evaluated on variables it records ops, so the gradient is on the list
+//! like anything else and can be differentiated again, to any order. Where a fused loop is faster a rule adds `pull`,
+//! with a test that both agree. Forward mode needs a word about the op's Jacobian, or nothing, or, where that is
+//! faster, `jvp`.
 //!
 //! To add an op: write its file, add its line to [`rules!`] below.
 
@@ -107,8 +108,8 @@ pub(crate) trait Op<F: TensorFloat>: Clone + Listed<F> {
     /// What its pullback tells of its pushforward.
     const PUSHFORWARD: Pushforward = Pushforward::Transposed;
 
-    /// Whether it holds what comes with a replay and goes with it: residuals, labels. Then a recorded program evaluates a copy and
-    /// drops it; otherwise the op itself, where it lies. An op that owns nothing holds nothing.
+    /// Whether it holds what comes with a replay and goes with it: residuals, labels. Then a recorded program evaluates
+    /// a copy and drops it; otherwise the op itself, where it lies. An op that owns nothing holds nothing.
     const HOLDS: bool = core::mem::needs_drop::<Self>();
 
     /// As listings and profiles name it: more closely, where one rule stands for many functions.
@@ -119,7 +120,8 @@ pub(crate) trait Op<F: TensorFloat>: Clone + Listed<F> {
     /// The result, or what does not fit. May keep residuals in `self`.
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError>;
 
-    /// The same on a tape, where a gradient will flow to the operands that are `wanted`: what is at hand may be kept for it.
+    /// The same on a tape, where a gradient will flow to the operands that are `wanted`: what is at hand may be kept
+    /// for it.
     #[inline]
     fn forward_recorded(&mut self, x: &[&Tensor<F>], _wanted: &[bool]) -> Result<Tensor<F>, ShapeError> {
         self.forward(x)
@@ -128,7 +130,8 @@ pub(crate) trait Op<F: TensorFloat>: Clone + Listed<F> {
     /// The cotangents of the operands that are `wanted`, from that of the result.
     fn vjp<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, wanted: &[bool]) -> Cotangents<A>;
 
-    /// The same for a recorded gradient, of whose values some will not be `read`: of those only what a derivative of them needs.
+    /// The same for a recorded gradient, of whose values some will not be `read`: of those only what a derivative of
+    /// them needs.
     fn vjp_unread<A: Array<F>>(&self, x: &[&A], y: &A, y_bar: A, wanted: &[bool], _read: &[bool]) -> Cotangents<A> {
         self.vjp(x, y, y_bar, wanted)
     }
@@ -138,7 +141,8 @@ pub(crate) trait Op<F: TensorFloat>: Clone + Listed<F> {
         self.vjp(x, y, y_bar, wanted)
     }
 
-    /// The tangent of the result from those of the operands, of which at least one is there; `None` where nothing flows.
+    /// The tangent of the result from those of the operands, of which at least one is there; `None` where nothing
+    /// flows.
     fn jvp<A: Array<F>>(&self, x: &[&A], y: &A, x_dot: &[Option<&A>]) -> Option<A> {
         pushforward::tangent(self, x, y, x_dot)
     }
@@ -183,7 +187,8 @@ pub(crate) enum Fusible<F> {
         scale: F,
         shift: F,
     },
-    /// A sum over axes, or the mean: if over all of them, its cotangent is one number. `all`: over all of them, and none is left.
+    /// A sum over axes, or the mean: if over all of them, its cotangent is one number. `all`: over all of them, and
+    /// none is left.
     Sum {
         mean: bool,
         all: bool,
@@ -197,8 +202,8 @@ type Forward<F> = fn(&mut Rule<F>, &[&Tensor<F>], &[bool]) -> Result<Tensor<F>, 
 /// The cotangents of a rule's operands, from those, the value and its cotangent.
 type Pull<F> = fn(&Rule<F>, &[&Tensor<F>], &Tensor<F>, Tensor<F>, &[bool]) -> Cotangents<Tensor<F>>;
 
-/// A rule's two ways on plain values. The list keeps them beside each rule, though the rule alone would tell them: a sweep
-/// that asked the rule could meet every op there is, and a program would contain them all, not those it records.
+/// A rule's two ways on plain values. The list keeps them beside each rule, though the rule alone would tell them: a
+/// sweep that asked the rule could meet every op there is, and a program would contain them all, not those it records.
 pub(crate) struct Calls<F: TensorFloat> {
     pub(crate) forward: Forward<F>,
     pub(crate) pull: Pull<F>,
@@ -227,7 +232,8 @@ fn one<A>(x_bar: A) -> Cotangents<A> {
     cotangents
 }
 
-/// The cotangents of an op's two operands. Pushed, not converted from an array, which would be made first and then moved.
+/// The cotangents of an op's two operands. Pushed, not converted from an array, which would be made first and then
+/// moved.
 #[inline]
 fn two<A>(a_bar: Option<A>, b_bar: Option<A>) -> Cotangents<A> {
     let mut cotangents = Cotangents::new();
@@ -236,8 +242,8 @@ fn two<A>(a_bar: Option<A>, b_bar: Option<A>) -> Cotangents<A> {
     cotangents
 }
 
-/// The result of an operation inside a derivative: shapes fit there by construction, so only memory can be wanting. Then the
-/// derivative as a whole is refused, by whoever began it.
+/// The result of an operation inside a derivative: shapes fit there by construction, so only memory can be wanting.
+/// Then the derivative as a whole is refused, by whoever began it.
 fn fitting<T>(result: Result<T, ShapeError>) -> T {
     result.unwrap_or_else(|error| unfit(&error))
 }
@@ -424,7 +430,8 @@ impl<F: TensorFloat> Array<F> for Tensor<F> {
         op.pull(x, y, y_bar, wanted)
     }
     fn transposed_pullback<O: Op<F>>(op: &O, x: &[&Self], y: &Self, x_dot: &[Option<&Self>]) -> Option<Self> {
-        // On a tape of its own. The operands that move do so there too: a pullback may compute with them anew what they made.
+        // On a tape of its own. The operands that move do so there too: a pullback may compute with them anew what they
+        // made.
         let tape = Tape::new();
         let operand = |(&x, moves): (&&Self, bool)| if moves { tape.tensor(x) } else { tape.constant_tensor(x) };
         let moves = x_dot.iter().map(Option::is_some);

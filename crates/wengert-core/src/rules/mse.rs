@@ -68,8 +68,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`mse`](Self::mse), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the shapes differ, or there are no elements; [`Error::MixedTapes`] if the operands are of two
-    /// tapes.
+    /// [`Error::Shape`] if the shapes differ, or there are no elements; [`Error::MixedTapes`] if the operands are of
+    /// two tapes.
     #[track_caller]
     pub fn try_mse(self, target: Self) -> Result<Self, Error> {
         self.try_record2(Mse(PhantomData), target)

@@ -1,10 +1,10 @@
 //! Norms over axes.
 //!
-//! Formulas: `(sum |x|^p)^(1/p)`; for `p = 1` the sum and for infinite `p` the largest of the absolute values, made of those
-//! rules. Shapes: as sums.
+//! Formulas: `(sum |x|^p)^(1/p)`; for `p = 1` the sum and for infinite `p` the largest of the absolute values, made of
+//! those rules. Shapes: as sums.
 //!
-//! Cotangent of the length (`p = 2`): `x_bar = y_bar x / y`, and 0 with all its derivatives at the zero vector, which has no
-//! direction.
+//! Cotangent of the length (`p = 2`): `x_bar = y_bar x / y`, and 0 with all its derivatives at the zero vector, which
+//! has no direction.
 
 use super::select::select;
 use super::sum::{broadcast_back, sum_axes};
@@ -63,8 +63,8 @@ impl<F: TensorFloat> Norm2<F> {
     }
 }
 
-/// What lanes are divided by before they are raised to a power, their axes kept: the largest absolute value, or 1 where that is 0
-/// or not finite. Nothing flows back: a norm does not depend on it.
+/// What lanes are divided by before they are raised to a power, their axes kept: the largest absolute value, or 1 where
+/// that is 0 or not finite. Nothing flows back: a norm does not depend on it.
 #[derive(Clone)]
 pub(crate) struct LaneScale<F>(Axes, PhantomData<F>);
 
@@ -111,7 +111,8 @@ impl<F: TensorFloat> Op<F> for Directed<F> {
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
-    /// The Euclidean length of all elements as one vector, without overflow on the way. At the zero vector the gradient is 0.
+    /// The Euclidean length of all elements as one vector, without overflow on the way. At the zero vector the gradient
+    /// is 0.
     ///
     /// Formula: `sqrt(sum x^2)`; cotangent `y_bar x / y`. Shapes: `x: [..]`, result `[]`.
     ///
@@ -204,8 +205,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`norm_axes`](Self::norm_axes), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if `p` is less than 1, an axis does not exist or is named twice, or `p` is infinite and there is nothing
-    /// along the axes.
+    /// [`Error::Shape`] if `p` is less than 1, an axis does not exist or is named twice, or `p` is infinite and there
+    /// is nothing along the axes.
     #[track_caller]
     pub fn try_norm_axes(self, p: f64, axes: impl Into<Axes>) -> Result<Self, Error> {
         let _whole = self.whole("norm");

@@ -1,8 +1,8 @@
 //! Normalisations: layer, root-mean-square, batch, group and instance, made of one rule; and vectors of length 1.
 //!
-//! All but the last divide deviations from a mean by a deviation; they differ in what the mean is taken over. For images
-//! `[n, channels, h, w]`: layer over the last axes, batch over `n, h, w` for each channel, group over some channels and
-//! `h, w` for each image, instance over `h, w` for each channel of each image.
+//! All but the last divide deviations from a mean by a deviation; they differ in what the mean is taken over. For
+//! images `[n, channels, h, w]`: layer over the last axes, batch over `n, h, w` for each channel, group over some
+//! channels and `h, w` for each image, instance over `h, w` for each channel of each image.
 
 use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
@@ -25,8 +25,9 @@ fn of_channels<F: TensorFloat>(stats: &Tensor<F>) -> (Tensor<F>, Tensor<F>) {
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// Rows of mean 0 and variance 1, over the last axes: `y = (x - mean)/sqrt(variance + epsilon) weight + bias`.
     ///
-    /// Shapes: `x: [.., features]`, `weight` and `bias`, where there are any: `features`. The variance is that of a whole population;
-    /// a row of equal numbers becomes exactly 0 before the bias. Forward and backward read a row once from memory.
+    /// Shapes: `x: [.., features]`, `weight` and `bias`, where there are any: `features`. The variance is that of a
+    /// whole population; a row of equal numbers becomes exactly 0 before the bias. Forward and backward read a row once
+    /// from memory.
     ///
     /// Source: J. L. Ba, J. R. Kiros and G. E. Hinton, "Layer normalization", 2016.
     ///
@@ -57,8 +58,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`layer_norm`](Self::layer_norm), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the shape does not end in `features`, weight or bias have another shape, or `epsilon` is negative or not
-    /// finite; [`Error::MixedTapes`] if the operands are of two tapes.
+    /// [`Error::Shape`] if the shape does not end in `features`, weight or bias have another shape, or `epsilon` is
+    /// negative or not finite; [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_layer_norm(
         self,
@@ -73,8 +74,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// Rows of mean square 1, over the last axes: `y = x/sqrt(mean(x^2) + epsilon) weight`.
     ///
-    /// Shapes: `x: [.., features]`, `weight: features`. Source: B. Zhang and R. Sennrich, "Root mean square layer normalization",
-    /// 2019.
+    /// Shapes: `x: [.., features]`, `weight: features`. Source: B. Zhang and R. Sennrich, "Root mean square layer
+    /// normalization", 2019.
     ///
     /// # Panics
     /// With the text of the error that [`try_rms_norm`](Self::try_rms_norm) returns.
@@ -103,12 +104,13 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         self.try_standardize("rms_norm", features.into(), standard, [weight, None], None)
     }
 
-    /// Channels of mean 0 and variance 1 over the batch and all further axes, for training; with the mean and the variance, of the
-    /// whole population, of each channel.
+    /// Channels of mean 0 and variance 1 over the batch and all further axes, for training; with the mean and the
+    /// variance, of the whole population, of each channel.
     ///
-    /// Shapes: `x: [n, channels, ..]`, `weight` and `bias`: `[channels]`; result like `x`, mean and variance `[channels]`. Those two are
-    /// plain tensors, for running averages; [`batch_norm_with`](Self::batch_norm_with) uses such averages. A
-    /// [recorded program](crate::TensorFunction) could not renew them: there use [`batch_norm_watched`](Self::batch_norm_watched).
+    /// Shapes: `x: [n, channels, ..]`, `weight` and `bias`: `[channels]`; result like `x`, mean and variance
+    /// `[channels]`. Those two are plain tensors, for running averages; [`batch_norm_with`](Self::batch_norm_with) uses
+    /// such averages. A [recorded program](crate::TensorFunction) could not renew them: there use
+    /// [`batch_norm_watched`](Self::batch_norm_watched).
     ///
     /// Source: S. Ioffe and C. Szegedy, "Batch normalization", 2015.
     ///
@@ -146,8 +148,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         Ok((y, mean, variance))
     }
 
-    /// [`batch_norm`](Self::batch_norm) that shows mean and variance to `look`: at once on a tape, and in every replay of a
-    /// [recorded program](crate::TensorFunction), as [`watch`](Self::watch) does.
+    /// [`batch_norm`](Self::batch_norm) that shows mean and variance to `look`: at once on a tape, and in every replay
+    /// of a [recorded program](crate::TensorFunction), as [`watch`](Self::watch) does.
     ///
     /// Shapes and source: as [`batch_norm`](Self::batch_norm).
     ///
@@ -228,8 +230,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         Ok((z.try_channels(op, weight, bias)?, stats))
     }
 
-    /// Batch normalisation with a mean and a variance known from training: `y = (x - mean)/sqrt(variance + epsilon) weight + bias`,
-    /// channel by channel.
+    /// Batch normalisation with a mean and a variance known from training:
+    /// `y = (x - mean)/sqrt(variance + epsilon) weight + bias`, channel by channel.
     ///
     /// Shapes: as [`batch_norm`](Self::batch_norm). Nothing flows to mean and variance.
     ///
@@ -263,8 +265,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`batch_norm_with`](Self::batch_norm_with), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there is no axis of channels, one of the others is not `[channels]`, or `epsilon` is negative or not
-    /// finite; [`Error::MixedTapes`] if the operands are of two tapes.
+    /// [`Error::Shape`] if there is no axis of channels, one of the others is not `[channels]`, or `epsilon` is
+    /// negative or not finite; [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_batch_norm_with(
         self,
@@ -318,8 +320,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`group_norm`](Self::group_norm), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there is no axis of channels, `groups` does not divide them, weight or bias are not `[channels]`, or
-    /// `epsilon` is negative or not finite; [`Error::MixedTapes`] if the operands are of two tapes.
+    /// [`Error::Shape`] if there is no axis of channels, `groups` does not divide them, weight or bias are not
+    /// `[channels]`, or `epsilon` is negative or not finite; [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_group_norm(
         self,
@@ -331,9 +333,11 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         self.try_grouped("group_norm", groups, weight, bias, epsilon)
     }
 
-    /// Channels of mean 0 and variance 1, image by image: [`group_norm`](Self::group_norm) with as many groups as channels.
+    /// Channels of mean 0 and variance 1, image by image: [`group_norm`](Self::group_norm) with as many groups as
+    /// channels.
     ///
-    /// Source: D. Ulyanov, A. Vedaldi and V. Lempitsky, "Instance normalization: the missing ingredient for fast stylization", 2016.
+    /// Source: D. Ulyanov, A. Vedaldi and V. Lempitsky, "Instance normalization: the missing ingredient for fast
+    /// stylization", 2016.
     ///
     /// Shapes: `x: [n, channels, ..]`, `weight` and `bias`: `[channels]`, result like `x`.
     ///

@@ -1,7 +1,7 @@
 //! Elements by size: sorting, the largest few, medians and quantiles.
 //!
-//! Where the elements are is found by the forward pass, anew in every replay. NaN counts as larger than every number, and of
-//! equal elements the first comes first: it takes the whole gradient. Cotangent: `y_bar` to the elements taken.
+//! Where the elements are is found by the forward pass, anew in every replay. NaN counts as larger than every number,
+//! and of equal elements the first comes first: it takes the whole gradient. Cotangent: `y_bar` to the elements taken.
 
 use super::pick::Found;
 use super::rows::Rows;
@@ -11,7 +11,8 @@ use crate::tensor::{TensorFloat, TensorVar};
 use core::marker::PhantomData;
 use wengert_tensor::{Axes, Axis, ShapeError, Tensor, positions_along, quantile_place};
 
-/// Elements picked by their size; knows their numbers once it has run. Boxed: the largest op sets the size of all nodes.
+/// Elements picked by their size; knows their numbers once it has run. Boxed: the largest op sets the size of all
+/// nodes.
 #[derive(Clone)]
 pub(crate) struct BySize<F>(Box<(Order, Found)>, PhantomData<F>);
 
@@ -46,8 +47,8 @@ impl Order {
     }
 }
 
-/// Where along each row of a matrix the elements are that stand at two places in order. A row with NaN, which is sorted to its
-/// end, has that at every place.
+/// Where along each row of a matrix the elements are that stand at two places in order. A row with NaN, which is sorted
+/// to its end, has that at every place.
 fn quantile_columns<F: TensorFloat>(x: &Tensor<F>, below: usize, above: usize) -> Result<Tensor<i64>, ShapeError> {
     let [rows, n] = [x.shape()[0], x.shape()[1]];
     if n == 0 {
@@ -243,8 +244,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         x.try_record1(BySize::new(Order::Median))?.try_reshape(rows.result)
     }
 
-    /// The value below which the fraction `q` of all elements lies, interpolated linearly: of `n` values in order the one at
-    /// `q (n - 1)`. NaN if there is one.
+    /// The value below which the fraction `q` of all elements lies, interpolated linearly: of `n` values in order the
+    /// one at `q (n - 1)`. NaN if there is one.
     ///
     /// Shapes: `x: [..]`, result `[]`.
     ///
@@ -289,7 +290,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`quantile_axes`](Self::quantile_axes), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if `q` is not from 0 to 1, an axis does not exist or is named twice, or there is nothing along the axes.
+    /// [`Error::Shape`] if `q` is not from 0 to 1, an axis does not exist or is named twice, or there is nothing along
+    /// the axes.
     #[track_caller]
     pub fn try_quantile_axes(self, q: f64, axes: impl Into<Axes>) -> Result<Self, Error> {
         let _whole = self.whole("quantile");

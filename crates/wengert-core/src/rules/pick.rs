@@ -1,8 +1,8 @@
-//! Elements by number, and its adjoint, elements added by number; elements that an index names along an axis, whose numbers the
-//! forward pass finds, and elements scattered along an axis, likewise.
+//! Elements by number, and its adjoint, elements added by number; elements that an index names along an axis, whose
+//! numbers the forward pass finds, and elements scattered along an axis, likewise.
 //!
-//! Shapes: `x: [..]`, `positions: [i, j, ..]`, `y: [i, j, ..]`. Cotangent: `x_bar[positions[k]] += y_bar[k]`: an element picked
-//! twice receives both.
+//! Shapes: `x: [..]`, `positions: [i, j, ..]`, `y: [i, j, ..]`. Cotangent: `x_bar[positions[k]] += y_bar[k]`: an
+//! element picked twice receives both.
 
 use super::select::select;
 use super::{Array, Cotangents, Op, Pushforward, fitting, one, two};
@@ -132,7 +132,8 @@ pub(crate) fn place<F: TensorFloat, A: Array<F>>(y_bar: &A, positions: &Tensor<i
     Place(Box::new((positions.clone(), shape)), PhantomData).on(&[y_bar])
 }
 
-/// Zeros of a shape with the operand's elements added where the numbers say. Boxed: the largest op sets the size of all nodes.
+/// Zeros of a shape with the operand's elements added where the numbers say. Boxed: the largest op sets the size of all
+/// nodes.
 #[derive(Clone)]
 pub(crate) struct Place<F>(Box<(Tensor<i64>, Shape)>, PhantomData<F>);
 
@@ -179,8 +180,8 @@ impl<F: TensorFloat> Op<F> for PlaceAlong<F> {
     }
 }
 
-/// The first operand with elements of the second where an index says along an axis, of several the last; once it has run, knows
-/// for each element of the result the number in the second that it has, -1 if none.
+/// The first operand with elements of the second where an index says along an axis, of several the last; once it has
+/// run, knows for each element of the result the number in the second that it has, -1 if none.
 #[derive(Clone)]
 pub(crate) struct Scatter<F>(Box<Along>, PhantomData<F>);
 
@@ -239,11 +240,11 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         self.try_record1(Pick(positions.clone(), PhantomData))
     }
 
-    /// The elements that `index` names along `axis`: `y[i, j] = x[index[i, j], j]` for axis 0 of a matrix. An element gathered
-    /// twice receives both gradients.
+    /// The elements that `index` names along `axis`: `y[i, j] = x[index[i, j], j]` for axis 0 of a matrix. An element
+    /// gathered twice receives both gradients.
     ///
-    /// Shapes: `self: [.., n, ..]`, `index: [.., m, ..]`, result `[.., m, ..]`. Other axes of `index` may be shorter, and the
-    /// result is then too.
+    /// Shapes: `self: [.., n, ..]`, `index: [.., m, ..]`, result `[.., m, ..]`. Other axes of `index` may be shorter,
+    /// and the result is then too.
     ///
     /// # Panics
     /// With the text of the error that [`try_gather`](Self::try_gather) returns.
@@ -266,7 +267,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`gather`](Self::gather), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the axis does not exist, the shapes do not go together, or an index is negative or not below `n`.
+    /// [`Error::Shape`] if the axis does not exist, the shapes do not go together, or an index is negative or not below
+    /// `n`.
     #[track_caller]
     pub fn try_gather(self, axis: impl Into<Axis>, index: &Tensor<i64>) -> Result<Self, Error> {
         self.try_record1(Gather::new(axis.into(), index, false))
@@ -338,8 +340,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         self.try_transpose(0, axis)?.try_gather_rows(entries)?.try_transpose(0, axis)
     }
 
-    /// This tensor with elements of `source` where `index` says along `axis`. Of several written to one place the last stays, in
-    /// row-major order of `source`, and it alone has a gradient.
+    /// This tensor with elements of `source` where `index` says along `axis`. Of several written to one place the last
+    /// stays, in row-major order of `source`, and it alone has a gradient.
     ///
     /// Shapes: `self: [.., n, ..]`, `index` and `source: [.., m, ..]`, result as `self`.
     ///
@@ -365,8 +367,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`scatter`](Self::scatter), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the axis does not exist, the shapes do not go together, or an index is negative or not below `n`;
-    /// [`Error::MixedTapes`] if the operands are of two tapes.
+    /// [`Error::Shape`] if the axis does not exist, the shapes do not go together, or an index is negative or not below
+    /// `n`; [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_scatter(self, axis: impl Into<Axis>, index: &Tensor<i64>, source: Self) -> Result<Self, Error> {
         self.same_tape(source, "scatter", Location::caller())?;

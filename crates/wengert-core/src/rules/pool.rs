@@ -1,7 +1,7 @@
 //! The largest and the mean of windows of images.
 //!
-//! Shapes: `x: [n, c, h, w]`, `y: [n, c, oh, ow]`. The mean is linear and keeps nothing; of the largest the places are kept,
-//! and with them it is linear too: what flows back goes to the first of the largest in each window.
+//! Shapes: `x: [n, c, h, w]`, `y: [n, c, oh, ow]`. The mean is linear and keeps nothing; of the largest the places are
+//! kept, and with them it is linear too: what flows back goes to the first of the largest in each window.
 
 use super::{Array, Cotangents, Op, Pushforward, one};
 use crate::error::{Error, OrPanic};
@@ -116,8 +116,8 @@ impl<F: TensorFloat> Op<F> for SpreadMeans<F> {
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
-    /// The largest element of each window. Of equal elements the first receives the gradient; NaN counts as largest; what
-    /// lies outside the images never is.
+    /// The largest element of each window. Of equal elements the first receives the gradient; NaN counts as largest;
+    /// what lies outside the images never is.
     ///
     /// Shapes: `x: [n, c, h, w]`, result `[n, c, oh, ow]` with `oh = (h + 2 padding - kernel) / stride + 1`.
     ///

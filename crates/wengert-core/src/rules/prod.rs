@@ -1,7 +1,7 @@
 //! Products over axes.
 //!
-//! Shapes: as sums. Cotangent: `x_bar_k = y_bar prod_(i != k) x_i`, the product of what comes before and what comes behind,
-//! `O(n)` and without a division: exact where there are zeros, at every order.
+//! Shapes: as sums. Cotangent: `x_bar_k = y_bar prod_(i != k) x_i`, the product of what comes before and what comes
+//! behind, `O(n)` and without a division: exact where there are zeros, at every order.
 
 use super::rows::Rows;
 use super::scan::product_beside;

@@ -1,9 +1,9 @@
 //! Forward mode: how tangents go through ops.
 //!
-//! Most ops say in one word what their pullback has in common with their pushforward. For the others the pushforward is made of the
-//! pullback: `y_bar -> <x_dot, J^T y_bar>` is linear in `y_bar`, so its gradient in `y_bar` is `J x_dot`, whatever `y_bar` is
-//! (Townsend 2017, "A new trick for calculating Jacobian vector products"). That costs a pullback and the pullback of it; ops for which
-//! one pass does have a rule of their own.
+//! Most ops say in one word what their pullback has in common with their pushforward. For the others the pushforward is
+//! made of the pullback: `y_bar -> <x_dot, J^T y_bar>` is linear in `y_bar`, so its gradient in `y_bar` is `J x_dot`,
+//! whatever `y_bar` is (Townsend 2017, "A new trick for calculating Jacobian vector products"). That costs a pullback
+//! and the pullback of it; ops for which one pass does have a rule of their own.
 
 use super::sum::{broadcast_to, sum_axes};
 use super::zip::zip;

@@ -20,8 +20,8 @@ fn on_diagonal(offset: isize, [m, n]: [usize; 2]) -> (Slice, usize) {
     (Slice::from(start..end).step(n as isize + 1), len)
 }
 
-/// The steps to a diagonal: the order of axes that brings its two last, the shape with the two as one, and which elements of
-/// that one lie on it.
+/// The steps to a diagonal: the order of axes that brings its two last, the shape with the two as one, and which
+/// elements of that one lie on it.
 fn diagonal_steps(shape: &Shape, offset: isize, [rows, columns]: [usize; 2]) -> (Vec<usize>, Shape, Slice) {
     let mut order: Vec<usize> = (0..shape.rank()).filter(|&axis| axis != rows && axis != columns).collect();
     let flat = order.iter().map(|&axis| shape[axis]).chain([shape[rows] * shape[columns]]).collect();
@@ -113,8 +113,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         self.try_reshape(with([n, 1]))?.try_broadcast_to(with([n, times]))?.try_reshape(repeated)
     }
 
-    /// The whole tensor again and again along each axis: `[m, n]` tiled by `[2, 3]` is `[2 m, 3 n]`. `repetitions` are of the
-    /// last axes; more of them than there are axes make new ones in front.
+    /// The whole tensor again and again along each axis: `[m, n]` tiled by `[2, 3]` is `[2 m, 3 n]`. `repetitions` are
+    /// of the last axes; more of them than there are axes make new ones in front.
     ///
     /// # Panics
     /// With the text of the error that [`try_tile`](Self::try_tile) returns.
@@ -276,8 +276,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`pad`](Self::pad), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there are more pairs than axes, entries to reflect or repeat are wanting, or no memory could hold the
-    /// result.
+    /// [`Error::Shape`] if there are more pairs than axes, entries to reflect or repeat are wanting, or no memory could
+    /// hold the result.
     #[track_caller]
     pub fn try_pad(self, padding: &[(usize, usize)], with: Padding<F>) -> Result<Self, Error> {
         let _whole = self.whole("pad");
@@ -309,7 +309,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         Ok(y)
     }
 
-    /// The elements on the diagonal of two axes, `offset` places to the right of the main one, as a last axis in their place.
+    /// The elements on the diagonal of two axes, `offset` places to the right of the main one, as a last axis in their
+    /// place.
     ///
     /// Shapes: `[.., m, .., n, ..]`, result with the two axes gone and the diagonal last.
     ///
@@ -355,8 +356,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         x.try_reshape(flat)?.try_slice(last, elements)
     }
 
-    /// A square matrix with this vector on the diagonal `offset` places to the right of the main one, 0 elsewhere; of a matrix,
-    /// the elements of that diagonal.
+    /// A square matrix with this vector on the diagonal `offset` places to the right of the main one, 0 elsewhere; of a
+    /// matrix, the elements of that diagonal.
     ///
     /// Shapes: `[n] -> [n + |offset|, n + |offset|]`; of a matrix the diagonal, a vector.
     ///
@@ -401,8 +402,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         }
     }
 
-    /// The points of a grid: for vectors of `m` and `n` coordinates two matrices `[m, n]`, of which the first varies along axis
-    /// 0 and the second along axis 1.
+    /// The points of a grid: for vectors of `m` and `n` coordinates two matrices `[m, n]`, of which the first varies
+    /// along axis 0 and the second along axis 1.
     ///
     /// Shapes: `[m], [n], ..`, results `[m, n, ..]` each.
     ///
@@ -427,8 +428,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`meshgrid`](Self::meshgrid), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if an operand is not a vector or no memory could hold the result; [`Error::MixedTapes`] if the operands are
-    /// of two tapes.
+    /// [`Error::Shape`] if an operand is not a vector or no memory could hold the result; [`Error::MixedTapes`] if the
+    /// operands are of two tapes.
     #[track_caller]
     pub fn try_meshgrid(vectors: &[Self]) -> Result<Vec<Self>, Error> {
         let Some(first) = vectors.first() else { return Ok(Vec::new()) };

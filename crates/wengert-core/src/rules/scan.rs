@@ -1,12 +1,13 @@
 //! Running sums and extremes, and the linear recurrence that running products and their derivatives are made of.
 //!
-//! Formulas: `cumsum`: `y_k = x_0 + .. + x_k`; `recurrence`: `y_k = a_k y_(k-1) + b_k`, from either end, the factor taken at the
-//! entry itself or, `lagged`, at the one before.
+//! Formulas: `cumsum`: `y_k = x_0 + .. + x_k`; `recurrence`: `y_k = a_k y_(k-1) + b_k`, from either end, the factor
+//! taken at the entry itself or, `lagged`, at the one before.
 //!
 //! Shapes: all `[.., n, ..]`. Cotangents: of a running sum the running sum from the other end. Of the recurrence
-//! `g_k = y_bar_k + a_(k+1) g_(k+1)`, which is a recurrence from the other end, lagged if this is not; then `b_bar = g` and
-//! `a_bar_k = g_k y_(k-1)` (lagged: `a_bar_k = g_(k+1) y_k`). So the four kinds are each other's derivatives at every order, in
-//! `O(n)` and without a division. Of a running extreme: `y_bar` to the elements that were it, whose numbers the forward pass finds.
+//! `g_k = y_bar_k + a_(k+1) g_(k+1)`, which is a recurrence from the other end, lagged if this is not; then `b_bar = g`
+//! and `a_bar_k = g_k y_(k-1)` (lagged: `a_bar_k = g_(k+1) y_k`). So the four kinds are each other's derivatives at
+//! every order, in `O(n)` and without a division. Of a running extreme: `y_bar` to the elements that were it, whose
+//! numbers the forward pass finds.
 
 use super::pick::Found;
 use super::pushforward::total;
@@ -39,8 +40,8 @@ impl<F: TensorFloat> Op<F> for CumSum<F> {
     }
 }
 
-/// The largest elements so far, or the smallest; knows their numbers once it has run. Boxed: the largest op sets the size of
-/// all nodes.
+/// The largest elements so far, or the smallest; knows their numbers once it has run. Boxed: the largest op sets the
+/// size of all nodes.
 #[derive(Clone)]
 pub(crate) struct CumExtreme<F>(Box<Running>, PhantomData<F>);
 
@@ -211,8 +212,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         self.try_mul(self.try_record2(before, start)?)
     }
 
-    /// The linear recurrence `y_k = a_k y_(k-1) + b_k` along `axis`, where this is `a`; it starts at `y_0 = b_0`, and `a_0` is not
-    /// used. `O(n)`, and so are its derivatives. Filters and linear state-space models are recurrences.
+    /// The linear recurrence `y_k = a_k y_(k-1) + b_k` along `axis`, where this is `a`; it starts at `y_0 = b_0`, and
+    /// `a_0` is not used. `O(n)`, and so are its derivatives. Filters and linear state-space models are recurrences.
     ///
     /// Shapes: `self`, `b` and the result `[.., n, ..]`.
     ///
@@ -236,14 +237,15 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`recurrence`](Self::recurrence), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the axis does not exist or the shapes differ, [`Error::MixedTapes`] if the operands are of two tapes.
+    /// [`Error::Shape`] if the axis does not exist or the shapes differ, [`Error::MixedTapes`] if the operands are of
+    /// two tapes.
     #[track_caller]
     pub fn try_recurrence(self, b: Self, axis: impl Into<Axis>) -> Result<Self, Error> {
         self.try_record2(Recurrence { axis: axis.into(), reverse: false, lagged: false, number: PhantomData }, b)
     }
 
-    /// The largest elements so far along `axis`, and where they are. The first of equal ones takes the whole gradient; NaN stays
-    /// once it came up.
+    /// The largest elements so far along `axis`, and where they are. The first of equal ones takes the whole gradient;
+    /// NaN stays once it came up.
     ///
     /// Where they are are plain numbers, which a [recorded program](crate::TensorFunction) could not renew: there use
     /// [`cummax_values`](Self::cummax_values).
@@ -278,7 +280,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         Ok((self.try_gather(axis, &index)?, index))
     }
 
-    /// The largest elements so far along `axis`. The first of equal ones takes the whole gradient; NaN stays once it came up.
+    /// The largest elements so far along `axis`. The first of equal ones takes the whole gradient; NaN stays once it
+    /// came up.
     ///
     /// Shapes: result like `x`.
     ///

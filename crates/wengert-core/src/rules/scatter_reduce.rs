@@ -1,9 +1,10 @@
 //! Elements brought to places and reduced there.
 //!
-//! Shapes: `x: [.., n, ..]`, `index` and `source: [.., m, ..]`, `y` as `x`. Sums and means are made of the rules for placing and
-//! adding. Products are made of products of two, in a tree: `O(n)` elements in `O(log n)` steps for `n` that meet, without a
-//! division, so exact where there are zeros, at every order. Extremes are a rule of their own. Cotangent: `y_bar` to the
-//! elements equal to the extreme, split evenly among ties; NaN wins, and takes a NaN gradient with it.
+//! Shapes: `x: [.., n, ..]`, `index` and `source: [.., m, ..]`, `y` as `x`. Sums and means are made of the rules for
+//! placing and adding. Products are made of products of two, in a tree: `O(n)` elements in `O(log n)` steps for `n`
+//! that meet, without a division, so exact where there are zeros, at every order. Extremes are a rule of their own.
+//! Cotangent: `y_bar` to the elements equal to the extreme, split evenly among ties; NaN wins, and takes a NaN gradient
+//! with it.
 
 use super::pick::{pick, place};
 use super::pushforward::total;
@@ -81,7 +82,8 @@ impl<F: TensorFloat> ScatterExtreme<F> {
     }
 }
 
-/// The elements that meet at each place, numbered with the source behind `x`: how many, and the numbers place after place.
+/// The elements that meet at each place, numbered with the source behind `x`: how many, and the numbers place after
+/// place.
 struct Groups {
     sizes: Vec<usize>,
     members: Vec<i64>,
@@ -116,8 +118,8 @@ impl Groups {
         Groups { sizes, members }
     }
 
-    /// Members to be multiplied in pairs, and those left over; then their products, and behind them those left over, are the
-    /// members.
+    /// Members to be multiplied in pairs, and those left over; then their products, and behind them those left over,
+    /// are the members.
     fn pair_up(&mut self) -> [Vec<i64>; 3] {
         let pairs: usize = self.sizes.iter().map(|size| size / 2).sum();
         let (mut left, mut right, mut single) = (Vec::with_capacity(pairs), Vec::with_capacity(pairs), Vec::new());
@@ -143,13 +145,14 @@ impl Groups {
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
-    /// This tensor with elements of `source` brought where `index` says along `axis`, and what meets there reduced. With
-    /// `include_self` the element that was there takes part; without, it stays only where nothing arrives.
+    /// This tensor with elements of `source` brought where `index` says along `axis`, and what meets there reduced.
+    /// With `include_self` the element that was there takes part; without, it stays only where nothing arrives.
     ///
-    /// Gradients of products are exact at zeros. Equal extremes share the gradient evenly, the element that was there among them
-    /// if it takes part.
+    /// Gradients of products are exact at zeros. Equal extremes share the gradient evenly, the element that was there
+    /// among them if it takes part.
     ///
-    /// Shapes: `self: [.., n, ..]`, `index` and `source: [.., m, ..]`, result as `self`; see [`scatter`](Self::scatter).
+    /// Shapes: `self: [.., n, ..]`, `index` and `source: [.., m, ..]`, result as `self`; see
+    /// [`scatter`](Self::scatter).
     ///
     /// # Panics
     /// With the text of the error that [`try_scatter_reduce`](Self::try_scatter_reduce) returns.

@@ -1,7 +1,7 @@
 //! Elements of one tensor or another, by a condition; filling and triangles by a mask.
 //!
-//! Shapes: `condition`, `a` and `b` broadcast, `y` has the broadcast shape. Cotangents: `y_bar` where the element came from,
-//! an exact 0 elsewhere, so that nothing of the branch not taken, NaN included, reaches a derivative.
+//! Shapes: `condition`, `a` and `b` broadcast, `y` has the broadcast shape. Cotangents: `y_bar` where the element came
+//! from, an exact 0 elsewhere, so that nothing of the branch not taken, NaN included, reaches a derivative.
 
 use super::sum::sum_to;
 use super::{Array, Cotangents, Op, Pushforward, two};
@@ -34,7 +34,8 @@ pub(crate) fn select<F: TensorFloat, A: Array<F>>(condition: &Tensor<bool>, a: &
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
-    /// The element of `a` where `condition` is true, of `b` where it is false; all three are repeated to a common shape.
+    /// The element of `a` where `condition` is true, of `b` where it is false; all three are repeated to a common
+    /// shape.
     ///
     /// Nothing flows to the element not taken, however infinite or undefined its derivative is.
     ///
@@ -99,8 +100,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         Self::try_select(mask, self.tape().constant_tensor(Tensor::scalar(value)), self)
     }
 
-    /// The lower triangle of a matrix, or of each matrix of a batch: 0 above the diagonal `offset` places to the right of the
-    /// main one.
+    /// The lower triangle of a matrix, or of each matrix of a batch: 0 above the diagonal `offset` places to the right
+    /// of the main one.
     ///
     /// Shapes: `[.., m, n]`, result alike.
     ///
@@ -130,8 +131,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         Self::try_select(mask, self, self.tape().constant_tensor(Tensor::scalar(F::ZERO)))
     }
 
-    /// The upper triangle of a matrix, or of each matrix of a batch: 0 below the diagonal `offset` places to the right of the
-    /// main one.
+    /// The upper triangle of a matrix, or of each matrix of a batch: 0 below the diagonal `offset` places to the right
+    /// of the main one.
     ///
     /// Shapes: `[.., m, n]`, result alike.
     ///

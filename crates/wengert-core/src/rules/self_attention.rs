@@ -1,9 +1,10 @@
 //! Attention of the places of a sequence to one another, in several heads.
 //!
-//! Formula: `y = [y_1, .., y_n]` with `y_h = softmax(scale q_h k_hT) v_h`, for `x = [q_1, .., q_n, k_1, .., k_n, v_1, .., v_n]`, all along
-//! the last axis. Shapes: `x: [.., l, 3 n d]`, `y: [.., l, n d]`. Keeps `x` and two numbers a query and head, as
-//! `scaled_dot_product_attention` does, whose loops these are: heads are read and written where they lie, and the cotangent of `x`
-//! is written once. As ops of the tape the parts were cut out, copied into heads, and their cotangents put back among zeros and added.
+//! Formula: `y = [y_1, .., y_n]` with `y_h = softmax(scale q_h k_hT) v_h`, for
+//! `x = [q_1, .., q_n, k_1, .., k_n, v_1, .., v_n]`, all along the last axis. Shapes: `x: [.., l, 3 n d]`,
+//! `y: [.., l, n d]`. Keeps `x` and two numbers a query and head, as `scaled_dot_product_attention` does, whose loops
+//! these are: heads are read and written where they lie, and the cotangent of `x` is written once. As ops of the tape
+//! the parts were cut out, copied into heads, and their cotangents put back among zeros and added.
 //!
 //! Cotangent: those of queries, keys and values, side by side.
 
@@ -93,17 +94,19 @@ fn exchange(first: usize) -> Vec<usize> {
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
-    /// [`scaled_dot_product_attention`](Self::scaled_dot_product_attention) of the places of a sequence to one another, in several
-    /// heads, from queries, keys and values side by side in one tensor, as one product with all three projections gives them.
+    /// [`scaled_dot_product_attention`](Self::scaled_dot_product_attention) of the places of a sequence to one another,
+    /// in several heads, from queries, keys and values side by side in one tensor, as one product with all three
+    /// projections gives them.
     ///
-    /// Formula: `y_h = softmax(scale q_h k_hT) v_h` for each head, the heads side by side. Shapes: `[.., l, 3 features]`, with the queries of
-    /// all heads first, then their keys, then their values, each `features / heads` wide; result `[.., l, features]`. A mask repeats to
-    /// `[.., heads, l, l]`. Costs `4 l^2 features` operations, less than that when causal, and memory that grows with `l`; nothing
-    /// is copied into another order on the way. A query that may look at no key gets 0, and nothing flows through it; what a mask
+    /// Formula: `y_h = softmax(scale q_h k_hT) v_h` for each head, the heads side by side. Shapes:
+    /// `[.., l, 3 features]`, with the queries of all heads first, then their keys, then their values, each
+    /// `features / heads` wide; result `[.., l, features]`. A mask repeats to `[.., heads, l, l]`. Costs
+    /// `4 l^2 features` operations, less than that when causal, and memory that grows with `l`; nothing is copied into
+    /// another order on the way. A query that may look at no key gets 0, and nothing flows through it; what a mask
     /// hides must be finite.
     ///
-    /// Source: A. Vaswani et al., "Attention is all you need", 2017, section 3.2.2; the layout is that of the product with PyTorch's
-    /// `in_proj_weight`.
+    /// Source: A. Vaswani et al., "Attention is all you need", 2017, section 3.2.2; the layout is that of the product
+    /// with PyTorch's `in_proj_weight`.
     ///
     /// # Panics
     /// With the text of the error that [`try_self_attention`](Self::try_self_attention) returns.
@@ -127,8 +130,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`self_attention`](Self::self_attention), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there are not three times as many features as the heads can share, or the mask does not repeat to
-    /// `[.., heads, l, l]`.
+    /// [`Error::Shape`] if there are not three times as many features as the heads can share, or the mask does not
+    /// repeat to `[.., heads, l, l]`.
     #[track_caller]
     pub fn try_self_attention(self, heads: usize, options: &Attention) -> Result<Self, Error> {
         self.try_record1(SelfAttend(Box::new(Kept { heads, options: options.clone(), stats: None })))

@@ -101,8 +101,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         self.try_record1(Slice { axis: axis.into(), range: range.into(), number: PhantomData })
     }
 
-    /// One entry of `axis`, which goes away: the last place of every sequence is `x.index_axis(1, -1)`. A negative index counts
-    /// from the end.
+    /// One entry of `axis`, which goes away: the last place of every sequence is `x.index_axis(1, -1)`. A negative
+    /// index counts from the end.
     ///
     /// Shapes: without the axis.
     ///

@@ -100,7 +100,8 @@ impl<F: TensorFloat> LogSumExp<F> {
         // Not exp(x - y): that loses digits where x is large. Infinities share as the largest numbers do.
         let largest = 1.0 / F::MIN_POSITIVE.to_f64();
         let weights = softmax(&parametric(Parametric::Clamp(f64::NEG_INFINITY, largest), x), self.0);
-        // A slice that is all minus infinity has softmax NaN and no slope: there this is 0, at all other numbers 1, and NaN at NaN.
+        // A slice that is all minus infinity has softmax NaN and no slope: there this is 0, at all other numbers 1, and
+        // NaN at NaN.
         let above = Affine { scale: F::MIN_POSITIVE, shift: F::from_f64(8.0) }.on(&[y]);
         let defined = map(Unary::Relu, &map(Unary::Sign, &above));
         zip(Binary::MulZero, &weights, &broadcast_back(&defined, &Axes::from(self.0), &x.shape()))
@@ -148,8 +149,8 @@ methods! {
     /// assert_eq!((y * tape.constant_tensor([1.0, 0.0])).sum().gradient()[x].to_vec(), [0.25, -0.25]);
     /// ```
     Softmax softmax try_softmax;
-    /// The logarithm of [`softmax`](Self::softmax), `y = x - ln sum exp(x)`, without the overflow and the zeros of taking them in
-    /// turn. Shapes: result like `x`.
+    /// The logarithm of [`softmax`](Self::softmax), `y = x - ln sum exp(x)`, without the overflow and the zeros of
+    /// taking them in turn. Shapes: result like `x`.
     ///
     /// ```
     /// # use wengert_core::prelude::*;
@@ -158,9 +159,11 @@ methods! {
     /// assert_eq!(x.log_softmax(0).value().to_vec(), [0.0, -1000.0]);
     /// ```
     LogSoftmax log_softmax try_log_softmax;
-    /// `ln sum exp(x)` over one axis, which is dropped, without overflow; the gradient is the softmax. Shapes: without the axis.
+    /// `ln sum exp(x)` over one axis, which is dropped, without overflow; the gradient is the softmax. Shapes: without
+    /// the axis.
     ///
-    /// Source: P. Blanchard, D. J. Higham and N. J. Higham, "Accurately computing the log-sum-exp and softmax functions", 2021.
+    /// Source: P. Blanchard, D. J. Higham and N. J. Higham, "Accurately computing the log-sum-exp and softmax
+    /// functions", 2021.
     ///
     /// ```
     /// # use wengert_core::prelude::*;

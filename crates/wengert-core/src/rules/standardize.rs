@@ -1,8 +1,8 @@
 //! Rows brought to mean 0 and variance 1, with a weight and a bias for each column: the op under every normalisation.
 //!
-//! Formulas: `z = (x - mean) r` with `r = 1/sqrt(variance + epsilon)`, `y = z w + b`; rows that are not centred keep their mean and
-//! have the mean square for variance. Shapes: `x: [.., features]`, `w` and `b`: `features`. Keeps `x`, `w` and four numbers a row,
-//! which may also be handed in by the op that computes them alone.
+//! Formulas: `z = (x - mean) r` with `r = 1/sqrt(variance + epsilon)`, `y = z w + b`; rows that are not centred keep
+//! their mean and have the mean square for variance. Shapes: `x: [.., features]`, `w` and `b`: `features`. Keeps `x`,
+//! `w` and four numbers a row, which may also be handed in by the op that computes them alone.
 //!
 //! Cotangents: with `g = y_bar w`, `x_bar = r (g - mean(g) - z mean(g z))`, without `mean(g)` where nothing is centred;
 //! `w_bar = sum y_bar z` and `b_bar = sum y_bar` over the rows. Fused, all of it is two passes over a row in the cache.

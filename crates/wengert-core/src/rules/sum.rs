@@ -1,7 +1,7 @@
 //! Sums, means and their adjoint, broadcasting.
 //!
-//! Shapes: `sum_axes` drops the axes named, or keeps them with one entry; `sum_to(shape)` sums over what broadcasting from
-//! `shape` would repeat; `broadcast_to(shape)` repeats. `sum_to` and `broadcast_to` are each other's cotangent.
+//! Shapes: `sum_axes` drops the axes named, or keeps them with one entry; `sum_to(shape)` sums over what broadcasting
+//! from `shape` would repeat; `broadcast_to(shape)` repeats. `sum_to` and `broadcast_to` are each other's cotangent.
 
 use super::affine::scaled;
 use super::reshape::reshape;

@@ -46,12 +46,14 @@ impl<F: TensorFloat> Op<F> for Fold<F> {
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
-    /// The windows of images as columns, channel by channel and row by row (`im2col`): a convolution is a matrix product with
-    /// them.
+    /// The windows of images as columns, channel by channel and row by row (`im2col`): a convolution is a matrix
+    /// product with them.
     ///
-    /// Shapes: `x: [n, c, h, w]`, result `[n, c kh kw, oh ow]` with `oh = (h + 2 padding - dilation (kh - 1) - 1) / stride + 1`.
+    /// Shapes: `x: [n, c, h, w]`, result `[n, c kh kw, oh ow]` with
+    /// `oh = (h + 2 padding - dilation (kh - 1) - 1) / stride + 1`.
     ///
-    /// Source: K. Chellapilla, S. Puri and P. Simard, "High performance convolutional neural networks for document processing", 2006.
+    /// Source: K. Chellapilla, S. Puri and P. Simard, "High performance convolutional neural networks for document
+    /// processing", 2006.
     ///
     /// # Panics
     /// With the text of the error that [`try_unfold`](Self::try_unfold) returns.

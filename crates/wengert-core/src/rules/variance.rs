@@ -1,7 +1,7 @@
 //! Variances and standard deviations over axes, composed of other rules.
 //!
-//! Formulas: `sum (x - mean)^2 / (n - correction)` and its root. Shapes: as sums. The mean is taken off first, so that values far
-//! from 0 keep their digits.
+//! Formulas: `sum (x - mean)^2 / (n - correction)` and its root. Shapes: as sums. The mean is taken off first, so that
+//! values far from 0 keep their digits.
 
 use super::affine::Affine;
 use crate::error::{Error, OrPanic};
@@ -9,8 +9,8 @@ use crate::tensor::{TensorFloat, TensorVar};
 use wengert_tensor::{Axes, Tensor, keep};
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
-    /// The variance of all elements: `sum (x - mean)^2 / (n - correction)`. A correction of 1 gives the unbiased estimate from
-    /// a sample, 0 the variance of a whole population.
+    /// The variance of all elements: `sum (x - mean)^2 / (n - correction)`. A correction of 1 gives the unbiased
+    /// estimate from a sample, 0 the variance of a whole population.
     ///
     /// Shapes: `x: [..]`, result `[]`.
     ///
@@ -67,7 +67,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         squares.try_div(self.tape().constant_tensor(Tensor::scalar(F::from_f64(terms))))
     }
 
-    /// The standard deviation of all elements, the root of the [`variance`](Self::variance). Where all are equal the gradient is 0.
+    /// The standard deviation of all elements, the root of the [`variance`](Self::variance). Where all are equal the
+    /// gradient is 0.
     ///
     /// Shapes: `x: [..]`, result `[]`.
     ///

@@ -143,7 +143,8 @@ macro_rules! arithmetic {
                 #[doc = concat!("The operator `", stringify!($op), "`, returning what does not fit.")]
                 ///
                 /// # Errors
-                /// [`Error::Shape`] if the shapes do not broadcast, [`Error::MixedTapes`] if the operands are of two tapes.
+                /// [`Error::Shape`] if the shapes do not broadcast, [`Error::MixedTapes`] if the operands are of two
+                /// tapes.
                 #[track_caller]
                 pub fn $try_op(self, other: Self) -> Result<Self, Error> {
                     self.try_zip(Binary::$Op, other)

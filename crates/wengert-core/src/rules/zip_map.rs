@@ -1,11 +1,12 @@
-//! Expressions of the user's, element by element, in one pass over memory: `map`, `zip_map`, `zip_map_sum`, `zip_map_mean`.
+//! Expressions of the user's, element by element, in one pass over memory: `map`, `zip_map`, `zip_map_sum`,
+//! `zip_map_mean`.
 //!
 //! Shapes: the operands broadcast against each other (axes aligned at the end; a dimension of 1 repeats); `y` has the
-//! broadcast shape, or `[]` where it is the sum. Cotangents: `y_bar dy/dx_k` at every element, summed over what was repeated.
-//! Emitted they are expressions again, recorded from the derivative of the program.
+//! broadcast shape, or `[]` where it is the sum. Cotangents: `y_bar dy/dx_k` at every element, summed over what was
+//! repeated. Emitted they are expressions again, recorded from the derivative of the program.
 //!
-//! The cotangent of a sum is one number for all elements, so its derivatives are computed with its values, while those are in
-//! the registers, and kept: the sweep multiplies them by that number, which mostly is 1.
+//! The cotangent of a sum is one number for all elements, so its derivatives are computed with its values, while those
+//! are in the registers, and kept: the sweep multiplies them by that number, which mostly is 1.
 
 use super::pushforward::total;
 use super::{Array, Cotangents, Op, fitting, sum_to, zip};
@@ -88,8 +89,8 @@ fn emit<F: TensorFloat, A: Array<F>>(
     wanted.iter().enumerate().map(|(k, &wanted)| wanted.then(|| x_bar(k))).collect()
 }
 
-/// The pushforward of both: the same op of the derivative in each operand that moves, times its tangent, which takes the place of
-/// the result's cotangent.
+/// The pushforward of both: the same op of the derivative in each operand that moves, times its tangent, which takes
+/// the place of the result's cotangent.
 fn push<F: TensorFloat, A: Array<F>, O: Op<F>>(
     expression: &Expression<F>,
     x: &[&A],
@@ -188,14 +189,14 @@ fn record<F: TensorFloat, const N: usize>(
 
 /// An expression of several tensors, element by element, in one pass over memory: `y_i = f(x_1i, x_2i, ..)`.
 ///
-/// Shapes: the operands broadcast against each other, as in arithmetic (axes aligned at the end; a dimension of 1 repeats);
-/// `y` has the broadcast shape.
+/// Shapes: the operands broadcast against each other, as in arithmetic (axes aligned at the end; a dimension of 1
+/// repeats); `y` has the broadcast shape.
 ///
-/// The closure is recorded, in a few microseconds, and its program run over blocks of elements that stay in cache: one pass
-/// forward, and one back, which computes the values anew. Only the operands are kept, whatever the length of the expression.
-/// It may use every function a [`Symbol`] has, and anything around it as constants; it cannot compare elements, since one
-/// program serves all of them (`relu`, `maximum`, `minimum`, `clamp`, `abs` and `step` can), and the `value()` of an element
-/// is NaN. Differentiable to any order: the gradient of such an expression is again one.
+/// The closure is recorded, in a few microseconds, and its program run over blocks of elements that stay in cache: one
+/// pass forward, and one back, which computes the values anew. Only the operands are kept, whatever the length of the
+/// expression. It may use every function a [`Symbol`] has, and anything around it as constants; it cannot compare
+/// elements, since one program serves all of them (`relu`, `maximum`, `minimum`, `clamp`, `abs` and `step` can), and
+/// the `value()` of an element is NaN. Differentiable to any order: the gradient of such an expression is again one.
 ///
 /// # Panics
 /// With the text of the error that [`try_zip_map`] returns.
@@ -223,8 +224,9 @@ pub fn zip_map<'t, F: TensorFloat, const N: usize>(
 /// [`zip_map`], returning what is wrong.
 ///
 /// # Errors
-/// [`Error::Shape`] if the shapes do not broadcast, [`Error::Closure`] if the closure compares elements or uses a custom rule
-/// or symbols of another recording, [`Error::MixedTapes`] if the operands are of two tapes, [`Error::Empty`] if there are none.
+/// [`Error::Shape`] if the shapes do not broadcast, [`Error::Closure`] if the closure compares elements or uses a
+/// custom rule or symbols of another recording, [`Error::MixedTapes`] if the operands are of two tapes,
+/// [`Error::Empty`] if there are none.
 #[track_caller]
 pub fn try_zip_map<'t, F: TensorFloat, const N: usize>(
     x: [TensorVar<'t, F>; N],
@@ -233,11 +235,13 @@ pub fn try_zip_map<'t, F: TensorFloat, const N: usize>(
     TensorVar::try_record_many(ZipMap(record("zip_map", f)?), &x)
 }
 
-/// The sum over all elements of an expression of several tensors, a tensor of shape `[]`: `y = sum_i f(x_1i, x_2i, ..)`.
+/// The sum over all elements of an expression of several tensors, a tensor of shape `[]`:
+/// `y = sum_i f(x_1i, x_2i, ..)`.
 ///
-/// As [`zip_map`] and then `sum`, but the elements are never written to memory, and in the reverse sweep one number takes the
-/// place of a tensor of cotangents: the derivatives are computed with the values and kept. The sum runs in `f64` over blocks that depend on the shapes only: bit for bit the same
-/// on any number of threads. Of no elements it is 0.
+/// As [`zip_map`] and then `sum`, but the elements are never written to memory, and in the reverse sweep one number
+/// takes the place of a tensor of cotangents: the derivatives are computed with the values and kept. The sum runs in
+/// `f64` over blocks that depend on the shapes only: bit for bit the same on any number of threads. Of no elements it
+/// is 0.
 ///
 /// # Panics
 /// With the text of the error that [`try_zip_map_sum`] returns.
@@ -275,7 +279,8 @@ pub fn try_zip_map_sum<'t, F: TensorFloat, const N: usize>(
     TensorVar::try_record_many(ZipMapSum::of(record("zip_map_sum", f)?, false), &x)
 }
 
-/// The mean over all elements of an expression of several tensors, a tensor of shape `[]`: `y = 1/n sum_i f(x_1i, x_2i, ..)`.
+/// The mean over all elements of an expression of several tensors, a tensor of shape `[]`:
+/// `y = 1/n sum_i f(x_1i, x_2i, ..)`.
 ///
 /// As [`zip_map_sum`], and one pass over memory less than its quotient by `n`: the sweep finds the derivatives divided.
 ///

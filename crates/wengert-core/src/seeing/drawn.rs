@@ -12,12 +12,13 @@ use std::time::Duration;
 impl<F: TensorFloat> Tape<F> {
     /// The tape as a graph in the language of Graphviz: `dot -Tsvg` draws it.
     ///
-    /// Tensors are boxes with op, number, shape and bytes (`view` where one shows an operand's memory), scalars are ellipses;
-    /// constants are dashed, inputs bold. Edges to scalars carry the partial, edges from a tensor to a scalar the element
-    /// that was read. Every node is drawn: meant for tapes of some hundred nodes.
+    /// Tensors are boxes with op, number, shape and bytes (`view` where one shows an operand's memory), scalars are
+    /// ellipses; constants are dashed, inputs bold. Edges to scalars carry the partial, edges from a tensor to a scalar
+    /// the element that was read. Every node is drawn: meant for tapes of some hundred nodes.
     ///
-    /// While a [`profile`](Self::profile) is there, boxes have the time of the op as well: to evaluate it, in all sweeps since,
-    /// and its share of the time of all ops on the tape. Boxes are shaded by their time, the longest darkest.
+    /// While a [`profile`](Self::profile) is there, boxes have the time of the op as well: to evaluate it, in all
+    /// sweeps since, and its share of the time of all ops on the tape. Boxes are shaded by their time, the longest
+    /// darkest.
     ///
     /// # Examples
     /// ```

@@ -35,7 +35,8 @@ impl Observer {
         self.watch.is_some()
     }
 
-    /// Forgets the lines and times of tensors from number `len` on. What was found stays: a step clears before anyone asks.
+    /// Forgets the lines and times of tensors from number `len` on. What was found stays: a step clears before anyone
+    /// asks.
     pub(crate) fn truncate(&mut self, len: usize) {
         if let Some(watch) = &mut self.watch {
             watch.callers.truncate(len);

@@ -56,8 +56,8 @@ pub(super) fn with_outline<F: TensorFloat, R>(tape: &Tape<F>, read: impl FnOnce(
 }
 
 impl<F: TensorFloat> Outline<'_, F> {
-    /// Visits the entries in recording order. Inputs and constants of the tensor half, whose place among the scalars is not
-    /// kept, come right before the next tensor op.
+    /// Visits the entries in recording order. Inputs and constants of the tensor half, whose place among the scalars is
+    /// not kept, come right before the next tensor op.
     pub(super) fn visit(&self, mut entry: impl FnMut(Entry)) {
         let (mut scalar, mut tensor) = (1, 0);
         let plain = |from: u32, to: u32, entry: &mut dyn FnMut(Entry)| {

@@ -61,8 +61,8 @@ impl OpTimes {
 }
 
 impl<F: TensorFloat> Tape<F> {
-    /// From now on takes the times of every tensor op, forward and in sweeps, until the [`Profile`] is dropped. A tape has
-    /// one profile at a time: the last one asked for. While it is there, [`listing`](Self::listing),
+    /// From now on takes the times of every tensor op, forward and in sweeps, until the [`Profile`] is dropped. A tape
+    /// has one profile at a time: the last one asked for. While it is there, [`listing`](Self::listing),
     /// [`to_graphviz`](Self::to_graphviz) and [`to_svg`](Self::to_svg) show the time of every op that lies on the tape.
     ///
     /// Costs two readings of the clock and a lock for each op while it is on, and nothing otherwise. Scalar
@@ -92,8 +92,8 @@ impl Profile {
         log.end.duration_since(log.start)
     }
 
-    /// Every op on a time line, as JSON in the Trace Event Format: `chrome://tracing` and `ui.perfetto.dev` open it. Of long
-    /// runs the first 2^20 ops; the table counts all.
+    /// Every op on a time line, as JSON in the Trace Event Format: `chrome://tracing` and `ui.perfetto.dev` open it. Of
+    /// long runs the first 2^20 ops; the table counts all.
     ///
     /// # Examples
     /// ```no_run

@@ -17,17 +17,17 @@ pub struct Listing<'t, F: TensorFloat> {
 impl<F: TensorFloat> Tape<F> {
     /// The Wengert list as text: print it.
     ///
-    /// One line for each entry, in recording order. A tensor `t2` has its op, operands, shape, bytes (`view` where it shows
-    /// an operand's memory) and whether gradients flow through it; inputs and constants stand before the op that follows
-    /// them. A scalar `v3` has its operands and the partials by them: a tape of scalars keeps no names of ops, and
-    /// operations on one variable alone are no nodes. Of lists longer than 60 entries the middle is left out, see
+    /// One line for each entry, in recording order. A tensor `t2` has its op, operands, shape, bytes (`view` where it
+    /// shows an operand's memory) and whether gradients flow through it; inputs and constants stand before the op that
+    /// follows them. A scalar `v3` has its operands and the partials by them: a tape of scalars keeps no names of ops,
+    /// and operations on one variable alone are no nodes. Of lists longer than 60 entries the middle is left out, see
     /// [`Listing::entries`].
     ///
-    /// While a [`profile`](Self::profile) is there, the lines of tensor ops end with what they took: to evaluate, and in all
-    /// sweeps since.
+    /// While a [`profile`](Self::profile) is there, the lines of tensor ops end with what they took: to evaluate, and
+    /// in all sweeps since.
     ///
-    /// The last line counts: nodes, the bytes they take, and the most bytes that cotangents take at once in a sweep from
-    /// the last op. Residuals of rules are not counted.
+    /// The last line counts: nodes, the bytes they take, and the most bytes that cotangents take at once in a sweep
+    /// from the last op. Residuals of rules are not counted.
     ///
     /// # Examples
     /// ```

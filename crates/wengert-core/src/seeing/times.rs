@@ -4,7 +4,8 @@ use super::profile::{Event, Phase, short};
 use core::fmt;
 use std::time::Duration;
 
-/// The times of a tape's tensors, by number. They go with the tensors: a tape that is cleared forgets them, a profile does not.
+/// The times of a tape's tensors, by number. They go with the tensors: a tape that is cleared forgets them, a profile
+/// does not.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Times(Vec<Took>);
 

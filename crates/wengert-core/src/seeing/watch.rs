@@ -13,8 +13,8 @@ use wengert_tensor::{Shape, Tensor};
 pub enum Quantity {
     /// Its value.
     Value,
-    /// The cotangent of its value, as it arrived: from the seed, from scalars, or because finite parts add up to more than
-    /// the number type holds.
+    /// The cotangent of its value, as it arrived: from the seed, from scalars, or because finite parts add up to more
+    /// than the number type holds.
     Cotangent,
     /// The cotangent of this operand, after the op's contribution.
     OperandCotangent(usize),
@@ -193,14 +193,14 @@ fn index_of(mut position: usize, shape: &Shape) -> Vec<usize> {
 }
 
 impl<F: TensorFloat> Tape<F> {
-    /// From now on looks at the value of every tensor op, and in sweeps at every cotangent: the first number that is not
-    /// finite is kept for [`nonfinite`](Self::nonfinite). Forgets what an earlier watch found; [`clear`](Self::clear) does
-    /// not.
+    /// From now on looks at the value of every tensor op, and in sweeps at every cotangent: the first number that is
+    /// not finite is kept for [`nonfinite`](Self::nonfinite). Forgets what an earlier watch found;
+    /// [`clear`](Self::clear) does not.
     ///
-    /// Costs a pass over every result while it is on, and nothing otherwise. Sweeps multiply with care from the start, so
-    /// that `0 * inf`, which is 0 here, is not reported. Constants and inputs are not looked at until an op reads them: its
-    /// report says which operand was not finite before. Programs that mean their infinities (`-inf` in a mask that is
-    /// added) are reported as well; [`masked_softmax`](crate::TensorVar::masked_softmax) needs none.
+    /// Costs a pass over every result while it is on, and nothing otherwise. Sweeps multiply with care from the start,
+    /// so that `0 * inf`, which is 0 here, is not reported. Constants and inputs are not looked at until an op reads
+    /// them: its report says which operand was not finite before. Programs that mean their infinities (`-inf` in a mask
+    /// that is added) are reported as well; [`masked_softmax`](crate::TensorVar::masked_softmax) needs none.
     ///
     /// Scalars keep neither values nor lines; of them the adjoints are looked at, after each sweep.
     ///

@@ -1,9 +1,9 @@
 //! Sums over many items, differentiated in the memory of one.
 //!
-//! Items are recorded on a tape of their own: a few leaves stand for the shared inputs, and after them there is only the
-//! present item. Once recorded it is swept down to the leaves and forgotten, so recording and sweep stay in cache however
-//! many items there are, and the cost of an item does not depend on what was recorded before. What the items add up to is
-//! one node on the caller's tape, with the sums of adjoints as its partials.
+//! Items are recorded on a tape of their own: a few leaves stand for the shared inputs, and after them there is only
+//! the present item. Once recorded it is swept down to the leaves and forgotten, so recording and sweep stay in cache
+//! however many items there are, and the cost of an item does not depend on what was recorded before. What the items
+//! add up to is one node on the caller's tape, with the sums of adjoints as its partials.
 
 use super::scalar::{Scalar, Var};
 use super::sweep::Part;
@@ -17,12 +17,13 @@ use wengert_kernels::Par;
 impl<F: Primal> Tape<F> {
     /// The sum of `f` over `items`, in the memory of one item.
     ///
-    /// Every item is recorded, swept down to the shared inputs `x` and forgotten; values and adjoints of `x` add up. The
-    /// result is one node with an edge to every `x`, so it can be part of a larger program, on tapes over duals too. Give
-    /// as `x` whatever the items share, intermediate results included: those are then swept once, not once per item.
+    /// Every item is recorded, swept down to the shared inputs `x` and forgotten; values and adjoints of `x` add up.
+    /// The result is one node with an edge to every `x`, so it can be part of a larger program, on tapes over duals
+    /// too. Give as `x` whatever the items share, intermediate results included: those are then swept once, not once
+    /// per item.
     ///
-    /// `f` sees the shared inputs under a lifetime of its own, and must use those: what it records for an item cannot leave
-    /// it, and a variable of the outer tape cannot get in.
+    /// `f` sees the shared inputs under a lifetime of its own, and must use those: what it records for an item cannot
+    /// leave it, and a variable of the outer tape cannot get in.
     ///
     /// An error while recording an item (a full tape) is kept and reported by [`Var::try_gradient`].
     ///
@@ -163,8 +164,8 @@ pub fn try_map_reduce<F: Primal, T: Sync>(
     Ok((sums.value, sums.adjoints))
 }
 
-/// Most blocks that items are cut into: enough for every core to get several, few enough that adding their gradients costs
-/// nothing beside computing them.
+/// Most blocks that items are cut into: enough for every core to get several, few enough that adding their gradients
+/// costs nothing beside computing them.
 const BLOCKS: usize = 64;
 
 fn in_blocks<F: Primal, T: Sync>(
@@ -233,8 +234,8 @@ impl<F: Primal> Sums<F> {
         let leaves = tape.vars(x);
         let mut group =
             Group { tape: &tape, mark: tape.mark(), leaves: x.len(), roots: Vec::new(), adjoints: Vec::new() };
-        // Handling the adjoints of the leaves costs a pass over them. Small items share it, so that it stays a small part
-        // of their cost; the memory is that of one item or of a few times the shared inputs.
+        // Handling the adjoints of the leaves costs a pass over them. Small items share it, so that it stays a small
+        // part of their cost; the memory is that of one item or of a few times the shared inputs.
         let enough = if limit < u32::MAX as usize { 0 } else { group.mark.nodes + GROUP * x.len() };
         for item in items {
             let y = f(&leaves, item);

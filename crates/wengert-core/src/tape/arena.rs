@@ -1,8 +1,8 @@
 //! A bump arena: one capacity test per push, growth in a cold path that neither unwinds nor aborts.
 //!
 //! The recording code is inlined into the user's arithmetic, and an unwind edge at every push costs it up to 25 %. So
-//! growth cannot panic: it allocates by hand, and when there is no memory, or the limit is reached, it notes the fact and
-//! lets the push write nothing. The tape reports it when a gradient is asked for.
+//! growth cannot panic: it allocates by hand, and when there is no memory, or the limit is reached, it notes the fact
+//! and lets the push write nothing. The tape reports it when a gradient is asked for.
 #![expect(unsafe_code, reason = "push, growth and reading by slice, each beside its argument")]
 
 use core::cell::Cell;
@@ -80,7 +80,8 @@ impl<T: Copy> Arena<T> {
         for k in 0..n {
             let x = f(k);
             assert!(self.len.get() == len, "an arena was pushed to while it was being extended");
-            // SAFETY: len + n <= capacity, by the test or the growth; `f` did not change `len`, so neither the capacity.
+            // SAFETY: len + n <= capacity, by the test or the growth; `f` did not change `len`, so neither the
+            // capacity.
             unsafe { self.base.get().as_ptr().add(len + k).write(x) }
         }
         self.len.set(len + n);
@@ -138,7 +139,8 @@ impl<T: Copy> Arena<T> {
         self.len.set(0);
         self.capacity.set(0);
         let _restore = Restore { arena: self, base, len, capacity };
-        // SAFETY: the first `len` slots of `base` are initialised, and nothing else can reach them until `_restore` drops.
+        // SAFETY: the first `len` slots of `base` are initialised, and nothing else can reach them until `_restore`
+        // drops.
         read(unsafe { core::slice::from_raw_parts(base.as_ptr(), len) })
     }
 
@@ -222,8 +224,8 @@ pub(crate) fn reserve<T>(memory: &mut Vec<T>, len: usize) {
     advise_huge_pages(memory.as_ptr() as usize, memory.capacity() * size_of::<T>());
 }
 
-/// Asks for 2 MiB pages on large blocks: Linux hands them out only on request, and 17,000 small pages for a 70 MB tape cost
-/// 8 % of a sweep.
+/// Asks for 2 MiB pages on large blocks: Linux hands them out only on request, and 17,000 small pages for a 70 MB tape
+/// cost 8 % of a sweep.
 #[cfg(all(target_os = "linux", not(miri)))]
 fn advise_huge_pages(address: usize, bytes: usize) {
     const PAGE: usize = 4096;

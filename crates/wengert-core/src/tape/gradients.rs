@@ -10,8 +10,8 @@ use smallvec::SmallVec;
 
 /// The adjoints of one reverse sweep: owned, so they outlive [`Tape::clear`].
 ///
-/// `g[x]` is the derivative of the output with respect to `x`: a number for a scalar, a tensor for a tensor. An input the
-/// output does not depend on has derivative 0.
+/// `g[x]` is the derivative of the output with respect to `x`: a number for a scalar, a tensor for a tensor. An input
+/// the output does not depend on has derivative 0.
 ///
 /// # Examples
 /// ```
@@ -126,8 +126,8 @@ impl<F: Primal> Gradients<F> {
     /// [`add`](Self::add), returning what does not correspond; nothing is changed then.
     ///
     /// # Errors
-    /// [`Error::Unlike`] if the numbers of inputs or the shapes of tensors differ, [`Error::Shape`] if there is no memory for a
-    /// tensor that somebody else holds, too.
+    /// [`Error::Unlike`] if the numbers of inputs or the shapes of tensors differ, [`Error::Shape`] if there is no
+    /// memory for a tensor that somebody else holds, too.
     #[track_caller]
     pub fn try_add(&mut self, other: &Self) -> Result<(), Error> {
         let (left, right) = (self.scalar_inputs().count(), other.scalar_inputs().count());

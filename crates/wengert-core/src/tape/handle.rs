@@ -97,8 +97,8 @@ pub trait Handle<F: Primal>: Copy {
     #[track_caller]
     fn binary(a: Scalar<F, Self>, b: Scalar<F, Self>, op: Binary, y: F, p: F, q: F) -> Scalar<F, Self>;
 
-    /// The result `y` of an operation on many operands, given with their partials. The value may become known only while
-    /// the operands are taken: the caller then puts it into what is returned.
+    /// The result `y` of an operation on many operands, given with their partials. The value may become known only
+    /// while the operands are taken: the caller then puts it into what is returned.
     #[track_caller]
     fn nary(op: Nary, operands: impl Iterator<Item = (Scalar<F, Self>, F)>, y: F) -> Scalar<F, Self>;
 

@@ -1,8 +1,8 @@
 //! The Wengert list: scalar and tensor operations in one recorded order.
 //!
-//! Scalar nodes of at most two operands lie in one arena, 24 bytes each (for `f64`); a push is one capacity test and one
-//! store and knows of nothing else. Whatever is not such a node (n-ary nodes, tensor ops) goes to a side list with its
-//! position, and the reverse sweep runs the tight scalar loop between its entries.
+//! Scalar nodes of at most two operands lie in one arena, 24 bytes each (for `f64`); a push is one capacity test and
+//! one store and knows of nothing else. Whatever is not such a node (n-ary nodes, tensor ops) goes to a side list with
+//! its position, and the reverse sweep runs the tight scalar loop between its entries.
 
 mod accumulate;
 pub(crate) mod arena;
@@ -42,8 +42,8 @@ use std::sync::{Arc, Mutex};
 
 /// A Wengert list: what a program computed, in order, with the partials of every step.
 ///
-/// Variables borrow the tape and are `Copy`; [`clear`](Tape::clear) takes it by `&mut`, so using a variable of an earlier
-/// recording is a compile error. One tape per thread: a tape is `Send`, not `Sync`, and tapes share nothing.
+/// Variables borrow the tape and are `Copy`; [`clear`](Tape::clear) takes it by `&mut`, so using a variable of an
+/// earlier recording is a compile error. One tape per thread: a tape is `Send`, not `Sync`, and tapes share nothing.
 ///
 /// Source: R. E. Wengert, "A simple automatic derivative evaluation program", 1964; A. Griewank and A. Walther,
 /// *Evaluating Derivatives*, 2008, chapter 4.
@@ -108,8 +108,8 @@ pub struct TapeSize {
     pub tensors: usize,
     /// Bytes kept for scalars, in use or not; tensors share the buffer pool and are not counted.
     pub bytes: usize,
-    /// Those of them that the recording fills. Memory grows by doubling, and what was never filled is rarely backed by the
-    /// system.
+    /// Those of them that the recording fills. Memory grows by doubling, and what was never filled is rarely backed by
+    /// the system.
     pub used: usize,
 }
 
@@ -126,8 +126,8 @@ impl<F: Primal> Tape<F> {
         Self::with_node_limit(u32::MAX as usize)
     }
 
-    /// An empty tape that refuses to hold more than `limit` scalar nodes: a program that would outgrow its memory gets a
-    /// typed error from [`Var::try_gradient`] instead.
+    /// An empty tape that refuses to hold more than `limit` scalar nodes: a program that would outgrow its memory gets
+    /// a typed error from [`Var::try_gradient`] instead.
     ///
     /// # Examples
     /// ```

@@ -1,8 +1,8 @@
 //! Functions of many results whose derivative is a piece of code: one entry of the side list each.
 //!
-//! The results are nodes without parents, side by side; the entry stands before the first of them. When the sweep arrives
-//! there, all their adjoints are known, and the pullback turns them into those of the operands. Scalar nodes do not know
-//! that such entries exist.
+//! The results are nodes without parents, side by side; the entry stands before the first of them. When the sweep
+//! arrives there, all their adjoints are known, and the pullback turns them into those of the operands. Scalar nodes do
+//! not know that such entries exist.
 
 use super::node::{Edge, Kind, NOWHERE, Node, Special};
 use super::{OnTape, Scalar, Tape, Var, mixed_tapes};
@@ -70,8 +70,8 @@ impl<F: Primal> Pullbacks<F> {
 }
 
 impl<F: Primal> Tape<F> {
-    /// Records `results` nodes whose adjoints `pullback` passes on to `n` operands, given by partial and node. Returns the
-    /// first node; [`NOWHERE`] if there is none, or no room.
+    /// Records `results` nodes whose adjoints `pullback` passes on to `n` operands, given by partial and node. Returns
+    /// the first node; [`NOWHERE`] if there is none, or no room.
     pub(crate) fn push_pullback(
         &self,
         n: usize,

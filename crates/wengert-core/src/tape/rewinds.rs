@@ -1,8 +1,8 @@
 //! What a rewind took away, so that a stale handle is never taken for what was recorded in its place.
 //!
 //! Node ids are positions, and after a rewind positions are used again. Everything that remembers a position without
-//! borrowing the tape (marks, unbound variables, gradients) therefore remembers the time too, as the number of rewinds so
-//! far. Recording pays nothing.
+//! borrowing the tape (marks, unbound variables, gradients) therefore remembers the time too, as the number of rewinds
+//! so far. Recording pays nothing.
 
 use crate::real::Tag;
 use core::cell::{Cell, RefCell};

@@ -21,8 +21,8 @@ pub(crate) struct Seeds<F: Primal> {
     pub(crate) tensors: SmallVec<[(u32, TensorSeed<F>); 1]>,
 }
 
-/// Which part of the list a sweep goes over: backwards from the scalar node before `high`, or from tensor `last_tensor` if
-/// that comes later, to the scalar node `low`; `specials` is the first entry of the side list that belongs to it.
+/// Which part of the list a sweep goes over: backwards from the scalar node before `high`, or from tensor `last_tensor`
+/// if that comes later, to the scalar node `low`; `specials` is the first entry of the side list that belongs to it.
 #[derive(Clone, Copy)]
 pub(crate) struct Part {
     pub(crate) low: usize,
@@ -56,7 +56,8 @@ impl<F: Primal> Tape<F> {
     ///
     /// # Errors
     /// [`Error::MixedTapes`] if operands of two tapes met in an operation, or an output is of another tape;
-    /// [`Error::Full`] if the tape ran out of room; [`Error::Derivative`] if there is no memory for the tensors of the sweep.
+    /// [`Error::Full`] if the tape ran out of room; [`Error::Derivative`] if there is no memory for the tensors of the
+    /// sweep.
     #[track_caller]
     pub fn try_vjp<'t>(&'t self, outputs: impl IntoIterator<Item = (Var<'t, F>, F)>) -> Result<Gradients<F>, Error> {
         let mut seeds = Seeds { scalars: SmallVec::new(), tensors: SmallVec::new() };
@@ -249,8 +250,9 @@ impl<F: Primal> Tape<F> {
 
 /// The inner loop: nodes `low..high`, backwards. Node 0 stands for constants and hands nothing on.
 ///
-/// The adjoint of the next node is kept at hand if this one adds to it, as most do: from memory, where it was stored just now, it
-/// would come some eight cycles later. Which of two operands it is, is a move; whether it is one, a branch.
+/// The adjoint of the next node is kept at hand if this one adds to it, as most do: from memory, where it was stored
+/// just now, it would come some eight cycles later. Which of two operands it is, is a move; whether it is one, a
+/// branch.
 #[inline(always)]
 fn plain_nodes<F: Primal, const CAREFUL: bool>(nodes: &[Node<F>], adjoints: &mut [F], low: usize, high: usize) {
     let low = low.max(1);

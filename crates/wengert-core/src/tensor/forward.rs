@@ -10,11 +10,13 @@ use wengert_kernels::Binary;
 use wengert_tensor::{Shape, ShapeError, Tensor, refusable};
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
-    /// The derivative of this tensor along `v`, `J v = d/dt y(x + t v)` at `t = 0`: forward mode, one pass over what was recorded.
+    /// The derivative of this tensor along `v`, `J v = d/dt y(x + t v)` at `t = 0`: forward mode, one pass over what
+    /// was recorded.
     ///
-    /// Costs about what [`vjp`](Self::vjp) costs, for a result of any size where that is for inputs of any size; a few times as much for ops
-    /// whose tangent nobody wrote: they have that of their pullback, transposed, exact like it. Shapes: each of `v` like its variable, the
-    /// result like this tensor; 0 if it depends on none of them, or if they are constants.
+    /// Costs about what [`vjp`](Self::vjp) costs, for a result of any size where that is for inputs of any size; a few
+    /// times as much for ops whose tangent nobody wrote: they have that of their pullback, transposed, exact like it.
+    /// Shapes: each of `v` like its variable, the result like this tensor; 0 if it depends on none of them, or if they
+    /// are constants.
     ///
     /// # Panics
     /// With the text of the error that [`try_jvp`](Self::try_jvp) returns.
@@ -37,8 +39,9 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`jvp`](Self::jvp), returning what is wrong.
     ///
     /// # Errors
-    /// [`Error::SeedShape`] if a direction has another shape than its variable, [`Error::MixedTapes`] if a variable is of another tape,
-    /// [`Error::ScalarsBetween`] if scalars lie on the way, [`Error::Derivative`] if there is no memory for it.
+    /// [`Error::SeedShape`] if a direction has another shape than its variable, [`Error::MixedTapes`] if a variable is
+    /// of another tape, [`Error::ScalarsBetween`] if scalars lie on the way, [`Error::Derivative`] if there is no
+    /// memory for it.
     #[track_caller]
     pub fn try_jvp<const N: usize>(self, wrt: [Self; N], v: [&Tensor<F>; N]) -> Result<Tensor<F>, Error> {
         let tangents = self.tape().try_jvp_tensors([self], wrt.into_iter().zip(v))?;
@@ -89,11 +92,11 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         Ok(y_dot)
     }
 
-    /// The Jacobian of this tensor in `x`, `J[i.., j..] = dy[i..]/dx[j..]`: forward mode by the elements of `x` if they are at most as many as
-    /// those of this tensor, else reverse mode by those of this tensor.
+    /// The Jacobian of this tensor in `x`, `J[i.., j..] = dy[i..]/dx[j..]`: forward mode by the elements of `x` if they
+    /// are at most as many as those of this tensor, else reverse mode by those of this tensor.
     ///
-    /// Shapes: `[.., ..]`, the axes of this tensor and behind them those of `x`. Costs as many passes as the smaller of the two has
-    /// elements.
+    /// Shapes: `[.., ..]`, the axes of this tensor and behind them those of `x`. Costs as many passes as the smaller of
+    /// the two has elements.
     ///
     /// # Panics
     /// With the text of the error that [`try_jacobian`](Self::try_jacobian) returns.
@@ -114,8 +117,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`jacobian`](Self::jacobian), returning what is wrong.
     ///
     /// # Errors
-    /// [`Error::MixedTapes`] if `x` is of another tape, [`Error::ScalarsBetween`] if scalars lie on the way, [`Error::Shape`] if there is no
-    /// memory for the result.
+    /// [`Error::MixedTapes`] if `x` is of another tape, [`Error::ScalarsBetween`] if scalars lie on the way,
+    /// [`Error::Shape`] if there is no memory for the result.
     #[track_caller]
     pub fn try_jacobian(self, x: Self) -> Result<Tensor<F>, Error> {
         let caller = Location::caller();
@@ -167,7 +170,8 @@ fn unit<F: TensorFloat>(shape: &Shape, k: usize) -> Result<Tensor<F>, ShapeError
 }
 
 impl<F: TensorFloat> Tape<F> {
-    /// The derivatives of several tensors along directions of others, in one pass over what was recorded: [`TensorVar::jvp`] of each.
+    /// The derivatives of several tensors along directions of others, in one pass over what was recorded:
+    /// [`TensorVar::jvp`] of each.
     ///
     /// # Panics
     /// With the text of the error that [`try_jvp_tensors`](Self::try_jvp_tensors) returns.
@@ -233,8 +237,8 @@ impl<F: TensorFloat> Tape<F> {
         Ok(moving)
     }
 
-    /// The tangents of some tensors from those of others, `None` where nothing flows, as plain values or recorded: `array` makes an operand of
-    /// a number. Where a tensor moves by itself and with others, both count.
+    /// The tangents of some tensors from those of others, `None` where nothing flows, as plain values or recorded:
+    /// `array` makes an operand of a number. Where a tensor moves by itself and with others, both count.
     fn pushed<A: Array<F>>(
         &self,
         op: &'static str,

@@ -1,8 +1,8 @@
 //! Tensors on the same tape.
 //!
-//! A tensor node holds its value, its rule with the residuals, and its operands. The scalar half of the tape knows of it
-//! only an entry in the side list, which places it in recording order. Its adjoint lives in a recycled buffer: the first
-//! contribution is moved in, later ones are added, and the buffer is handed on once consumed.
+//! A tensor node holds its value, its rule with the residuals, and its operands. The scalar half of the tape knows of
+//! it only an entry in the side list, which places it in recording order. Its adjoint lives in a recycled buffer: the
+//! first contribution is moved in, later ones are added, and the buffer is handed on once consumed.
 
 mod adjoints;
 mod bridge;
@@ -62,8 +62,8 @@ pub struct Nodes<F: TensorFloat> {
     spare: Spare<F>,
 }
 
-/// The tensor list, by columns: a rule reads the values of its operands and not where they come from, which takes four times
-/// the room.
+/// The tensor list, by columns: a rule reads the values of its operands and not where they come from, which takes four
+/// times the room.
 pub(crate) struct Columns<F: TensorFloat> {
     pub(crate) values: Vec<Value<F>>,
     pub(crate) origins: Vec<Origin<F>>,
@@ -87,8 +87,8 @@ impl<F: TensorFloat> Columns<F> {
     #[inline(always)]
     fn push_value(&mut self, tensor: Tensor<F>, active: bool) -> u32 {
         let number = self.values.len() as u32;
-        // Written in its place: what is pushed is put together elsewhere, to be dropped if there is no room, and moving it right
-        // after takes another 3 ns.
+        // Written in its place: what is pushed is put together elsewhere, to be dropped if there is no room, and moving
+        // it right after takes another 3 ns.
         let value = |tensor| Value { tensor: ManuallyDrop::into_inner(tensor), active, retained: false };
         self.values.extend(once(ManuallyDrop::new(tensor)).map(value));
         number
@@ -332,7 +332,8 @@ impl<F: TensorFloat> Tape<F> {
         self.push_tensor(value.into(), Origin::Constant, false)
     }
 
-    /// A tape that evaluates and records nothing: [`parameter`](Self::parameter) gives constants on it. For predictions.
+    /// A tape that evaluates and records nothing: [`parameter`](Self::parameter) gives constants on it. For
+    /// predictions.
     ///
     /// # Examples
     /// ```
@@ -372,9 +373,10 @@ impl<F: TensorFloat> Tape<F> {
         bound
     }
 
-    /// Says that `op`, made of ops of this tape, works with these labels beside it. A [recorded program](crate::TensorFunction) in
-    /// which they could be exchanged is then refused, with [`FunctionError::Beside`](crate::FunctionError::Beside); elsewhere it
-    /// means nothing. For functions that make constants of class labels, such as weights.
+    /// Says that `op`, made of ops of this tape, works with these labels beside it. A [recorded
+    /// program](crate::TensorFunction) in which they could be exchanged is then refused, with
+    /// [`FunctionError::Beside`](crate::FunctionError::Beside); elsewhere it means nothing. For functions that make
+    /// constants of class labels, such as weights.
     #[track_caller]
     pub fn works_beside(&self, op: &'static str, labels: &Tensor<i64>) {
         self.tensors.notes.beside(op, labels, Location::caller());
@@ -436,14 +438,15 @@ impl<F: TensorFloat> Tape<F> {
             return Ok(self.push_tensor(value, Origin::Constant, false));
         }
         let number = self.push_result(value);
-        // Put together here: as an argument it would be moved right after it was written piece by piece, for which the processor
-        // waits 5 ns.
+        // Put together here: as an argument it would be moved right after it was written piece by piece, for which the
+        // processor waits 5 ns.
         let (rule, calls, operands) = (op.into_rule(), Calls::of::<O>(), Operands::from_slice(operands));
         self.tensors.nodes.borrow_mut().origins.push(Origin::Op { rule, calls, operands });
         Ok(TensorVar::new(self, number))
     }
 
-    /// Lists the result of an op, before its origin, and places its cotangent among those of scalars. One function for all ops.
+    /// Lists the result of an op, before its origin, and places its cotangent among those of scalars. One function for
+    /// all ops.
     #[inline(never)]
     fn push_result(&self, value: Tensor<F>) -> u32 {
         let number = self.tensors.nodes.borrow_mut().push_value(value, true);
@@ -451,7 +454,8 @@ impl<F: TensorFloat> Tape<F> {
         number
     }
 
-    /// Evaluates a rule and lists it as it was before, for replays, constants' rules too: what they hold may be exchanged.
+    /// Evaluates a rule and lists it as it was before, for replays, constants' rules too: what they hold may be
+    /// exchanged.
     #[cold]
     fn record_for_replays(
         &self,

@@ -63,7 +63,8 @@ impl<'t, F: TensorFloat> Array<F> for TensorVar<'t, F> {
             x_bar.as_ref()?.recorded_pullback(*(*x_dot)?, y_bar.number(), &[y_bar]).pop().flatten()
         };
         let y_dot = x_bar.iter().zip(x_dot).filter_map(term).reduce(|sum, term| sum + term);
-        // It was an input for the transposition only. Whoever sees the list sees the number it is, and no gradient is kept for it.
+        // It was an input for the transposition only. Whoever sees the list sees the number it is, and no gradient is
+        // kept for it.
         y.tape().tensors.nodes.borrow_mut().fix(y_bar.number());
         y_dot
     }
@@ -98,9 +99,9 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`recorded_gradient`](Self::recorded_gradient), returning what is wrong.
     ///
     /// # Errors
-    /// [`Error::NotScalar`] if this has not exactly one element, [`Error::MixedTapes`] if a variable is of another tape,
-    /// [`Error::ScalarsBetween`] if scalars lie on the way: a program of scalars and tensors is differentiated twice over
-    /// duals; [`Error::Derivative`] if there is no memory for it.
+    /// [`Error::NotScalar`] if this has not exactly one element, [`Error::MixedTapes`] if a variable is of another
+    /// tape, [`Error::ScalarsBetween`] if scalars lie on the way: a program of scalars and tensors is differentiated
+    /// twice over duals; [`Error::Derivative`] if there is no memory for it.
     #[track_caller]
     pub fn try_recorded_gradient<const N: usize>(self, wrt: [Self; N]) -> Result<[Self; N], Error> {
         self.gradient_to(wrt, true, Location::caller())
@@ -128,11 +129,11 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         Ok(gradient)
     }
 
-    /// The Hessian of this one number in `wrt` times `v`, `H v = d/dx <df/dx, v>`, by reverse over reverse mode. The gradient itself is not
-    /// computed: of the products that would be, only what their derivatives need.
+    /// The Hessian of this one number in `wrt` times `v`, `H v = d/dx <df/dx, v>`, by reverse over reverse mode. The
+    /// gradient itself is not computed: of the products that would be, only what their derivatives need.
     ///
-    /// Shapes: each of `v` and of the results like its variable. Source: B. A. Pearlmutter, "Fast exact multiplication by the Hessian",
-    /// 1994.
+    /// Shapes: each of `v` and of the results like its variable. Source: B. A. Pearlmutter, "Fast exact multiplication
+    /// by the Hessian", 1994.
     ///
     /// # Panics
     /// With the text of the error that [`try_hvp`](Self::try_hvp) returns.
@@ -153,8 +154,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`hvp`](Self::hvp), returning what is wrong.
     ///
     /// # Errors
-    /// As [`try_recorded_gradient`](Self::try_recorded_gradient), and [`Error::SeedShape`] if a direction has another shape than its
-    /// variable.
+    /// As [`try_recorded_gradient`](Self::try_recorded_gradient), and [`Error::SeedShape`] if a direction has another
+    /// shape than its variable.
     #[track_caller]
     pub fn try_hvp<const N: usize>(self, wrt: [Self; N], v: [&Tensor<F>; N]) -> Result<[Tensor<F>; N], Error> {
         let attempt = self.tape().attempt();
@@ -164,8 +165,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         Ok(second.wrt(wrt))
     }
 
-    /// What flows from the cotangent `y_bar` of this tensor to `wrt`, over the nodes from `first` on alone; `None` where
-    /// nothing does.
+    /// What flows from the cotangent `y_bar` of this tensor to `wrt`, over the nodes from `first` on alone; `None`
+    /// where nothing does.
     #[track_caller]
     pub(crate) fn recorded_pullback(self, y_bar: Self, first: u32, wrt: &[Self]) -> Vec<Option<Self>> {
         let adjoints = self.recorded_sweep(y_bar, first, wrt, true, Location::caller());
@@ -173,8 +174,9 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         wrt.iter().map(|x| adjoints.get(x.number() as usize).copied().flatten()).collect()
     }
 
-    /// The adjoints of `wrt` and of the nodes from `first` on between them and this one, recorded, from that of this one. Whether those of
-    /// inputs are `read` says whether they must have values: some have a derivative and no value if not.
+    /// The adjoints of `wrt` and of the nodes from `first` on between them and this one, recorded, from that of this
+    /// one. Whether those of inputs are `read` says whether they must have values: some have a derivative and no value
+    /// if not.
     fn recorded_sweep(
         self,
         y_bar: Self,

@@ -16,8 +16,8 @@ use wengert_tensor::{Shape, ShapeError, Tensor};
 ///
 /// Every op `x` panics at the caller's line with the text of the error its fallible twin `try_x` returns.
 ///
-/// Operators take another `TensorVar`, a number, or a plain `&Tensor`, which is a constant then. A scalar [`Var`](crate::Var) goes
-/// in as a tensor of one number, made by [`Tape::pack`]: `x * tape.pack(&[s])`.
+/// Operators take another `TensorVar`, a number, or a plain `&Tensor`, which is a constant then. A scalar
+/// [`Var`](crate::Var) goes in as a tensor of one number, made by [`Tape::pack`]: `x * tape.pack(&[s])`.
 ///
 /// # Examples
 /// ```
@@ -87,8 +87,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         self.peek()
     }
 
-    /// The value for `op`, which hands out something beside its result that a replay could not renew; `instead` is the op that
-    /// does not.
+    /// The value for `op`, which hands out something beside its result that a replay could not renew; `instead` is the
+    /// op that does not.
     #[track_caller]
     pub(crate) fn value_handed_out(self, op: &'static str, instead: &'static str) -> Tensor<F> {
         self.tape.tensors.notes.hand_out(self.number, Location::caller(), op, instead);
@@ -326,8 +326,8 @@ impl<F: TensorFloat> Tape<F> {
     /// [`vjp_tensors`](Self::vjp_tensors), returning what is wrong.
     ///
     /// # Errors
-    /// [`Error::SeedShape`] if a seed has another shape than its output, [`Error::MixedTapes`] if an output is of another
-    /// tape; otherwise as [`Var::try_gradient`](crate::Var::try_gradient).
+    /// [`Error::SeedShape`] if a seed has another shape than its output, [`Error::MixedTapes`] if an output is of
+    /// another tape; otherwise as [`Var::try_gradient`](crate::Var::try_gradient).
     #[track_caller]
     pub fn try_vjp_tensors<'a, 'b>(
         &'a self,
@@ -351,7 +351,8 @@ impl<F: TensorFloat> Tape<F> {
 }
 
 impl<F: TensorFloat> Gradients<F> {
-    /// The derivative with respect to a tensor, or `None` if the output does not depend on it, or it is not of this sweep.
+    /// The derivative with respect to a tensor, or `None` if the output does not depend on it, or it is not of this
+    /// sweep.
     ///
     /// # Examples
     /// ```

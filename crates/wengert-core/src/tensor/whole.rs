@@ -1,4 +1,5 @@
-//! Ops made of several. Refused, they leave nothing of themselves on the tape, and the error names the whole, not the step.
+//! Ops made of several. Refused, they leave nothing of themselves on the tape, and the error names the whole, not the
+//! step.
 
 use super::{TensorFloat, TensorVar};
 use crate::error::{Caller, Error};
@@ -29,7 +30,8 @@ impl Composed {
     }
 }
 
-/// While it lives, what is recorded are steps of one op. Dropped after one of them was refused, it takes back the others.
+/// While it lives, what is recorded are steps of one op. Dropped after one of them was refused, it takes back the
+/// others.
 #[must_use]
 pub(crate) struct Whole<'t, F: TensorFloat> {
     tape: &'t Tape<F>,
@@ -37,7 +39,8 @@ pub(crate) struct Whole<'t, F: TensorFloat> {
     begun: Option<Mark>,
 }
 
-/// Takes back what is recorded while it lives, unless it is kept: of what is refused half-way, or panics, nothing stays.
+/// Takes back what is recorded while it lives, unless it is kept: of what is refused half-way, or panics, nothing
+/// stays.
 #[must_use]
 pub(super) struct Attempt<'t, F: TensorFloat> {
     tape: &'t Tape<F>,
@@ -66,8 +69,8 @@ impl<F: TensorFloat> Tape<F> {
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
-    /// From here on steps of `op` are recorded. The error of a step is that of the whole, and none is passed over: variables
-    /// recorded after it would be taken back.
+    /// From here on steps of `op` are recorded. The error of a step is that of the whole, and none is passed over:
+    /// variables recorded after it would be taken back.
     #[track_caller]
     pub(crate) fn whole(self, op: &'static str) -> Whole<'t, F> {
         let tape = self.tape();

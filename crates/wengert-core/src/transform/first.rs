@@ -41,8 +41,8 @@ pub fn try_grad<F: Primal>(f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Var<'t, F>, 
 /// With the text of the error that [`try_value_and_grad`] returns.
 ///
 /// # Examples
-/// A closure is enough here. A generic function, which [`hessian`](crate::hessian) and its kin need, goes in by a closure
-/// around it, and so does a [`ScalarFn`](crate::ScalarFn); its bare name does not compile.
+/// A closure is enough here. A generic function, which [`hessian`](crate::hessian) and its kin need, goes in by a
+/// closure around it, and so does a [`ScalarFn`](crate::ScalarFn); its bare name does not compile.
 /// ```
 /// # use wengert_core::prelude::*;
 /// let (value, gradient) = value_and_grad(|x| norm2(x), &[3.0, 4.0]);
@@ -82,8 +82,8 @@ pub fn try_value_and_grad<F: Primal>(
 
 /// The Jacobian of `f` at `x`: one row per output, one column per input, `J[i, j] = df_i/dx_j`.
 ///
-/// In reverse mode: one recording, then one sweep for eight outputs at a time. Where there are more outputs than inputs,
-/// [`jacobian_of`](super::jacobian_of) is faster: it takes a generic function and chooses the mode.
+/// In reverse mode: one recording, then one sweep for eight outputs at a time. Where there are more outputs than
+/// inputs, [`jacobian_of`](super::jacobian_of) is faster: it takes a generic function and chooses the mode.
 ///
 /// # Panics
 /// With the text of the error that [`try_jacobian`] returns.

@@ -6,11 +6,11 @@ use crate::error::OrPanic;
 use crate::number::{Number, Primal};
 use crate::tape::{Handle, Scalar, Tape, Var};
 
-/// The gradient of a [`ScalarFn`] as a [`VectorFn`]: `Grad(&f).call(x)` is the gradient of `f` at `x` in the numbers that
-/// `x` consists of, so it can be differentiated again, and again.
+/// The gradient of a [`ScalarFn`] as a [`VectorFn`]: `Grad(&f).call(x)` is the gradient of `f` at `x` in the numbers
+/// that `x` consists of, so it can be differentiated again, and again.
 ///
-/// On floats, duals and series it is a reverse sweep over that number. On a variable it is one node per component, whose
-/// partials are a row of the Hessian.
+/// On floats, duals and series it is a reverse sweep over that number. On a variable it is one node per component,
+/// whose partials are a row of the Hessian.
 ///
 /// # Examples
 /// The third derivative of `x^5` along `x`, by composition: the Hessian of a component of the gradient.

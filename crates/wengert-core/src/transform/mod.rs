@@ -1,10 +1,10 @@
 //! Functions of functions: gradients, Jacobians, Hessians, directional derivatives.
 //!
-//! A Rust closure cannot be generic, so there are two ways in. First-order transforms take a closure over [`Var`]s, whose
-//! argument type is inferred; a helper it calls must be generic over [`Number`], since one written for `Var` alone could
-//! not be evaluated on anything else. Transforms of higher order evaluate the function on several kinds of numbers and
-//! take a [`ScalarFn`]; [`function!`](crate::function) makes one from a generic function. A bare generic function is
-//! accepted by neither: it has no type to name until its number is chosen.
+//! A Rust closure cannot be generic, so there are two ways in. First-order transforms take a closure over [`Var`]s,
+//! whose argument type is inferred; a helper it calls must be generic over [`Number`], since one written for `Var`
+//! alone could not be evaluated on anything else. Transforms of higher order evaluate the function on several kinds of
+//! numbers and take a [`ScalarFn`]; [`function!`](crate::function) makes one from a generic function. A bare generic
+//! function is accepted by neither: it has no type to name until its number is chosen.
 
 mod first;
 mod forward;

@@ -30,7 +30,8 @@ pub fn hvp(f: &impl ScalarFn, x: &[f64], v: &[f64]) -> Vec<f64> {
 /// [`hvp`], returning what went wrong.
 ///
 /// # Errors
-/// [`Error::Empty`] if `x` is, [`Error::Lengths`] if `x` and `v` have different lengths; otherwise as [`Var::try_gradient`].
+/// [`Error::Empty`] if `x` is, [`Error::Lengths`] if `x` and `v` have different lengths; otherwise as
+/// [`Var::try_gradient`].
 #[track_caller]
 pub fn try_hvp(f: &impl ScalarFn, x: &[f64], v: &[f64]) -> Result<Vec<f64>, Error> {
     not_empty("hvp", x)?;

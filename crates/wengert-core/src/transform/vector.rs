@@ -6,8 +6,8 @@ use crate::error::{Error, OrPanic};
 use crate::tape::Tape;
 use wengert_tensor::Tensor;
 
-/// The Jacobian of `f` at `x`, `J[i, j] = df_i/dx_j`, in forward mode if there are at most as many inputs as outputs, else
-/// in reverse mode; eight columns or rows at a time.
+/// The Jacobian of `f` at `x`, `J[i, j] = df_i/dx_j`, in forward mode if there are at most as many inputs as outputs,
+/// else in reverse mode; eight columns or rows at a time.
 ///
 /// `f` is called once on floats, to count its outputs.
 ///

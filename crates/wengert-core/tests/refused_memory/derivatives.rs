@@ -1,5 +1,5 @@
-//! Derivatives whose every request for memory is refused in turn, of each family of ops and in every mode: the error names
-//! the op whose derivative asked, nothing is held or recorded, and asked again the derivative has the same bits.
+//! Derivatives whose every request for memory is refused in turn, of each family of ops and in every mode: the error
+//! names the op whose derivative asked, nothing is held or recorded, and asked again the derivative has the same bits.
 
 use super::numbers;
 use super::refusing::{grant, held, refuse_each};

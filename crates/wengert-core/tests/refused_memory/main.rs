@@ -99,7 +99,8 @@ fn derivatives_refused_half_way_leave_nothing() {
     }
 }
 
-/// Of a batch of determinants the pullback is transposed: to be differentiated it is recorded with a cotangent nobody handed in.
+/// Of a batch of determinants the pullback is transposed: to be differentiated it is recorded with a cotangent nobody
+/// handed in.
 #[cfg(feature = "linalg")]
 #[test]
 fn transposed_pullbacks_leave_no_input() {

@@ -30,7 +30,8 @@ struct Refusing;
 unsafe impl GlobalAlloc for Refusing {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if is_tensor(layout) {
-            HELD.set(HELD.get() + layout.size()); // something else of that alignment, which is given back in the same way
+            // Something else of that alignment, which is given back in the same way.
+            HELD.set(HELD.get() + layout.size());
         }
         // SAFETY: the caller's promise is passed on.
         unsafe { System.alloc(layout) }

@@ -1,5 +1,5 @@
-//! Every operator in every form of its operands, for variables and duals in both precisions, against arithmetic on floats
-//! and finite differences of it.
+//! Every operator in every form of its operands, for variables and duals in both precisions, against arithmetic on
+//! floats and finite differences of it.
 
 use proptest::prelude::*;
 use wengert_core::{Dual, Tape, Var};
@@ -15,7 +15,8 @@ macro_rules! forms {
     }};
 }
 
-/// Checks all forms of one operator for one kind of number: `$result` takes a number to its value and its two derivatives.
+/// Checks all forms of one operator for one kind of number: `$result` takes a number to its value and its two
+/// derivatives.
 macro_rules! check {
     ($F:ident, $op:tt $op_assign:tt, $x:expr, $y:expr, $a:expr, $b:expr, $result:expr) => {{
         let (x, y, a, b) = ($x, $y, $a, $b);

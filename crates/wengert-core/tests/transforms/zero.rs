@@ -1,5 +1,6 @@
-//! Zero times anything is zero where cotangents meet partials of tensors, whichever of the two is the zero: on a tape, in a recorded
-//! gradient, in a replay. A root at 0 makes the cotangent infinite; what it is handed on to hangs on none of it.
+//! Zero times anything is zero where cotangents meet partials of tensors, whichever of the two is the zero: on a tape,
+//! in a recorded gradient, in a replay. A root at 0 makes the cotangent infinite; what it is handed on to hangs on none
+//! of it.
 
 use wengert_core::{BinaryFunctions, TensorFunction, TensorVar, UnaryFunctions, prelude::*};
 use wengert_tensor::Tensor;

@@ -10,17 +10,18 @@
 //!
 //! # How
 //!
-//! An image is copied once into *planes*, with the zeros of the padding around it and, for a stride, its rows and columns
-//! sorted by their remainder, so that neighbours in the result are neighbours in each plane. Then the convolution is a
-//! matrix product whose right operand has no memory of its own: row `(c, i, j)` of it is plane `c` from an offset on, and
-//! a list of offsets takes the place of a stride. No matrix of patches ("im2col") is ever made; that would be `kh kw` times
-//! the image. The columns between the end of one row of pixels and the start of the next are computed too and thrown away:
-//! 4 % of a plane 56 wide, 22 % of one 7 wide.
+//! An image is copied once into *planes*, with the zeros of the padding around it and, for a stride, its rows and
+//! columns sorted by their remainder, so that neighbours in the result are neighbours in each plane. Then the
+//! convolution is a matrix product whose right operand has no memory of its own: row `(c, i, j)` of it is plane `c`
+//! from an offset on, and a list of offsets takes the place of a stride. No matrix of patches ("im2col") is ever made;
+//! that would be `kh kw` times the image. The columns between the end of one row of pixels and the start of the next
+//! are computed too and thrown away: 4 % of a plane 56 wide, 22 % of one 7 wide.
 //!
-//! The adjoint for `x` is the same pass over `y_bar`, once for each remainder of the stride (`pass.rs`); that for `w` has
-//! pixels as the inner dimension (`weight`).
+//! The adjoint for `x` is the same pass over `y_bar`, once for each remainder of the stride (`pass.rs`); that for `w`
+//! has pixels as the inner dimension (`weight`).
 //!
-//! Convolutions of `f32` with many channels and filters of 3 x 3 take fewer products than that ([`Algorithm`], `winograd`).
+//! Convolutions of `f32` with many channels and filters of 3 x 3 take fewer products than that ([`Algorithm`],
+//! `winograd`).
 
 pub(crate) mod pass;
 pub(crate) mod pooled;
@@ -72,9 +73,10 @@ pub struct Conv2d {
 
 /// How a convolution is computed.
 ///
-/// The other two than [`Direct`](Algorithm::Direct) take fewer products and more additions (Winograd 1980; Lavin & Gray 2016)
-/// for `f32`, filters of 3 x 3, stride and dilation 1, padding up to 2 and 32 or more channels in and out of a group, where the
-/// images are large enough; all else, `f64`, and everything on an x86-64 processor without AVX2, is summed directly.
+/// The other two than [`Direct`](Algorithm::Direct) take fewer products and more additions (Winograd 1980; Lavin & Gray
+/// 2016) for `f32`, filters of 3 x 3, stride and dilation 1, padding up to 2 and 32 or more channels in and out of a
+/// group, where the images are large enough; all else, `f64`, and everything on an x86-64 processor without AVX2, is
+/// summed directly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Algorithm {
@@ -82,15 +84,16 @@ pub enum Algorithm {
     Direct,
     /// Tiles of 2 x 2 results: 16 products for 36.
     ///
-    /// As accurate as the direct sum; the filters' adjoint has 1.3 times its error where thousands of products are summed, and up
-    /// to 2.5 times it where hundreds are. Results depend on their own windows only. An infinity may arrive as NaN, and so may
-    /// numbers beyond a quarter of the largest float: they are added up before they are multiplied.
+    /// As accurate as the direct sum; the filters' adjoint has 1.3 times its error where thousands of products are
+    /// summed, and up to 2.5 times it where hundreds are. Results depend on their own windows only. An infinity may
+    /// arrive as NaN, and so may numbers beyond a quarter of the largest float: they are added up before they are
+    /// multiplied.
     #[default]
     Tiles2,
     /// Tiles of 4 x 4 results: 36 products for 144, for wide images and up to 128 channels.
     ///
-    /// Three times the error of the direct sum, relative to the largest numbers a tile reads; a NaN there reaches all its
-    /// results. Elsewhere as `Tiles2`.
+    /// Three times the error of the direct sum, relative to the largest numbers a tile reads; a NaN there reaches all
+    /// its results. Elsewhere as `Tiles2`.
     Tiles4,
 }
 
@@ -132,8 +135,8 @@ impl Conv2d {
         self.inputs / self.groups * self.kernel[0] * self.kernel[1]
     }
 
-    /// Whether an image with the zeros around it can be addressed. The kernels' unsafe code relies on it: none of the room it
-    /// takes has more than 48 elements for each of these, however windows lie.
+    /// Whether an image with the zeros around it can be addressed. The kernels' unsafe code relies on it: none of the
+    /// room it takes has more than 48 elements for each of these, however windows lie.
     fn is_addressable(&self) -> bool {
         let span = |axis: usize| self.dilation[axis].checked_mul(self.kernel[axis].checked_sub(1)?)?.checked_add(1);
         let padded = |axis: usize| self.padding[axis].checked_mul(2)?.checked_add(self.size[axis]);
@@ -208,8 +211,8 @@ impl Conv2d {
 /// Convolves `x` with the filters `w`.
 ///
 /// # Panics
-/// When a slice does not have the length `conv` says, `groups` does not divide the channels, or an image with its padding has
-/// more elements than memory can address.
+/// When a slice does not have the length `conv` says, `groups` does not divide the channels, or an image with its
+/// padding has more elements than memory can address.
 ///
 /// # Examples
 /// ```
@@ -227,7 +230,8 @@ pub fn conv2d<F: Float>(conv: &Conv2d, x: &[F], w: &[F], y: &mut [F], par: Par) 
     conv2d_at(simd_level(), conv, x, w, None, whole(conv, y), par);
 }
 
-/// [`conv2d`], and to every plane of `y` the number added that `bias` has for its channel: while the plane is in a cache.
+/// [`conv2d`], and to every plane of `y` the number added that `bias` has for its channel: while the plane is in a
+/// cache.
 ///
 /// The same to the bit as the addition afterwards.
 ///
@@ -250,8 +254,8 @@ pub fn conv2d_with_bias<F: Float>(conv: &Conv2d, x: &[F], w: &[F], bias: &[F], y
     conv2d_at(simd_level(), conv, x, w, Some(bias), whole(conv, y), par);
 }
 
-/// [`conv2d_with_bias`] and then [`max_pool2d`](crate::pool::max_pool2d) of its planes, while they are in a cache: they are not
-/// kept. The same to the bit.
+/// [`conv2d_with_bias`] and then [`max_pool2d`](crate::pool::max_pool2d) of its planes, while they are in a cache: they
+/// are not kept. The same to the bit.
 ///
 /// # Panics
 /// As those two, and when the pooling is of planes of another size.
@@ -401,8 +405,8 @@ fn run<F: Float>(
     let images = conv.batch * conv.groups;
     let outs = passes[0].outs;
     let height = product::panel_height::<F>(level, outs);
-    // Few images are cut by output channels, at the price of copying their planes for each piece; a piece keeps some. Where
-    // they are cut changes no bit, so it may depend on the threads.
+    // Few images are cut by output channels, at the price of copying their planes for each piece; a piece keeps some.
+    // Where they are cut changes no bit, so it may depend on the threads.
     let pieces = if par == Par::SEQUENTIAL { 1 } else { PIECES.div_ceil(images) };
     let outs_of_piece = outs.div_ceil(pieces).max(outs.min(28)).next_multiple_of(height);
     for pass in passes.iter().filter(|pass| pass.inner() > 0 && pass.results() > 0) {

@@ -1,9 +1,10 @@
 //! What a convolution reads for each of its results, axis by axis, and the planes it reads from.
 //!
-//! Along one axis, result `r` of a convolution sees `x` at `r s + t` with `t = i d - p` for entry `i` of the filter. With
-//! `t = s shift + phase`, `0 <= phase < s`, that is entry `r + shift` of the elements of `x` whose index has remainder
-//! `phase`. The adjoint turns this around: element `s r + phase` of `x_bar` sees `y_bar` at `r + shift` for those `i` whose
-//! `phase - t` is `s shift`. Both are a list of taps with a shift each, over planes without stride: a [`Pass`].
+//! Along one axis, result `r` of a convolution sees `x` at `r s + t` with `t = i d - p` for entry `i` of the filter.
+//! With `t = s shift + phase`, `0 <= phase < s`, that is entry `r + shift` of the elements of `x` whose index has
+//! remainder `phase`. The adjoint turns this around: element `s r + phase` of `x_bar` sees `y_bar` at `r + shift` for
+//! those `i` whose `phase - t` is `s shift`. Both are a list of taps with a shift each, over planes without stride: a
+//! [`Pass`].
 
 #![expect(unsafe_code, reason = "loops compiled for instructions that the caller has")]
 
@@ -117,8 +118,8 @@ pub(crate) struct Pass {
 impl Pass {
     pub(super) fn new(axes: [Axis; 2], kernel: [usize; 2], channels: usize, outs: usize) -> Pass {
         let pitch = axes[1].extent();
-        // Whole cache lines, an odd number of them: at a power of two the planes of all channels would share a few cache
-        // sets.
+        // Whole cache lines, an odd number of them: at a power of two the planes of all channels would share a few
+        // cache sets.
         let plane = ((axes[0].extent() * pitch).div_ceil(16) | 1) * 16;
         let mut offsets = Vec::with_capacity(channels * axes[0].taps.len() * axes[1].taps.len());
         for channel in 0..channels {

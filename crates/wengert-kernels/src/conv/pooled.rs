@@ -1,10 +1,11 @@
 //! The adjoints of a convolution whose results were pooled: of each window only the largest result counts.
 //!
-//! The cotangent of the results is zero but at the places of the pooling, a quarter of them for windows of 2 x 2, and fewer
-//! where what follows rectifies. It is never made. A place and its number meet what the filter sees there: with channels
-//! innermost the pixels under a row of a filter lie side by side, and so do the row's entries. Both adjoints are sums of such
-//! *rows* times numbers. For `w_bar` an output channel sums the pixels at its places; for `x_bar` a place sums the filters of
-//! the output channels that chose it. Sums of one list stay in registers, and zeros are left out.
+//! The cotangent of the results is zero but at the places of the pooling, a quarter of them for windows of 2 x 2, and
+//! fewer where what follows rectifies. It is never made. A place and its number meet what the filter sees there: with
+//! channels innermost the pixels under a row of a filter lie side by side, and so do the row's entries. Both adjoints
+//! are sums of such *rows* times numbers. For `w_bar` an output channel sums the pixels at its places; for `x_bar` a
+//! place sums the filters of the output channels that chose it. Sums of one list stay in registers, and zeros are left
+//! out.
 
 #![expect(clippy::needless_range_loop, reason = "vectors of a sum, by number")]
 #![expect(unsafe_code, reason = "vector loads from rows at offsets; the rooms' sizes are computed here")]
@@ -25,8 +26,8 @@ const LISTED: usize = 1 << 10;
 /// Length of a run of pixels up to which all runs of a window are brought together: a short one would leave most lanes
 /// empty.
 const SHORT: usize = 8;
-/// Elements that windows of an image brought together may have: more would not stay in a cache, and take many times the memory
-/// of the image.
+/// Elements that windows of an image brought together may have: more would not stay in a cache, and take many times the
+/// memory of the image.
 const TOGETHER: usize = 1 << 17;
 
 /// A number, and where the row begins that it meets.
@@ -95,14 +96,16 @@ impl<V: Vector> Work<V> for Sums<'_, V::Element> {
 /// Computes `N` vectors of all sums, in `CHAINS` chains each; returns how many.
 ///
 /// # Safety
-/// As for [`Vector`]. The rows must be readable for whole vectors at each entry and run, the target writable for each list and run.
+/// As for [`Vector`]. The rows must be readable for whole vectors at each entry and run, the target writable for each
+/// list and run.
 #[inline(always)]
 unsafe fn add_vectors<V: Vector, const N: usize, const CHAINS: usize>(
     sums: &mut Sums<'_, V::Element>,
     [row, target]: [usize; 2],
     first: usize,
 ) -> usize {
-    // SAFETY: by the contract above; of a vector that ends a run only what belongs to it is read and written of the target.
+    // SAFETY: by the contract above; of a vector that ends a run only what belongs to it is read and written of the
+    // target.
     unsafe {
         let rows = sums.rows.as_ptr().add(row + first);
         let target = sums.target.as_mut_ptr().add(target + first);
@@ -224,7 +227,8 @@ impl<'a> Frame<'a> {
         (0..height).map(move |row| [row * len..(row + 1) * len, start + row * pitch..start + row * pitch + len])
     }
 
-    /// Entries of one filter, in the order of runs, channels innermost, with where each lies in the filter as it is given.
+    /// Entries of one filter, in the order of runs, channels innermost, with where each lies in the filter as it is
+    /// given.
     fn entries(&self) -> impl Iterator<Item = (usize, usize)> {
         let (channels, taps) = (self.channels, self.conv.kernel[0] * self.conv.kernel[1]);
         (0..taps).flat_map(move |tap| (0..channels).map(move |c| (tap * channels + c, c * taps + tap)))
@@ -239,8 +243,8 @@ pub(super) fn rows_are_numbered(conv: &Conv2d) -> bool {
     row.saturating_mul(conv.kernel[0]).saturating_mul(pixels) <= u32::MAX as usize
 }
 
-/// Whether [`conv2d_pooled_input_adjoint`] and [`conv2d_pooled_weight_adjoint`] take less time than the adjoints for all results:
-/// where at most a third of them, `pooled`, are left, and for the images where filters have long rows.
+/// Whether [`conv2d_pooled_input_adjoint`] and [`conv2d_pooled_weight_adjoint`] take less time than the adjoints for
+/// all results: where at most a third of them, `pooled`, are left, and for the images where filters have long rows.
 #[must_use]
 pub fn pooled_adjoints_pay(conv: &Conv2d, pooled: usize) -> [bool; 2] {
     let [rows, columns] = conv.output_size();
@@ -250,14 +254,14 @@ pub fn pooled_adjoints_pay(conv: &Conv2d, pooled: usize) -> [bool; 2] {
     [few && run > SHORT, few]
 }
 
-/// The adjoint for the filters of [`conv2d`](super::conv2d) with [`max_pool2d`](crate::pool::max_pool2d) behind it: `y_bar` is the
-/// cotangent of what was pooled, `at` the places. A cotangent of zero adds nothing, even to an infinity.
+/// The adjoint for the filters of [`conv2d`](super::conv2d) with [`max_pool2d`](crate::pool::max_pool2d) behind it:
+/// `y_bar` is the cotangent of what was pooled, `at` the places. A cotangent of zero adds nothing, even to an infinity.
 ///
 /// Other sums than by the two adjoints one after the other; as exact as sums of all products.
 ///
 /// # Panics
-/// When a slice does not have the length `conv` says, a place is not in its plane, `groups` does not divide the channels, or an
-/// image has too many to number the pixels its filters see with 32 bits.
+/// When a slice does not have the length `conv` says, a place is not in its plane, `groups` does not divide the
+/// channels, or an image has too many to number the pixels its filters see with 32 bits.
 pub fn conv2d_pooled_weight_adjoint<F: Float>(
     conv: &Conv2d,
     x: &[F],
@@ -385,8 +389,8 @@ impl WeightSums<'_> {
     }
 }
 
-/// The adjoint for the images of [`conv2d`](super::conv2d) with [`max_pool2d`](crate::pool::max_pool2d) behind it: `y_bar` is the
-/// cotangent of what was pooled, `at` the places. A cotangent of zero adds nothing, even to an infinity.
+/// The adjoint for the images of [`conv2d`](super::conv2d) with [`max_pool2d`](crate::pool::max_pool2d) behind it:
+/// `y_bar` is the cotangent of what was pooled, `at` the places. A cotangent of zero adds nothing, even to an infinity.
 ///
 /// Other sums than by the two adjoints one after the other; as exact as sums of all products.
 ///
@@ -458,7 +462,8 @@ pub(super) fn input_adjoint_at<F: Float>(
     });
 }
 
-/// Lists for each place the output channels that chose it, in their order, by counting; returns how many entries they have.
+/// Lists for each place the output channels that chose it, in their order, by counting; returns how many entries they
+/// have.
 fn sort_by_place<F: Float>(
     y_bar: &[F],
     at: &[u32],

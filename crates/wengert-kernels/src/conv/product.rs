@@ -1,9 +1,9 @@
 //! The product of packed filters with planes: results of some output channels of one image.
 //!
-//! Pixels are numbered through the rows of a plane, with the pitch of the planes; two vectors of them at a time, a strip,
-//! meet all output channels, so that a strip of every plane stays in the first-level cache and the filters stream past it.
-//! Every result is the sum of its products in the order of channels and taps, [`INNER`] at a time, one fused multiply-add
-//! each. How results are cut into strips, panels and pieces therefore does not change their bits.
+//! Pixels are numbered through the rows of a plane, with the pitch of the planes; two vectors of them at a time, a
+//! strip, meet all output channels, so that a strip of every plane stays in the first-level cache and the filters
+//! stream past it. Every result is the sum of its products in the order of channels and taps, [`INNER`] at a time, one
+//! fused multiply-add each. How results are cut into strips, panels and pieces therefore does not change their bits.
 
 #![expect(unsafe_code, reason = "vector loads from planes at offsets; the planes' sizes are the pass's own")]
 
@@ -47,8 +47,8 @@ pub(super) fn padded(outs: usize, height: usize) -> usize {
     outs - outs % height + even(outs % height)
 }
 
-/// Packs the filters of one group in panels of `height` output channels: a panel holds for each channel and tap its outputs
-/// side by side, zeros for those that do not exist. `strides` are those of `w` along output and input channels.
+/// Packs the filters of one group in panels of `height` output channels: a panel holds for each channel and tap its
+/// outputs side by side, zeros for those that do not exist. `strides` are those of `w` along output and input channels.
 pub(crate) fn pack_at<F: Float>(
     _level: Level,
     pass: &Pass,
@@ -119,8 +119,8 @@ impl<V: Vector> Work<V> for Product<'_, V::Element> {
                     let mut out = 0;
                     while out < kept_outs {
                         let rows = if kept_outs - out >= height { height } else { rest };
-                        // SAFETY: an offset plus a pixel of the grid lies in its plane, and a strip ends within one more; the
-                        // results have room for whole strips of all panels.
+                        // SAFETY: an offset plus a pixel of the grid lies in its plane, and a strip ends within one
+                        // more; the results have room for whole strips of all panels.
                         unsafe {
                             let tile = Tile {
                                 filters: packed.as_ptr().add(out * pass.inner() + block * INNER * rows),
@@ -211,8 +211,8 @@ impl<F: Float> Tile<'_, F> {
     /// Computes `rows` rows, a height that panels have, of one or two vectors.
     ///
     /// # Safety
-    /// As for [`Vector`]. `planes` must be readable for so many vectors at each offset, `filters` for `rows` elements for
-    /// each offset, and `results` writable for `rows` rows of so many vectors.
+    /// As for [`Vector`]. `planes` must be readable for so many vectors at each offset, `filters` for `rows` elements
+    /// for each offset, and `results` writable for `rows` rows of so many vectors.
     #[inline(always)]
     pub(super) unsafe fn compute<V: Vector<Element = F>, const VECTORS: usize>(self, rows: usize) {
         // SAFETY: passed on.

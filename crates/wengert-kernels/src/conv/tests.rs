@@ -1,4 +1,5 @@
-//! The three convolutions against their definition, summed in `f64` by index, at every level and on any number of threads.
+//! The three convolutions against their definition, summed in `f64` by index, at every level and on any number of
+//! threads.
 
 use super::*;
 use crate::numbers::numbers;

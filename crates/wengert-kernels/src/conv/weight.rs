@@ -1,8 +1,8 @@
 //! The adjoint for the filters: a product whose inner dimension is the pixels.
 //!
 //! A tile is a few rows, each a channel and a tap, by two vectors of output channels. For each pixel `y_bar` gives the
-//! vectors, turned so that output channels lie side by side, and the planes one number a row. Bands of pixels are summed in
-//! registers and then added up: a sum in two levels, whose error does not grow with the image.
+//! vectors, turned so that output channels lie side by side, and the planes one number a row. Bands of pixels are
+//! summed in registers and then added up: a sum in two levels, whose error does not grow with the image.
 
 #![expect(unsafe_code, reason = "vector loads from planes at offsets; the planes' sizes are the pass's own")]
 
@@ -95,7 +95,8 @@ impl<F: Float> WeightAdjoint<'_, F> {
                 for out_block in 0..out_blocks {
                     let wanted = across.min(outs - out_block * across);
                     let y_bar = &y_bar[out_block * across * pass.results() + first * columns..];
-                    // SAFETY: `wanted` output channels follow one another by `results`; the band's room is that of its pixels.
+                    // SAFETY: `wanted` output channels follow one another by `results`; the band's room is that of its
+                    // pixels.
                     unsafe {
                         let block = Block {
                             start: y_bar.as_ptr(),
@@ -132,8 +133,8 @@ impl<F: Float> WeightAdjoint<'_, F> {
 /// Adds to `sums`, `[ROWS, 2 LANES]`, the products of a band.
 ///
 /// # Safety
-/// As for [`Vector`]. `x` must be readable at each offset for `rows` rows `pitch` apart of `columns` elements, `y_bar` for
-/// two vectors for each pixel, and `sums` writable.
+/// As for [`Vector`]. `x` must be readable at each offset for `rows` rows `pitch` apart of `columns` elements, `y_bar`
+/// for two vectors for each pixel, and `sums` writable.
 #[inline(always)]
 pub(super) unsafe fn tile<V: Vector, const ROWS: usize>(
     x: *const V::Element,

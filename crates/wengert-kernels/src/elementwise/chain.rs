@@ -1,11 +1,11 @@
 //! Several elementary functions and pullbacks in one pass over memory.
 //!
-//! A chain is a short straight program. It runs block by block, every block small enough that what the steps pass to each
-//! other stays in the first-level cache; only inputs are read from memory and only what is asked for is written. A step is
-//! the loop that [`unary`](super::unary), [`binary`](super::binary) and their pullbacks run, so a result has the same bits as
-//! a call for each step would give. Where a function and its pullback share work, the slope is computed with the value. A product
-//! that only a sum reads, or of cotangents that only another such product does, is no step of its own: it stays in a register, and
-//! is rounded as before.
+//! A chain is a short straight program. It runs block by block, every block small enough that what the steps pass to
+//! each other stays in the first-level cache; only inputs are read from memory and only what is asked for is written. A
+//! step is the loop that [`unary`](super::unary), [`binary`](super::binary) and their pullbacks run, so a result has
+//! the same bits as a call for each step would give. Where a function and its pullback share work, the slope is
+//! computed with the value. A product that only a sum reads, or of cotangents that only another such product does, is
+//! no step of its own: it stays in a register, and is rounded as before.
 
 #![expect(
     unsafe_code,
@@ -83,15 +83,15 @@ pub enum Input<'a, F> {
     Slice(&'a [F]),
     /// A row that is repeated: the element for result `i` is that at `i` modulo its length.
     Row(&'a [F]),
-    /// Numbers each of which stands for so many results in a row, repeated: the element for result `i` is that at `i / each` modulo
-    /// their number. The bias of a convolution.
+    /// Numbers each of which stands for so many results in a row, repeated: the element for result `i` is that at
+    /// `i / each` modulo their number. The bias of a convolution.
     Columns(&'a [F], usize),
     /// The same number for every result.
     Splat(F),
 }
 
-/// Where a number of the program is while a block is worked on: an entry of a table of all inputs, outputs and blocks, in this
-/// order.
+/// Where a number of the program is while a block is worked on: an entry of a table of all inputs, outputs and blocks,
+/// in this order.
 type Home = usize;
 
 /// What a link runs.
@@ -102,11 +102,12 @@ enum Act {
     Fused(Fused),
 }
 
-/// The product of a cotangent, its first operand, with a partial, its second: the pullback of `exp`, whose derivative is its value.
+/// The product of a cotangent, its first operand, with a partial, its second: the pullback of `exp`, whose derivative
+/// is its value.
 const PULL: Act = Act::Step(Step::UnaryVjp(Unary::Exp));
 
-/// A step while a chain is laid out: what it runs, and the numbers it reads. The slope of step `k` has the number of its value plus
-/// that of all inputs and steps.
+/// A step while a chain is laid out: what it runs, and the numbers it reads. The slope of step `k` has the number of
+/// its value plus that of all inputs and steps.
 struct Draft {
     act: Act,
     reads: SmallVec<[usize; 4]>,
@@ -136,7 +137,8 @@ struct Link {
     operands: [Home; 4],
     /// No operand's home.
     result: Home,
-    /// The block of the slope, of a function whose pullback comes later and shares its work. Nor is it any of the above.
+    /// The block of the slope, of a function whose pullback comes later and shares its work. Nor is it any of the
+    /// above.
     slope: Option<Home>,
     /// Which sum it is a term of.
     sum: Option<usize>,
@@ -181,8 +183,8 @@ pub struct Chain {
 
 /// Elements of a block, a part of those that sums are made of: a multiple of the widest vector.
 const BLOCK: usize = 512;
-/// Steps from which on a program fetches the next block on the way, which a shorter one would not wait for, and threads take fewer
-/// elements at a time.
+/// Steps from which on a program fetches the next block on the way, which a shorter one would not wait for, and threads
+/// take fewer elements at a time.
 const LONG: usize = 4;
 /// Blocks start at a cache line: else every 512-bit load of one takes in two lines.
 const LINE: usize = 64;
@@ -193,8 +195,8 @@ impl Chain {
     /// An operand that a derivative does not read ([`Unary::keeps_argument`] and its like) may be any number known.
     ///
     /// # Panics
-    /// When a step has another number of operands than it reads or reads a number that is not known yet, or when an output
-    /// is no step's result or is named twice.
+    /// When a step has another number of operands than it reads or reads a number that is not known yet, or when an
+    /// output is no step's result or is named twice.
     #[must_use]
     pub fn new<'s>(inputs: usize, steps: impl IntoIterator<Item = (Step, &'s [usize])>, outputs: &[usize]) -> Chain {
         Chain::with_sums(inputs, steps, outputs, Vec::new())
@@ -308,8 +310,8 @@ impl Chain {
     /// Runs the program on `inputs` for `len` elements, and overwrites `outputs` and `sums`.
     ///
     /// # Panics
-    /// When there are not as many inputs, outputs or sums as the program has, a slice is not `len` long, or a row or column is empty and
-    /// `len` is not 0.
+    /// When there are not as many inputs, outputs or sums as the program has, a slice is not `len` long, or a row or
+    /// column is empty and `len` is not 0.
     pub fn run<F: Float>(
         &self,
         len: usize,
@@ -447,9 +449,9 @@ impl Chain {
                     }
                     fetched += LINE;
                 }
-                // SAFETY: an entry of the table has `n` elements left: blocks and copies are `block` long, inputs and outputs
-                // `len`, of which `at` were passed. What is written is no input and is not what is read, nor is the slope the result:
-                // `new` checked it. All memory is borrowed by this call.
+                // SAFETY: an entry of the table has `n` elements left: blocks and copies are `block` long, inputs and
+                // outputs `len`, of which `at` were passed. What is written is no input and is not what is read, nor is
+                // the slope the result: `new` checked it. All memory is borrowed by this call.
                 let y = unsafe {
                     let read = operands.map(|home| from_raw_parts(table[home].cast_const(), n));
                     let slope = slope.map(|home| from_raw_parts_mut(table[home], n));
@@ -481,7 +483,8 @@ impl Chain {
     }
 }
 
-/// What runs for every step, or nothing where a later one does its work. `is_asked_for` says which results somebody outside reads.
+/// What runs for every step, or nothing where a later one does its work. `is_asked_for` says which results somebody
+/// outside reads.
 fn drafts(inputs: usize, steps: &[(Step, &[usize])], is_asked_for: &dyn Fn(usize) -> bool) -> Vec<Option<Draft>> {
     let known = inputs + steps.len();
     let mut drafts: Vec<Option<Draft>> = Vec::with_capacity(steps.len());

@@ -4,13 +4,13 @@ use crate::dispatch::{Level, kernel, vectorised};
 use crate::lane::{BinaryRow, UnaryRow, rows};
 use crate::{Binary, Float, Parametric, Unary};
 
-/// Elements the dear loops work on at a time, and a multiple of which the last part of a slice is padded to: no element is
-/// left to a scalar loop, whose `exp` costs 6 ns where a whole block takes less than 10. Two vectors of `f64`, one of `f32`, at
-/// 512 bits; the processor overlaps the blocks, so longer ones are not faster and cost short slices 40 ns.
+/// Elements the dear loops work on at a time, and a multiple of which the last part of a slice is padded to: no element
+/// is left to a scalar loop, whose `exp` costs 6 ns where a whole block takes less than 10. Two vectors of `f64`, one
+/// of `f32`, at 512 bits; the processor overlaps the blocks, so longer ones are not faster and cost short slices 40 ns.
 const PADDED: usize = 16;
 
-// A pullback of one element. Both factors may be the zero that counts, and both are looked at: with `||` the second would be loaded
-// under a mask that waits for the first.
+// A pullback of one element. Both factors may be the zero that counts, and both are looked at: with `||` the second
+// would be loaded under a mask that waits for the first.
 #[inline(always)]
 fn pull_back<F: Float>(y_bar: F, partial: F) -> F {
     let product = y_bar * partial;
@@ -123,7 +123,8 @@ kernel! {
         x_bar.len() * PADDED
     }
 
-    /// `y = op(x)` for any number of elements: for functions so cheap that a scalar rest costs less than a padded block.
+    /// `y = op(x)` for any number of elements: for functions so cheap that a scalar rest costs less than a padded
+    /// block.
     fn cheap_loop<F: Float, O: UnaryRow>(_row: O, x: &'a [F], y: &'a mut [F]) -> usize {
         for (y, &x) in y.iter_mut().zip(x) {
             *y = F::of_lane::<FMA>(O::value(x.lane::<FMA>()));
@@ -139,8 +140,8 @@ kernel! {
         x_bar.len()
     }
 
-    /// `y = op(x)` and `slope = dy/dx` for whole blocks of [`PADDED`] elements: what both compute is computed once. Says how many
-    /// elements.
+    /// `y = op(x)` and `slope = dy/dx` for whole blocks of [`PADDED`] elements: what both compute is computed once.
+    /// Says how many elements.
     fn value_and_slope_loop<F: Float, O: UnaryRow>(row: O, x: &'a [F], y: &'a mut [F], slope: &'a mut [F]) -> usize {
         let x = x.as_chunks::<PADDED>().0;
         let (y, slope) = (y.as_chunks_mut::<PADDED>().0, slope.as_chunks_mut::<PADDED>().0);
@@ -198,8 +199,8 @@ kernel! {
     }
 }
 
-// Rows that are calls, and rows met only in derivatives of such: the call costs more than finding out which it is. So all
-// share one loop per direction, and the table may grow without the crate taking longer to compile.
+// Rows that are calls, and rows met only in derivatives of such: the call costs more than finding out which it is. So
+// all share one loop per direction, and the table may grow without the crate taking longer to compile.
 fn rare_loop<F: Float>(op: Unary, x: &[F], y: &mut [F]) -> usize {
     for (y, &x) in y.iter_mut().zip(x) {
         *y = x.row(op);

@@ -1,8 +1,9 @@
 //! Elementary functions and their pullbacks over slices.
 //!
-//! Rows with a branch-free body become one loop per direction and width, compiled for each [`Level`](crate::Level), and the
-//! opcode is looked at once per call; the rest, which are calls anyway, share a loop that looks at it for every element. A pullback multiplies by the partial the table states, under the rule that zero
-//! times anything is zero: a cotangent of 0 does not see an infinite slope.
+//! Rows with a branch-free body become one loop per direction and width, compiled for each [`Level`](crate::Level), and
+//! the opcode is looked at once per call; the rest, which are calls anyway, share a loop that looks at it for every
+//! element. A pullback multiplies by the partial the table states, under the rule that zero times anything is zero: a
+//! cotangent of 0 does not see an infinite slope.
 
 pub mod chain;
 pub(crate) mod loops;
@@ -70,9 +71,9 @@ pub fn unary_in_place<F: Float>(op: Unary, x: &mut [F], par: Par) {
     in_blocks(x, par, |_, argument, x| F::unary_at(simd_level(), op, argument, x));
 }
 
-/// `y = op(x)` and `slope = dy/dx` in one pass: of a function that says so ([`Unary::shares_slope`]), both together cost little
-/// more than one. The product of a cotangent and the slope, that is the pullback of `exp` with the slope for its value, has the bits
-/// of [`unary_vjp`].
+/// `y = op(x)` and `slope = dy/dx` in one pass: of a function that says so ([`Unary::shares_slope`]), both together
+/// cost little more than one. The product of a cotangent and the slope, that is the pullback of `exp` with the slope
+/// for its value, has the bits of [`unary_vjp`].
 ///
 /// # Panics
 /// When the slices differ in length.
@@ -210,15 +211,15 @@ pub fn binary<F: Float>(op: Binary, a: Operand<'_, F>, b: Operand<'_, F>, y: &mu
     });
 }
 
-/// Works with a block of copies of `x`, enough for pieces of `len` elements: to write [`BUFFER`] of them for the three that a
-/// small tensor needs would take longer than the work.
+/// Works with a block of copies of `x`, enough for pieces of `len` elements: to write [`BUFFER`] of them for the three
+/// that a small tensor needs would take longer than the work.
 #[inline(always)]
 fn with_block<F: Float>(len: usize, x: F, work: impl FnOnce(&mut [F])) {
     if len <= SHORT { work(&mut [x; SHORT]) } else { work(&mut [x; BUFFER]) }
 }
 
-// A splat becomes a block of copies that stays in the first-level cache: a loop per kind of operand would be three times
-// the code for a few percent.
+// A splat becomes a block of copies that stays in the first-level cache: a loop per kind of operand would be three
+// times the code for a few percent.
 fn binary_piece<F: Float>(op: Binary, a: Operand<'_, F>, b: Operand<'_, F>, y: &mut [F]) {
     let level = simd_level();
     match (a, b) {
@@ -273,8 +274,8 @@ fn in_blocks<F: Float>(x: &mut [F], par: Par, work: impl Fn(Range<usize>, &[F], 
 
 /// `a_bar = y_bar dy/da` and `b_bar = y_bar dy/db`, where `y = op(a, b)`; either may be left out. Overwrites.
 ///
-/// Both are element by element, of a splat too: its adjoint is the sum of the elements, which the caller takes. A result
-/// the derivative does not read (that of `Add`, `Sub`, `Mul`) may be an empty slice.
+/// Both are element by element, of a splat too: its adjoint is the sum of the elements, which the caller takes. A
+/// result the derivative does not read (that of `Add`, `Sub`, `Mul`) may be an empty slice.
 ///
 /// # Panics
 /// When a slice differs from `y_bar` in length.
@@ -319,8 +320,8 @@ pub enum Side {
     Right,
 }
 
-/// [`binary_vjp`] where the cotangent of the operand on this side is written over that of the result, and the cotangent of the other
-/// one to `other`, if given. One pass over all of them.
+/// [`binary_vjp`] where the cotangent of the operand on this side is written over that of the result, and the cotangent
+/// of the other one to `other`, if given. One pass over all of them.
 ///
 /// # Panics
 /// When a slice differs from `bar` in length.

@@ -290,10 +290,12 @@ fn ulps<F: Float>(got: F, want: F, unit: f64) -> f64 {
     (got - want).abs() / (F::EPSILON.to_f64() * 2.0_f64.powi(size.log2().floor() as i32))
 }
 
-/// A row at every level over the arguments given, value and slope, against the portable level. Says whether a bit differs.
+/// A row at every level over the arguments given, value and slope, against the portable level. Says whether a bit
+/// differs.
 fn compare_levels<F: Float>(op: Unary, x: &[F]) -> bool {
-    // A product of `x` and a gate: within 2 ulp the gate, and a product may be half as far from the next float as its factor.
-    // Where the gate, or any exponential, is subnormal it has lost its digits. The slope passes through zero, a difference of terms near 1.
+    // A product of `x` and a gate: within 2 ulp the gate, and a product may be half as far from the next float as its
+    // factor. Where the gate, or any exponential, is subnormal it has lost its digits. The slope passes through zero, a
+    // difference of terms near 1.
     let product = matches!(op, Unary::Silu | Unary::GeluTanh | Unary::Mish);
     let (of_value, of_slope) = if product { (4.0, 8.0) } else { (2.0, 4.0) };
     let ones = vec![F::ONE; x.len()];
@@ -343,7 +345,8 @@ fn levels_agree_within_two_ulp_on_functions_of_one_argument() {
     }
     let single = wide((0..COUNT).map(|k| f32::from_bits(k * (f32::INFINITY.to_bits() / COUNT))));
     let double = wide((0..COUNT).map(|k| f64::from_bits(u64::from(k) * (f64::INFINITY.to_bits() / u64::from(COUNT)))));
-    // Rows that share a loop for all levels, or are one instruction, agree to the bit, and need no more points to show it.
+    // Rows that share a loop for all levels, or are one instruction, agree to the bit, and need no more points to show
+    // it.
     let few = |count: usize| (0..2_000).map(move |k| k * (count / 2_000));
     for &op in Unary::ALL {
         let short: Vec<f32> = few(single.len()).map(|k| single[k]).collect();

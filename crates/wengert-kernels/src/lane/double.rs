@@ -18,12 +18,14 @@ const EXP_LEAST: f64 = -746.0;
 const EXP_DECAY_LEAST: f64 = -707.0;
 /// Below it `e^x - 1` is -1.
 const EXP_M1_LEAST: f64 = -40.0;
-/// `1.5 * 2^52`: adding and subtracting it rounds to the nearest integer, and the sum holds that integer in its low bits.
+/// `1.5 * 2^52`: adding and subtracting it rounds to the nearest integer, and the sum holds that integer in its low
+/// bits.
 pub(super) const ROUND: f64 = 6_755_399_441_055_744.0;
 /// `ln 2` in two parts, the first so short that its product with an exponent is exact (FDLIBM).
 const LN_2_HIGH: f64 = 6.931_471_803_691_238_164_90e-1;
 const LN_2_LOW: f64 = 1.908_214_929_270_587_700_02e-10;
-/// `pi/2` in four parts; the first three have 33 bits, so that their products with integers below 2^20 are exact (FDLIBM).
+/// `pi/2` in four parts; the first three have 33 bits, so that their products with integers below 2^20 are exact
+/// (FDLIBM).
 pub(super) const FRAC_PI_2_PARTS: [f64; 4] = [
     1.570_796_326_734_125_614_17,
     6.077_100_506_303_965_976_60e-11,
@@ -83,8 +85,8 @@ pub(super) fn ln_1p<const FMA: bool>(x: f64) -> f64 {
     if x < -1.0 { f64::NAN } else { y }
 }
 
-/// `tanh |x| = 1 + q` with `q = -2e / (1 + e)` from `e = exp(-2|x|)`, an odd rational function near zero (Cephes, double precision),
-/// within 2 ulp.
+/// `tanh |x| = 1 + q` with `q = -2e / (1 + e)` from `e = exp(-2|x|)`, an odd rational function near zero (Cephes,
+/// double precision), within 2 ulp.
 ///
 /// `t / (t + 2)` with `t = e^(2x) - 1` needs no second form, and is wrong by 2.5 ulp below one half.
 #[inline(always)]
@@ -93,8 +95,8 @@ pub(super) fn tanh_of<const FMA: bool>(x: f64, e: f64) -> f64 {
     (tanh_quotient::<FMA>(a, e) + if a < TANH_SMALL { a } else { 1.0 }).copysign(x)
 }
 
-/// The slope of `tanh`, `1 - (1 + q)^2 = -2q - q^2`, near zero 1 less the square of the value: the exponential and the quotient
-/// of the value.
+/// The slope of `tanh`, `1 - (1 + q)^2 = -2q - q^2`, near zero 1 less the square of the value: the exponential and the
+/// quotient of the value.
 #[inline(always)]
 pub(super) fn tanh_slope_of<const FMA: bool>(x: f64, e: f64) -> f64 {
     let a = x.abs();

@@ -1,5 +1,5 @@
-//! Values from 120-digit arithmetic (mpmath 1.3), rounded to the nearest `f64`; the arguments are random, small, and near
-//! multiples of pi/2.
+//! Values from 120-digit arithmetic (mpmath 1.3), rounded to the nearest `f64`; the arguments are random, small, and
+//! near multiples of pi/2.
 
 #![expect(clippy::approx_constant, reason = "arguments and values that happen to be multiples of pi")]
 

@@ -2,15 +2,15 @@
 //!
 //! The standard library's `exp` is a call, and a loop around a call stays scalar. The bodies here are straight-line
 //! arithmetic with selects, generic in whether a fused multiply-add is an instruction; inlined into a loop compiled for
-//! AVX-512 they become 512-bit code. [`Lane`] wraps a float so that a formula written over [`Elementary`] uses them: the
-//! derivatives of the table vectorise like the functions.
+//! AVX-512 they become 512-bit code. [`Lane`] wraps a float so that a formula written over [`Elementary`] uses them:
+//! the derivatives of the table vectorise like the functions.
 //!
 //! Functions without a body of their own are not worth a loop of their own either: one loop looks the row up for every
 //! element (`LaneFloat::row`).
 //!
-//! Accuracy over the whole domain, in ulp, by the tests below, `f32` and `f64`: `exp` 0.8 and 1; `ln` 1; `exp_m1` 2; `ln_1p`
-//! 1.5 and 2; `sin` and `cos` 1.5 and 1; `tanh`, `sigmoid` and `softplus` 2. `norm_pdf` and `norm_cdf` of `f32` 1, `gelu` 2 where the
-//! distribution function is normal; in `f64` those three are calls.
+//! Accuracy over the whole domain, in ulp, by the tests below, `f32` and `f64`: `exp` 0.8 and 1; `ln` 1; `exp_m1` 2;
+//! `ln_1p` 1.5 and 2; `sin` and `cos` 1.5 and 1; `tanh`, `sigmoid` and `softplus` 2. `norm_pdf` and `norm_cdf` of `f32`
+//! 1, `gelu` 2 where the distribution function is normal; in `f64` those three are calls.
 
 mod double;
 mod normal;
@@ -22,8 +22,8 @@ use core::ops::{Add, Div, Mul, Neg, Sub};
 
 /// A float whose elementary functions are branch-free.
 ///
-/// `FMA` says whether the surrounding loop is compiled for a processor with fused multiply-add. `sin` and `cos` hold for
-/// arguments up to [`LaneFloat::ANGLE_LIMIT`] only; a loop that calls them tests its blocks first.
+/// `FMA` says whether the surrounding loop is compiled for a processor with fused multiply-add. `sin` and `cos` hold
+/// for arguments up to [`LaneFloat::ANGLE_LIMIT`] only; a loop that calls them tests its blocks first.
 #[derive(Clone, Copy, PartialEq, PartialOrd, Debug)]
 #[repr(transparent)]
 pub(crate) struct Lane<F, const FMA: bool>(pub F);

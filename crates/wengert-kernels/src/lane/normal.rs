@@ -1,13 +1,13 @@
 //! The normal distribution in `f32`, without branches.
 //!
-//! `P(-t) = exp(-t^2/2) g(t)` for `t >= 0`, where `g`, half the scaled complement of the error function, falls from 1/2 like
-//! `1/t`. Times `(t + 4)/4` it is tame in `w = (t - 4)/(t + 4)`, which maps all `t` into `[-1, 1]` (M. Shepherd and J. Laframboise,
-//! "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x", 1981): up to `FAR` a polynomial of degree 10, by interpolation at
-//! Chebyshev points in 50-digit arithmetic, with relative error 3e-9.
+//! `P(-t) = exp(-t^2/2) g(t)` for `t >= 0`, where `g`, half the scaled complement of the error function, falls from 1/2
+//! like `1/t`. Times `(t + 4)/4` it is tame in `w = (t - 4)/(t + 4)`, which maps all `t` into `[-1, 1]` (M. Shepherd
+//! and J. Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x", 1981): up to `FAR` a polynomial of degree
+//! 10, by interpolation at Chebyshev points in 50-digit arithmetic, with relative error 3e-9.
 //!
-//! All of it in `f64`, where the square of an `f32` is exact: in `f32` the quotient, the polynomial and the exponential cost
-//! `norm_cdf` five units in the last place. Of the exponential only as much is computed as an `f32` shows: a third of the terms an
-//! `f64` would need, and no care for results that are not normal, since the least is `2^-163`.
+//! All of it in `f64`, where the square of an `f32` is exact: in `f32` the quotient, the polynomial and the exponential
+//! cost `norm_cdf` five units in the last place. Of the exponential only as much is computed as an `f32` shows: a third
+//! of the terms an `f64` would need, and no care for results that are not normal, since the least is `2^-163`.
 
 use super::double::{ROUND, mul_add};
 
@@ -25,8 +25,8 @@ fn magnitude(x: f32) -> f64 {
     f64::from(if t > FAR { FAR } else { t })
 }
 
-/// `exp(-t^2/2)` for `t` up to `FAR`, with relative error 3e-9: a polynomial of degree 6 for `2^r`, `|r| <= 1/2`, by interpolation at
-/// Chebyshev points in 40-digit arithmetic.
+/// `exp(-t^2/2)` for `t` up to `FAR`, with relative error 3e-9: a polynomial of degree 6 for `2^r`, `|r| <= 1/2`, by
+/// interpolation at Chebyshev points in 40-digit arithmetic.
 #[inline(always)]
 fn exp_of_square<const FMA: bool>(t: f64) -> f64 {
     let x = t * t * HALF_LOG2_E;
@@ -38,7 +38,8 @@ fn exp_of_square<const FMA: bool>(t: f64) -> f64 {
     let p = mul_add::<FMA>(p, r, 2.402_265_092_228_875_7e-1);
     let p = mul_add::<FMA>(p, r, 6.931_472_067_028_326e-1);
     let p = mul_add::<FMA>(p, r, 1.0);
-    // The power of two goes straight into the exponent's bits. What an f32 NaN leaves of the sum has zeros there, and stays NaN.
+    // The power of two goes straight into the exponent's bits. What an f32 NaN leaves of the sum has zeros there, and
+    // stays NaN.
     f64::from_bits(p.to_bits().wrapping_add(shifted.to_bits() << 52))
 }
 

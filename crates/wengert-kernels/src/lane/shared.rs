@@ -1,7 +1,7 @@
 //! Bodies that differ between the widths in constants alone.
 //!
-//! A module that takes them has the bounds of `exp` and the parts of `ln 2` for its float, the polynomials `exp_tail` and
-//! `log_sum`, `tanh_of` and `tanh_slope_of`, and its cheapest conversion of an exponent, `float`.
+//! A module that takes them has the bounds of `exp` and the parts of `ln 2` for its float, the polynomials `exp_tail`
+//! and `log_sum`, `tanh_of` and `tanh_slope_of`, and its cheapest conversion of an exponent, `float`.
 
 /// The bodies for the float `$f`, whose bits are an `$i` or a `$u`.
 macro_rules! shared_bodies {
@@ -40,24 +40,26 @@ macro_rules! shared_bodies {
             let x = if x > EXP_MOST { EXP_MOST } else { x };
             let x = if x < EXP_LEAST { EXP_LEAST } else { x };
             let (steps, n, r) = reduce::<FMA>(x);
-            // What the reduction and the sum 1 + r round away goes into the tail. Without it the error is 1 ulp, and that of the
-            // sigmoid above 2.
+            // What the reduction and the sum 1 + r round away goes into the tail. Without it the error is 1 ulp, and
+            // that of the sigmoid above 2.
             let rest = mul_add::<FMA>(steps, -LN_2_LOW, mul_add::<FMA>(steps, -LN_2_HIGH, x) - r);
             let sum = 1.0 + r;
             let p = sum + (mul_add::<FMA>(exp_tail::<FMA>(r), r * r, rest) + (r - (sum - 1.0)));
-            // Two factors, since 2^n alone would overflow before the result does and be zero where the result is subnormal.
+            // Two factors, since 2^n alone would overflow before the result does and be zero where the result is
+            // subnormal.
             let half = n >> 1;
             p * power_of_two(half) * power_of_two(n.wrapping_sub(half))
         }
 
-        /// `e^x` for `x <= 0`, within 1 ulp, and zero instead of what is within a few binades of the subnormals: a quarter faster
-        /// than [`exp`], for sums that hold a 1.
+        /// `e^x` for `x <= 0`, within 1 ulp, and zero instead of what is within a few binades of the subnormals: a
+        /// quarter faster than [`exp`], for sums that hold a 1.
         #[inline(always)]
         pub(super) fn exp_decay<const FMA: bool>(x: $f) -> $f {
             let clamped = if x < EXP_DECAY_LEAST { EXP_DECAY_LEAST } else { x };
             let (_, n, r) = reduce::<FMA>(clamped);
             let p = mul_add::<FMA>(exp_tail::<FMA>(r), r * r, r) + 1.0;
-            // The result is normal, so its power of two goes straight into the exponent's bits. A NaN would not survive that.
+            // The result is normal, so its power of two goes straight into the exponent's bits. A NaN would not survive
+            // that.
             let y = $f::from_bits(p.to_bits().wrapping_add((n << MANTISSA_BITS) as $u));
             let y = if x >= EXP_DECAY_LEAST { y } else { x };
             if x < EXP_DECAY_LEAST { 0.0 } else { y }
@@ -77,7 +79,8 @@ macro_rules! shared_bodies {
             if x == 0.0 { x } else { y }
         }
 
-        /// `e = floor(log2 x)` roughly, and `x / 2^e - 1` with `x / 2^e` in `[sqrt(1/2), sqrt 2)`; `x` is positive and normal.
+        /// `e = floor(log2 x)` roughly, and `x / 2^e - 1` with `x / 2^e` in `[sqrt(1/2), sqrt 2)`; `x` is positive and
+        /// normal.
         #[inline(always)]
         fn split(x: $f) -> ($i, $f) {
             const SQRT_HALF: $i = (SQRT_2 / 2.0).to_bits() as $i;
@@ -99,7 +102,8 @@ macro_rules! shared_bodies {
             if x < 0.0 { $f::NAN } else { y }
         }
 
-        /// `ln(1 + x)` for `x` from 0 to 1, within 1.5 ulp: without the exponents of [`ln_1p`] and what it asks of its argument.
+        /// `ln(1 + x)` for `x` from 0 to 1, within 1.5 ulp: without the exponents of [`ln_1p`] and what it asks of its
+        /// argument.
         #[inline(always)]
         pub(super) fn ln_1p_of_fraction<const FMA: bool>(x: $f) -> $f {
             // Halved from `sqrt 2` on, the sum with 1 is where the polynomial holds.

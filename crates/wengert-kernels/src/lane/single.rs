@@ -1,7 +1,7 @@
 //! Elementary functions of `f32` without branches.
 //!
-//! Polynomials named "Cephes" are those of S. Moshier's Cephes library (single precision, 1992). The others come from the
-//! Remez algorithm in 90-digit arithmetic, with the error that is stated, then rounded to `f32`.
+//! Polynomials named "Cephes" are those of S. Moshier's Cephes library (single precision, 1992). The others come from
+//! the Remez algorithm in 90-digit arithmetic, with the error that is stated, then rounded to `f32`.
 
 #![expect(clippy::excessive_precision, reason = "constants with the digits their sources print")]
 
@@ -19,7 +19,8 @@ const EXP_LEAST: f32 = -104.0;
 const EXP_DECAY_LEAST: f32 = -86.6;
 /// Below it `e^x - 1` is -1.
 const EXP_M1_LEAST: f32 = -20.0;
-/// `1.5 * 2^23`: adding and subtracting it rounds to the nearest integer, and the sum holds that integer in its low bits.
+/// `1.5 * 2^23`: adding and subtracting it rounds to the nearest integer, and the sum holds that integer in its low
+/// bits.
 const ROUND: f32 = 12_582_912.0;
 /// `ln 2` in two parts, the first so short that its product with an exponent is exact.
 const LN_2_HIGH: f32 = 355.0 / 512.0;
@@ -72,7 +73,8 @@ pub(super) fn ln_1p<const FMA: bool>(x: f32) -> f32 {
     if x < -1.0 { f32::NAN } else { y }
 }
 
-/// `tanh |x| = 1 + q` with `q = -2e / (1 + e)` from `e = exp(-2|x|)`, an odd polynomial near zero (Cephes), within 2 ulp.
+/// `tanh |x| = 1 + q` with `q = -2e / (1 + e)` from `e = exp(-2|x|)`, an odd polynomial near zero (Cephes), within 2
+/// ulp.
 ///
 /// `t / (t + 2)` with `t = e^(2x) - 1` needs no polynomial, and is wrong by 2.5 ulp around 0.03.
 #[inline(always)]

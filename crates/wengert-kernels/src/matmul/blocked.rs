@@ -31,8 +31,8 @@ const COLUMNS: usize = 1024;
 /// Elements between rows from which on a panel in place takes in too many pages.
 const FAR: usize = 4096;
 
-/// A product of checked operands, by pointers and strides in elements: a borrow of two slices and, mutably, of a part of
-/// a third.
+/// A product of checked operands, by pointers and strides in elements: a borrow of two slices and, mutably, of a part
+/// of a third.
 pub(crate) struct Product<'a, F> {
     pub(super) m: usize,
     pub(super) k: usize,
@@ -49,7 +49,8 @@ pub(crate) struct Product<'a, F> {
     pub(super) accumulate: bool,
     /// Whether `b` is packed already: its blocks one after the other, in the order of the loops.
     packed: bool,
-    /// Whether it has a short side. Decided for the whole, since it decides about the bits, whatever the cut among threads.
+    /// Whether it has a short side. Decided for the whole, since it decides about the bits, whatever the cut among
+    /// threads.
     skinny: Option<Skinny>,
     /// Whether the whole result is one that no cache holds until it is read.
     pub(super) around: bool,
@@ -72,8 +73,8 @@ impl<'a, F: Float> Product<'a, F> {
     /// A product into rows that start so far apart.
     ///
     /// # Safety
-    /// The operands hold their elements. `c` can be written at `[m, n]` elements as long as the product lives, and nobody else
-    /// reaches them.
+    /// The operands hold their elements. `c` can be written at `[m, n]` elements as long as the product lives, and
+    /// nobody else reaches them.
     pub(super) unsafe fn into_rows(product: MatMul<'a, F>, c: *mut F, c_row: usize) -> Self {
         let (skinny, around) = (Skinny::of(&product), goes_around(&product));
         let MatMul { m, k, n, a, b, alpha, beta } = product;
@@ -156,7 +157,8 @@ pub(crate) fn pack_right<F: Float>(level: Level, b: MatRef<'_, F>, [k, n]: [usiz
     unsafe { at_level::<F, _>(level, PackRight { b, sizes: [k, n], target }) }
 }
 
-/// Packs the blocks of a right operand in the order [`Blocked`] reads them. `b` holds `sizes`, `target` [`packed_right_len`] elements.
+/// Packs the blocks of a right operand in the order [`Blocked`] reads them. `b` holds `sizes`, `target`
+/// [`packed_right_len`] elements.
 struct PackRight<'a, F> {
     b: MatRef<'a, F>,
     sizes: [usize; 2],
@@ -214,8 +216,8 @@ impl<V: Vector> Work<V> for Blocked<'_, V::Element> {
         let product = self.0;
         let &Product { m, k, n, a_row, a_col, b_row, b_col, packed, .. } = product;
         let across = 2 * V::LANES;
-        // Rows of neighbours are read in place, by tiles of eight: a copy takes longer than it saves. Columns, and tiles of four,
-        // which cannot hide the latency, are worth one unless their panel is used once or twice.
+        // Rows of neighbours are read in place, by tiles of eight: a copy takes longer than it saves. Columns, and
+        // tiles of four, which cannot hide the latency, are worth one unless their panel is used once or twice.
         let pack_a = n > 2 * across && (a_col != 1 || V::TILE_ROWS < 8);
         // So are panels that many tiles read, or that lie on a page a row; and what is no whole vectors.
         let often = if b_row > FAR { 1 } else { 4 };
@@ -227,8 +229,8 @@ impl<V: Vector> Work<V> for Blocked<'_, V::Element> {
         let b_len = if pack_b { packed_len(n.min(COLUMNS), inner_block, across) } else { 0 };
         let mut scratch = Scratch::take::<V::Element>(a_len + b_len);
         let packed_b = scratch.start::<V::Element>();
-        // SAFETY: a product borrows all its elements, and indices stay below m, k, n; packed panels lie within the scratch
-        // computed above, `b`'s first.
+        // SAFETY: a product borrows all its elements, and indices stay below m, k, n; packed panels lie within the
+        // scratch computed above, `b`'s first.
         unsafe {
             let packed_a = packed_b.add(b_len);
             let mut given = product.b;
@@ -330,7 +332,8 @@ impl<V: Vector> Work<V> for Panels<V::Element> {
     }
 }
 
-/// The height of the packed panel that holds some rows, of those the tiles are compiled for: 2, 4, 6, 8, 12, 14; 0 for none.
+/// The height of the packed panel that holds some rows, of those the tiles are compiled for: 2, 4, 6, 8, 12, 14; 0 for
+/// none.
 pub(crate) fn even(rows: usize) -> usize {
     match rows.next_multiple_of(2) {
         10 => 12,
@@ -338,13 +341,14 @@ pub(crate) fn even(rows: usize) -> usize {
     }
 }
 
-/// The height of panels that costs least: 128 rows are 10 panels of 12 and one of 8, not 9 of 14 and one of 2, whose 4 sums
-/// could not keep the multipliers busy.
+/// The height of panels that costs least: 128 rows are 10 panels of 12 and one of 8, not 9 of 14 and one of 2, whose 4
+/// sums could not keep the multipliers busy.
 pub(crate) fn panel_rows(m: usize, most: usize) -> usize {
     if m <= most {
         return even(m);
     }
-    // In tenths of a row's time: a tile costs its rows, no fewer than hide the latency, and two thirds of a row besides.
+    // In tenths of a row's time: a tile costs its rows, no fewer than hide the latency, and two thirds of a row
+    // besides.
     let tile = |rows: usize| if rows == 0 { 0 } else { 10 * rows.max(most / 2) + 7 };
     let cost = |rows: usize| m / rows * tile(rows) + tile(even(m % rows));
     (most / 2..=most).filter(|&rows| even(rows) == rows).min_by_key(|&rows| (cost(rows), most - rows)).unwrap_or(most)

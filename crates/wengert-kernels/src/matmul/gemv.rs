@@ -100,8 +100,8 @@ pub(super) unsafe fn sum_lanes<V: Vector>(x: V) -> V::Element {
     sums[0]
 }
 
-/// Adds the first `count` vectors up by halves into the first; `count` is a power of two. With [`sum_lanes`] a dot product has the
-/// same tree of sums whatever the vector.
+/// Adds the first `count` vectors up by halves into the first; `count` is a power of two. With [`sum_lanes`] a dot
+/// product has the same tree of sums whatever the vector.
 ///
 /// # Safety
 /// As for [`Vector`].
@@ -196,8 +196,8 @@ struct CombineRows<'a, F> {
 
 /// Vectors of sums that are kept in registers.
 const VECTORS: usize = 4;
-/// Elements of the rows taken together, which stay in the first-level cache from one block of columns to the next; and how many
-/// rows these are at least. The result is read and written once for all of them.
+/// Elements of the rows taken together, which stay in the first-level cache from one block of columns to the next; and
+/// how many rows these are at least. The result is read and written once for all of them.
 const TOGETHER: usize = 2048;
 const ROWS: usize = 8;
 

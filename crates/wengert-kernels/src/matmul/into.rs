@@ -22,8 +22,8 @@ use core::ops::Range;
 /// ```
 #[derive(Debug)]
 pub struct MatMut<'a, F> {
-    /// Element `(i, j)` is at `i * row_stride + j` from here, for all `i` below `rows` and `j` below `columns`, and only this
-    /// matrix is used to reach it as long as it lives.
+    /// Element `(i, j)` is at `i * row_stride + j` from here, for all `i` below `rows` and `j` below `columns`, and
+    /// only this matrix is used to reach it as long as it lives.
     start: *mut F,
     rows: usize,
     columns: usize,
@@ -57,8 +57,8 @@ impl<'a, F> MatMut<'a, F> {
         // Where there are no elements the start is never moved: it may be the end of its slice.
         let step = if self.rows == 0 { 0 } else { columns };
         (0..count).map(move |k| {
-            // SAFETY: a first row, if there is one, has this column or ends with it; the parts have no element in common, and
-            // the whole is consumed.
+            // SAFETY: a first row, if there is one, has this column or ends with it; the parts have no element in
+            // common, and the whole is consumed.
             let start = unsafe { self.start.add(k * step) };
             MatMut { start, columns, ..self.shared() }
         })
@@ -111,8 +111,8 @@ impl<'a, F> MatMut<'a, F> {
 
 /// Computes a product into a matrix whose rows may be apart.
 ///
-/// Bits are those of [`matmul`](super::matmul()) except of a single column and of small results of a very long inner dimension, for
-/// which it has loops of their own; and never hang on the number of threads.
+/// Bits are those of [`matmul`](super::matmul()) except of a single column and of small results of a very long inner
+/// dimension, for which it has loops of their own; and never hang on the number of threads.
 ///
 /// # Panics
 /// When an operand reaches beyond its slice, or `c` is not `[m, n]`.
@@ -122,7 +122,7 @@ impl<'a, F> MatMut<'a, F> {
 /// use wengert_kernels::{Par, matmul::{MatMul, MatMut, matmul_into}};
 ///
 /// let mut y = [0.0_f64; 4];
-/// let [left, _right] = &mut MatMut::row_major(&mut y, [2, 2]).into_columns(2).collect::<Vec<_>>()[..] else { panic!() };
+/// let mut left = MatMut::row_major(&mut y, [2, 2]).into_columns(2).next().unwrap();
 /// matmul_into(MatMul::row_major([2, 1, 1], &[2.0, 3.0], &[5.0]), left.rows_mut(0..2), Par::current());
 /// assert_eq!(y, [10.0, 0.0, 15.0, 0.0]);
 /// ```

@@ -4,9 +4,9 @@
 //! never a copy. Products with a vector and tiny products have loops of their own. The micro-kernels are written with
 //! vector intrinsics for AVX-512 and AVX2 and with plain arrays for everything else.
 //!
-//! Why not a crate: `gemm` 0.19 would bring 20 crates and half of all compile time, and on a Sapphire Rapids core the code here
-//! was 1.3 to 2.5 times as fast in interleaved runs (squares of 32 to 2048, the products of a dense layer); at par when
-//! the right operand is transposed.
+//! Why not a crate: `gemm` 0.19 would bring 20 crates and half of all compile time, and on a Sapphire Rapids core the
+//! code here was 1.3 to 2.5 times as fast in interleaved runs (squares of 32 to 2048, the products of a dense layer);
+//! at par when the right operand is transposed.
 //!
 //! Bits: an element is the sum of its products in the order of the inner index, in blocks of 256, whatever the cut into
 //! tiles and threads. Only where the inner dimension is long and the result small is it cut as well, at places that

@@ -1,8 +1,8 @@
 //! Copies of operand blocks in the order the micro-kernel reads them.
 //!
-//! Both operands are packed by one routine: a block of `width` by `k` is cut into panels of `panel` elements across, and
-//! a panel holds, for each inner index, its `panel` elements side by side. What is missing from a last panel stays as it
-//! was: the tile computes with it and does not store the results.
+//! Both operands are packed by one routine: a block of `width` by `k` is cut into panels of `panel` elements across,
+//! and a panel holds, for each inner index, its `panel` elements side by side. What is missing from a last panel stays
+//! as it was: the tile computes with it and does not store the results.
 
 #![expect(unsafe_code, reason = "copies through pointers; the slices were checked by the caller")]
 

@@ -1,7 +1,8 @@
 //! Products with a side too short to pay for a copy of an operand: those of a full layer on a small batch.
 //!
-//! A large matrix streams through once, as it lies in memory: where the result has few rows or columns, as an operand; where the inner
-//! dimension is short, as the result. What is added in which order depends on the sizes and the layout only.
+//! A large matrix streams through once, as it lies in memory: where the result has few rows or columns, as an operand;
+//! where the inner dimension is short, as the result. What is added in which order depends on the sizes and the layout
+//! only.
 
 #![expect(
     unsafe_code,
@@ -19,10 +20,11 @@ use crate::scratch::Scratch;
 const FEW: usize = 16;
 /// Length from which on sums are worth their beginning and end.
 const LONG: usize = 128;
-/// Inner indices of a dot product that are summed at a time: of up to eight rows that many stay in the second-level cache.
+/// Inner indices of a dot product that are summed at a time: of up to eight rows that many stay in the second-level
+/// cache.
 const DOT: usize = 16384;
-/// Inner indices of a strip: rows of the right operand that are read side by side. More than eight, their distance often a multiple
-/// of a page, would fall on one another in a cache of eight ways.
+/// Inner indices of a strip: rows of the right operand that are read side by side. More than eight, their distance
+/// often a multiple of a page, would fall on one another in a cache of eight ways.
 const STRIP: usize = 8;
 /// Columns of a strip.
 const COLUMNS: usize = 4096;
@@ -69,7 +71,8 @@ const fn lanes<F>() -> usize {
 /// Vectors that takes, at most.
 const PARTS: usize = 4;
 
-/// Computes a product of few rows with many, or of many with few, as dot products. Inner indices are neighbours in both operands.
+/// Computes a product of few rows with many, or of many with few, as dot products. Inner indices are neighbours in both
+/// operands.
 pub(super) struct Dots<'p, F>(pub(super) &'p Product<'p, F>);
 
 impl<V: Vector> Work<V> for Dots<'_, V::Element> {
@@ -121,8 +124,8 @@ impl<V: Vector> Work<V> for Dots<'_, V::Element> {
     }
 }
 
-/// Copies rows so that the lanes of one follow those of the next. As they lie, a power of two apart it may be, their elements would
-/// fall on one another in the cache. What is missing is zero.
+/// Copies rows so that the lanes of one follow those of the next. As they lie, a power of two apart it may be, their
+/// elements would fall on one another in the cache. What is missing is zero.
 ///
 /// # Safety
 /// `count` rows of `k` elements, `stride` apart; room for `rows` rows of `k` rounded up to whole lanes.
@@ -145,7 +148,8 @@ unsafe fn side_by_side<F: Float>(x: *const F, stride: usize, count: usize, rows:
     }
 }
 
-/// The rows that lie along the inner dimension in one operand: `count` of them, `stride` apart, their results `c` apart.
+/// The rows that lie along the inner dimension in one operand: `count` of them, `stride` apart, their results `c`
+/// apart.
 #[derive(Clone, Copy)]
 struct Side<F> {
     x: *const F,
@@ -335,8 +339,8 @@ impl<F: Float> Strip<F> {
         j: usize,
         n: usize,
     ) {
-        // SAFETY: the caller promises the columns, the strip its rows; it goes around the caches only where rows are aligned, and `j`
-        // is whole vectors.
+        // SAFETY: the caller promises the columns, the strip its rows; it goes around the caches only where rows are
+        // aligned, and `j` is whole vectors.
         unsafe {
             let zero = V::splat(F::ZERO);
             let mut sum = [[zero; VECTORS]; ROWS];

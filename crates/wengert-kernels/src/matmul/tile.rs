@@ -1,8 +1,8 @@
 //! The micro-kernel: a small tile of the result, held in registers while the inner dimension runs.
 //!
-//! A tile has up to [`Vector::TILE_ROWS`] rows and one or two vectors of columns. Every element of the result is the sum
-//! of its products in the order of the inner index, one fused multiply-add each, whatever the tile's shape and place;
-//! therefore how a product is cut into tiles, and among threads, does not change its bits.
+//! A tile has up to [`Vector::TILE_ROWS`] rows and one or two vectors of columns. Every element of the result is the
+//! sum of its products in the order of the inner index, one fused multiply-add each, whatever the tile's shape and
+//! place; therefore how a product is cut into tiles, and among threads, does not change its bits.
 
 #![expect(unsafe_code, reason = "loads and stores through pointers; the slices were checked by the caller")]
 
@@ -37,8 +37,8 @@ impl<F: Float> Tile<F> {
     /// Computes `height` rows, a height that tiles are compiled for, of one or two vectors.
     ///
     /// # Safety
-    /// As for [`Vector`]. `a` must be readable for `height` rows (not only `rows`), `b` for whole vectors; `c` writable for `rows` x
-    /// `columns`. Heights of 6, 12 and 14 are those of packed panels.
+    /// As for [`Vector`]. `a` must be readable for `height` rows (not only `rows`), `b` for whole vectors; `c` writable
+    /// for `rows` x `columns`. Heights of 6, 12 and 14 are those of packed panels.
     #[inline(always)]
     pub(super) unsafe fn compute<V: Vector<Element = F>, const VECTORS: usize>(&self, height: usize) {
         // SAFETY: passed on.
@@ -60,7 +60,8 @@ impl<F: Float> Tile<F> {
     #[inline(always)]
     unsafe fn rows<V: Vector<Element = F>, const ROWS: usize, const VECTORS: usize>(&self) {
         let t = self;
-        // Of a packed panel all elements of an inner index are at constant distances from one pointer; that many rows need it.
+        // Of a packed panel all elements of an inner index are at constant distances from one pointer; that many rows
+        // need it.
         let panel = matches!(ROWS, 6 | 12 | 14);
         let (a_row, a_inner) = if panel { (1, ROWS) } else { (t.a_row, t.a_inner) };
         // SAFETY: by the contract above; the offsets stay inside what it promises.
@@ -69,8 +70,8 @@ impl<F: Float> Tile<F> {
             let zero = V::splat(V::Element::ZERO);
             let mut sum = [[zero; VECTORS]; ROWS];
             let (mut a, mut b) = (t.a, t.b);
-            // Unrolled by hand: the compiler unrolls up to eight rows by itself, and beyond keeps the sums in memory at half the
-            // speed. And no closures: they would be compiled without the instructions of the caller.
+            // Unrolled by hand: the compiler unrolls up to eight rows by itself, and beyond keeps the sums in memory at
+            // half the speed. And no closures: they would be compiled without the instructions of the caller.
             macro_rules! multiply_rows {
                 ($row:ident: $($i:literal)*) => { $(
                     if $i < ROWS {
@@ -95,7 +96,8 @@ impl<F: Float> Tile<F> {
                 a = a.wrapping_add(a_inner);
                 b = b.wrapping_add(t.b_inner);
             }
-            // Through memory into a loop: storing from registers, row by row unrolled, is half of all code of this crate.
+            // Through memory into a loop: storing from registers, row by row unrolled, is half of all code of this
+            // crate.
             let mut rows = [[zero; VECTORS]; ROWS];
             macro_rules! keep_rows {
                 ($($i:literal)*) => { $( if $i < ROWS { rows[$i] = sum[$i]; } )* };

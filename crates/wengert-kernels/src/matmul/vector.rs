@@ -103,8 +103,8 @@ where
     }
 }
 
-/// Statements for each lane of a [`Plain`] vector, two or four. Written out: as a loop every use takes the compiler a dozen passes to
-/// unroll, and products and transforms have thousands.
+/// Statements for each lane of a [`Plain`] vector, two or four. Written out: as a loop every use takes the compiler a
+/// dozen passes to unroll, and products and transforms have thousands.
 macro_rules! each_lane {
     ($lanes:ident: $i:ident => $body:expr) => {{
         const { assert!($lanes == 2 || $lanes == 4) };

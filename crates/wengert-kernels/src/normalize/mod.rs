@@ -1,12 +1,14 @@
-//! Standardisation of the rows of `[rows, n]`: what layer, batch, group and root-mean-square normalisation have in common.
+//! Standardisation of the rows of `[rows, n]`: what layer, batch, group and root-mean-square normalisation have in
+//! common.
 //!
-//! `z = (x - mean)/sqrt(variance + eps)` row by row, or `z = x/sqrt(mean square + eps)`, then `y = z w + b` with a weight and a bias
-//! for each column, where there are any. A row is read from memory once and from the cache twice more: for its mean, for the squares
-//! of the deviations from it, and to be scaled.
+//! `z = (x - mean)/sqrt(variance + eps)` row by row, or `z = x/sqrt(mean square + eps)`, then `y = z w + b` with a
+//! weight and a bias for each column, where there are any. A row is read from memory once and from the cache twice
+//! more: for its mean, for the squares of the deviations from it, and to be scaled.
 //!
-//! The residual of a row is [`STATISTICS`] numbers: its mean, what the rounded mean leaves of a mean of the deviations, the
-//! reciprocal of the deviation, the variance. The second makes deviations of equal numbers exactly 0, and the variance that
-//! of the corrected two-pass algorithm (T. Chan, G. Golub and R. LeVeque, "Algorithms for computing the sample variance", 1983).
+//! The residual of a row is [`STATISTICS`] numbers: its mean, what the rounded mean leaves of a mean of the deviations,
+//! the reciprocal of the deviation, the variance. The second makes deviations of equal numbers exactly 0, and the
+//! variance that of the corrected two-pass algorithm (T. Chan, G. Golub and R. LeVeque, "Algorithms for computing the
+//! sample variance", 1983).
 
 pub(crate) mod rows;
 
@@ -118,9 +120,9 @@ pub fn standardize<F: Float>(
     });
 }
 
-/// The pullback of [`standardize`]: with `g = y_bar w`, `x_bar = (g - mean(g) - z mean(g z))/sqrt(variance + eps)`, without
-/// `mean(g)` for rows that are not centred; and over all rows `w_bar = sum y_bar z`, `b_bar = sum y_bar`, each where its slice
-/// is not empty. A row whose cotangents are all 0 gets and gives 0.
+/// The pullback of [`standardize`]: with `g = y_bar w`, `x_bar = (g - mean(g) - z mean(g z))/sqrt(variance + eps)`,
+/// without `mean(g)` for rows that are not centred; and over all rows `w_bar = sum y_bar z`, `b_bar = sum y_bar`, each
+/// where its slice is not empty. A row whose cotangents are all 0 gets and gives 0.
 ///
 /// # Panics
 /// When the slices have other lengths than in [`standardize`].

@@ -96,12 +96,12 @@ fn block_products<F: Float, const FMA: bool, const WEIGHTED: bool>(
     (fold(sum), fold(product))
 }
 
-/// Rows whose products with the cotangents are summed in the float itself before they reach the sums in `f64`: sixteen terms
-/// lose no more than two bits.
+/// Rows whose products with the cotangents are summed in the float itself before they reach the sums in `f64`: sixteen
+/// terms lose no more than two bits.
 const SUMMED: usize = 16;
 
-/// Where nothing is `WEIGHTED`, `weight` is any slice as long as the row. `sums` of `y_bar z` and of `y_bar` are added to, unless
-/// they are empty.
+/// Where nothing is `WEIGHTED`, `weight` is any slice as long as the row. `sums` of `y_bar z` and of `y_bar` are added
+/// to, unless they are empty.
 #[inline(always)]
 fn pull_back_row<F: Float, const FMA: bool, const WEIGHTED: bool>(
     centred: bool,

@@ -1,8 +1,9 @@
 //! Where callers outside any pool ask for help, and threads of rayon's global pool look for work.
 //!
-//! A thread that was just helpful looks for the next call for [`PATIENCE`] before it goes back to its pool: kernels follow
-//! one another within microseconds, and to wake a thread, and be woken by it, takes 15 to 35. A caller never waits for a
-//! helper that has not come: when its own share is done, so are all pieces but those in the hands of others.
+//! A thread that was just helpful looks for the next call for [`PATIENCE`] before it goes back to its pool: kernels
+//! follow one another within microseconds, and to wake a thread, and be woken by it, takes 15 to 35. A caller never
+//! waits for a helper that has not come: when its own share is done, so are all pieces but those in the hands of
+//! others.
 
 #![expect(unsafe_code, reason = "borrowed work in the hands of threads that are not scoped")]
 
@@ -23,8 +24,8 @@ const PATIENCE: Duration = Duration::from_micros(100);
 const STAY: Duration = Duration::from_millis(1);
 /// How often one looks before it lets others have the processor, about a microsecond.
 const LOOKS: usize = 32;
-/// How often it does that before it asks its pool for other work. Not each time: that takes the lock, which on a machine of
-/// many threads all of them would be after.
+/// How often it does that before it asks its pool for other work. Not each time: that takes the lock, which on a
+/// machine of many threads all of them would be after.
 const TURNS: usize = 16;
 /// How often a caller looks for the last helper to finish before it falls asleep, about 50 us.
 const AWAITING: usize = 2048;
@@ -38,7 +39,8 @@ struct Call {
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
-/// Requests not yet taken, one for each helper wanted, and threads that are sure to look here: there are as many or more.
+/// Requests not yet taken, one for each helper wanted, and threads that are sure to look here: there are as many or
+/// more.
 struct Desk {
     requests: Vec<Arc<Call>>,
     looking: usize,
@@ -50,9 +52,9 @@ static REQUESTS: AtomicUsize = AtomicUsize::new(0);
 
 /// Calls `drain` here and on `workers - 1` threads of the global pool, or as many as come before it returns here.
 pub(super) fn share(workers: usize, drain: &(dyn Fn() + Sync)) {
-    // SAFETY: only the lifetime changes. A helper calls `drain` after it took a request, and until it leaves `helpers`; below,
-    // the requests are taken back and `helpers` awaited, also when `drain` panics here, before the borrow ends. Nothing
-    // between can unwind: locks take poison, and a summons that panics is caught with `drain`.
+    // SAFETY: only the lifetime changes. A helper calls `drain` after it took a request, and until it leaves `helpers`;
+    // below, the requests are taken back and `helpers` awaited, also when `drain` panics here, before the borrow ends.
+    // Nothing between can unwind: locks take poison, and a summons that panics is caught with `drain`.
     let drain: &'static (dyn Fn() + Sync) = unsafe { transmute(drain) };
     let helpers = AtomicUsize::new(0);
     let call = Arc::new(Call { drain, helpers, caller: thread::current(), panic: Mutex::new(None) });
@@ -104,7 +106,8 @@ fn take() -> Option<Arc<Call>> {
     }
     let call = desk.requests.remove(0);
     REQUESTS.store(desk.requests.len(), Ordering::Release);
-    call.helpers.fetch_add(1, Ordering::Relaxed); // before the lock is given back, and with it the caller's chance to see none
+    // Before the lock is given back, and with it the caller's chance to see none.
+    call.helpers.fetch_add(1, Ordering::Relaxed);
     Some(call)
 }
 
@@ -123,8 +126,8 @@ fn help() {
             serve(call);
             since = Instant::now();
             if since - came > STAY {
-                // What is spawned here is the first this thread finds again: what others ask of the pool would wait as long as
-                // kernels follow one another.
+                // What is spawned here is the first this thread finds again: what others ask of the pool would wait as
+                // long as kernels follow one another.
                 rayon_core::yield_now();
                 lock(&DESK).looking += 1;
                 return rayon_core::spawn(help);

@@ -1,8 +1,9 @@
 //! The largest of the windows of planes.
 //!
-//! A row of results is computed in blocks of [`BLOCK`], which stay in registers while the entries of the window go by. A block
-//! reads and writes beyond the end of its row, into the next row or plane: what it writes there is overwritten when that row's
-//! turn comes. Only at the end of all planes, and where windows reach outside, are rows computed at their exact length.
+//! A row of results is computed in blocks of [`BLOCK`], which stay in registers while the entries of the window go by.
+//! A block reads and writes beyond the end of its row, into the next row or plane: what it writes there is overwritten
+//! when that row's turn comes. Only at the end of all planes, and where windows reach outside, are rows computed at
+//! their exact length.
 
 use super::{Pool2d, Span, pairs};
 use crate::Float;

@@ -1,7 +1,7 @@
 //! The largest and the mean of windows of a plane, and their adjoints.
 //!
-//! The loop over windows is inside, the one over the entries of a window outside: neighbours in the result read neighbours
-//! of the plane, or every second. Planes are independent, and threads take whole planes.
+//! The loop over windows is inside, the one over the entries of a window outside: neighbours in the result read
+//! neighbours of the plane, or every second. Planes are independent, and threads take whole planes.
 
 pub(crate) mod largest;
 
@@ -87,12 +87,13 @@ pub(crate) struct Span {
     start: usize,
 }
 
-/// Entries of a window up to which they are added up one after the other: their mean is off by 2e-6 at most. Of windows of
-/// 224 x 224 it would be off by 5e-4.
+/// Entries of a window up to which they are added up one after the other: their mean is off by 2e-6 at most. Of windows
+/// of 224 x 224 it would be off by 5e-4.
 const FEW: usize = 64;
 
 kernel! {
-    /// The sum of each window of a plane, divided by the entries of a window; summed in `f64`, for windows of many entries.
+    /// The sum of each window of a plane, divided by the entries of a window; summed in `f64`, for windows of many
+    /// entries.
     pub(crate) fn mean_plane_of_many<F: Float>(pool: &'a Pool2d, spans: &'a [Span], x: &'a [F], y: &'a mut [F]) -> () {
         let [_, columns] = pool.output_size();
         let count = pool.kernel[0] as f64 * pool.kernel[1] as f64;
@@ -160,8 +161,8 @@ kernel! {
     }
 }
 
-/// Pairs of neighbours in `x`, for at most `count` results, and what is left for one more: every second number, with the
-/// step known to the compiler.
+/// Pairs of neighbours in `x`, for at most `count` results, and what is left for one more: every second number, with
+/// the step known to the compiler.
 #[inline(always)]
 fn pairs<F: Float>(x: &[F], count: usize) -> (&[[F; 2]], &[F]) {
     let (pairs, last) = x[..x.len().min(2 * count)].as_chunks();
@@ -173,8 +174,8 @@ fn pairs<F: Float>(x: &[F], count: usize) -> (&[[F; 2]], &[F]) {
 /// Of equal elements the first counts, in the order of rows; NaN counts as largest. What lies outside is never it.
 ///
 /// # Panics
-/// When the lengths do not go together, a plane has 2^32 elements, or a window may lie outside: the padding must be less
-/// than the window, and a plane with windows must have elements.
+/// When the lengths do not go together, a plane has 2^32 elements, or a window may lie outside: the padding must be
+/// less than the window, and a plane with windows must have elements.
 ///
 /// # Examples
 /// ```

@@ -218,7 +218,8 @@ fn position_axis<F: Float>(
     });
 }
 
-/// Where the largest elements are along the middle axis, counted along it; as [`sum_axis`](super::sum_axis), and for elements as [`argmax`].
+/// Where the largest elements are along the middle axis, counted along it; as [`sum_axis`](super::sum_axis), and for
+/// elements as [`argmax`].
 ///
 /// # Panics
 /// When a slice has another length than the dimensions say, or the axis is empty and the result is not.

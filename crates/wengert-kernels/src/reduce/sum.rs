@@ -304,7 +304,8 @@ fn column_sums<F: Float>(level: Level, term: Term, x: &[F], n: usize, y: &mut [F
     }
     // A stripe of rows is summed into f64, and the stripes pairwise: two levels keep the error of f64 below 1e-13.
     let stripes = n.div_ceil(COLUMN_ROWS);
-    // On the stack where they fit: the gradient of every bias comes this way, and a training step should not ask for memory.
+    // On the stack where they fit: the gradient of every bias comes this way, and a training step should not ask for
+    // memory.
     let (mut many, mut some, mut few);
     let sums = match stripes * inner {
         // Clearing a buffer longer than the sums would take longer than the sums.

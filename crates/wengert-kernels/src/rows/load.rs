@@ -5,7 +5,8 @@ use crate::dispatch::{Level, simd_level};
 use crate::float::Constants;
 use crate::matmul::vector::{Vector, Work, at_level, prefetch};
 
-/// Writes number `k` of every point to row `k`, where each point has a lane: a row has as many numbers as there are points.
+/// Writes number `k` of every point to row `k`, where each point has a lane: a row has as many numbers as there are
+/// points.
 ///
 /// # Panics
 /// If the points are no multiple of 16, or if one of them has fewer numbers than there are rows.
@@ -56,8 +57,8 @@ impl<V: Vector> Work<V> for Load<'_, V::Element> {
             let group = &points[first..][..V::LANES];
             let next = points.get(first + V::LANES..).and_then(|points| points.get(..V::LANES)).unwrap_or(group);
             for k in squares.clone() {
-                // SAFETY: the caller has the instructions; every point has numbers `k..k + LANES`, the square has room for
-                // LANES of each, and rows `k..k + LANES` have lanes `first..first + LANES`.
+                // SAFETY: the caller has the instructions; every point has numbers `k..k + LANES`, the square has room
+                // for LANES of each, and rows `k..k + LANES` have lanes `first..first + LANES`.
                 unsafe {
                     for (line, (point, next)) in group.iter().zip(next).enumerate() {
                         V::load(point.as_ptr().add(k)).store(square.as_mut_ptr().add(line * V::LANES));

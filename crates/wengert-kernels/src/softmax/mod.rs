@@ -1,8 +1,8 @@
 //! Softmax, its logarithm, and the cross-entropy of labels, over the rows of `[rows, n]`.
 //!
-//! A row is read once from memory and twice more from the cache: for its maximum, for the exponentials and their sum, and
-//! to scale them. The exponentials are those of differences from the maximum, so nothing overflows, and the residual of a
-//! row is its maximum and its sum, two numbers: `exp(x - log_sum_exp)` would lose the digits by which the
+//! A row is read once from memory and twice more from the cache: for its maximum, for the exponentials and their sum,
+//! and to scale them. The exponentials are those of differences from the maximum, so nothing overflows, and the
+//! residual of a row is its maximum and its sum, two numbers: `exp(x - log_sum_exp)` would lose the digits by which the
 //! logarithm is rounded, all of them at logits of 1e7.
 
 pub(crate) mod rows;
@@ -37,7 +37,8 @@ fn by_rows<F: Float>(x: &[F], n: usize, y: &mut [F], par: Par, work: impl Fn(&[F
     par.for_each(x.chunks(rows * n).zip(y.chunks_mut(rows * n)), |(x, y)| work(x, y));
 }
 
-/// `y = exp(x) / sum exp(x)` for each row of `n` elements. A row that is all `-inf`, or holds NaN or `inf`, becomes NaN.
+/// `y = exp(x) / sum exp(x)` for each row of `n` elements. A row that is all `-inf`, or holds NaN or `inf`, becomes
+/// NaN.
 ///
 /// # Panics
 /// When the slices are not `[rows, n]`.
@@ -54,8 +55,9 @@ pub fn softmax<F: Float>(x: &[F], n: usize, y: &mut [F], par: Par) {
     by_rows(x, n, y, par, |x, y| F::softmax_rows(simd_level(), x, n, y));
 }
 
-/// `x = exp(x) / sum exp(x)` for each row over the elements that are allowed, in place; the others become 0, and so does a row of
-/// which nothing is allowed, or all that is allowed is `-inf`. What a hidden element holds, NaN included, does not matter.
+/// `x = exp(x) / sum exp(x)` for each row over the elements that are allowed, in place; the others become 0, and so
+/// does a row of which nothing is allowed, or all that is allowed is `-inf`. What a hidden element holds, NaN included,
+/// does not matter.
 ///
 /// An empty mask allows everything. `stats`, two numbers a row, receives what [`masked_softmax_again`] reads.
 ///
@@ -183,8 +185,8 @@ macro_rules! label {
 }
 label!(u8 u32 i64 usize);
 
-/// `loss = ln sum exp(x) - x[label]` for each row of logits. `stats`, two numbers a row, receives the maximum and the sum
-/// of `exp(x - maximum)`: the residual of [`cross_entropy_vjp`].
+/// `loss = ln sum exp(x) - x[label]` for each row of logits. `stats`, two numbers a row, receives the maximum and the
+/// sum of `exp(x - maximum)`: the residual of [`cross_entropy_vjp`].
 ///
 /// # Panics
 /// When the slices are not `[rows, n]`, `[rows]`, `[rows]`, `[rows, 2]`, or a label is not below `n`.

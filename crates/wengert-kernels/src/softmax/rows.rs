@@ -214,8 +214,8 @@ kernel! {
         }
     }
 
-    /// In place. `stats`, two numbers a row, receives the maximum and the sum; infinity for a row that is minus infinity
-    /// throughout, whose weights are 0 then.
+    /// In place. `stats`, two numbers a row, receives the maximum and the sum; infinity for a row that is minus
+    /// infinity throughout, whose weights are 0 then.
     pub(crate) fn masked_softmax<F: Float>(x: &'a mut [F], n: usize, allowed: &'a [bool], stats: &'a mut [F]) -> () {
         for (row, (x, stats)) in x.chunks_exact_mut(n).zip(stats.chunks_exact_mut(2)).enumerate() {
             hide(x, mask_of(allowed, n, row));

@@ -1,9 +1,9 @@
 //! Bessel functions of integer order: `J_n` and the modified `I_n`.
 //!
-//! In the middle by Miller's backward recurrence (Olver 1964; DLMF 3.6), normalised by `1 = J_0 + 2 J_2 + 2 J_4 + ..` and
-//! `e^x = I_0 + 2 I_1 + 2 I_2 + ..`, which gives every order its digits down to the smallest; near 0 by the power series
-//! (DLMF 10.2.2, 10.25.2), for large arguments by Hankel's expansions (DLMF 10.17.3, 10.40.1). No coefficient has to be
-//! believed. The error of `J_n` is relative to the height of its waves, not to its value beside a zero.
+//! In the middle by Miller's backward recurrence (Olver 1964; DLMF 3.6), normalised by `1 = J_0 + 2 J_2 + 2 J_4 + ..`
+//! and `e^x = I_0 + 2 I_1 + 2 I_2 + ..`, which gives every order its digits down to the smallest; near 0 by the power
+//! series (DLMF 10.2.2, 10.25.2), for large arguments by Hankel's expansions (DLMF 10.17.3, 10.40.1). No coefficient
+//! has to be believed. The error of `J_n` is relative to the height of its waves, not to its value beside a zero.
 
 use core::f64::consts::{FRAC_1_SQRT_2, PI};
 

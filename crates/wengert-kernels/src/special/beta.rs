@@ -1,7 +1,7 @@
 //! The beta function and its logarithm, for positive arguments.
 //!
-//! By gamma functions while both arguments are small; by Stirling's formula, with its powers taken together, where gamma
-//! functions of the size of the result's inverse would cancel.
+//! By gamma functions while both arguments are small; by Stirling's formula, with its powers taken together, where
+//! gamma functions of the size of the result's inverse would cancel.
 
 use super::gamma::{gamma, ln_gamma, stirling_rest};
 use super::polygamma::digamma;

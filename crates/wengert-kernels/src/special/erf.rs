@@ -1,10 +1,10 @@
 //! The error function and its relatives: complement, inverse, normal distribution.
 //!
-//! Everything rests on the scaled complement `exp(x^2) erfc(x)`, which is tame: polynomials on pieces of `x >= 1/2` and a
-//! polynomial in `1/x^2` beyond 8; in the middle `erf` itself is a polynomial. The coefficients are Chebyshev fits with
-//! 50 digits, rounded (`tests/reference/coefficients.py`); each is within 1.2e-16 of its function, most within 5e-17. The
-//! Gaussian factor takes what the rounding of the square lost as a factor of its own, so that tails keep their digits down
-//! to the subnormals.
+//! Everything rests on the scaled complement `exp(x^2) erfc(x)`, which is tame: polynomials on pieces of `x >= 1/2` and
+//! a polynomial in `1/x^2` beyond 8; in the middle `erf` itself is a polynomial. The coefficients are Chebyshev fits
+//! with 50 digits, rounded (`tests/reference/coefficients.py`); each is within 1.2e-16 of its function, most within
+//! 5e-17. The Gaussian factor takes what the rounding of the square lost as a factor of its own, so that tails keep
+//! their digits down to the subnormals.
 
 use core::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, PI};
 
@@ -340,8 +340,9 @@ pub(crate) fn mills_variance(x: f64) -> f64 {
 
 /// The inverse error function, and what its rounding left over.
 ///
-/// Two or three steps of Halley's method from a start that is right to 1 in 400: Winitzki 2008, "A handy approximation for the error
-/// function and its inverse", and in the middle the first terms of the Taylor series. Each step cubes the error.
+/// Two or three steps of Halley's method from a start that is right to 1 in 400: Winitzki 2008, "A handy approximation
+/// for the error function and its inverse", and in the middle the first terms of the Taylor series. Each step cubes the
+/// error.
 fn erf_inv_parts(x: f64) -> (f64, f64) {
     let a = x.abs();
     if a <= 0.5 {

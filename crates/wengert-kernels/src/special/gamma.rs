@@ -1,8 +1,8 @@
 //! The gamma function and its logarithm.
 //!
-//! Three ways, none of which cancels: near 2 the Taylor series of the logarithm in `zeta(k) - 1` (Abramowitz and Stegun 1964,
-//! 6.1.33), elsewhere below 24 the recurrence down to it, and Stirling's series (6.1.40) above. Negative arguments by
-//! reflection (6.1.17).
+//! Three ways, none of which cancels: near 2 the Taylor series of the logarithm in `zeta(k) - 1` (Abramowitz and Stegun
+//! 1964, 6.1.33), elsewhere below 24 the recurrence down to it, and Stirling's series (6.1.40) above. Negative
+//! arguments by reflection (6.1.17).
 
 use super::trigonometric::sinpi;
 use core::f64::consts::PI;

@@ -1,10 +1,11 @@
 //! The incomplete gamma functions, their density, and their derivatives in the shape.
 //!
-//! `P(a, x)` below `x = a + 1` by its power series, `Q(a, x)` above by Legendre's continued fraction (Abramowitz and Stegun
-//! 1964, 6.5.29 and 6.5.31), the other one as the complement; `Q` for small shapes by the series that starts at 0 (DLMF
-//! 8.7.3). The derivatives in `a` are those of the series and the fraction themselves: the same loops run on truncated
-//! Taylor series in `a`. Both loops take some `6 sqrt(a)` steps near `x = a`; values of large shapes come from Temme's uniform
-//! expansion instead (Temme 1979, "The asymptotic expansion of the incomplete gamma functions"; DLMF 8.12).
+//! `P(a, x)` below `x = a + 1` by its power series, `Q(a, x)` above by Legendre's continued fraction (Abramowitz and
+//! Stegun 1964, 6.5.29 and 6.5.31), the other one as the complement; `Q` for small shapes by the series that starts at
+//! 0 (DLMF 8.7.3). The derivatives in `a` are those of the series and the fraction themselves: the same loops run on
+//! truncated Taylor series in `a`. Both loops take some `6 sqrt(a)` steps near `x = a`; values of large shapes come
+//! from Temme's uniform expansion instead (Temme 1979, "The asymptotic expansion of the incomplete gamma functions";
+//! DLMF 8.12).
 
 use super::erf::erfc;
 use super::gamma::{gamma, ln_gamma_1p, stirling_rest};
@@ -34,8 +35,8 @@ fn line<const N: usize>(c: f64, slope: f64) -> Series<N> {
 
 /// `x^a e^-x / gamma(a + 1)`.
 ///
-/// For large shapes `exp(-a (x/a - 1 - ln(x/a)))` over Stirling's root (Loader 2000, "Fast and accurate computation of binomial
-/// probabilities"), and as powers, which round less, where they do not overflow.
+/// For large shapes `exp(-a (x/a - 1 - ln(x/a)))` over Stirling's root (Loader 2000, "Fast and accurate computation of
+/// binomial probabilities"), and as powers, which round less, where they do not overflow.
 fn poisson(a: f64, x: f64) -> f64 {
     if x == 0.0 {
         return if a == 0.0 { 1.0 } else { 0.0 };
@@ -84,8 +85,8 @@ const LARGE: f64 = 1e6;
 /// Shapes up to here have derivatives: beyond, the loops would run for seconds.
 const LARGEST: f64 = 1e10;
 
-/// `Q(a, x)` for large shapes, or with `sign = -1` `P(a, x)`: `erfc(sign eta sqrt(a/2))/2 + sign R`, where `eta^2/2` is the
-/// deviance and `R` small.
+/// `Q(a, x)` for large shapes, or with `sign = -1` `P(a, x)`: `erfc(sign eta sqrt(a/2))/2 + sign R`, where `eta^2/2` is
+/// the deviance and `R` small.
 fn uniform(a: f64, x: f64, sign: f64) -> f64 {
     let half_square = deviance(a, x);
     let eta = (2.0 * half_square).sqrt().copysign(x - a);
@@ -154,8 +155,8 @@ fn lower_series<const N: usize>(a: f64, x: f64) -> Series<N> {
 
 /// `1/(x + 1 - a - 1 (1 - a)/(x + 3 - a - 2 (2 - a)/(..)))`: `Q` over `x^a e^-x/gamma(a)`.
 ///
-/// Lentz's method says how many terms it takes; evaluated from the last one back, the roundings of the outer terms are all
-/// that is left.
+/// Lentz's method says how many terms it takes; evaluated from the last one back, the roundings of the outer terms are
+/// all that is left.
 fn upper_fraction<const N: usize>(a: f64, x: f64) -> Series<N> {
     let partial = |k: f64| x + 1.0 - a + 2.0 * k;
     let mut inverse = 1.0 / partial(0.0);
@@ -286,7 +287,8 @@ pub(crate) fn gamma_p_shape<const K: usize>(a: f64, x: f64) -> f64 {
 mod tests {
     use super::*;
 
-    /// The second derivative in the shape near a zero of it, by mpmath with 50 digits: a difference of terms up to 0.76 in size.
+    /// The second derivative in the shape near a zero of it, by mpmath with 50 digits: a difference of terms up to 0.76
+    /// in size.
     #[test]
     fn the_second_slope_in_the_shape_near_its_zero() {
         let y = gamma_p_shape::<2>(0.202, 0.381);

@@ -1,8 +1,8 @@
 //! Digamma and the polygamma functions, the derivatives of `ln_gamma`.
 //!
-//! Order `n >= 1` is `(-1)^(n+1) n!` times the Hurwitz zeta function at `n + 1`, summed by Euler and Maclaurin's formula; order
-//! 0 by recurrence into its asymptotic series (Abramowitz and Stegun 1964, 6.3.18, 6.4.10, 23.1.30). Negative arguments by
-//! reflection (6.4.7).
+//! Order `n >= 1` is `(-1)^(n+1) n!` times the Hurwitz zeta function at `n + 1`, summed by Euler and Maclaurin's
+//! formula; order 0 by recurrence into its asymptotic series (Abramowitz and Stegun 1964, 6.3.18, 6.4.10, 23.1.30).
+//! Negative arguments by reflection (6.4.7).
 
 use super::trigonometric::{cospi, sinpi};
 use core::f64::consts::PI;

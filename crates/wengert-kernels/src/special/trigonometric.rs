@@ -63,9 +63,9 @@ pub(crate) fn sinc(x: f64) -> f64 {
 
 /// The `n`-th derivative of [`sinc`].
 ///
-/// Away from 0 by differentiating `pi x sinc(x) = sin(pi x)`: `x f_n = pi^(n-1) sin(pi x + n pi/2) - n f_(n-1)`. That loses
-/// its digits for `|pi x| < n`, where the Taylor series takes over: from `sinc(x) = integral of cos(pi x t) over 0..1`, its
-/// terms are `(-1)^k (pi x)^(2k-n) pi^n / ((2k - n)! (2k + 1))`.
+/// Away from 0 by differentiating `pi x sinc(x) = sin(pi x)`: `x f_n = pi^(n-1) sin(pi x + n pi/2) - n f_(n-1)`. That
+/// loses its digits for `|pi x| < n`, where the Taylor series takes over: from
+/// `sinc(x) = integral of cos(pi x t) over 0..1`, its terms are `(-1)^k (pi x)^(2k-n) pi^n / ((2k - n)! (2k + 1))`.
 pub(crate) fn sinc_derivative(n: i32, x: f64) -> f64 {
     let n = u32::try_from(n).unwrap_or(0);
     if n == 0 {

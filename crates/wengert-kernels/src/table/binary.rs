@@ -49,8 +49,8 @@ macro_rules! binary_table {
             d(a, b, y) (a.div_or_zero(y), b.div_or_zero(y));
             on 0.5..2.0, 0.5..2.0;
         }
-        /// Angle of the point `(b, a)`, that is `atan2(y, x)` with `a` the ordinate; partials `b/r^2`, `-a/r^2`, both 0 at
-        /// the origin, taken through `r = hypot` so that tiny and huge points keep their digits.
+        /// Angle of the point `(b, a)`, that is `atan2(y, x)` with `a` the ordinate; partials `b/r^2`, `-a/r^2`, both 0
+        /// at the origin, taken through `r = hypot` so that tiny and huge points keep their digits.
         Atan2: atan2(a, b) {
             value a.atan2(b);
             d(a, b) (
@@ -59,13 +59,15 @@ macro_rules! binary_table {
             );
             on 0.5..2.0, 0.5..2.0;
         }
-        /// The larger of two numbers, NaN if either is. A tie splits the gradient evenly; with one NaN the gradient goes to it.
+        /// The larger of two numbers, NaN if either is. A tie splits the gradient evenly; with one NaN the gradient
+        /// goes to it.
         Maximum: maximum(a, b) {
             value math::maximum(a, b);
             d(a, b) (a.wins(b), b.wins(a));
             on 1.0..2.0, -1.0..0.5;
         }
-        /// The smaller of two numbers, NaN if either is. A tie splits the gradient evenly; with one NaN the gradient goes to it.
+        /// The smaller of two numbers, NaN if either is. A tie splits the gradient evenly; with one NaN the gradient
+        /// goes to it.
         Minimum: minimum(a, b) {
             value math::minimum(a, b);
             d(a, b) ((-a).wins(-b), (-b).wins(-a));
@@ -77,7 +79,8 @@ macro_rules! binary_table {
             d(a, b) (a.fmax_share(b), b.fmax_share(a));
             on 1.0..2.0, -1.0..0.5;
         }
-        /// The smaller of two numbers, a number rather than NaN. A tie splits the gradient evenly; NaN takes none of it.
+        /// The smaller of two numbers, a number rather than NaN. A tie splits the gradient evenly; NaN takes none of
+        /// it.
         Fmin: fmin(a, b) {
             value a.min(b);
             d(a, b) ((-a).fmax_share(-b), (-b).fmax_share(-a));
@@ -90,8 +93,8 @@ macro_rules! binary_table {
             d(a, b) (a.log_add_exp_share(b), b.log_add_exp_share(a));
             on -2.0..2.0, -2.0..2.0;
         }
-        /// `ln(e^a - e^b)` without overflow, NaN for `a < b`; partials `1 + r` and `-r` with `r = 1/(e^(a - b) - 1)`, infinite
-        /// where `a = b`.
+        /// `ln(e^a - e^b)` without overflow, NaN for `a < b`; partials `1 + r` and `-r` with `r = 1/(e^(a - b) - 1)`,
+        /// infinite where `a = b`.
         LogSubExp: log_sub_exp(a, b) {
             value math::wide2(logarithm::log_sub_exp, a, b);
             d(a, b) (
@@ -112,7 +115,8 @@ macro_rules! binary_table {
             d(a, b) (a.xlog1py_slope(b), a.div_zero((b + b.lit(1.0)).non_negative()));
             on -2.0..2.0, -0.5..2.0;
         }
-        /// The magnitude of `a` with the sign of `b`; `dy/da` is the product of their signs, 0 at `a = 0`, and `dy/db = 0`.
+        /// The magnitude of `a` with the sign of `b`; `dy/da` is the product of their signs, 0 at `a = 0`, and
+        /// `dy/db = 0`.
         Copysign: copysign(a, b) {
             value a.copysign(b);
             d(a, b) (a.sign() * a.lit(1.0).copysign(b), b.lit(0.0));
@@ -155,15 +159,15 @@ macro_rules! binary_table {
         /// Regularised lower incomplete gamma function `P(a, b)`, of the shape `a` and the point `b`: the distribution
         /// function of the gamma distribution. `dy/db = b^(a-1) e^-b/gamma(a)`; `dy/da` by differentiating the series.
         ///
-        /// Within 1e-14, in the tails of shapes above 500 within 3e-16 times the logarithm. Slopes in the shape to fourth
-        /// order and for shapes up to 1e10, NaN beyond; near `a = b` they cost `6 sqrt(a)` steps.
+        /// Within 1e-14, in the tails of shapes above 500 within 3e-16 times the logarithm. Slopes in the shape to
+        /// fourth order and for shapes up to 1e10, NaN beyond; near `a = b` they cost `6 sqrt(a)` steps.
         GammaP: gamma_p(a, b) {
             value math::wide2(incomplete::gamma_p, a, b);
             d(a, b) (a.gamma_p_shape1(b), a.gamma_density(b));
             on 0.5..4.0, 0.5..4.0;
         }
-        /// Regularised upper incomplete gamma function `Q(a, b) = 1 - P(a, b)`, with its digits in the tail; `dy/da` and `dy/db`
-        /// as for `gamma_p`, with the other sign.
+        /// Regularised upper incomplete gamma function `Q(a, b) = 1 - P(a, b)`, with its digits in the tail; `dy/da`
+        /// and `dy/db` as for `gamma_p`, with the other sign.
         ///
         /// Within 1e-14, in the tails of shapes above 500 within 3e-16 times the logarithm.
         GammaQ: gamma_q(a, b) {
@@ -171,22 +175,22 @@ macro_rules! binary_table {
             d(a, b) (-a.gamma_p_shape1(b), -a.gamma_density(b));
             on 0.5..4.0, 0.5..4.0;
         }
-        /// The share of a maximum's gradient that goes to `a`: 1 if `a > b`, 1/2 at a tie, 0 if less, NaN if `a` is NaN, 0
-        /// if only `b` is. The derivative is 0.
+        /// The share of a maximum's gradient that goes to `a`: 1 if `a > b`, 1/2 at a tie, 0 if less, NaN if `a` is
+        /// NaN, 0 if only `b` is. The derivative is 0.
         Wins: wins(a, b) {
             value math::wins(a, b);
             d(a) (a.lit(0.0), a.lit(0.0));
             on 1.0..2.0, -1.0..0.5;
         }
-        /// The share of `fmax`'s gradient that goes to `a`: 1 if `a > b` or `b` alone is NaN, 1/2 at a tie, NaN if both are
-        /// NaN, else 0. The derivative is 0.
+        /// The share of `fmax`'s gradient that goes to `a`: 1 if `a > b` or `b` alone is NaN, 1/2 at a tie, NaN if both
+        /// are NaN, else 0. The derivative is 0.
         FmaxShare: fmax_share(a, b) {
             value math::fmax_share(a, b);
             d(a) (a.lit(0.0), a.lit(0.0));
             on 1.0..2.0, -1.0..0.5;
         }
-        /// The share of `e^a` in `e^a + e^b`, `s(a, b) = sigmoid(a - b)` with the rounding of the difference made good; 0 where
-        /// `a = b = -inf`. `dy/da = s(a, b) s(b, a) = -dy/db`.
+        /// The share of `e^a` in `e^a + e^b`, `s(a, b) = sigmoid(a - b)` with the rounding of the difference made good;
+        /// 0 where `a = b = -inf`. `dy/da = s(a, b) s(b, a) = -dy/db`.
         LogAddExpShare: log_add_exp_share(a, b) {
             value math::wide2(logarithm::log_add_exp_share, a, b);
             d(a, b, y) (y * b.log_add_exp_share(a), -(y * b.log_add_exp_share(a)));
@@ -227,7 +231,8 @@ macro_rules! binary_table {
             );
             on 0.5..4.0, 0.5..4.0;
         }
-        /// First derivative of `gamma_p` in the shape; `dy/db` is the density's. With `L = ln b - digamma(a)`: density times `L`.
+        /// First derivative of `gamma_p` in the shape; `dy/db` is the density's. With `L = ln b - digamma(a)`: density
+        /// times `L`.
         ///
         /// Within 1e-14, of the largest term of its series where it is near 0.
         GammaPShape1: gamma_p_shape1(a, b) {
@@ -237,7 +242,8 @@ macro_rules! binary_table {
         }
         /// Second derivative of `gamma_p` in the shape; `dy/db` is the density times `L^2 - trigamma(a)`.
         ///
-        /// Within 1e-14, of the largest term of its series where it is near 0: at `(0.202, 0.381)` that is 36 times as large.
+        /// Within 1e-14, of the largest term of its series where it is near 0: at `(0.202, 0.381)` that is 36 times as
+        /// large.
         GammaPShape2: gamma_p_shape2(a, b) {
             value math::wide2(incomplete::gamma_p_shape::<2>, a, b);
             d(a, b) (
@@ -275,9 +281,11 @@ macro_rules! binary_table {
             );
             on 0.5..4.0, 0.5..4.0;
         }
-        /// Product in which zero on either side makes zero of anything, infinities and NaN included: how cotangents meet partials.
+        /// Product in which zero on either side makes zero of anything, infinities and NaN included: how cotangents
+        /// meet partials.
         MulZero: mul_zero(a, b) {
-            // Both sides are looked at: with `||` the second factor would be loaded under a mask that waits for the first.
+            // Both sides are looked at: with `||` the second factor would be loaded under a mask that waits for the
+            // first.
             value if (a == 0.0) | (b == 0.0) { 0.0 } else { a * b };
             d(a, b) (b, a);
             on -2.0..2.0, 0.5..2.0;
@@ -290,9 +298,9 @@ macro_rules! binary_table {
         }
         /// `a^(b-1)`; `dy/da = (b - 1) a^(b-2)`, `dy/db = a^(b-1) ln a`.
         ///
-        /// Below 1/2 the difference `b - 1` is rounded, and a power multiplies that error by `ln a`: 300 ulp at `1e300^0.3`.
-        /// There the power is taken first and divided by `a`, which overflows or underflows only if the result does; above,
-        /// the difference is exact. The derivative chooses in the same way, by a factor of 0 or 1.
+        /// Below 1/2 the difference `b - 1` is rounded, and a power multiplies that error by `ln a`: 300 ulp at
+        /// `1e300^0.3`. There the power is taken first and divided by `a`, which overflows or underflows only if the
+        /// result does; above, the difference is exact. The derivative chooses in the same way, by a factor of 0 or 1.
         PowfLess: powf_less(a, b) {
             value math::powf_less(a, b);
             d(a, b, y) (

@@ -1,9 +1,9 @@
 //! The one list of elementary functions.
 //!
-//! A row is written once, in the file for the arguments its function takes: `unary.rs`, `binary.rs`, or `parametric.rs`,
-//! whose functions take constants beside their argument. From it come the opcode, the method on every number
-//! ([`Elementary`]), the derivative at every order ([`derivative`]), the vector loops of [`crate::elementwise`], and, in the
-//! crates to the right, the methods of tensors and variables and the tests that walk the table.
+//! A row is written once, in the file for the arguments its function takes: `unary.rs`, `binary.rs`, or
+//! `parametric.rs`, whose functions take constants beside their argument. From it come the opcode, the method on every
+//! number ([`Elementary`]), the derivative at every order ([`derivative`]), the vector loops of [`crate::elementwise`],
+//! and, in the crates to the right, the methods of tensors and variables and the tests that walk the table.
 //! [`unary_table!`](crate::unary_table), [`binary_table!`](crate::binary_table) and
 //! [`parametric_table!`](crate::parametric_table) hand the rows to a callback macro.
 //!
@@ -14,21 +14,22 @@
 //!     value x.tanh();              the function on `f32` and `f64`
 //!     d(x) ...;                    dy/dx, from what it names: d(x), d(y), d(x, y) or d()
 //!     on -3.0..3.0;                where finite differences are trustworthy
-//!     together;                    if value and derivative share most of their work (`together kept`: so much that tensors keep
-//!                                  the derivative), else left out
+//!     together;                    if value and derivative share most of their work (`together kept`: so much that
+//!                                  tensors keep the derivative), else left out
 //! }
 //! ```
 //!
-//! A derivative is an expression in `+ - * /`, [`lit`](Elementary::lit) and other rows, generic in the number: evaluated
-//! on floats it is the partial, on duals the partial and its tangents, on tensor variables it records ops. So it can be
-//! differentiated again, and it contains no branch: what selects (a kink, a tie, a pole) is a row of its own with a
-//! derivative of its own. To add an elementary function, add a row and its reference values.
+//! A derivative is an expression in `+ - * /`, [`lit`](Elementary::lit) and other rows, generic in the number:
+//! evaluated on floats it is the partial, on duals the partial and its tangents, on tensor variables it records ops. So
+//! it can be differentiated again, and it contains no branch: what selects (a kink, a tie, a pole) is a row of its own
+//! with a derivative of its own. To add an elementary function, add a row and its reference values.
 //!
 //! # Accuracy
 //!
-//! In double precision the error of values, first and second derivatives is at most 2, 4 and 8 ulp over the whole domain,
-//! measured against 60-digit arithmetic by the tests; where a row says so, 1e-14 in all three. Where a result is the
-//! difference of larger terms, an ulp is one of the largest term. Special functions of `f32` are computed in `f64`.
+//! In double precision the error of values, first and second derivatives is at most 2, 4 and 8 ulp over the whole
+//! domain, measured against 60-digit arithmetic by the tests; where a row says so, 1e-14 in all three. Where a result
+//! is the difference of larger terms, an ulp is one of the largest term. Special functions of `f32` are computed in
+//! `f64`.
 
 use core::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -122,7 +123,8 @@ pub trait Elementary:
         self * b + c
     }
 
-    /// `a` where `condition` holds, else `b`. The other branch is not used: nothing of it, NaN included, reaches a derivative.
+    /// `a` where `condition` holds, else `b`. The other branch is not used: nothing of it, NaN included, reaches a
+    /// derivative.
     #[must_use]
     #[inline(always)]
     fn select(condition: bool, a: Self, b: Self) -> Self {

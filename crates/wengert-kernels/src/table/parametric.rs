@@ -4,7 +4,8 @@ use super::Elementary;
 use crate::special::{bessel, polygamma, trigonometric};
 use crate::{Float, math};
 
-/// Hands the rows of functions of one number and constants to the macro named, preceded by whatever tokens follow the name.
+/// Hands the rows of functions of one number and constants to the macro named, preceded by whatever tokens follow the
+/// name.
 ///
 /// The constants have no derivative. `for` lists some of them, for the tests that walk the table.
 #[macro_export]
@@ -17,8 +18,8 @@ macro_rules! parametric_table {
             on 0.5..2.0;
             for (0), (1), (2), (3), (-2);
         }
-        /// Polygamma function of order `n`, the `n`-th derivative of `digamma`; `dy/dx` is that of order `n + 1`. NaN at the
-        /// poles 0, -1, -2, ... and for negative orders.
+        /// Polygamma function of order `n`, the `n`-th derivative of `digamma`; `dy/dx` is that of order `n + 1`. NaN
+        /// at the poles 0, -1, -2, ... and for negative orders.
         ///
         /// Within 1e-14.
         Polygamma: polygamma(x; n: i32) {
@@ -36,7 +37,8 @@ macro_rules! parametric_table {
             on -4.0..4.0;
             for (2), (3), (-1), (7);
         }
-        /// Modified Bessel function of the first kind of integer order, `I_n(x)`; `dy/dx = (I_(n-1)(x) + I_(n+1)(x))/2`.
+        /// Modified Bessel function of the first kind of integer order, `I_n(x)`;
+        /// `dy/dx = (I_(n-1)(x) + I_(n+1)(x))/2`.
         ///
         /// Within 1e-14.
         BesselI: bessel_i(x; n: i32) {
@@ -54,8 +56,8 @@ macro_rules! parametric_table {
             on -2.0..2.0;
             for (1), (2), (3), (4);
         }
-        /// `x` held between `lo` and `hi`; `dy/dx` is 1 between them, 0 outside and at both bounds (so that `clamp(0, inf)` is
-        /// `relu`). NaN stays NaN and passes no gradient.
+        /// `x` held between `lo` and `hi`; `dy/dx` is 1 between them, 0 outside and at both bounds (so that
+        /// `clamp(0, inf)` is `relu`). NaN stays NaN and passes no gradient.
         ///
         /// # Panics
         /// If `lo > hi` or a bound is NaN.
@@ -65,19 +67,20 @@ macro_rules! parametric_table {
             on -0.9..0.9;
             for (-1.0, 1.0), (-0.95, f64::INFINITY), (1.0, 2.0);
         }
-        /// Exponential linear unit, `y = x` for `x > 0`, else `alpha (exp(x) - 1)`; `dy/dx` is 1, else `alpha exp(x)`, also at the
-        /// kink; there the second derivative is 0.
+        /// Exponential linear unit, `y = x` for `x > 0`, else `alpha (exp(x) - 1)`; `dy/dx` is 1, else `alpha exp(x)`,
+        /// also at the kink; there the second derivative is 0.
         ///
-        /// Source: D.-A. Clevert, T. Unterthiner and S. Hochreiter, "Fast and accurate deep network learning by exponential
-        /// linear units (ELUs)", 2015.
+        /// Source: D.-A. Clevert, T. Unterthiner and S. Hochreiter, "Fast and accurate deep network learning by
+        /// exponential linear units (ELUs)", 2015.
         Elu: elu(x; alpha: f64) {
             value math::wide(|x| math::elu(x, alpha, 1.0), x);
             d(x) x.step() + math::elu_slope(x, 1.0) * x.lit(alpha);
             on -2.0..-0.1;
             for (1.0), (0.5);
         }
-        /// `elu` with a slope that is continuous for every `alpha`: `y = x` for `x > 0`, else `alpha (exp(x/alpha) - 1)`; `dy/dx`
-        /// is 1, else `exp(x/alpha)`. The second derivative at 0 is 0. An `alpha` of 0 has no meaning: NaN at 0.
+        /// `elu` with a slope that is continuous for every `alpha`: `y = x` for `x > 0`, else
+        /// `alpha (exp(x/alpha) - 1)`; `dy/dx` is 1, else `exp(x/alpha)`. The second derivative at 0 is 0. An `alpha`
+        /// of 0 has no meaning: NaN at 0.
         ///
         /// Source: J. T. Barron, "Continuously differentiable exponential linear units", 2017.
         Celu: celu(x; alpha: f64) {
@@ -88,7 +91,8 @@ macro_rules! parametric_table {
         }
         /// `x` for `x > 0`, else `slope x`; `dy/dx` is 1, else `slope`, at the kink too.
         ///
-        /// Source: A. Maas, A. Hannun and A. Ng, "Rectifier nonlinearities improve neural network acoustic models", 2013.
+        /// Source: A. Maas, A. Hannun and A. Ng, "Rectifier nonlinearities improve neural network acoustic models",
+        /// 2013.
         LeakyRelu: leaky_relu(x; slope: f64) {
             value if x > 0.0 { x } else { math::wide(|x| slope * x, x) };
             d(x) x.step() + (x.lit(1.0) - x.step()) * x.lit(slope);
@@ -102,7 +106,8 @@ macro_rules! parametric_table {
             on -0.9..0.9;
             for (-1.0, 1.0), (1.0, 2.0);
         }
-        /// 1 for `x > 0`, 0 for `x < 0`, and the number given at 0; the derivative is 0, at the jump too. NaN stays NaN.
+        /// 1 for `x > 0`, 0 for `x < 0`, and the number given at 0; the derivative is 0, at the jump too. NaN stays
+        /// NaN.
         Heaviside: heaviside(x; at_zero: f64) {
             value math::heaviside(x, at_zero);
             d(x) x.lit(0.0);

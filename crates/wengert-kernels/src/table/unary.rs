@@ -110,8 +110,9 @@ macro_rules! unary_table {
         }
         /// Arc tangent; `dy/dx = 1/(1 + x^2)`.
         ///
-        /// Taken as the square of `1/hypot(x, 1)`: differentiating the reciprocal itself squares it, which underflows from
-        /// `1e81` on, where the second derivative is still `1e-243`. `sqrt(1 + x^2)` would do in forward mode only.
+        /// Taken as the square of `1/hypot(x, 1)`: differentiating the reciprocal itself squares it, which underflows
+        /// from `1e81` on, where the second derivative is still `1e-243`. `sqrt(1 + x^2)` would do in forward mode
+        /// only.
         Atan: atan(x) {
             value x.atan();
             d(x) x.hypot(x.lit(1.0)).recip().square();
@@ -221,7 +222,8 @@ macro_rules! unary_table {
             d(x) x.cospi() * x.lit(core::f64::consts::PI);
             on -1.0..1.0;
         }
-        /// Cosine of an angle in half turns, `y = cos(pi x)`, exactly 0 half way between integers; `dy/dx = -pi sin(pi x)`.
+        /// Cosine of an angle in half turns, `y = cos(pi x)`, exactly 0 half way between integers;
+        /// `dy/dx = -pi sin(pi x)`.
         Cospi: cospi(x) {
             value math::wide(trigonometric::cospi, x);
             d(x) x.sinpi() * x.lit(-core::f64::consts::PI);
@@ -229,8 +231,8 @@ macro_rules! unary_table {
         }
         /// Cardinal sine, normalised: `y = sin(pi x)/(pi x)`, 1 at 0 and 0 at the other integers.
         ///
-        /// `dy/dx = (cos(pi x) - y)/x` has no digits near 0, where the slope is `-pi^2 x/3`: it is a row of its own, and so
-        /// is every further derivative (`sinc_derivative`).
+        /// `dy/dx = (cos(pi x) - y)/x` has no digits near 0, where the slope is `-pi^2 x/3`: it is a row of its own,
+        /// and so is every further derivative (`sinc_derivative`).
         Sinc: sinc(x) {
             value math::wide(trigonometric::sinc, x);
             d(x) x.sinc_derivative(1);
@@ -255,7 +257,8 @@ macro_rules! unary_table {
             d(x) x.gaussian() * x.lit(core::f64::consts::FRAC_2_SQRT_PI);
             on -2.0..2.0;
         }
-        /// Complementary error function, `y = 1 - erf(x)`, with its digits in the tail; `dy/dx = -2/sqrt(pi) exp(-x^2)`.
+        /// Complementary error function, `y = 1 - erf(x)`, with its digits in the tail;
+        /// `dy/dx = -2/sqrt(pi) exp(-x^2)`.
         Erfc: erfc(x) {
             value math::wide(erf::erfc, x);
             d(x) x.gaussian() * x.lit(-core::f64::consts::FRAC_2_SQRT_PI);
@@ -282,8 +285,8 @@ macro_rules! unary_table {
             d(x) x.norm_pdf();
             on -2.0..2.0;
         }
-        /// Logarithm of the standard normal distribution function, without underflow; `dy/dx` is the inverse Mills ratio,
-        /// density over distribution function.
+        /// Logarithm of the standard normal distribution function, without underflow; `dy/dx` is the inverse Mills
+        /// ratio, density over distribution function.
         ///
         /// Within 1e-14.
         LogNormCdf: log_norm_cdf(x) {
@@ -299,8 +302,8 @@ macro_rules! unary_table {
             d(x, y) y * x.digamma();
             on 0.5..4.0;
         }
-        /// Logarithm of the gamma function's magnitude; `dy/dx = digamma(x)`. Infinite at the poles 0, -1, -2, ..., where
-        /// the slope is NaN.
+        /// Logarithm of the gamma function's magnitude; `dy/dx = digamma(x)`. Infinite at the poles 0, -1, -2, ...,
+        /// where the slope is NaN.
         ///
         /// Within 1e-14; for positive arguments relative to the value, beside its zeros 1 and 2 too.
         LnGamma: ln_gamma(x) {
@@ -356,8 +359,8 @@ macro_rules! unary_table {
             d(x) (x.bessel_i0() + x.bessel_i(2)) * x.lit(0.5);
             on -4.0..4.0;
         }
-        /// Gaussian error linear unit, `y = x P(x)` with the normal distribution function `P` (`norm_cdf`), exact in the left
-        /// tail; `dy/dx = P(x) + x p(x)` with the density `p`.
+        /// Gaussian error linear unit, `y = x P(x)` with the normal distribution function `P` (`norm_cdf`), exact in
+        /// the left tail; `dy/dx = P(x) + x p(x)` with the density `p`.
         ///
         /// Within 1e-14. Source: D. Hendrycks and K. Gimpel, "Gaussian error linear units (GELUs)", 2016.
         Gelu: gelu(x) {
@@ -366,8 +369,9 @@ macro_rules! unary_table {
             on -0.4..2.0;
             together kept;
         }
-        /// The approximation of `gelu` by a hyperbolic tangent, `y = x/2 (1 + tanh u)` with `u = sqrt(2/pi) (x + 0.044715 x^3)`;
-        /// `dy/dx = s(v) + x v' s(v) s(-v)` with the sigmoid `s` and `v = 2u`, for `(1 + tanh u)/2 = s(v)`.
+        /// The approximation of `gelu` by a hyperbolic tangent, `y = x/2 (1 + tanh u)` with
+        /// `u = sqrt(2/pi) (x + 0.044715 x^3)`; `dy/dx = s(v) + x v' s(v) s(-v)` with the sigmoid `s` and `v = 2u`, for
+        /// `(1 + tanh u)/2 = s(v)`.
         ///
         /// Within 1e-14; in the left tail within `|v|` ulp, the rounding of the argument. Source: as `gelu`.
         GeluTanh: gelu_tanh(x) {
@@ -380,8 +384,8 @@ macro_rules! unary_table {
         }
         /// Sigmoid linear unit, also called swish, `y = x s(x)` with the sigmoid `s`; `dy/dx = s(x) (1 + x s(-x))`.
         ///
-        /// Within 1e-14. Source: S. Elfwing, E. Uchibe and K. Doya, "Sigmoid-weighted linear units for neural network function
-        /// approximation in reinforcement learning", 2018.
+        /// Within 1e-14. Source: S. Elfwing, E. Uchibe and K. Doya, "Sigmoid-weighted linear units for neural network
+        /// function approximation in reinforcement learning", 2018.
         Silu: silu(x) {
             value Float::mul_zero(x, math::sigmoid(x));
             d(x) (x.mul_zero((-x).sigmoid()) + x.lit(1.0)).mul_zero(x.sigmoid());
@@ -395,8 +399,8 @@ macro_rules! unary_table {
             d(x) x.tanh_softplus() + x.mul_zero(math::tanh_softplus_slope(x));
             on -0.5..3.0;
         }
-        /// `y = tanh(ln(1 + exp(x)))`, the gate of `mish`, from `exp(-|x|)`; `dy/dx = 4 q^2 r/(1 + q^2)^2` with `q = s(-x)`,
-        /// `r = s(x)` and the sigmoid `s`. Nothing cancels in either tail.
+        /// `y = tanh(ln(1 + exp(x)))`, the gate of `mish`, from `exp(-|x|)`; `dy/dx = 4 q^2 r/(1 + q^2)^2` with
+        /// `q = s(-x)`, `r = s(x)` and the sigmoid `s`. Nothing cancels in either tail.
         ///
         /// Within 1e-14.
         TanhSoftplus: tanh_softplus(x) {
@@ -404,8 +408,9 @@ macro_rules! unary_table {
             d(x) math::tanh_softplus_slope(x);
             on -2.0..2.0;
         }
-        /// Self-normalising `elu`, `y = c x` for `x > 0`, else `c a (exp(x) - 1)`, with `c = 1.0507...`, `a = 1.6732...`: layers of it
-        /// keep mean 0 and variance 1. `dy/dx` is `c`, else `c a exp(x)`, also at the kink; there the second derivative is 0.
+        /// Self-normalising `elu`, `y = c x` for `x > 0`, else `c a (exp(x) - 1)`, with `c = 1.0507...`,
+        /// `a = 1.6732...`: layers of it keep mean 0 and variance 1. `dy/dx` is `c`, else `c a exp(x)`, also at the
+        /// kink; there the second derivative is 0.
         ///
         /// Source: G. Klambauer et al., "Self-normalizing neural networks", NeurIPS 2017.
         Selu: selu(x) {
@@ -413,26 +418,29 @@ macro_rules! unary_table {
             d(x) x.step() * x.lit(math::SELU_SCALE) + math::elu_slope(x, 1.0) * x.lit(math::SELU_SCALE_ALPHA);
             on 0.5..2.0;
         }
-        /// `x` held between 0 and 6; `dy/dx` is 1 between them, 0 outside and at both kinks. NaN stays NaN and passes no gradient.
+        /// `x` held between 0 and 6; `dy/dx` is 1 between them, 0 outside and at both kinks. NaN stays NaN and passes
+        /// no gradient.
         Relu6: relu6(x) {
             value math::clamp(x, 0.0, 6.0);
             d(x) x.inside(0.0, 6.0);
             on 0.5..5.0;
         }
-        /// `x` held between -1 and 1; `dy/dx` is 1 between them, 0 outside and at both kinks. NaN stays NaN and passes no gradient.
+        /// `x` held between -1 and 1; `dy/dx` is 1 between them, 0 outside and at both kinks. NaN stays NaN and passes
+        /// no gradient.
         HardTanh: hard_tanh(x) {
             value math::clamp(x, -1.0, 1.0);
             d(x) x.inside(-1.0, 1.0);
             on -0.9..0.9;
         }
-        /// Straight line in place of the sigmoid, `y = x/6 + 1/2` held between 0 and 1; `dy/dx = 1/6` for `-3 < x < 3`, else 0, at both
-        /// kinks too. NaN stays NaN and passes no gradient.
+        /// Straight line in place of the sigmoid, `y = x/6 + 1/2` held between 0 and 1; `dy/dx = 1/6` for `-3 < x < 3`,
+        /// else 0, at both kinks too. NaN stays NaN and passes no gradient.
         HardSigmoid: hard_sigmoid(x) {
             value math::hard_sigmoid(x);
             d(x) x.inside(-3.0, 3.0) * x.lit(1.0 / 6.0);
             on -2.0..2.0;
         }
-        /// `y = x h(x)` with `hard_sigmoid` `h`: 0 up to -3, `x` from 3 on; `dy/dx = x/3 + 1/2` between, 0 at -3 and 1 at 3.
+        /// `y = x h(x)` with `hard_sigmoid` `h`: 0 up to -3, `x` from 3 on; `dy/dx = x/3 + 1/2` between, 0 at -3 and 1
+        /// at 3.
         ///
         /// Source: A. Howard et al., "Searching for MobileNetV3", ICCV 2019.
         HardSwish: hard_swish(x) {
@@ -494,7 +502,8 @@ macro_rules! unary_table {
             d(x) x.mills_variance();
             on -3.0..3.0;
         }
-        /// Variance of a standard normal variable known to be below `x`, `v = 1 - m (m + x)`; `dy/dx = m ((m + x)^2 - v)`.
+        /// Variance of a standard normal variable known to be below `x`, `v = 1 - m (m + x)`;
+        /// `dy/dx = m ((m + x)^2 - v)`.
         ///
         /// Within 1e-14.
         MillsVariance: mills_variance(x) {

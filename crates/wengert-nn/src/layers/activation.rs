@@ -76,8 +76,8 @@ macro_rules! activations_with_a_constant {
 activations_with_a_constant! {
     /// Exponential linear unit, `x` for positive `x`, else `alpha (exp x - 1)`: `Elu(1.0)` as a rule.
     Elu(alpha): elu;
-    /// Exponential linear unit with a continuous slope, `x` for positive `x`, else `alpha (exp(x/alpha) - 1)`: `Celu(1.0)` as a
-    /// rule.
+    /// Exponential linear unit with a continuous slope, `x` for positive `x`, else `alpha (exp(x/alpha) - 1)`:
+    /// `Celu(1.0)` as a rule.
     Celu(alpha): celu;
     /// Leaky rectifier, `x` for positive `x`, else `slope x`: `LeakyRelu(0.01)` as a rule.
     LeakyRelu(slope): leaky_relu;

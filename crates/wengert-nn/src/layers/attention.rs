@@ -10,13 +10,13 @@ use rand::Rng;
 use wengert_core::{Caller, Parameter, TensorFloat, TensorVar, Unary};
 use wengert_tensor::{Attention, Tensor};
 
-/// Attention with several heads: queries, keys and values are projected, every head attends with its own part of the features, and what
-/// the heads found is projected once more.
+/// Attention with several heads: queries, keys and values are projected, every head attends with its own part of the
+/// features, and what the heads found is projected once more.
 ///
-/// As a layer it is self-attention of `x: [.., l, features]`, output alike; [`attend`](Self::attend) has queries apart from keys
-/// and values. Names and shapes are those of PyTorch's `nn.MultiheadAttention` with `batch_first`: `in_proj_weight: [3 features, features]`
-/// with the projections of queries, keys and values below one another, `in_proj_bias`, `out_proj`. They start as there:
-/// the first by Xavier's uniform rule, biases at 0.
+/// As a layer it is self-attention of `x: [.., l, features]`, output alike; [`attend`](Self::attend) has queries apart
+/// from keys and values. Names and shapes are those of PyTorch's `nn.MultiheadAttention` with `batch_first`:
+/// `in_proj_weight: [3 features, features]` with the projections of queries, keys and values below one another,
+/// `in_proj_bias`, `out_proj`. They start as there: the first by Xavier's uniform rule, biases at 0.
 ///
 /// Source: A. Vaswani et al., "Attention is all you need", 2017, section 3.2.2.
 ///
@@ -63,7 +63,8 @@ impl<F: TensorFloat> MultiHeadAttention<F> {
     /// [`new`](Self::new), returning what is wrong.
     ///
     /// # Errors
-    /// [`Error::Setting`] for no features, or heads that cannot share them evenly; [`Error::Shape`] if there is no memory.
+    /// [`Error::Setting`] for no features, or heads that cannot share them evenly; [`Error::Shape`] if there is no
+    /// memory.
     #[track_caller]
     pub fn try_new(features: usize, heads: usize, rng: &mut (impl Rng + ?Sized)) -> Result<Self, Error> {
         let of = "multi_head_attention";
@@ -106,7 +107,8 @@ impl<F: TensorFloat> MultiHeadAttention<F> {
 
     /// What `queries` find among `keys` and `values`.
     ///
-    /// Shapes: `queries: [.., l, features]`, `keys` and `values`: `[.., s, features]` with the same leading axes, output like `queries`.
+    /// Shapes: `queries: [.., l, features]`, `keys` and `values`: `[.., s, features]` with the same leading axes,
+    /// output like `queries`.
     ///
     /// # Errors
     /// [`Error::Features`] if an operand has other features, [`Error::Tape`] if the shapes do not go together.
@@ -184,14 +186,15 @@ impl<F: TensorFloat> Layer<F> for MultiHeadAttention<F> {
     }
 }
 
-/// The block transformers are stacks of: attention, then two layers for every place on its own, each after a normalisation and beside a
-/// way around: `x + attention(norm1(x))`, then `x + linear2(f(linear1(norm2(x))))`.
+/// The block transformers are stacks of: attention, then two layers for every place on its own, each after a
+/// normalisation and beside a way around: `x + attention(norm1(x))`, then `x + linear2(f(linear1(norm2(x))))`.
 ///
-/// Shapes: `x: [.., l, features]`, output alike. Names are those of PyTorch's `nn.TransformerEncoderLayer`, whose `norm_first` this is:
-/// `self_attn`, `linear1`, `linear2`, `norm1`, `norm2`. The function `f` is `relu` unless set, and nothing is dropped unless asked for.
+/// Shapes: `x: [.., l, features]`, output alike. Names are those of PyTorch's `nn.TransformerEncoderLayer`, whose
+/// `norm_first` this is: `self_attn`, `linear1`, `linear2`, `norm1`, `norm2`. The function `f` is `relu` unless set,
+/// and nothing is dropped unless asked for.
 ///
-/// Sources: A. Vaswani et al., "Attention is all you need", 2017; R. Xiong et al., "On layer normalization in the transformer
-/// architecture", 2020, for the normalisation in front.
+/// Sources: A. Vaswani et al., "Attention is all you need", 2017; R. Xiong et al., "On layer normalization in the
+/// transformer architecture", 2020, for the normalisation in front.
 ///
 /// # Examples
 /// ```

@@ -20,8 +20,8 @@ struct Batch<F: TensorFloat> {
 }
 
 impl<F: TensorFloat> Batch<F> {
-    /// The one that averages take in as they do this one and then another: `(1 - q) ((1 - p) a + p x) + q y = (1 - r) a + r z` with
-    /// `r = p + q - p q` and `z = y + p (1 - q)/r (x - y)`.
+    /// The one that averages take in as they do this one and then another:
+    /// `(1 - q) ((1 - p) a + p x) + q y = (1 - r) a + r z` with `r = p + q - p q` and `z = y + p (1 - q)/r (x - y)`.
     fn then(&self, other: &Self) -> Self {
         let (p, q) = (self.momentum, other.momentum);
         let momentum = p + q - p * q;
@@ -45,7 +45,8 @@ struct Averages<F: TensorFloat> {
     mean: Tensor<F>,
     variance: Tensor<F>,
     batches: Tensor<F>,
-    /// With more batches: references to these may be about, so the newer ones lie beside them until the model is next changed.
+    /// With more batches: references to these may be about, so the newer ones lie beside them until the model is next
+    /// changed.
     newer: OnceLock<Box<Averages<F>>>,
 }
 
@@ -87,9 +88,9 @@ impl<F: TensorFloat> Drop for Averages<F> {
 
 /// Running averages of batches.
 ///
-/// A forward pass has no right to change its model: several may run at once. It leaves what it saw in a list, and the averages take
-/// that in when the model is next looked through or changed, which saving and a step of an optimizer do. So does every replay of a
-/// recorded one, which therefore knows the list.
+/// A forward pass has no right to change its model: several may run at once. It leaves what it saw in a list, and the
+/// averages take that in when the model is next looked through or changed, which saving and a step of an optimizer do.
+/// So does every replay of a recorded one, which therefore knows the list.
 #[derive(Debug)]
 struct Running<F: TensorFloat> {
     averages: Averages<F>,
@@ -149,9 +150,9 @@ macro_rules! batch_norms {
     ($( $(#[$doc:meta])* $BatchNorm:ident: $ranks:pat => $expected:literal; )*) => { $(
         $(#[$doc])*
         ///
-        /// In training the mean and variance are those of the batch, and running averages take in a tenth of them (the variance
-        /// unbiased); otherwise they are those averages. A forward pass leaves what it saw to whoever looks through the model next, to save
-        /// it, to change it, or to predict.
+        /// In training the mean and variance are those of the batch, and running averages take in a tenth of them (the
+        /// variance unbiased); otherwise they are those averages. A forward pass leaves what it saw to whoever looks
+        /// through the model next, to save it, to change it, or to predict.
         ///
         /// Parameters and buffers have PyTorch's names: `weight` and `bias` (starting at 1 and 0), `running_mean` and
         /// `running_var` (0 and 1), `num_batches_tracked`. Epsilon is 1e-5.

@@ -31,8 +31,8 @@ pub(super) fn check_sizes(
     Ok(())
 }
 
-/// Weight of `shape` and bias of a convolutional layer, uniform within `1/sqrt(n)` of 0 with the `n` entries that a filter, the
-/// first axis aside, has.
+/// Weight of `shape` and bias of a convolutional layer, uniform within `1/sqrt(n)` of 0 with the `n` entries that a
+/// filter, the first axis aside, has.
 pub(super) fn weight_and_bias<F: TensorFloat>(
     shape: impl Into<Shape>,
     outputs: usize,
@@ -45,13 +45,15 @@ pub(super) fn weight_and_bias<F: TensorFloat>(
     Ok((weight, Some(Parameter::new(Tensor::try_uniform([outputs], -bound, bound, rng)?))))
 }
 
-/// Convolution of images with learnt filters: `y[n, o] = b[o] + sum over c of w[o, c] * x[n, c]`, `*` sliding the filter.
+/// Convolution of images with learnt filters: `y[n, o] = b[o] + sum over c of w[o, c] * x[n, c]`, `*` sliding the
+/// filter.
 ///
 /// Shapes: `x: [n, inputs, h, w]`, `weight: [outputs, inputs / groups, kh, kw]`, `bias: [outputs]`, output
 /// `[n, outputs, oh, ow]` with `oh = (h + 2 padding - dilation (kh - 1) - 1) / stride + 1`.
 ///
-/// Weight and bias start uniform within `1/sqrt(inputs / groups kh kw)` of 0, as PyTorch's do (He et al. 2015, "Delving deep
-/// into rectifiers", with the slope `sqrt(5)`); [`init`](crate::init) has others. Names and shapes are PyTorch's too.
+/// Weight and bias start uniform within `1/sqrt(inputs / groups kh kw)` of 0, as PyTorch's do (He et al. 2015, "Delving
+/// deep into rectifiers", with the slope `sqrt(5)`); [`init`](crate::init) has others. Names and shapes are PyTorch's
+/// too.
 ///
 /// # Examples
 /// ```
@@ -108,8 +110,8 @@ impl<F: TensorFloat> Conv2d<F> {
     /// [`with_options`](Self::with_options), returning what is wrong.
     ///
     /// # Errors
-    /// [`Error::Setting`] for no inputs, no outputs, filters of no size, or channels that are not multiples of the groups;
-    /// [`Error::Shape`] if there is no memory for the weight.
+    /// [`Error::Setting`] for no inputs, no outputs, filters of no size, or channels that are not multiples of the
+    /// groups; [`Error::Shape`] if there is no memory for the weight.
     pub fn try_with_options(
         inputs: usize,
         outputs: usize,

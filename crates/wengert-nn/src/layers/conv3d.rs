@@ -65,8 +65,8 @@ impl<F: TensorFloat> Conv3d<F> {
     /// [`with_options`](Self::with_options), returning what is wrong.
     ///
     /// # Errors
-    /// [`Error::Setting`] for no inputs, no outputs, filters of no size, or channels that are not multiples of the groups;
-    /// [`Error::Shape`] if there is no memory for the weight.
+    /// [`Error::Setting`] for no inputs, no outputs, filters of no size, or channels that are not multiples of the
+    /// groups; [`Error::Shape`] if there is no memory for the weight.
     pub fn try_with_options(
         inputs: usize,
         outputs: usize,

@@ -8,8 +8,8 @@ use rand::Rng;
 use wengert_core::{Parameter, TensorFloat, TensorVar};
 use wengert_tensor::{Pair, TransposedConvolution};
 
-/// Transposed convolution of images with learnt filters: every entry puts down a multiple of a filter, and what overlaps is
-/// added. With a stride it makes images larger.
+/// Transposed convolution of images with learnt filters: every entry puts down a multiple of a filter, and what
+/// overlaps is added. With a stride it makes images larger.
 ///
 /// Shapes: `x: [n, inputs, h, w]`, `weight: [inputs, outputs / groups, kh, kw]`, `bias: [outputs]`, output
 /// `[n, outputs, oh, ow]` with `oh = (h - 1) stride - 2 padding + dilation (kh - 1) + output_padding + 1`.
@@ -67,8 +67,8 @@ impl<F: TensorFloat> ConvTranspose2d<F> {
     /// [`with_options`](Self::with_options), returning what is wrong.
     ///
     /// # Errors
-    /// [`Error::Setting`] for no inputs, no outputs, filters of no size, or channels that are not multiples of the groups;
-    /// [`Error::Shape`] if there is no memory for the weight.
+    /// [`Error::Setting`] for no inputs, no outputs, filters of no size, or channels that are not multiples of the
+    /// groups; [`Error::Shape`] if there is no memory for the weight.
     pub fn try_with_options(
         inputs: usize,
         outputs: usize,
@@ -94,7 +94,8 @@ impl<F: TensorFloat> ConvTranspose2d<F> {
         ConvTranspose2d { options: self.options.padding(padding), ..self }
     }
 
-    /// The same layer with so many entries added at the end of each axis of the result, fewer than the stride or the dilation.
+    /// The same layer with so many entries added at the end of each axis of the result, fewer than the stride or the
+    /// dilation.
     #[must_use]
     pub fn output_padding(self, output_padding: impl Into<Pair>) -> Self {
         ConvTranspose2d { options: self.options.output_padding(output_padding), ..self }

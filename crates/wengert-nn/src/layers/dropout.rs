@@ -8,11 +8,11 @@ use wengert_tensor::Tensor;
 
 /// In training, sets each element to 0 with probability `p` and divides the others by `1 - p`; otherwise, nothing.
 ///
-/// The division keeps the mean, so that nothing need be changed for use ("inverted" dropout). What is dropped is 0 even if
-/// it was infinite or NaN, and so is its cotangent.
+/// The division keeps the mean, so that nothing need be changed for use ("inverted" dropout). What is dropped is 0 even
+/// if it was infinite or NaN, and so is its cotangent.
 ///
-/// Shapes: `x: [..]`, output `[..]`. No parameters. Source: N. Srivastava et al., "Dropout: a simple way to prevent neural
-/// networks from overfitting", JMLR 15, 2014.
+/// Shapes: `x: [..]`, output `[..]`. No parameters. Source: N. Srivastava et al., "Dropout: a simple way to prevent
+/// neural networks from overfitting", JMLR 15, 2014.
 ///
 /// # Examples
 /// ```

@@ -25,9 +25,11 @@ pub(super) fn anchored<F: TensorFloat>(error: Error, parameter: Option<&Paramete
     }
 }
 
-/// Layer normalisation: every item's features brought to mean 0 and variance 1, then `weight` and `bias`, feature by feature.
+/// Layer normalisation: every item's features brought to mean 0 and variance 1, then `weight` and `bias`, feature by
+/// feature.
 ///
-/// Shapes: `x: [.., features]`, weight, bias and output accordingly. The weight starts at 1, the bias at 0; epsilon is 1e-5.
+/// Shapes: `x: [.., features]`, weight, bias and output accordingly. The weight starts at 1, the bias at 0; epsilon is
+/// 1e-5.
 /// Source: J. L. Ba, J. R. Kiros and G. E. Hinton, "Layer normalization", 2016.
 ///
 /// # Examples
@@ -88,10 +90,11 @@ impl<F: TensorFloat> Layer<F> for LayerNorm<F> {
     }
 }
 
-/// Root-mean-square normalisation: every item's features divided by the root of their mean square, then `weight`, feature by feature.
+/// Root-mean-square normalisation: every item's features divided by the root of their mean square, then `weight`,
+/// feature by feature.
 ///
-/// Shapes: `x: [.., features]`, weight and output accordingly. The weight starts at 1; epsilon is 1e-5. Source: B. Zhang and
-/// R. Sennrich, "Root mean square layer normalization", 2019.
+/// Shapes: `x: [.., features]`, weight and output accordingly. The weight starts at 1; epsilon is 1e-5. Source: B.
+/// Zhang and R. Sennrich, "Root mean square layer normalization", 2019.
 #[derive(Debug, Clone, Module)]
 pub struct RmsNorm<F: TensorFloat = f32> {
     /// The shape of the features.
@@ -131,11 +134,11 @@ impl<F: TensorFloat> Layer<F> for RmsNorm<F> {
     }
 }
 
-/// Group normalisation: groups of channels brought to mean 0 and variance 1, image by image, then `weight` and `bias`, channel by
-/// channel. With as many groups as channels it is instance normalisation.
+/// Group normalisation: groups of channels brought to mean 0 and variance 1, image by image, then `weight` and `bias`,
+/// channel by channel. With as many groups as channels it is instance normalisation.
 ///
-/// Shapes: `x: [n, channels, ..]`, weight and bias `[channels]`, output like `x`. The weight starts at 1, the bias at 0; epsilon is
-/// 1e-5. Source: Y. Wu and K. He, "Group normalization", 2018.
+/// Shapes: `x: [n, channels, ..]`, weight and bias `[channels]`, output like `x`. The weight starts at 1, the bias at
+/// 0; epsilon is 1e-5. Source: Y. Wu and K. He, "Group normalization", 2018.
 #[derive(Debug, Clone, Module)]
 pub struct GroupNorm<F: TensorFloat = f32> {
     /// `[channels]`.

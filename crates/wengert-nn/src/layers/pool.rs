@@ -10,7 +10,8 @@ macro_rules! pooling_layers {
     ($( $(#[$doc:meta])* $Layer:ident: $method:ident; )*) => { $(
         $(#[$doc])*
         ///
-        /// Shapes: `x: [n, c, h, w]`, output `[n, c, oh, ow]` with `oh = (h + 2 padding - kernel) / stride + 1`. No parameters.
+        /// Shapes: `x: [n, c, h, w]`, output `[n, c, oh, ow]` with `oh = (h + 2 padding - kernel) / stride + 1`. No
+        /// parameters.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub struct $Layer(pub(super) Pooling);
 

@@ -90,7 +90,8 @@ impl<F: TensorFloat> Stack<F> {
         Ok([batch, steps])
     }
 
-    /// The memory of each layer, `[n, hidden]`, at the first step: nothing, or the entries of `state: [layers, n, hidden]`.
+    /// The memory of each layer, `[n, hidden]`, at the first step: nothing, or the entries of
+    /// `state: [layers, n, hidden]`.
     fn start<'t>(
         &self,
         x: TensorVar<'t, F>,
@@ -141,8 +142,8 @@ impl<F: TensorFloat> Stack<F> {
     }
 }
 
-/// Cuts `x: [steps n, ..]` into steps, by halves: the cotangent of a slice is as large as what it is cut from, so that cutting off
-/// one step after the other would cost the square of their number in the reverse sweep.
+/// Cuts `x: [steps n, ..]` into steps, by halves: the cotangent of a slice is as large as what it is cut from, so that
+/// cutting off one step after the other would cost the square of their number in the reverse sweep.
 fn cut<'t, F: TensorFloat>(
     x: TensorVar<'t, F>,
     steps: usize,
@@ -200,13 +201,13 @@ fn gates<'t, F: TensorFloat, const N: usize>(
 /// With `[i, f, g, o] = weight_ih x_t + bias_ih + weight_hh h + bias_hh`, at every step
 /// `c = sigmoid(f) c + sigmoid(i) tanh(g)`, `h = sigmoid(o) tanh(c)`; the output is `h`.
 ///
-/// Shapes: `x: [n, l, inputs]`, output `[n, l, hidden]`; the states `h` and `c` `[layers, n, hidden]`. As a layer it starts from
-/// zeros and gives the outputs; [`run`](Self::run) takes and gives states too. Weights and biases start uniform within
-/// `1/sqrt(hidden)` of 0. That, the names (`weight_ih_l0`, ..), shapes and the order of the gates are those of PyTorch's
-/// `nn.LSTM` with `batch_first`.
+/// Shapes: `x: [n, l, inputs]`, output `[n, l, hidden]`; the states `h` and `c` `[layers, n, hidden]`. As a layer it
+/// starts from zeros and gives the outputs; [`run`](Self::run) takes and gives states too. Weights and biases start
+/// uniform within `1/sqrt(hidden)` of 0. That, the names (`weight_ih_l0`, ..), shapes and the order of the gates are
+/// those of PyTorch's `nn.LSTM` with `batch_first`.
 ///
-/// Source: S. Hochreiter and J. Schmidhuber, "Long short-term memory", 1997; the forget gate `f` from F. Gers et al., "Learning
-/// to forget", 2000.
+/// Source: S. Hochreiter and J. Schmidhuber, "Long short-term memory", 1997; the forget gate `f` from F. Gers et al.,
+/// "Learning to forget", 2000.
 ///
 /// # Examples
 /// ```
@@ -238,8 +239,8 @@ impl<F: TensorFloat> Lstm<F> {
     /// Shapes: `x: [n, l, inputs]`, outputs `[n, l, hidden]`, states `[layers, n, hidden]`.
     ///
     /// # Errors
-    /// [`Error::Features`] if the sequences have other features, [`Error::Tape`] if they or the state have not three axes or do
-    /// not go together, [`Error::Setting`] for sequences without steps.
+    /// [`Error::Features`] if the sequences have other features, [`Error::Tape`] if they or the state have not three
+    /// axes or do not go together, [`Error::Setting`] for sequences without steps.
     #[track_caller]
     pub fn run<'t>(
         &self,
@@ -289,13 +290,13 @@ impl<F: TensorFloat> Lstm<F> {
 /// With `[r, z, n] = weight_ih x_t + bias_ih` and `[r', z', n'] = weight_hh h + bias_hh`, at every step
 /// `h = (1 - u) tanh(n + sigmoid(r + r') n') + u h`, `u = sigmoid(z + z')`; the output is `h`.
 ///
-/// Shapes: `x: [n, l, inputs]`, output `[n, l, hidden]`; the state `h: [layers, n, hidden]`. As a layer it starts from zeros and
-/// gives the outputs; [`run`](Self::run) takes and gives the state too. Weights and biases start uniform within `1/sqrt(hidden)`
-/// of 0. That, the names (`weight_ih_l0`, ..), shapes and the order of the gates are those of PyTorch's `nn.GRU` with
-/// `batch_first`.
+/// Shapes: `x: [n, l, inputs]`, output `[n, l, hidden]`; the state `h: [layers, n, hidden]`. As a layer it starts from
+/// zeros and gives the outputs; [`run`](Self::run) takes and gives the state too. Weights and biases start uniform
+/// within `1/sqrt(hidden)` of 0. That, the names (`weight_ih_l0`, ..), shapes and the order of the gates are those of
+/// PyTorch's `nn.GRU` with `batch_first`.
 ///
-/// Source: K. Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical machine translation", 2014;
-/// the place of `r` is that of its first version, which PyTorch and cuDNN use.
+/// Source: K. Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical machine
+/// translation", 2014; the place of `r` is that of its first version, which PyTorch and cuDNN use.
 ///
 /// # Examples
 /// ```
@@ -378,7 +379,8 @@ macro_rules! recurrent_layers {
             /// [`new`](Self::new), returning what is wrong.
             ///
             /// # Errors
-            /// [`Error::Setting`] for no inputs, no memory or no layers; [`Error::Shape`] if there is no memory for the weights.
+            /// [`Error::Setting`] for no inputs, no memory or no layers; [`Error::Shape`] if there is no memory for the
+            /// weights.
             #[track_caller]
             pub fn try_new(
                 inputs: usize,

@@ -12,9 +12,10 @@ use wengert_tensor::Pooling;
 
 /// A chain of layers: each takes what the one before it gives. They are named by number, `0.weight`, `2.weight`.
 ///
-/// A [`Relu`] with a [`MaxPool2d`] behind it runs after it, on fewer elements: the largest element of a window, rectified, is the
-/// largest of the rectified elements, and values and gradients are the same to the bit. A [`Conv2d`](crate::Conv2d) and the pooling
-/// that then follows it are one op, [`conv2d_max_pool2d`](TensorVar::conv2d_max_pool2d).
+/// A [`Relu`] with a [`MaxPool2d`] behind it runs after it, on fewer elements: the largest element of a window,
+/// rectified, is the largest of the rectified elements, and values and gradients are the same to the bit. A
+/// [`Conv2d`](crate::Conv2d) and the pooling that then follows it are one op,
+/// [`conv2d_max_pool2d`](TensorVar::conv2d_max_pool2d).
 ///
 /// # Examples
 /// ```

@@ -5,13 +5,16 @@ use crate::error::Error;
 use wengert_core::{Binary, TensorFloat, TensorVar};
 use wengert_tensor::{Shape, ShapeError, Tensor};
 
-/// Cross-entropy with label smoothing, class weights, rows to be left out, and targets that are labels or probabilities.
+/// Cross-entropy with label smoothing, class weights, rows to be left out, and targets that are labels or
+/// probabilities.
 ///
-/// Of labels: `-1/W sum_i sum_c q_ic w_c log_softmax(y_i)_c` with `q_ic = (1 - s) [c = label_i] + s/classes`, smoothing `s`, class weights
-/// `w`, and `W` the sum of the weights of the labels; rows whose label is to be ignored count nowhere. Of probabilities `p`: `q = (1 - s) p +
-/// s/classes`, and the mean over rows. This is PyTorch's `cross_entropy`.
+/// Of labels: `-1/W sum_i sum_c q_ic w_c log_softmax(y_i)_c` with `q_ic = (1 - s) [c = label_i] + s/classes`, smoothing
+/// `s`, class weights `w`, and `W` the sum of the weights of the labels; rows whose label is to be ignored count
+/// nowhere. Of probabilities `p`: `q = (1 - s) p + s/classes`, and the mean over rows. This is PyTorch's
+/// `cross_entropy`.
 ///
-/// Sources: C. Szegedy et al., "Rethinking the Inception architecture for computer vision", 2016, section 7 (smoothing).
+/// Sources: C. Szegedy et al., "Rethinking the Inception architecture for computer vision", 2016, section 7
+/// (smoothing).
 ///
 /// # Examples
 /// ```
@@ -72,7 +75,8 @@ impl<F: TensorFloat> CrossEntropy<F> {
         CrossEntropy { smoothing, ..self }
     }
 
-    /// A weight for each class, `[classes]`: for classes that are rare, or errors that are dear. Of labels the mean is weighted too.
+    /// A weight for each class, `[classes]`: for classes that are rare, or errors that are dear. Of labels the mean is
+    /// weighted too.
     ///
     /// # Examples
     /// ```
@@ -92,7 +96,8 @@ impl<F: TensorFloat> CrossEntropy<F> {
         CrossEntropy { weights: Some(weights.into()), ..self }
     }
 
-    /// Rows with this label do not count; it may be a number that is no class. PyTorch's default is -100, here there is none.
+    /// Rows with this label do not count; it may be a number that is no class. PyTorch's default is -100, here there is
+    /// none.
     ///
     /// # Examples
     /// ```
@@ -116,8 +121,9 @@ impl<F: TensorFloat> CrossEntropy<F> {
     /// Shapes: `y: [rows.., classes]`, `labels: [rows..]`, loss `[]`.
     ///
     /// # Errors
-    /// [`Error::Tape`] if the shapes do not go together, a label that counts is not one of the classes (the text names the row), or
-    /// nothing counts: no rows, all ignored, or all with weight 0. [`Error::Setting`] if the smoothing is not between 0 and 1.
+    /// [`Error::Tape`] if the shapes do not go together, a label that counts is not one of the classes (the text names
+    /// the row), or nothing counts: no rows, all ignored, or all with weight 0. [`Error::Setting`] if the smoothing is
+    /// not between 0 and 1.
     ///
     /// # Examples
     /// ```
@@ -138,10 +144,12 @@ impl<F: TensorFloat> CrossEntropy<F> {
 
     /// The loss of logits against the probabilities of all classes.
     ///
-    /// Shapes: `y` and `target` alike, `[rows.., classes]`, loss `[]`. Rows are not ignored: there are no labels to tell by.
+    /// Shapes: `y` and `target` alike, `[rows.., classes]`, loss `[]`. Rows are not ignored: there are no labels to
+    /// tell by.
     ///
     /// # Errors
-    /// [`Error::Tape`] if the shapes differ or there are no rows; [`Error::Setting`] if the smoothing is not between 0 and 1.
+    /// [`Error::Tape`] if the shapes differ or there are no rows; [`Error::Setting`] if the smoothing is not between 0
+    /// and 1.
     ///
     /// # Examples
     /// ```
@@ -177,8 +185,8 @@ impl<F: TensorFloat> CrossEntropy<F> {
         weighted(y.try_log_softmax(-1)?, q, rows as f64)
     }
 
-    /// The loss of logarithms of probabilities, as [`log_softmax`](TensorVar::log_softmax) gives them, against labels: the negative
-    /// log-likelihood.
+    /// The loss of logarithms of probabilities, as [`log_softmax`](TensorVar::log_softmax) gives them, against labels:
+    /// the negative log-likelihood.
     ///
     /// # Errors
     /// As [`labels`](Self::labels).
@@ -238,13 +246,14 @@ impl<F: TensorFloat> CrossEntropy<F> {
     }
 }
 
-/// Negative log-likelihood, `-1/n sum_i y_i[label_i]` of logarithms of probabilities: cross-entropy where the softmax has been taken.
+/// Negative log-likelihood, `-1/n sum_i y_i[label_i]` of logarithms of probabilities: cross-entropy where the softmax
+/// has been taken.
 ///
 /// Shapes: `y: [rows.., classes]`, `labels: [rows..]`, loss `[]`.
 ///
 /// # Errors
-/// [`Error::Tape`] if the shapes do not go together, there are no rows, or a label is not one of the classes: the text names
-/// the row.
+/// [`Error::Tape`] if the shapes do not go together, there are no rows, or a label is not one of the classes: the text
+/// names the row.
 ///
 /// # Examples
 /// ```

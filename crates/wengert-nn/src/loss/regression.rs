@@ -5,8 +5,8 @@ use crate::error::Error;
 use wengert_core::{Binary, ParametricFunctions, TensorFloat, TensorVar, UnaryFunctions};
 use wengert_tensor::Tensor;
 
-/// Huber's loss, the mean of `e^2/2` where `|e| <= delta` and `delta (|e| - delta/2)` beyond, with `e = y - t`: squares near the target,
-/// absolute values far from it, so that outliers pull no more than `delta`.
+/// Huber's loss, the mean of `e^2/2` where `|e| <= delta` and `delta (|e| - delta/2)` beyond, with `e = y - t`: squares
+/// near the target, absolute values far from it, so that outliers pull no more than `delta`.
 ///
 /// Shapes: `y` and `target` alike, loss `[]`. Source: P. J. Huber, "Robust estimation of a location parameter", 1964.
 ///
@@ -50,7 +50,8 @@ fn held<'t, F: TensorFloat>(
     Ok(c.try_mul(e.try_sub(scaled(c, 0.5)?)?)?.try_mean_axes(())?)
 }
 
-/// `huber(y, target, beta) / beta`: absolute errors with their kink rounded off within `beta`; for `beta = 0` those themselves.
+/// `huber(y, target, beta) / beta`: absolute errors with their kink rounded off within `beta`; for `beta = 0` those
+/// themselves.
 ///
 /// Shapes: `y` and `target` alike, loss `[]`. Source: R. Girshick, "Fast R-CNN", 2015.
 ///
@@ -83,11 +84,12 @@ pub fn smooth_l1<'t, F: TensorFloat>(
     scaled(held(op, y, target, beta)?, 1.0 / beta)
 }
 
-/// Kullback-Leibler divergence of the distribution `target` from the one whose logarithm is `y`, `sum_i t_i (ln t_i - y_i)`, mean over
-/// rows: what PyTorch calls `batchmean`.
+/// Kullback-Leibler divergence of the distribution `target` from the one whose logarithm is `y`,
+/// `sum_i t_i (ln t_i - y_i)`, mean over rows: what PyTorch calls `batchmean`.
 ///
-/// Shapes: `y` logarithms and `target` probabilities alike, `[rows.., classes]`; loss `[]`. Where a target is 0 the logarithm does not
-/// matter, minus infinity included. Source: S. Kullback and R. A. Leibler, "On information and sufficiency", 1951.
+/// Shapes: `y` logarithms and `target` probabilities alike, `[rows.., classes]`; loss `[]`. Where a target is 0 the
+/// logarithm does not matter, minus infinity included. Source: S. Kullback and R. A. Leibler, "On information and
+/// sufficiency", 1951.
 ///
 /// # Errors
 /// [`Error::Tape`] if the shapes differ or there are no rows.
@@ -118,8 +120,8 @@ pub fn kl_divergence<'t, F: TensorFloat>(y: TensorVar<'t, F>, target: &Tensor<F>
 
 /// Hinge loss of a classifier of two classes, the mean of `max(0, 1 - t y)` with targets `t` of 1 and -1.
 ///
-/// Shapes: `y` and `target` alike, loss `[]`. Its derivative at the kink is 0. Source: C. Cortes and V. Vapnik, "Support-vector
-/// networks", 1995.
+/// Shapes: `y` and `target` alike, loss `[]`. Its derivative at the kink is 0. Source: C. Cortes and V. Vapnik,
+/// "Support-vector networks", 1995.
 ///
 /// # Errors
 /// [`Error::Tape`] if the shapes differ or there are no elements.

@@ -5,12 +5,12 @@ use crate::error::Error;
 use wengert_core::{Binary, TensorFloat, TensorVar, UnaryFunctions};
 use wengert_tensor::{Shape, Tensor, keep};
 
-/// Triplet margin loss, the mean over rows of `max(0, |a - p| - |a - n| + margin)`: an anchor should lie nearer to the positive
-/// example than to the negative one, by the margin.
+/// Triplet margin loss, the mean over rows of `max(0, |a - p| - |a - n| + margin)`: an anchor should lie nearer to the
+/// positive example than to the negative one, by the margin.
 ///
-/// Shapes: all three alike, `[rows.., d]`; loss `[]`. Distances are Euclidean; PyTorch's add `1e-6` to every difference, these do not,
-/// and have slope 0 where two vectors coincide. Source: V. Balntas et al., "Learning local feature descriptors with triplets and
-/// shallow convolutional neural networks", 2016.
+/// Shapes: all three alike, `[rows.., d]`; loss `[]`. Distances are Euclidean; PyTorch's add `1e-6` to every
+/// difference, these do not, and have slope 0 where two vectors coincide. Source: V. Balntas et al., "Learning local
+/// feature descriptors with triplets and shallow convolutional neural networks", 2016.
 ///
 /// # Errors
 /// [`Error::Tape`] if the shapes differ or there are no rows.
@@ -41,10 +41,11 @@ pub fn triplet_margin<'t, F: TensorFloat>(
     Ok(distance(positive)?.try_sub(distance(negative)?)?.try_add(margin)?.relu().try_mean_axes(())?)
 }
 
-/// Cosine embedding loss, the mean over rows of `1 - cos(a, b)` where the target is 1, and of `max(0, cos(a, b) - margin)` where it
-/// is -1.
+/// Cosine embedding loss, the mean over rows of `1 - cos(a, b)` where the target is 1, and of
+/// `max(0, cos(a, b) - margin)` where it is -1.
 ///
-/// Shapes: `a` and `b` alike, `[rows.., d]`, `target: [rows..]`, loss `[]`. The cosine of a zero vector is 0, and nothing flows to it.
+/// Shapes: `a` and `b` alike, `[rows.., d]`, `target: [rows..]`, loss `[]`. The cosine of a zero vector is 0, and
+/// nothing flows to it.
 ///
 /// # Errors
 /// [`Error::Tape`] if the shapes do not go together or there are no rows.

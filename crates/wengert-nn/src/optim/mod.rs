@@ -1,7 +1,7 @@
 //! Optimizers: how a gradient changes parameters.
 //!
-//! An optimizer keeps what it remembers of a parameter (velocity, moments) under the parameter's own id, so it serves any
-//! number of models and survives changes to one. The update of a parameter is one pass over memory, in place.
+//! An optimizer keeps what it remembers of a parameter (velocity, moments) under the parameter's own id, so it serves
+//! any number of models and survives changes to one. The update of a parameter is one pass over memory, in place.
 
 mod adam;
 mod memory;
@@ -47,8 +47,8 @@ pub trait Optimizer<F: TensorFloat = f32> {
     /// Changes every parameter of `model` that the gradients are of; one that has no gradient is left alone.
     ///
     /// # Errors
-    /// As [`check`](Self::check), and [`Error::Tape`] if a gradient has another shape than its parameter. Nothing has been
-    /// changed when the settings are wrong.
+    /// As [`check`](Self::check), and [`Error::Tape`] if a gradient has another shape than its parameter. Nothing has
+    /// been changed when the settings are wrong.
     fn step(&mut self, model: &mut dyn Module<F>, gradients: &Gradients<F>) -> Result<(), Error>;
 
     /// The learning rate of the next step.
@@ -60,9 +60,9 @@ pub trait Optimizer<F: TensorFloat = f32> {
     /// What is remembered of the parameters of `model`, as tensors named after them: with the model's own state, what a
     /// training that goes on another day needs. Settings are not part of it.
     ///
-    /// The last part of a name is PyTorch's: `weight.momentum_buffer` of [`Sgd`]; `weight.exp_avg`, `weight.exp_avg_sq` and
-    /// `weight.step` of [`Adam`] and [`AdamW`]. A parameter that was never updated has none; an optimizer of your own that
-    /// does not write this method has none of any.
+    /// The last part of a name is PyTorch's: `weight.momentum_buffer` of [`Sgd`]; `weight.exp_avg`, `weight.exp_avg_sq`
+    /// and `weight.step` of [`Adam`] and [`AdamW`]. A parameter that was never updated has none; an optimizer of your
+    /// own that does not write this method has none of any.
     ///
     /// # Examples
     /// ```
@@ -98,8 +98,9 @@ pub trait Optimizer<F: TensorFloat = f32> {
     /// Remembers of the parameters of `model` what [`state_dict`](Self::state_dict) gave, and nothing else.
     ///
     /// # Errors
-    /// [`Error::StateMismatch`] if the state has names that do not belong to the model and this optimizer, has some of what is
-    /// remembered of a parameter but not all, or has other shapes: the text lists them, and nothing has been changed.
+    /// [`Error::StateMismatch`] if the state has names that do not belong to the model and this optimizer, has some of
+    /// what is remembered of a parameter but not all, or has other shapes: the text lists them, and nothing has been
+    /// changed.
     fn load_state_dict(&mut self, model: &dyn Module<F>, state: &StateDict<F>) -> Result<(), Error> {
         let _ = model;
         match state.is_empty() {

@@ -3,8 +3,8 @@
 //! The new content is written to a file of another name in the same folder, brought to the disk, and renamed; then the
 //! folder is brought to the disk. Whenever the process or the machine dies, the path names the old content or the new.
 //!
-//! A process that dies in between leaves its temporary file. The next save in that folder removes it: a writer holds a lock
-//! on its file, which the system lets go when the writer dies, so whose lock can be had is nobody's.
+//! A process that dies in between leaves its temporary file. The next save in that folder removes it: a writer holds a
+//! lock on its file, which the system lets go when the writer dies, so whose lock can be had is nobody's.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Write};
@@ -88,7 +88,8 @@ fn remove_strays(folder: &Path) {
 
 /// Brings the renaming to the disk, where a folder can be opened as a file.
 ///
-/// Some file systems refuse. The path then still has the old content or the new after a loss of power, only maybe the old.
+/// Some file systems refuse. The path then still has the old content or the new after a loss of power, only maybe the
+/// old.
 fn sync_folder(folder: &Path) {
     if cfg!(unix) {
         let _ = File::open(folder).and_then(|folder| folder.sync_all());

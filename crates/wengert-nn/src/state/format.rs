@@ -1,7 +1,8 @@
 //! The safetensors format: 8 bytes with the length of a header, the header in JSON, the elements.
 //!
-//! The header has for each tensor its type, its shape and where its bytes begin and end after the header; they follow one
-//! another without gaps to the end of the file, little-endian and row-major. <https://huggingface.co/docs/safetensors>
+//! The header has for each tensor its type, its shape and where its bytes begin and end after the header; they follow
+//! one another without gaps to the end of the file, little-endian and row-major.
+//! <https://huggingface.co/docs/safetensors>
 //!
 //! Nothing in a file is believed before it is checked against the length of the file.
 

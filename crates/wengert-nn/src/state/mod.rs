@@ -95,8 +95,8 @@ impl<F: TensorFloat> StateDict<F> {
         Ok(state)
     }
 
-    /// Writes a file in the safetensors format, in one step: whatever happens meanwhile, loss of power included, the path
-    /// holds what was there before or this state.
+    /// Writes a file in the safetensors format, in one step: whatever happens meanwhile, loss of power included, the
+    /// path holds what was there before or this state.
     ///
     /// # Errors
     /// [`Error::Write`]; what was there before still is.
@@ -190,8 +190,8 @@ pub(crate) fn assign<F: TensorFloat>(model: &mut (impl Module<F> + ?Sized), stat
     Ok(())
 }
 
-/// Sets a model to the state in a file. Names and shapes are compared before any tensor is read, so that memory is asked
-/// for nothing but what the model has.
+/// Sets a model to the state in a file. Names and shapes are compared before any tensor is read, so that memory is
+/// asked for nothing but what the model has.
 pub(crate) fn load<F: TensorFloat>(model: &mut (impl Module<F> + ?Sized), path: &Path) -> Result<(), Error> {
     let mut file = File::open(path)?;
     let tensors = file.tensors().iter().map(|tensor| (tensor.name.as_str(), &tensor.shape));

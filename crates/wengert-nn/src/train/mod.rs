@@ -27,11 +27,11 @@ const EVALUATION_BATCH: usize = 256;
 
 /// Trains a model: an optimizer, a loss, and how to use them.
 ///
-/// The loss is any function of an output and the targets, such as those of [`loss`](crate::loss) or a closure. With class
-/// labels as targets the accuracy is measured too.
+/// The loss is any function of an output and the targets, such as those of [`loss`](crate::loss) or a closure. With
+/// class labels as targets the accuracy is measured too.
 ///
-/// The same seed gives the same numbers, on any number of threads. Training stops at the first loss or gradient that is not
-/// finite, before it changes a parameter.
+/// The same seed gives the same numbers, on any number of threads. Training stops at the first loss or gradient that is
+/// not finite, before it changes a parameter.
 ///
 /// # Examples
 /// ```
@@ -134,8 +134,8 @@ impl<'a, F: TensorFloat, T: Target> Trainer<'a, F, T> {
         Trainer { shuffle, ..self }
     }
 
-    /// Sets the learning rate before every step to `rate(step, steps)`: the step, counted from 0 through all epochs, and how many
-    /// there will be.
+    /// Sets the learning rate before every step to `rate(step, steps)`: the step, counted from 0 through all epochs,
+    /// and how many there will be.
     ///
     /// # Examples
     /// Half a cosine, from 0.1 to nearly 0:
@@ -152,7 +152,8 @@ impl<'a, F: TensorFloat, T: Target> Trainer<'a, F, T> {
     /// # assert!(trainer.optimizer_mut().learning_rate() < 0.01);
     /// # Ok::<(), wengert_nn::Error>(())
     /// ```
-    /// Source: I. Loshchilov and F. Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017, equation 5.
+    /// Source: I. Loshchilov and F. Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017, equation
+    /// 5.
     #[must_use]
     pub fn schedule(self, rate: impl FnMut(usize, usize) -> f64 + 'a) -> Self {
         Trainer { schedule: Some(Box::new(rate)), ..self }
@@ -170,8 +171,8 @@ impl<'a, F: TensorFloat, T: Target> Trainer<'a, F, T> {
         Trainer { test: Some((inputs.clone(), targets.clone())), ..self }
     }
 
-    /// Measures the training data after every epoch as well. Otherwise its score is the mean over the epoch's steps, which
-    /// costs nothing but is that of a model still changing, with dropout.
+    /// Measures the training data after every epoch as well. Otherwise its score is the mean over the epoch's steps,
+    /// which costs nothing but is that of a model still changing, with dropout.
     #[must_use]
     pub fn exact_train_score(self) -> Self {
         Trainer { exact_train_score: true, ..self }
@@ -183,8 +184,8 @@ impl<'a, F: TensorFloat, T: Target> Trainer<'a, F, T> {
         Trainer { correct: Some(Box::new(correct)), ..self }
     }
 
-    /// Saves the model to this file after every epoch that left all parameters finite. After a failure it holds the last good
-    /// state.
+    /// Saves the model to this file after every epoch that left all parameters finite. After a failure it holds the
+    /// last good state.
     #[must_use]
     pub fn checkpoint(self, path: impl AsRef<Path>) -> Self {
         Trainer { checkpoint: Some(path.as_ref().to_owned()), ..self }
@@ -209,8 +210,8 @@ impl<'a, F: TensorFloat, T: Target> Trainer<'a, F, T> {
         Trainer { progress: true, ..self }
     }
 
-    /// The optimizer, for example to save what it remembers ([`Optimizer::state_dict`]) or to change its learning rate between
-    /// two calls of [`fit`](Self::fit); within one, [`schedule`](Self::schedule) does.
+    /// The optimizer, for example to save what it remembers ([`Optimizer::state_dict`]) or to change its learning rate
+    /// between two calls of [`fit`](Self::fit); within one, [`schedule`](Self::schedule) does.
     pub fn optimizer_mut(&mut self) -> &mut (dyn Optimizer<F> + 'a) {
         &mut *self.optimizer
     }
@@ -219,14 +220,14 @@ impl<'a, F: TensorFloat, T: Target> Trainer<'a, F, T> {
     ///
     /// Shapes: `inputs: [n, ..]`, `targets: [n, ..]`.
     ///
-    /// Orders and random numbers come from the seed and the number of the epoch, so a second call with the same seed repeats those of
-    /// the first.
+    /// Orders and random numbers come from the seed and the number of the epoch, so a second call with the same seed
+    /// repeats those of the first.
     ///
     /// # Errors
     /// [`Error::Setting`] for settings without meaning, [`Error::Rows`] for data that do not go together,
-    /// [`Error::Diverged`] at the first loss or gradient that is not finite: the parameters are those before that step, and
-    /// the checkpoint, if there is one, holds the last epoch before it. Errors of the model and the loss with the path of the
-    /// layer; errors of saving.
+    /// [`Error::Diverged`] at the first loss or gradient that is not finite: the parameters are those before that step,
+    /// and the checkpoint, if there is one, holds the last epoch before it. Errors of the model and the loss with the
+    /// path of the layer; errors of saving.
     #[track_caller]
     pub fn fit<L: Layer<F>>(
         &mut self,

@@ -16,16 +16,19 @@ use wengert_tensor::{Tensor, rng};
 
 /// The loss of a model on batches of one shape, recorded once and replayed with its gradients.
 ///
-/// A replay does what a recording does, bit for bit, without running the layers' code: elementwise steps stand together as
-/// passes over memory, and nothing is computed that no gradient needs. It pays where layers are small.
+/// A replay does what a recording does, bit for bit, without running the layers' code: elementwise steps stand together
+/// as passes over memory, and nothing is computed that no gradient needs. It pays where layers are small.
 ///
-/// Batch normalisation takes the statistics of every batch that is replayed, and the layers of the recorded model remember
-/// them as after a forward pass; the batch that is recorded is not remembered. Refused is what a replay could not renew:
+/// Batch normalisation takes the statistics of every batch that is replayed, and the layers of the recorded model
+/// remember them as after a forward pass; the batch that is recorded is not remembered. Refused is what a replay could
+/// not renew:
 /// - layers that draw random numbers, dropout for one: every replay would draw the same;
 /// - layers and losses that read a value, and layers that hand one out, as [`TensorFunction`] says;
-/// - losses that make constants of class labels beside the tape: [`loss::CrossEntropy::labels`](crate::loss::CrossEntropy::labels) and
-///   [`loss::nll`](crate::loss::nll). [`loss::cross_entropy`](crate::loss::cross_entropy) reads labels in every replay, and
-///   [`loss::CrossEntropy::probabilities`](crate::loss::CrossEntropy::probabilities) takes what the others make of them;
+/// - losses that make constants of class labels beside the tape:
+///   [`loss::CrossEntropy::labels`](crate::loss::CrossEntropy::labels) and [`loss::nll`](crate::loss::nll).
+///   [`loss::cross_entropy`](crate::loss::cross_entropy) reads labels in every replay, and
+///   [`loss::CrossEntropy::probabilities`](crate::loss::CrossEntropy::probabilities) takes what the others make of
+///   them;
 /// - targets that no op reads as they are.
 ///
 /// What a layer holds beside its parameters, a setting or a mask, is as it was when the model was recorded.
@@ -59,13 +62,13 @@ pub struct RecordedLoss<F: TensorFloat = f32, T: Target = F> {
 impl<F: TensorFloat, T: Target> RecordedLoss<F, T> {
     /// Records the loss of `model` in training, on a batch that decides the shapes.
     ///
-    /// `loss` hands the targets to ops as they are, as the functions of [`loss`](crate::loss) do: what it computes from them
-    /// beside the tape is frozen.
+    /// `loss` hands the targets to ops as they are, as the functions of [`loss`](crate::loss) do: what it computes from
+    /// them beside the tape is frozen.
     ///
     /// # Errors
-    /// What the layers and the loss return, [`Error::Random`] if a layer draws random numbers, [`Error::Recorded`] if one reads
-    /// a value, or the loss works with the targets beside the tape, [`Error::Targets`] if they are neither class labels nor the model's kind of
-    /// numbers.
+    /// What the layers and the loss return, [`Error::Random`] if a layer draws random numbers, [`Error::Recorded`] if
+    /// one reads a value, or the loss works with the targets beside the tape, [`Error::Targets`] if they are neither
+    /// class labels nor the model's kind of numbers.
     #[track_caller]
     pub fn record<L: Layer<F> + ?Sized>(
         model: &L,
@@ -100,7 +103,8 @@ impl<F: TensorFloat, T: Target> RecordedLoss<F, T> {
     /// The loss on a batch and its gradients with respect to the parameters of `model`.
     ///
     /// # Errors
-    /// [`Error::Recorded`] if the batch has another shape than that recorded, or `model` other parameters, or an op fails.
+    /// [`Error::Recorded`] if the batch has another shape than that recorded, or `model` other parameters, or an op
+    /// fails.
     pub fn value_and_gradients<M: Module<F> + ?Sized>(
         &mut self,
         model: &M,

@@ -234,8 +234,8 @@ fn convolution_has_the_names_shapes_and_start_of_pytorch() {
     }
 }
 
-/// A chain exchanges the two. Here numbers have many ties, zeros of both signs, infinities and NaN, cotangents too, and windows overlap
-/// or reach outside.
+/// A chain exchanges the two. Here numbers have many ties, zeros of both signs, infinities and NaN, cotangents too, and
+/// windows overlap or reach outside.
 #[test]
 fn a_rectifier_and_a_pooling_in_a_chain_are_the_two_to_the_bit() {
     fn check<F: TensorFloat>(bits: fn(F) -> u64) {

@@ -13,10 +13,12 @@ use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::walk::Walk;
 
-/// Queries worked on at a time: their weights fill a part of the cache, and the products are large enough to run at full speed.
+/// Queries worked on at a time: their weights fill a part of the cache, and the products are large enough to run at
+/// full speed.
 const BLOCK: usize = 64;
 
-/// An operand `[.., rows, columns]` as the matrices of its heads: entries of a row lie side by side, rows and heads wherever they are.
+/// An operand `[.., rows, columns]` as the matrices of its heads: entries of a row lie side by side, rows and heads
+/// wherever they are.
 pub(super) struct Heads<F: FloatElement> {
     x: Tensor<F>,
     row_stride: usize,
@@ -138,8 +140,8 @@ impl Plan {
         room
     }
 
-    /// Calls `work` for each head's parts: side by side if there are enough heads, else one after the other with all threads. Returns the
-    /// first error.
+    /// Calls `work` for each head's parts: side by side if there are enough heads, else one after the other with all
+    /// threads. Returns the first error.
     fn for_each_head<I: ExactSizeIterator + Send>(
         &self,
         parts: I,
@@ -163,7 +165,8 @@ impl Plan {
         }
     }
 
-    /// The weighted means of all heads into `y`, a matrix `[l, dv]` a head; `stats: [heads, l, 2]` receives what [`pull`](Self::pull) reads.
+    /// The weighted means of all heads into `y`, a matrix `[l, dv]` a head; `stats: [heads, l, 2]` receives what
+    /// [`pull`](Self::pull) reads.
     pub(super) fn attend<'a, F: FloatElement>(
         &self,
         [q, k, v]: [&Heads<F>; 3],
@@ -194,8 +197,8 @@ impl Plan {
         })
     }
 
-    /// The cotangents of all heads' queries, keys and values into three matrices a head. The weights are computed again,
-    /// block by block. A query whose cotangents are all 0 gets and gives nothing.
+    /// The cotangents of all heads' queries, keys and values into three matrices a head. The weights are computed
+    /// again, block by block. A query whose cotangents are all 0 gets and gives nothing.
     pub(super) fn pull<'a, F: FloatElement>(
         &self,
         [q, k, v]: [&Heads<F>; 3],
@@ -236,7 +239,8 @@ impl Plan {
                     v_bar.rows_mut(seen..keys).fill(F::ZERO);
                 }
                 seen = keys;
-                // v_bar += pT y_bar; p_bar = y_bar vT; through the softmax; q_bar = scale s_bar k; k_bar += scale s_barT q.
+                // v_bar += pT y_bar; p_bar = y_bar vT; through the softmax; q_bar = scale s_bar k; k_bar += scale
+                // s_barT q.
                 let of_p = MatRef::row_major(p, keys);
                 let product = |m, k, n, a, b, alpha, beta| MatMul { m, k, n, a, b, alpha, beta };
                 let to_v = product(keys, rows, dv, of_p.t(), y_bar, one, to_keys);

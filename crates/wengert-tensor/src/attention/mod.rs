@@ -115,16 +115,17 @@ fn matrices<F>(x: &mut [F], heads: usize, [rows, columns]: [usize; 2]) -> Vec<Ma
 }
 
 impl<F: FloatElement> Tensor<F> {
-    /// `softmax(scale q kT) v` for each head, with `q` this tensor: every query's mean of the values, weighted by how well their keys
-    /// match it.
+    /// `softmax(scale q kT) v` for each head, with `q` this tensor: every query's mean of the values, weighted by how
+    /// well their keys match it.
     ///
-    /// Shapes: `q: [.., l, d]`, `k: [.., s, d]`, `v: [.., s, dv]` with equal leading axes, result `[.., l, dv]`. A query that may look
-    /// at no key gets 0. Memory beside the result grows with `s`, not with `l s`.
+    /// Shapes: `q: [.., l, d]`, `k: [.., s, d]`, `v: [.., s, dv]` with equal leading axes, result `[.., l, dv]`. A
+    /// query that may look at no key gets 0. Memory beside the result grows with `s`, not with `l s`.
     ///
     /// Source: A. Vaswani et al., "Attention is all you need", 2017, section 3.2.1.
     ///
     /// # Panics
-    /// With the text of the error that [`try_scaled_dot_product_attention`](Self::try_scaled_dot_product_attention) returns.
+    /// With the text of the error that [`try_scaled_dot_product_attention`](Self::try_scaled_dot_product_attention)
+    /// returns.
     ///
     /// # Examples
     /// ```
@@ -140,13 +141,13 @@ impl<F: FloatElement> Tensor<F> {
         self.try_scaled_dot_product_attention(k, v, options).or_panic().0
     }
 
-    /// As [`scaled_dot_product_attention`](Self::scaled_dot_product_attention), with an error instead of a panic. Returns the result
-    /// and the residual of the pullback: `[heads, l, 2]`, for each query the largest product and the sum of exponentials
-    /// relative to it.
+    /// As [`scaled_dot_product_attention`](Self::scaled_dot_product_attention), with an error instead of a panic.
+    /// Returns the result and the residual of the pullback: `[heads, l, 2]`, for each query the largest product and the
+    /// sum of exponentials relative to it.
     ///
     /// # Errors
-    /// [`ShapeError::Attention`] if the shapes do not go together, [`ShapeError::BroadcastTo`] if the mask does not repeat to
-    /// `[.., l, s]`.
+    /// [`ShapeError::Attention`] if the shapes do not go together, [`ShapeError::BroadcastTo`] if the mask does not
+    /// repeat to `[.., l, s]`.
     pub fn try_scaled_dot_product_attention(
         &self,
         k: &Tensor<F>,
@@ -162,12 +163,12 @@ impl<F: FloatElement> Tensor<F> {
         Ok((y, stats))
     }
 
-    /// The pullback of [`scaled_dot_product_attention`](Self::scaled_dot_product_attention) for all three operands, with the weights
-    /// computed again, block by block. A query whose cotangents are all 0 gets and gives nothing.
+    /// The pullback of [`scaled_dot_product_attention`](Self::scaled_dot_product_attention) for all three operands,
+    /// with the weights computed again, block by block. A query whose cotangents are all 0 gets and gives nothing.
     ///
     /// # Errors
-    /// As [`try_scaled_dot_product_attention`](Self::try_scaled_dot_product_attention), and [`ShapeError::Unequal`] if `y_bar` has
-    /// another shape than the result.
+    /// As [`try_scaled_dot_product_attention`](Self::try_scaled_dot_product_attention), and [`ShapeError::Unequal`] if
+    /// `y_bar` has another shape than the result.
     ///
     /// # Examples
     /// ```
@@ -210,8 +211,8 @@ impl<F: FloatElement> Tensor<F> {
         Ok([bars.0, bars.1, bars.2])
     }
 
-    /// `exp(x) / sum exp(x)` along `axis` over the elements for which `mask` is true; 0 for the others, and for all of a lane of which
-    /// no element counts.
+    /// `exp(x) / sum exp(x)` along `axis` over the elements for which `mask` is true; 0 for the others, and for all of
+    /// a lane of which no element counts.
     ///
     /// What is hidden does not matter, NaN included. Shapes: `mask` repeats to the shape of `x`.
     ///
@@ -231,8 +232,8 @@ impl<F: FloatElement> Tensor<F> {
         self.try_masked_softmax(Some(mask), axis).or_panic()
     }
 
-    /// As [`masked_softmax`](Self::masked_softmax), with an error instead of a panic. Without a mask everything counts, and a lane of
-    /// `-inf` becomes 0.
+    /// As [`masked_softmax`](Self::masked_softmax), with an error instead of a panic. Without a mask everything counts,
+    /// and a lane of `-inf` becomes 0.
     ///
     /// # Errors
     /// [`ShapeError::Axis`], [`ShapeError::BroadcastTo`].

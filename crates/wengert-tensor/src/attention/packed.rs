@@ -33,8 +33,8 @@ impl Packed {
         self.heads * self.d
     }
 
-    /// An array `[lead, l, count * heads * d]` as the matrices of its heads: of each entry of the leading axes, `count` matrices for
-    /// each of its heads.
+    /// An array `[lead, l, count * heads * d]` as the matrices of its heads: of each entry of the leading axes, `count`
+    /// matrices for each of its heads.
     fn matrices<'a, F>(&self, x: &'a mut [F], count: usize) -> Vec<MatMut<'a, F>> {
         let width = count * self.features();
         let items = pieces(x, self.lead, self.l * width).into_iter();
@@ -43,12 +43,14 @@ impl Packed {
 }
 
 impl<F: FloatElement> Tensor<F> {
-    /// [`scaled_dot_product_attention`](Self::scaled_dot_product_attention) of the places of a sequence to one another, in several
-    /// heads, from queries, keys and values side by side in one tensor, as one product with all three projections gives them.
+    /// [`scaled_dot_product_attention`](Self::scaled_dot_product_attention) of the places of a sequence to one another,
+    /// in several heads, from queries, keys and values side by side in one tensor, as one product with all three
+    /// projections gives them.
     ///
     /// Shapes: `[.., l, 3 features]`, with the queries of all heads first, then their keys, then their values, each
-    /// `features / heads` wide; result `[.., l, features]`, the heads side by side. A mask repeats to `[.., heads, l, l]`. Nothing is
-    /// copied into another order on the way. Memory beside the result grows with `l`, not with its square.
+    /// `features / heads` wide; result `[.., l, features]`, the heads side by side. A mask repeats to
+    /// `[.., heads, l, l]`. Nothing is copied into another order on the way. Memory beside the result grows with `l`,
+    /// not with its square.
     ///
     /// Source: A. Vaswani et al., "Attention is all you need", 2017, section 3.2.2.
     ///
@@ -68,8 +70,9 @@ impl<F: FloatElement> Tensor<F> {
         self.try_self_attention(heads, options).or_panic().0
     }
 
-    /// As [`self_attention`](Self::self_attention), with an error instead of a panic. Returns the result and the residual of the
-    /// pullback: `[.. * heads, l, 2]`, for each query the largest product and the sum of exponentials relative to it.
+    /// As [`self_attention`](Self::self_attention), with an error instead of a panic. Returns the result and the
+    /// residual of the pullback: `[.. * heads, l, 2]`, for each query the largest product and the sum of exponentials
+    /// relative to it.
     ///
     /// # Errors
     /// [`ShapeError::PackedHeads`] if there are not three times as many features as the heads can share,
@@ -88,8 +91,8 @@ impl<F: FloatElement> Tensor<F> {
     /// The pullback of [`self_attention`](Self::self_attention), with the weights computed again, block by block.
     ///
     /// # Errors
-    /// As [`try_self_attention`](Self::try_self_attention), and [`ShapeError::Unequal`] if `y_bar` has another shape than the
-    /// result.
+    /// As [`try_self_attention`](Self::try_self_attention), and [`ShapeError::Unequal`] if `y_bar` has another shape
+    /// than the result.
     ///
     /// # Examples
     /// ```

@@ -35,7 +35,8 @@ pub(super) union Place {
     pub(super) next: *mut Header,
 }
 
-/// What the allocator returned, and how much it was asked for. Stands before the header: only the allocator wants to know.
+/// What the allocator returned, and how much it was asked for. Stands before the header: only the allocator wants to
+/// know.
 #[derive(Clone, Copy)]
 struct Block {
     base: *mut u8,
@@ -77,9 +78,9 @@ pub(super) fn allocate(class: usize, size: usize) -> Option<NonNull<Header>> {
     let front = (base.addr() + FRONT).next_multiple_of(align) - base.addr();
     debug_assert!(front + size <= bytes);
     let header = base.wrapping_add(front - ALIGN).cast::<Header>();
-    // SAFETY: `front` is at least `FRONT` and less than `FRONT + align`, so what is written and the data lie within the block,
-    // and the header is aligned to 64 because `align` is a multiple of it. The data behind it stays as `alloc_zeroed` left
-    // it: initialised.
+    // SAFETY: `front` is at least `FRONT` and less than `FRONT + align`, so what is written and the data lie within the
+    // block, and the header is aligned to 64 because `align` is a multiple of it. The data behind it stays as
+    // `alloc_zeroed` left it: initialised.
     unsafe {
         header.cast::<Block>().sub(1).write(Block { base, bytes });
         header.write(Header {
@@ -154,8 +155,8 @@ fn advise_huge_pages(base: *mut u8, bytes: usize) {
 #[cfg(not(all(target_os = "linux", not(miri))))]
 fn advise_huge_pages(_base: *mut u8, _bytes: usize) {}
 
-/// Tells AddressSanitizer that of a chunk's data only the first `bytes` may be touched. By itself it knows allocations, and
-/// a chunk is longer than what was asked for, and there while it is idle. Built with `--cfg asan`.
+/// Tells AddressSanitizer that of a chunk's data only the first `bytes` may be touched. By itself it knows allocations,
+/// and a chunk is longer than what was asked for, and there while it is idle. Built with `--cfg asan`.
 ///
 /// # Safety
 /// The chunk is the caller's alone.

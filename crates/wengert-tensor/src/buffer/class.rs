@@ -1,8 +1,8 @@
 //! Size classes: which sizes of memory are kept apart for reuse.
 //!
-//! Powers of two from 64 bytes to 4 KiB, multiples of 4 KiB up to 1 MiB, then quarter powers of two (1.25, 1.5, 1.75, 2,
-//! 2.5, ... MiB). What a request wastes is below 50 % of a small buffer, one page of a middling one, 20 % of a large one; the
-//! same request always meets the same class, which is what makes recycling work.
+//! Powers of two from 64 bytes to 4 KiB, multiples of 4 KiB up to 1 MiB, then quarter powers of two (1.25, 1.5, 1.75,
+//! 2, 2.5, ... MiB). What a request wastes is below 50 % of a small buffer, one page of a middling one, 20 % of a large
+//! one; the same request always meets the same class, which is what makes recycling work.
 
 /// The smallest class, one cache line.
 const LINE: usize = 64;

@@ -1,11 +1,11 @@
 //! The storage of tensors: aligned, shared, recycled. The only module of this crate with `unsafe` in it.
 //!
-//! A buffer is one allocation: a 64-byte header with the reference count and the shape, then the data, aligned to 64 bytes.
-//! Memory comes from [`pool`] and returns there when the last buffer that shares it is dropped. The invariants:
+//! A buffer is one allocation: a 64-byte header with the reference count and the shape, then the data, aligned to 64
+//! bytes. Memory comes from [`pool`] and returns there when the last buffer that shares it is dropped. The invariants:
 //!
-//! * All bytes of a chunk are initialised, always: fresh chunks are zeros, recycled ones hold what their last user left. So
-//!   a buffer of numbers may be handed out unfilled, with arbitrary but initialised values. `bool` has bytes that are not
-//!   values; its buffers are filled before anyone sees them.
+//! * All bytes of a chunk are initialised, always: fresh chunks are zeros, recycled ones hold what their last user
+//!   left. So a buffer of numbers may be handed out unfilled, with arbitrary but initialised values. `bool` has bytes
+//!   that are not values; its buffers are filled before anyone sees them.
 //! * A chunk is either used by the buffers that `refs` counts or idle on one list, never both.
 //! * Mutable access needs `&mut` of a buffer whose count is 1. Nobody else can then make it 2.
 //! * The shape is written when a chunk becomes a buffer and when it is none any more, and not in between.
@@ -36,7 +36,8 @@ pub unsafe trait Plain: Copy + Default + Send + Sync + 'static {
 
 macro_rules! plain {
     ($($t:ident: $fill:literal),*) => { $(
-        // SAFETY: a primitive type of at most 8 bytes whose zero is all zero bytes; only bool has bytes that are no value.
+        // SAFETY: a primitive type of at most 8 bytes whose zero is all zero bytes; only bool has bytes that are no
+        // value.
         unsafe impl Plain for $t {
             const FILL: bool = $fill;
         }
@@ -86,8 +87,8 @@ impl<T: Plain> Buffer<T> {
     fn take(shape: &Shape) -> Option<(Self, bool)> {
         let len = shape.size();
         let (chunk, fresh) = pool::take(len.checked_mul(size_of::<T>())?)?;
-        // SAFETY: `take` made the chunk ours alone. Plain writes are fine: nobody else can see the chunk. The shape it has
-        // owns no memory, so it need not be dropped.
+        // SAFETY: `take` made the chunk ours alone. Plain writes are fine: nobody else can see the chunk. The shape it
+        // has owns no memory, so it need not be dropped.
         unsafe {
             let header = chunk.as_ptr();
             (*header).refs = AtomicU32::new(1);
@@ -107,8 +108,8 @@ impl<T: Plain> Buffer<T> {
 
     #[inline(always)]
     fn header(&self) -> &Header {
-        // SAFETY: the chunk is live as long as a buffer refers to it, and but for the atomic count nothing in the header is
-        // written while this reference exists: that happens only when the chunk goes in or out of the pool.
+        // SAFETY: the chunk is live as long as a buffer refers to it, and but for the atomic count nothing in the
+        // header is written while this reference exists: that happens only when the chunk goes in or out of the pool.
         unsafe { self.chunk.as_ref() }
     }
 
@@ -145,7 +146,8 @@ impl<T: Plain> Buffer<T> {
     /// The elements, for writing, if nobody else can read them.
     #[inline]
     pub(crate) fn unique_mut(&mut self) -> Option<&mut [T]> {
-        // SAFETY: as in `deref`; the count is 1 and `&mut self` keeps it there, so the slice is the only way to the data.
+        // SAFETY: as in `deref`; the count is 1 and `&mut self` keeps it there, so the slice is the only way to the
+        // data.
         self.is_unique().then(|| unsafe { core::slice::from_raw_parts_mut(chunk::data(self.chunk).cast(), self.len()) })
     }
 }
@@ -155,9 +157,9 @@ impl<T: Plain> Deref for Buffer<T> {
 
     #[inline(always)]
     fn deref(&self) -> &[T] {
-        // SAFETY: `take` asked for `len * size_of::<T>()` bytes, all initialised; they are values of `T`, since `T` takes any
-        // bytes or they were filled; the data is aligned to 64. Nobody has a mutable slice: that takes a count of 1 and `&mut`
-        // of the one buffer, which is borrowed here.
+        // SAFETY: `take` asked for `len * size_of::<T>()` bytes, all initialised; they are values of `T`, since `T`
+        // takes any bytes or they were filled; the data is aligned to 64. Nobody has a mutable slice: that takes a
+        // count of 1 and `&mut` of the one buffer, which is borrowed here.
         unsafe { core::slice::from_raw_parts(chunk::data(self.chunk).cast(), self.len()) }
     }
 }
@@ -177,8 +179,8 @@ impl<T: Plain> Clone for Buffer<T> {
 impl<T: Plain> Drop for Buffer<T> {
     #[inline]
     fn drop(&mut self) {
-        // The only owner needs no locked instruction to know it: nobody can clone a buffer it does not have. That is the
-        // common case, and 4-5 ns cheaper.
+        // The only owner needs no locked instruction to know it: nobody can clone a buffer it does not have. That is
+        // the common case, and 4-5 ns cheaper.
         if !self.is_unique() {
             if self.refs().fetch_sub(1, Ordering::Release) != 1 {
                 return;
@@ -358,7 +360,8 @@ mod tests {
         }
         let comes_back = || {
             thread::spawn(|| {
-                // Registered before the pool's own destructor and destroyed after it: takes the chunk from the shared list.
+                // Registered before the pool's own destructor and destroyed after it: takes the chunk from the shared
+                // list.
                 LATE.with(|_| ());
                 drop(filled(LEN, 2.0_f64));
             })

@@ -1,17 +1,18 @@
 //! Idle buffers, kept for the next request of their size.
 //!
-//! A program that differentiates asks for the same sizes step after step, and a page of fresh memory costs about 1.7 us to
-//! touch for the first time: a chain of outputs of 100 x 100 elements and more is 8 to 28 times faster on recycled memory.
-//! So memory that a tensor no longer needs goes to a list of its size class, last in first out (what was used last is
-//! probably still in cache), and the next tensor of that size takes it from there. That happens by itself; the functions
-//! here observe it and give memory back.
+//! A program that differentiates asks for the same sizes step after step, and a page of fresh memory costs about 1.7 us
+//! to touch for the first time: a chain of outputs of 100 x 100 elements and more is 8 to 28 times faster on recycled
+//! memory. So memory that a tensor no longer needs goes to a list of its size class, last in first out (what was used
+//! last is probably still in cache), and the next tensor of that size takes it from there. That happens by itself; the
+//! functions here observe it and give memory back.
 //!
-//! Each thread has lists of its own, so that taking and returning need no lock and no atomic operation. Memory freed on a
-//! thread that did not ask for it (a loader makes batches, a trainer drops them) goes to a list shared by all threads, where
-//! the next request that its own thread cannot serve finds it. A thread that ends leaves its idle memory there too.
+//! Each thread has lists of its own, so that taking and returning need no lock and no atomic operation. Memory freed on
+//! a thread that did not ask for it (a loader makes batches, a trainer drops them) goes to a list shared by all
+//! threads, where the next request that its own thread cannot serve finds it. A thread that ends leaves its idle memory
+//! there too.
 //!
-//! Idle memory is bounded by [`set_limit`]: each thread's lists together, and the shared list, hold at most that much. A
-//! return beyond the limit frees what has lain idle first.
+//! Idle memory is bounded by [`set_limit`]: each thread's lists together, and the shared list, hold at most that much.
+//! A return beyond the limit frees what has lain idle first.
 
 use core::cell::Cell;
 use core::ptr::{NonNull, null_mut};
@@ -109,8 +110,9 @@ pub fn set_limit(bytes: usize) {
     }
 }
 
-/// Idle memory is at most what the program used at one time, so the limit guards against programs whose sizes change; it
-/// has to be above what a large training step keeps alive (AlexNet: 1-2 GiB), else every step would start from nothing.
+/// Idle memory is at most what the program used at one time, so the limit guards against programs whose sizes change;
+/// it has to be above what a large training step keeps alive (AlexNet: 1-2 GiB), else every step would start from
+/// nothing.
 static LIMIT: AtomicUsize = AtomicUsize::new(if usize::BITS > 32 { 1 << (usize::BITS / 2) } else { 1 << 28 });
 
 /// One class on one thread.
@@ -122,7 +124,8 @@ struct List {
     owned: Cell<u32>,
 }
 
-// What `take` changes is apart: joined in one vector, two numbers would be waited for, since they are not written as one.
+// What `take` changes is apart: joined in one vector, two numbers would be waited for, since they are not written as
+// one.
 #[repr(C)]
 struct Local {
     /// Bytes on the lists.
@@ -136,8 +139,8 @@ struct Local {
 
 /// Empties the lists when the thread ends.
 ///
-/// A value of its own, touched on the slow path only: a thread-local with a destructor tests at every access whether it has
-/// been registered or destroyed.
+/// A value of its own, touched on the slow path only: a thread-local with a destructor tests at every access whether it
+/// has been registered or destroyed.
 struct AtThreadEnd;
 
 impl Drop for AtThreadEnd {
@@ -167,7 +170,8 @@ thread_local! {
     static AT_THREAD_END: AtThreadEnd = const { AtThreadEnd };
 }
 
-/// A chunk of at least `bytes` bytes for the caller alone, and whether it is fresh: all zeros. `None` when there is none.
+/// A chunk of at least `bytes` bytes for the caller alone, and whether it is fresh: all zeros. `None` when there is
+/// none.
 ///
 /// The chunk's `refs` is whatever its last user left; the caller sets it.
 #[inline]
@@ -241,8 +245,8 @@ impl Local {
         Some((chunk, true))
     }
 
-    /// Counts a chunk of a class as this thread's, which has room on its list. A thread that is ending owns nothing: what
-    /// its last destructors take goes back to the shared list, since nobody would find it on a list of its own.
+    /// Counts a chunk of a class as this thread's, which has room on its list. A thread that is ending owns nothing:
+    /// what its last destructors take goes back to the shared list, since nobody would find it on a list of its own.
     fn own(&self, class: usize) {
         if let Some(list) = self.lists.get(class).filter(|_| !self.closed.get()) {
             list.owned.set(list.owned.get() + 1);

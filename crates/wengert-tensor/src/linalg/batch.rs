@@ -104,7 +104,8 @@ pub(super) fn common_batch(op: &'static str, a: &Shape, b: &Shape) -> Result<Sha
     })
 }
 
-/// `[.., own]` of what `f` makes of a matrix of `a`, given by its number, and one of `b`, row by row; the batches broadcast.
+/// `[.., own]` of what `f` makes of a matrix of `a`, given by its number, and one of `b`, row by row; the batches
+/// broadcast.
 pub(super) fn for_each_pair<F: FloatElement>(
     op: &'static str,
     a: &Shape,

@@ -18,8 +18,8 @@ pub(super) fn symmetric_part<F: FloatElement>(n: usize, a: &[F], y: &mut [F]) {
 impl<F: FloatElement> Tensor<F> {
     /// The lower triangular `l` with a positive diagonal and `l lT = a`, for symmetric positive definite matrices.
     ///
-    /// Shapes: `a, l: [.., n, n]`. Of a matrix that is not symmetric the symmetric part `(a + aT) / 2` is taken. Costs `n^3 / 3`
-    /// operations.
+    /// Shapes: `a, l: [.., n, n]`. Of a matrix that is not symmetric the symmetric part `(a + aT) / 2` is taken. Costs
+    /// `n^3 / 3` operations.
     ///
     /// # Panics
     /// With the text of the error that [`try_cholesky`](Self::try_cholesky) returns.
@@ -39,8 +39,8 @@ impl<F: FloatElement> Tensor<F> {
     /// As [`cholesky`](Self::cholesky), with an error instead of a panic.
     ///
     /// # Errors
-    /// [`LinalgError::NotPositiveDefinite`](crate::LinalgError::NotPositiveDefinite), which names the first leading minor that
-    /// is not positive; [`LinalgError::NotSquare`](crate::LinalgError::NotSquare),
+    /// [`LinalgError::NotPositiveDefinite`](crate::LinalgError::NotPositiveDefinite), which names the first leading
+    /// minor that is not positive; [`LinalgError::NotSquare`](crate::LinalgError::NotSquare),
     /// [`LinalgError::NotFinite`](crate::LinalgError::NotFinite); [`ShapeError::Rank`].
     pub fn try_cholesky(&self) -> Result<Tensor<F>, ShapeError> {
         let op = "cholesky";

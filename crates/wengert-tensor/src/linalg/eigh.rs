@@ -9,8 +9,9 @@ use crate::tensor::Tensor;
 impl<F: FloatElement> Tensor<F> {
     /// The eigenvalues `w`, ascending, and eigenvectors of symmetric matrices: `a v = v diag(w)`, `vT v = 1`.
     ///
-    /// Shapes: `a: [.., n, n]`; `w: [.., n]`; `v: [.., n, n]`, the vectors being its columns, each with a positive entry of
-    /// largest magnitude. Of a matrix that is not symmetric the symmetric part is taken. Costs about `9 n^3` operations.
+    /// Shapes: `a: [.., n, n]`; `w: [.., n]`; `v: [.., n, n]`, the vectors being its columns, each with a positive
+    /// entry of largest magnitude. Of a matrix that is not symmetric the symmetric part is taken. Costs about `9 n^3`
+    /// operations.
     ///
     /// # Panics
     /// With the text of the error that [`try_eigh`](Self::try_eigh) returns.
@@ -31,7 +32,8 @@ impl<F: FloatElement> Tensor<F> {
     /// As [`eigh`](Self::eigh), with an error instead of a panic.
     ///
     /// # Errors
-    /// [`LinalgError::NotSquare`](crate::LinalgError::NotSquare), [`LinalgError::NotFinite`](crate::LinalgError::NotFinite),
+    /// [`LinalgError::NotSquare`](crate::LinalgError::NotSquare),
+    /// [`LinalgError::NotFinite`](crate::LinalgError::NotFinite),
     /// [`LinalgError::NotConverged`](crate::LinalgError::NotConverged); [`ShapeError::Rank`].
     pub fn try_eigh(&self) -> Result<(Tensor<F>, Tensor<F>), ShapeError> {
         let packed = self.try_eigh_packed()?;

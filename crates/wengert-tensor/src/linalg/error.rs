@@ -227,8 +227,8 @@ pub enum LinalgError {
 }
 
 impl LinalgError {
-    /// As what tensor operations return. Not `From`: a second conversion into `ShapeError` would leave `?` in closures without
-    /// a type.
+    /// As what tensor operations return. Not `From`: a second conversion into `ShapeError` would leave `?` in closures
+    /// without a type.
     #[cold]
     pub(super) fn boxed(self) -> ShapeError {
         ShapeError::Linalg(Box::new(self))

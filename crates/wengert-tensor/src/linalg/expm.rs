@@ -7,9 +7,9 @@ use crate::error::{OrPanic, ShapeError};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// Orders of Pade approximants and the 1-norms up to which their backward error is below the rounding of the type: Higham
-/// 2005, "The scaling and squaring method for the matrix exponential revisited", table 2.3; Higham 2008, *Functions of
-/// Matrices*, table 10.2, for single precision.
+/// Orders of Pade approximants and the 1-norms up to which their backward error is below the rounding of the type:
+/// Higham 2005, "The scaling and squaring method for the matrix exponential revisited", table 2.3; Higham 2008,
+/// *Functions of Matrices*, table 10.2, for single precision.
 fn orders<F>() -> &'static [(usize, f64)] {
     const DOUBLE: [(usize, f64); 5] = [
         (3, 1.495585217958292e-2),
@@ -49,9 +49,9 @@ fn pade<F: FloatElement>(a: &Tensor<F>, m: usize) -> Result<Tensor<F>, ShapeErro
 impl<F: FloatElement> Tensor<F> {
     /// The exponential of a matrix, `sum_k a^k / k!`: the solution of `dy/dt = a y` after a time of 1 from `y = 1`.
     ///
-    /// Shapes: `[.., n, n] -> [.., n, n]`. By scaling, a Pade approximant and squaring; about 20 products of matrices, and one
-    /// more for each doubling of the norm above 5, which costs up to a bit of the result where the norm is far above the
-    /// eigenvalues. NaN and infinities give NaN.
+    /// Shapes: `[.., n, n] -> [.., n, n]`. By scaling, a Pade approximant and squaring; about 20 products of matrices,
+    /// and one more for each doubling of the norm above 5, which costs up to a bit of the result where the norm is far
+    /// above the eigenvalues. NaN and infinities give NaN.
     ///
     /// Source: Higham 2005, "The scaling and squaring method for the matrix exponential revisited".
     ///
@@ -81,8 +81,9 @@ impl<F: FloatElement> Tensor<F> {
         self.try_expm_leading(n)
     }
 
-    /// The exponential of block triangular matrices whose diagonal blocks are all the leading one of `leading` rows, or its
-    /// transpose. That block alone decides the scaling: the others enter linearly, so that large ones may not spoil it.
+    /// The exponential of block triangular matrices whose diagonal blocks are all the leading one of `leading` rows, or
+    /// its transpose. That block alone decides the scaling: the others enter linearly, so that large ones may not spoil
+    /// it.
     ///
     /// # Errors
     /// As [`try_expm`](Self::try_expm).

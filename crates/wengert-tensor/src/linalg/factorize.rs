@@ -1,7 +1,7 @@
 //! One matrix at a time, through `faer`.
 //!
-//! Always sequential, whatever the caller's threads: how a product is split decides how its sums are rounded, and results do
-//! not depend on the number of threads.
+//! Always sequential, whatever the caller's threads: how a product is split decides how its sums are rounded, and
+//! results do not depend on the number of threads.
 
 use super::Triangle;
 use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
@@ -21,8 +21,8 @@ pub struct Stuck;
 /// The factorizations of one matrix, given row by row.
 #[doc(hidden)]
 pub trait Factorize: Sized {
-    /// `a = L LT`, in place, from the lower triangle, zeros above; or the order, less 1, of the first leading minor that is
-    /// not positive.
+    /// `a = L LT`, in place, from the lower triangle, zeros above; or the order, less 1, of the first leading minor
+    /// that is not positive.
     fn cholesky(n: usize, a: &mut [Self]) -> Result<(), usize>;
     /// `P a = L U`, in place: row `i` of `P a` is row `rows[i]` of `a`. Whether the permutation is odd.
     fn lu(n: usize, a: &mut [Self], rows: &mut [usize]) -> bool;
@@ -105,7 +105,8 @@ fn factor_lu<T: RealField + Float + Elementary>(n: usize, a: &mut [T], rows: &mu
         let a = MatMut::from_row_major_slice_mut(a, n, n);
         lu::lu_in_place(a, rows, &mut inverse, Par::Seq, stack, Default::default())
     });
-    // A column of zeros is divided by its zero there. What comes behind it is eliminated already as far as it can be told.
+    // A column of zeros is divided by its zero there. What comes behind it is eliminated already as far as it can be
+    // told.
     if let Some(k) = (0..n).find(|&k| a[k * n + k] == T::ZERO) {
         for row in a[k * n..].chunks_exact_mut(n).skip(1) {
             row[k..].fill(T::ZERO);

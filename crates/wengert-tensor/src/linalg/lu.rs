@@ -10,8 +10,8 @@ use crate::tensor::Tensor;
 
 /// The factors of a batch of matrices, `P D a = L U`, for several systems.
 ///
-/// `D` scales each row to 1, by a power of two, so that nothing is rounded: the rows exchanged, and what counts as a zero
-/// pivot, do not depend on the units of the equations.
+/// `D` scales each row to 1, by a power of two, so that nothing is rounded: the rows exchanged, and what counts as a
+/// zero pivot, do not depend on the units of the equations.
 #[doc(hidden)]
 #[derive(Debug, Clone)]
 pub struct Lu<F: FloatElement> {
@@ -191,8 +191,8 @@ impl<F: FloatElement> Lu<F> {
 impl<F: FloatElement> Tensor<F> {
     /// The solution of `a x = b`.
     ///
-    /// Shapes: `a: [.., n, n]`, this tensor; `b: [.., n, k]`, or a vector `[n]`; `x: [.., n, k]`, or `[.., n]`. Leading axes
-    /// broadcast. Gaussian elimination with scaled partial pivoting, `2 n^3 / 3 + 2 n^2 k` operations.
+    /// Shapes: `a: [.., n, n]`, this tensor; `b: [.., n, k]`, or a vector `[n]`; `x: [.., n, k]`, or `[.., n]`. Leading
+    /// axes broadcast. Gaussian elimination with scaled partial pivoting, `2 n^3 / 3 + 2 n^2 k` operations.
     ///
     /// # Panics
     /// With the text of the error that [`try_solve`](Self::try_solve) returns.
@@ -213,9 +213,9 @@ impl<F: FloatElement> Tensor<F> {
     /// As [`solve`](Self::solve), with an error instead of a panic.
     ///
     /// # Errors
-    /// [`LinalgError::Singular`] if a matrix has no inverse, up to rounding: a pivot less than `n eps` of its row and column;
-    /// [`LinalgError::NotSquare`], [`LinalgError::RightSide`], [`LinalgError::NotFinite`]; [`ShapeError::Rank`],
-    /// [`ShapeError::Broadcast`].
+    /// [`LinalgError::Singular`] if a matrix has no inverse, up to rounding: a pivot less than `n eps` of its row and
+    /// column; [`LinalgError::NotSquare`], [`LinalgError::RightSide`], [`LinalgError::NotFinite`];
+    /// [`ShapeError::Rank`], [`ShapeError::Broadcast`].
     pub fn try_solve(&self, b: &Tensor<F>) -> Result<Tensor<F>, ShapeError> {
         let op = "solve";
         self.try_lu(op, b)?.solve(op, b, false)
@@ -265,8 +265,8 @@ impl<F: FloatElement> Tensor<F> {
         Lu::new(op, self)?.regular(op)?.inverse(op)
     }
 
-    /// The determinant: `[.., n, n] -> [..]`, 1 for `n = 0`. That of a large matrix easily leaves the range of floats; see
-    /// [`slogdet`](Self::slogdet).
+    /// The determinant: `[.., n, n] -> [..]`, 1 for `n = 0`. That of a large matrix easily leaves the range of floats;
+    /// see [`slogdet`](Self::slogdet).
     ///
     /// # Panics
     /// With the text of the error that [`try_det`](Self::try_det) returns.
@@ -332,11 +332,12 @@ impl<F: FloatElement> Tensor<F> {
         Lu::new(op, self)?.slogdet(op)
     }
 
-    /// The cofactors of finite matrices, which are the derivatives of the determinant by the entries: `det(a) a^-T`, where there
-    /// is an inverse.
+    /// The cofactors of finite matrices, which are the derivatives of the determinant by the entries: `det(a) a^-T`,
+    /// where there is an inverse.
     ///
-    /// Unless all matrices are well-conditioned they come from the singular value decomposition, `d u diag(prod_(j != i) s_j) v_t`
-    /// with `d = det(u) det(v_t)`, exactly 1 or -1, which is returned as well: `[..]`.
+    /// Unless all matrices are well-conditioned they come from the singular value decomposition,
+    /// `d u diag(prod_(j != i) s_j) v_t` with `d = det(u) det(v_t)`, exactly 1 or -1, which is returned as well:
+    /// `[..]`.
     ///
     /// # Errors
     /// [`LinalgError::NotSquare`], [`LinalgError::NotConverged`]; [`ShapeError::Rank`].

@@ -9,8 +9,8 @@ use crate::tensor::Tensor;
 impl<F: FloatElement> Tensor<F> {
     /// The reduced factorization `a = q r`, `qT q = 1`, `r` upper triangular without a negative number on its diagonal.
     ///
-    /// Shapes: `a: [.., m, n]`; with `k = min(m, n)` `q: [.., m, k]`, `r: [.., k, n]`. Costs `2 n^2 (m - n / 3)` operations, and
-    /// as many for `q`.
+    /// Shapes: `a: [.., m, n]`; with `k = min(m, n)` `q: [.., m, k]`, `r: [.., k, n]`. Costs `2 n^2 (m - n / 3)`
+    /// operations, and as many for `q`.
     ///
     /// # Panics
     /// With the text of the error that [`try_qr`](Self::try_qr) returns.
@@ -64,8 +64,9 @@ impl<F: FloatElement> Tensor<F> {
 
     /// The `x` with the smallest `|a x - b|`, for matrices of full column rank.
     ///
-    /// Shapes: `a: [.., m, n]`, this tensor, `m >= n`; `b: [.., m, k]`, or a vector `[m]`; `x: [.., n, k]`, or `[.., n]`. Leading
-    /// axes broadcast. Computed as `r x = qT b`, so the condition of `a` enters once, not squared as in `aT a x = aT b`.
+    /// Shapes: `a: [.., m, n]`, this tensor, `m >= n`; `b: [.., m, k]`, or a vector `[m]`; `x: [.., n, k]`, or
+    /// `[.., n]`. Leading axes broadcast. Computed as `r x = qT b`, so the condition of `a` enters once, not squared as
+    /// in `aT a x = aT b`.
     ///
     /// # Panics
     /// With the text of the error that [`try_lstsq`](Self::try_lstsq) returns.
@@ -116,10 +117,11 @@ impl<F: FloatElement> Tensor<F> {
         Ok([m, n])
     }
 
-    /// Which of the first `min(m, n)` columns of `a` are combinations of those before them, up to rounding, by its packed factors.
+    /// Which of the first `min(m, n)` columns of `a` are combinations of those before them, up to rounding, by its
+    /// packed factors.
     ///
-    /// A diagonal entry of `r` is the distance of a column from the span of those before it, so it is compared with the length
-    /// of that column: the units of unknowns do not matter.
+    /// A diagonal entry of `r` is the distance of a column from the span of those before it, so it is compared with the
+    /// length of that column: the units of unknowns do not matter.
     ///
     /// # Errors
     /// [`ShapeError::Rank`], [`ShapeError::Memory`].

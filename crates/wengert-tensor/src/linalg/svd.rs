@@ -9,10 +9,11 @@ use crate::tensor::Tensor;
 type Factors<F> = (Tensor<F>, Tensor<F>, Tensor<F>);
 
 impl<F: FloatElement> Tensor<F> {
-    /// The reduced singular value decomposition `a = u diag(s) v_t`, `uT u = v_t v_tT = 1`, `s` descending and not negative.
+    /// The reduced singular value decomposition `a = u diag(s) v_t`, `uT u = v_t v_tT = 1`, `s` descending and not
+    /// negative.
     ///
-    /// Shapes: `a: [.., m, n]`; with `k = min(m, n)` `u: [.., m, k]`, `s: [.., k]`, `v_t: [.., k, n]`. Columns of `u` have a
-    /// positive entry of largest magnitude. Costs about `20 m n k` operations.
+    /// Shapes: `a: [.., m, n]`; with `k = min(m, n)` `u: [.., m, k]`, `s: [.., k]`, `v_t: [.., k, n]`. Columns of `u`
+    /// have a positive entry of largest magnitude. Costs about `20 m n k` operations.
     ///
     /// # Panics
     /// With the text of the error that [`try_svd`](Self::try_svd) returns.

@@ -118,8 +118,8 @@ impl Triangle {
 impl<F: FloatElement> Tensor<F> {
     /// The solution of `a x = b` by substitution, reading one triangle of `a` only.
     ///
-    /// Shapes: `a: [.., n, n]`, this tensor; `b: [.., n, k]`, or a vector `[n]`; the result is like `b`. Leading axes broadcast.
-    /// Costs `n^2 k` operations.
+    /// Shapes: `a: [.., n, n]`, this tensor; `b: [.., n, k]`, or a vector `[n]`; the result is like `b`. Leading axes
+    /// broadcast. Costs `n^2 k` operations.
     ///
     /// # Panics
     /// With the text of the error that [`try_solve_triangular`](Self::try_solve_triangular) returns.
@@ -157,8 +157,8 @@ impl<F: FloatElement> Tensor<F> {
         self.try_substitute(b, triangle)
     }
 
-    /// [`try_solve_triangular`](Self::try_solve_triangular) without a look at the numbers: a zero on the diagonal is divided
-    /// by, as pullbacks of singular matrices do.
+    /// [`try_solve_triangular`](Self::try_solve_triangular) without a look at the numbers: a zero on the diagonal is
+    /// divided by, as pullbacks of singular matrices do.
     ///
     /// # Errors
     /// Shapes that do not fit.

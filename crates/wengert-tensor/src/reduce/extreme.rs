@@ -118,7 +118,8 @@ impl<T: Numeric> Tensor<T> {
         Plan::of_something(op, self.shape(), axes)?.run(op, self, extreme, extreme)
     }
 
-    /// Where the largest element is: its number in row-major order. The first of equal ones; the first NaN if there is one.
+    /// Where the largest element is: its number in row-major order. The first of equal ones; the first NaN if there is
+    /// one.
     ///
     /// Shapes: `x: [..]`, a number.
     ///
@@ -144,7 +145,8 @@ impl<T: Numeric> Tensor<T> {
         T::arg_extreme(true, self.try_dense("argmax", &mut None)?).ok_or_else(empty)
     }
 
-    /// Where the smallest element is: its number in row-major order. The first of equal ones; the first NaN if there is one.
+    /// Where the smallest element is: its number in row-major order. The first of equal ones; the first NaN if there is
+    /// one.
     ///
     /// Shapes: `x: [..]`, a number.
     ///

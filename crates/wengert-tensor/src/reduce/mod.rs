@@ -16,8 +16,8 @@ use crate::tensor::Tensor;
 
 /// How a reduction goes over an operand: which axes go, and what is left.
 struct Plan {
-    /// Neighbouring reduced axes as one group, outermost first: where they start and how many there are. At least one, which
-    /// is empty when no axis is reduced: every element is then reduced by itself.
+    /// Neighbouring reduced axes as one group, outermost first: where they start and how many there are. At least one,
+    /// which is empty when no axis is reduced: every element is then reduced by itself.
     groups: SmallVec<[(usize, usize); 4]>,
     /// The shape of the result.
     shape: Shape,
@@ -60,7 +60,8 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Reduces one group of axes after the other, the innermost first: `first` the operand's, `next` those of its results.
+    /// Reduces one group of axes after the other, the innermost first: `first` the operand's, `next` those of its
+    /// results.
     fn run<T: Element, S: Element>(
         &self,
         op: &'static str,

@@ -13,8 +13,8 @@ use crate::tensor::Tensor;
 impl<T: Numeric> Tensor<T> {
     /// The sum of all elements; 0 when there are none. Integers are added up as `i64`.
     ///
-    /// The error is at most 1e-7 of the sum of absolute values for ten million `f32`, and no bit depends on the number of
-    /// threads.
+    /// The error is at most 1e-7 of the sum of absolute values for ten million `f32`, and no bit depends on the number
+    /// of threads.
     ///
     /// Shapes: `x: [..]`, a number.
     ///
@@ -209,7 +209,8 @@ impl<F: FloatElement> Tensor<F> {
         Ok(reduce::dot(self.try_dense(op, &mut None)?, other.try_dense(op, &mut None)?, Par::current()))
     }
 
-    /// The Euclidean length of all elements as one vector, without overflow or underflow on the way; 0 when there are none.
+    /// The Euclidean length of all elements as one vector, without overflow or underflow on the way; 0 when there are
+    /// none.
     ///
     /// Formula: `sqrt(sum x^2)`. Shapes: `x: [..]`, a number.
     ///

@@ -45,7 +45,8 @@ fn follows<F: TensorFloat>(what: &str, points: &[Tensor<F>], f: impl for<'t> Fn(
     }
 }
 
-/// Points of one shape: two orders and the reverse of one, many ties, nothing but ties, infinities, and NaN in some lanes.
+/// Points of one shape: two orders and the reverse of one, many ties, nothing but ties, infinities, and NaN in some
+/// lanes.
 fn points<F: TensorFloat>(shape: &[usize]) -> Vec<Tensor<F>> {
     let shape = Shape::from(shape.to_vec());
     let drawn = |seed| Tensor::<F>::uniform(shape.clone(), F::from_f64(-1.0), F::ONE, &mut rng(seed));

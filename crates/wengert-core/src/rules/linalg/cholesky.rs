@@ -2,8 +2,8 @@
 //!
 //! Shapes: `a, l: [.., n, n]`. Of `a` the symmetric part is taken. Keeps `l`.
 //!
-//! Cotangent: `a_bar = (s + sT) / 2` with `s = l^-T P(lT l_bar) l^-1`, where `P` takes the lower triangle with half of its
-//! diagonal (Murray 2016, "Differentiation of the Cholesky decomposition", equation 10).
+//! Cotangent: `a_bar = (s + sT) / 2` with `s = l^-T P(lT l_bar) l^-1`, where `P` takes the lower triangle with half of
+//! its diagonal (Murray 2016, "Differentiation of the Cholesky decomposition", equation 10).
 
 use super::triangular::substitute;
 use super::{by_distance, transposed, weighted, with_transpose};
@@ -53,8 +53,8 @@ fn halved<F: TensorFloat, A: Array<F>>(x: &A) -> A {
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The lower triangular `l` with a positive diagonal and `l lT = a`, for symmetric positive definite matrices.
     ///
-    /// Shapes: `a, l: [.., n, n]`. Of a matrix that is not symmetric the symmetric part `(a + aT) / 2` is taken, so the gradient
-    /// is symmetric. Source of the derivative: Murray 2016, "Differentiation of the Cholesky decomposition".
+    /// Shapes: `a, l: [.., n, n]`. Of a matrix that is not symmetric the symmetric part `(a + aT) / 2` is taken, so the
+    /// gradient is symmetric. Source of the derivative: Murray 2016, "Differentiation of the Cholesky decomposition".
     ///
     /// # Panics
     /// With the text of the error that [`try_cholesky`](Self::try_cholesky) returns.
@@ -77,8 +77,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`cholesky`](Self::cholesky), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the matrices are not square, finite and positive definite, with the first leading minor that is not
-    /// positive.
+    /// [`Error::Shape`] if the matrices are not square, finite and positive definite, with the first leading minor that
+    /// is not positive.
     #[track_caller]
     pub fn try_cholesky(self) -> Result<Self, Error> {
         self.try_record1(Cholesky(PhantomData))

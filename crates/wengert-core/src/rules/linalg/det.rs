@@ -2,10 +2,10 @@
 //!
 //! Shapes: `a: [.., n, n]`, `det: [..]`, cofactors `c: [.., n, n]`.
 //!
-//! Cotangents: `a_bar = det_bar c`. Of the cofactors, with `c = det(a) a^-T`: `a_bar = (<c, c_bar> - c c_barT) a^-T`; where there
-//! is no inverse to speak of, in the basis of the singular vectors, in which `c` is `d diag(prod_(j != i) s_j)`, `d = det(u v)`:
-//! `a_bar = d u (diag(p g) - (p * h)T) v_t` with `h = uT c_bar v`, `g` its diagonal, and `p_ij = prod_(k != i, j) s_k` beside the
-//! diagonal, 0 on it. Nothing is divided by.
+//! Cotangents: `a_bar = det_bar c`. Of the cofactors, with `c = det(a) a^-T`: `a_bar = (<c, c_bar> - c c_barT) a^-T`;
+//! where there is no inverse to speak of, in the basis of the singular vectors, in which `c` is
+//! `d diag(prod_(j != i) s_j)`, `d = det(u v)`: `a_bar = d u (diag(p g) - (p * h)T) v_t` with `h = uT c_bar v`, `g` its
+//! diagonal, and `p_ij = prod_(k != i, j) s_k` beside the diagonal, 0 on it. Nothing is divided by.
 
 use super::inverse::inverse;
 use super::{columns, minus, on_diagonal, transposed, weighted, with_axes};
@@ -69,7 +69,8 @@ impl<F: TensorFloat> Op<F> for Cofactors<F> {
         let (s, u_t, v_t) = (columns(&packed, 0..1), columns(&packed, 1..1 + n), columns(&packed, 1 + n..1 + 2 * n));
         let h = matmul(&matmul(&u_t, false, &c_bar, false), false, &v_t, true);
         let g = reshape(&diagonal(&h, 0, [rank - 2, rank - 1]), &with_axes(&shape, &[n, 1]));
-        // All triples, of which those with k apart from i and j count: n^3 numbers, at matrices without an inverse only.
+        // All triples, of which those with k apart from i and j count: n^3 numbers, at matrices without an inverse
+        // only.
         let apart = Tensor::from_fn([n, n, n], |at| at[2] != at[0] && at[2] != at[1]);
         let factors = select(&apart, &reshape(&s, &with_axes(&shape, &[1, 1, n])), &s.constant(Tensor::scalar(F::ONE)));
         let p = weighted(&prod(&factors, -1), Tensor::ones([n, n]) - Tensor::eye(n));
@@ -80,11 +81,11 @@ impl<F: TensorFloat> Op<F> for Cofactors<F> {
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
-    /// The determinant: `[.., n, n] -> [..]`. Its gradient, the matrix of cofactors, and that of its gradient are exact at
-    /// singular matrices too.
+    /// The determinant: `[.., n, n] -> [..]`. Its gradient, the matrix of cofactors, and that of its gradient are exact
+    /// at singular matrices too.
     ///
-    /// Source of the derivative: M. B. Giles, "An extended collection of matrix derivative results for forward and reverse mode
-    /// algorithmic differentiation", 2008, 2.2.4.
+    /// Source of the derivative: M. B. Giles, "An extended collection of matrix derivative results for forward and
+    /// reverse mode algorithmic differentiation", 2008, 2.2.4.
     ///
     /// # Panics
     /// With the text of the error that [`try_det`](Self::try_det) returns.

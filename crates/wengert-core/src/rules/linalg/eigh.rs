@@ -1,11 +1,11 @@
 //! Eigenvalues and eigenvectors of symmetric matrices, `a v = v diag(w)`.
 //!
-//! Shapes: `a: [.., n, n]`, `y: [.., n, 1 + n]`, `w` as a column and `vT` side by side; of `eigvalsh`, `w: [.., n]`. Of `a` the
-//! symmetric part is taken.
+//! Shapes: `a: [.., n, n]`, `y: [.., n, 1 + n]`, `w` as a column and `vT` side by side; of `eigvalsh`, `w: [.., n]`. Of
+//! `a` the symmetric part is taken.
 //!
-//! Cotangent: the symmetric part of `v (diag(w_bar) + f * (vT v_bar)) vT` with `f_ij = 1 / (w_j - w_i)` beside the diagonal, 0 on
-//! it (Giles 2008, "An extended collection of matrix derivative results for forward and reverse mode algorithmic
-//! differentiation", 3.1). Where two eigenvalues are equal see `mod.rs`.
+//! Cotangent: the symmetric part of `v (diag(w_bar) + f * (vT v_bar)) vT` with `f_ij = 1 / (w_j - w_i)` beside the
+//! diagonal, 0 on it (Giles 2008, "An extended collection of matrix derivative results for forward and reverse mode
+//! algorithmic differentiation", 3.1). Where two eigenvalues are equal see `mod.rs`.
 
 use super::{columns, divided, minus, no_gap, on_diagonal, plus, transposed, with_axes, with_transpose};
 use crate::error::{Error, OrPanic};
@@ -98,15 +98,16 @@ impl<F: TensorFloat> Op<F> for Eigvalsh<F> {
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The eigenvalues `w`, ascending, and eigenvectors of symmetric matrices: `a v = v diag(w)`, `vT v = 1`.
     ///
-    /// Shapes: `a: [.., n, n]`; `w: [.., n]`; `v: [.., n, n]`, the vectors being its columns, each with a positive entry of
-    /// largest magnitude. Of a matrix that is not symmetric the symmetric part is taken, so the gradient is symmetric.
+    /// Shapes: `a: [.., n, n]`; `w: [.., n]`; `v: [.., n, n]`, the vectors being its columns, each with a positive
+    /// entry of largest magnitude. Of a matrix that is not symmetric the symmetric part is taken, so the gradient is
+    /// symmetric.
     ///
-    /// Vectors of equal eigenvalues have no derivative. The gradient is exact as long as nothing depends on how they turn
-    /// into each other: eigenvalues, and vectors of single eigenvalues. Otherwise it is not finite. Second derivatives of
-    /// eigenvalues beside equal ones: [`eigvalsh`](Self::eigvalsh).
+    /// Vectors of equal eigenvalues have no derivative. The gradient is exact as long as nothing depends on how they
+    /// turn into each other: eigenvalues, and vectors of single eigenvalues. Otherwise it is not finite. Second
+    /// derivatives of eigenvalues beside equal ones: [`eigvalsh`](Self::eigvalsh).
     ///
-    /// Source of the derivative: Giles 2008, "An extended collection of matrix derivative results for forward and reverse mode
-    /// algorithmic differentiation", 3.1.
+    /// Source of the derivative: Giles 2008, "An extended collection of matrix derivative results for forward and
+    /// reverse mode algorithmic differentiation", 3.1.
     ///
     /// # Panics
     /// With the text of the error that [`try_eigh`](Self::try_eigh) returns.
@@ -139,11 +140,11 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         Ok((y.try_column(0)?, y.try_columns(1..1 + n)?.try_transpose(-1, -2)?))
     }
 
-    /// The eigenvalues of symmetric matrices, ascending: `[.., n, n] -> [.., n]`. The second derivative of an eigenvalue needs
-    /// the gaps between it and the others, and no others.
+    /// The eigenvalues of symmetric matrices, ascending: `[.., n, n] -> [.., n]`. The second derivative of an
+    /// eigenvalue needs the gaps between it and the others, and no others.
     ///
-    /// Source of the derivative: M. B. Giles, "An extended collection of matrix derivative results for forward and reverse mode
-    /// algorithmic differentiation", 2008, 3.1.
+    /// Source of the derivative: M. B. Giles, "An extended collection of matrix derivative results for forward and
+    /// reverse mode algorithmic differentiation", 2008, 3.1.
     ///
     /// # Panics
     /// With the text of the error that [`try_eigvalsh`](Self::try_eigvalsh) returns.

@@ -2,10 +2,10 @@
 //!
 //! Shapes: `a, y: [.., n, n]`.
 //!
-//! Cotangent: the derivative of the exponential at `aT` in the direction of `y_bar`, which stands in the upper right of the
-//! exponential of `[[aT, y_bar], [0, aT]]` (Al-Mohy & Higham 2009, "Computing the Frechet derivative of the matrix exponential,
-//! with an application to condition number estimation", equation 1.4 and 2.3). Being an exponential, it is differentiated
-//! again likewise.
+//! Cotangent: the derivative of the exponential at `aT` in the direction of `y_bar`, which stands in the upper right of
+//! the exponential of `[[aT, y_bar], [0, aT]]` (Al-Mohy & Higham 2009, "Computing the Frechet derivative of the matrix
+//! exponential, with an application to condition number estimation", equation 1.4 and 2.3). Being an exponential, it is
+//! differentiated again likewise.
 
 use super::{columns, transposed};
 use crate::error::{Error, OrPanic};
@@ -58,8 +58,8 @@ impl<F: TensorFloat> Expm<F> {
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The exponential of a matrix, `sum_k a^k / k!`: the solution of `dy/dt = a y` after a time of 1 from `y = 1`.
     ///
-    /// Shapes: `[.., n, n] -> [.., n, n]`. The gradient is that of an exponential of `2 n` rows. Source of the derivative: Al-Mohy
-    /// & Higham 2009, "Computing the Frechet derivative of the matrix exponential".
+    /// Shapes: `[.., n, n] -> [.., n, n]`. The gradient is that of an exponential of `2 n` rows. Source of the
+    /// derivative: Al-Mohy & Higham 2009, "Computing the Frechet derivative of the matrix exponential".
     ///
     /// # Panics
     /// With the text of the error that [`try_expm`](Self::try_expm) returns.

@@ -2,8 +2,8 @@
 //!
 //! Shapes: `a, y: [.., n, n]`. Keeps `y`.
 //!
-//! Cotangent: `a_bar = -yT y_bar yT`, from `dy = -y da y` (Giles 2008, "An extended collection of matrix derivative results for
-//! forward and reverse mode algorithmic differentiation", 2.2.3).
+//! Cotangent: `a_bar = -yT y_bar yT`, from `dy = -y da y` (Giles 2008, "An extended collection of matrix derivative
+//! results for forward and reverse mode algorithmic differentiation", 2.2.3).
 
 use crate::error::{Error, OrPanic};
 use crate::rules::affine::scaled;
@@ -49,8 +49,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     ///
     /// Shapes: `[.., n, n] -> [.., n, n]`.
     ///
-    /// Source of the derivative: M. B. Giles, "An extended collection of matrix derivative results for forward and reverse mode
-    /// algorithmic differentiation", 2008, 2.2.3.
+    /// Source of the derivative: M. B. Giles, "An extended collection of matrix derivative results for forward and
+    /// reverse mode algorithmic differentiation", 2008, 2.2.3.
     ///
     /// # Panics
     /// With the text of the error that [`try_inverse`](Self::try_inverse) returns.

@@ -1,5 +1,5 @@
-//! Least squares through orthogonal factors, `r x = qT b`, composed of their rules: the residual's part of the derivative is in
-//! that of `q`.
+//! Least squares through orthogonal factors, `r x = qT b`, composed of their rules: the residual's part of the
+//! derivative is in that of `q`.
 
 use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
@@ -8,11 +8,11 @@ use wengert_tensor::{Tensor, Triangle};
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The `x` with the smallest `|a x - b|`, for matrices of full column rank.
     ///
-    /// Shapes: `a: [.., m, n]`, this tensor, `m >= n`; `b: [.., m, k]`, or a vector `[m]`; `x: [.., n, k]`, or `[.., n]`. Leading
-    /// axes broadcast.
+    /// Shapes: `a: [.., m, n]`, this tensor, `m >= n`; `b: [.., m, k]`, or a vector `[m]`; `x: [.., n, k]`, or
+    /// `[.., n]`. Leading axes broadcast.
     ///
-    /// Source of the derivative: G. H. Golub and V. Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares problems
-    /// whose variables separate", 1973.
+    /// Source of the derivative: G. H. Golub and V. Pereyra, "The differentiation of pseudo-inverses and nonlinear
+    /// least squares problems whose variables separate", 1973.
     ///
     /// # Panics
     /// With the text of the error that [`try_lstsq`](Self::try_lstsq) returns.
@@ -36,8 +36,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`lstsq`](Self::lstsq), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the matrices have less rows than columns, not full column rank, or `b` does not go with them;
-    /// [`Error::MixedTapes`] if the operands are of two tapes.
+    /// [`Error::Shape`] if the matrices have less rows than columns, not full column rank, or `b` does not go with
+    /// them; [`Error::MixedTapes`] if the operands are of two tapes.
     #[track_caller]
     pub fn try_lstsq(self, b: Self) -> Result<Self, Error> {
         let _whole = self.whole("lstsq");

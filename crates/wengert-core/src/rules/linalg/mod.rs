@@ -1,18 +1,19 @@
 //! Linear algebra on the last two axes: factorizations, systems, determinants, the exponential.
 //!
-//! The pullbacks emit matrix products, triangular solutions and the factorizations themselves, so they are differentiated
-//! again. A factorization with several results is one node whose value has them side by side (`[w | vT]`, `[qT | r]`,
-//! `[s | uT | vT]`), of which the results are slices: its pullback runs once, with all their cotangents.
+//! The pullbacks emit matrix products, triangular solutions and the factorizations themselves, so they are
+//! differentiated again. A factorization with several results is one node whose value has them side by side
+//! (`[w | vT]`, `[qT | r]`, `[s | uT | vT]`), of which the results are slices: its pullback runs once, with all their
+//! cotangents.
 //!
 //! # Where spectra are degenerate
 //!
-//! Vectors of equal eigenvalues are any basis of their space: they have no derivative, and their pullback divides by the gap.
-//! What does not need that gap is exact: an eigenvalue's gradient needs none, and the vectors of a single eigenvalue only need
-//! the gaps to it. There `0 / 0` is 0, because the numerator says that nothing flows between the two. Where something does
-//! flow, the result is infinite or NaN and not a number that looks like a gradient. Gaps up to `n eps` of the largest value
-//! count as none: of vectors that close not even the value is determined. So second derivatives of eigenvalues, which do
-//! need the gaps, are not finite at degenerate spectra; functions of the whole matrix (`expm`, `inverse`, `det`, a power) are,
-//! by rules of their own.
+//! Vectors of equal eigenvalues are any basis of their space: they have no derivative, and their pullback divides by
+//! the gap. What does not need that gap is exact: an eigenvalue's gradient needs none, and the vectors of a single
+//! eigenvalue only need the gaps to it. There `0 / 0` is 0, because the numerator says that nothing flows between the
+//! two. Where something does flow, the result is infinite or NaN and not a number that looks like a gradient. Gaps up
+//! to `n eps` of the largest value count as none: of vectors that close not even the value is determined. So second
+//! derivatives of eigenvalues, which do need the gaps, are not finite at degenerate spectra; functions of the whole
+//! matrix (`expm`, `inverse`, `det`, a power) are, by rules of their own.
 
 mod cholesky;
 mod det;

@@ -2,10 +2,11 @@
 //!
 //! Shapes: `a: [.., m, n]`; with `k = min(m, n)` `y: [.., k, m + n]`, `qT` and `r` side by side.
 //!
-//! Cotangent, for `m >= n`: `a_bar = (q_bar + q c(r r_barT - q_barT q)) r^-T`, where `c` copies the lower triangle over the upper
-//! (Seeger, Hetzel, Dai, Meissner, Lawrence 2017, "Auto-differentiating linear algebra", section 4.3). For `m < n`, `a = (x, y)`
-//! and `r = (u, v)` with square `x`, `u`: `q u = x` and `q v = y`, so `y_bar = q v_bar` and `x_bar` is as above with
-//! `q_bar + y v_barT`. Where the first `k` columns are dependent there is no derivative, and the result is not finite.
+//! Cotangent, for `m >= n`: `a_bar = (q_bar + q c(r r_barT - q_barT q)) r^-T`, where `c` copies the lower triangle over
+//! the upper (Seeger, Hetzel, Dai, Meissner, Lawrence 2017, "Auto-differentiating linear algebra", section 4.3). For
+//! `m < n`, `a = (x, y)` and `r = (u, v)` with square `x`, `u`: `q u = x` and `q v = y`, so `y_bar = q v_bar` and
+//! `x_bar` is as above with `q_bar + y v_barT`. Where the first `k` columns are dependent there is no derivative, and
+//! the result is not finite.
 
 use super::triangular::substitute;
 use super::{by_distance, columns, minus, plus, transposed, weighted};
@@ -22,7 +23,8 @@ use wengert_tensor::{ShapeError, Tensor, Triangle};
 pub(crate) struct Qr<F> {
     /// Whether dependent columns are an error: least squares have no one solution then.
     full_rank: bool,
-    /// On which rows of `r` the diagonal is nothing but rounding, if on any. Boxed: the largest op sets the size of all nodes.
+    /// On which rows of `r` the diagonal is nothing but rounding, if on any. Boxed: the largest op sets the size of all
+    /// nodes.
     dependent: Option<Box<Tensor<bool>>>,
     number: PhantomData<F>,
 }
@@ -81,9 +83,9 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// The reduced factorization `a = q r`, `qT q = 1`, `r` upper triangular without a negative number on its diagonal.
     ///
-    /// Shapes: `a: [.., m, n]`; with `k = min(m, n)` `q: [.., m, k]`, `r: [.., k, n]`. Where the first `k` columns are dependent
-    /// the factors have no derivative, and the gradient is not finite. Source of the derivative: Seeger, Hetzel, Dai, Meissner,
-    /// Lawrence 2017, "Auto-differentiating linear algebra".
+    /// Shapes: `a: [.., m, n]`; with `k = min(m, n)` `q: [.., m, k]`, `r: [.., k, n]`. Where the first `k` columns are
+    /// dependent the factors have no derivative, and the gradient is not finite. Source of the derivative: Seeger,
+    /// Hetzel, Dai, Meissner, Lawrence 2017, "Auto-differentiating linear algebra".
     ///
     /// # Panics
     /// With the text of the error that [`try_qr`](Self::try_qr) returns.

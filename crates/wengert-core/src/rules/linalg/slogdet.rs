@@ -2,8 +2,8 @@
 //!
 //! Shapes: `a: [.., n, n]`, `y: [.., 2]`, sign and logarithm.
 //!
-//! Cotangent: `a_bar = log_bar a^-T` (Giles 2008, "An extended collection of matrix derivative results for forward and reverse
-//! mode algorithmic differentiation", 2.2.4), not finite where there is no inverse. The sign does not change.
+//! Cotangent: `a_bar = log_bar a^-T` (Giles 2008, "An extended collection of matrix derivative results for forward and
+//! reverse mode algorithmic differentiation", 2.2.4), not finite where there is no inverse. The sign does not change.
 
 use super::inverse::inverse;
 use super::{columns, transposed, with_axes};
@@ -33,13 +33,13 @@ impl<F: TensorFloat> Op<F> for SlogDet<F> {
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
-    /// The sign of the determinant, a constant, and the logarithm of its magnitude, each `[..]`; 0 and minus infinity for
-    /// singular matrices, where the gradient is not finite.
+    /// The sign of the determinant, a constant, and the logarithm of its magnitude, each `[..]`; 0 and minus infinity
+    /// for singular matrices, where the gradient is not finite.
     ///
     /// Shapes: `[.., n, n]`, both results `[..]`.
     ///
-    /// Source of the derivative: M. B. Giles, "An extended collection of matrix derivative results for forward and reverse mode
-    /// algorithmic differentiation", 2008, 2.2.4.
+    /// Source of the derivative: M. B. Giles, "An extended collection of matrix derivative results for forward and
+    /// reverse mode algorithmic differentiation", 2008, 2.2.4.
     ///
     /// # Panics
     /// With the text of the error that [`try_slogdet`](Self::try_slogdet) returns.

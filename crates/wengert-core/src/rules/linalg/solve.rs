@@ -1,10 +1,10 @@
 //! Solution of linear systems, `a x = b`, or `aT x = b`.
 //!
-//! Shapes: `a: [.., n, n]`, `b, x: [.., n, k]`; leading axes broadcast. Keeps the factors of `a`, with which pullbacks of every
-//! order solve.
+//! Shapes: `a: [.., n, n]`, `b, x: [.., n, k]`; leading axes broadcast. Keeps the factors of `a`, with which pullbacks
+//! of every order solve.
 //!
-//! Cotangents: `b_bar = a^-T x_bar`, `a_bar = -b_bar xT` (Giles 2008, "An extended collection of matrix derivative results for
-//! forward and reverse mode algorithmic differentiation", 2.3.1).
+//! Cotangents: `b_bar = a^-T x_bar`, `a_bar = -b_bar xT` (Giles 2008, "An extended collection of matrix derivative
+//! results for forward and reverse mode algorithmic differentiation", 2.3.1).
 
 use crate::error::{Error, OrPanic};
 use crate::rules::affine::scaled;
@@ -58,11 +58,12 @@ impl<F: TensorFloat> Op<F> for Solve<F> {
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// The solution of `a x = b`.
     ///
-    /// Shapes: `a: [.., n, n]`, this tensor; `b: [.., n, k]`, or a vector `[n]`; `x: [.., n, k]`, or `[.., n]`. Leading axes
-    /// broadcast. Gaussian elimination, `2 n^3 / 3 + 2 n^2 k` operations; a sweep uses the factors again and costs `4 n^2 k`.
+    /// Shapes: `a: [.., n, n]`, this tensor; `b: [.., n, k]`, or a vector `[n]`; `x: [.., n, k]`, or `[.., n]`. Leading
+    /// axes broadcast. Gaussian elimination, `2 n^3 / 3 + 2 n^2 k` operations; a sweep uses the factors again and costs
+    /// `4 n^2 k`.
     ///
-    /// Source of the derivative: M. B. Giles, "An extended collection of matrix derivative results for forward and reverse mode
-    /// algorithmic differentiation", 2008, 2.3.1.
+    /// Source of the derivative: M. B. Giles, "An extended collection of matrix derivative results for forward and
+    /// reverse mode algorithmic differentiation", 2008, 2.3.1.
     ///
     /// # Panics
     /// With the text of the error that [`try_solve`](Self::try_solve) returns.

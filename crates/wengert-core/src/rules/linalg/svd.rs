@@ -1,13 +1,14 @@
 //! Singular values and vectors, `a = u diag(s) v_t`.
 //!
-//! Shapes: `a: [.., m, n]`; with `k = min(m, n)` `y: [.., k, 1 + m + n]`, `s` as a column, `uT` and `v_t` side by side; of `svdvals`,
-//! `s: [.., k]`.
+//! Shapes: `a: [.., m, n]`; with `k = min(m, n)` `y: [.., k, 1 + m + n]`, `s` as a column, `uT` and `v_t` side by side;
+//! of `svdvals`, `s: [.., k]`.
 //!
-//! Cotangent: `u (diag(s_bar) + x + xT + y - yT) v_t + (1 - u uT) u_bar diag(1/s) v_t + u diag(1/s) v_bar_t (1 - v v_t)`, with
-//! `x_ij = (p + q)_ij / 2 (s_j - s_i)`, `y_ij = (p - q)_ij / 2 (s_j + s_i)` beside the diagonal, `p = uT u_bar`, `q = v_t v_bar`
-//! (Townsend 2016, "Differentiating the singular value decomposition"; Wan & Zhang 2019, "Automatic differentiation for complex
-//! valued SVD"). Differences of squares are taken apart, so that small singular values keep their digits. Where two are equal,
-//! or one is 0, see `mod.rs`.
+//! Cotangent:
+//! `u (diag(s_bar) + x + xT + y - yT) v_t + (1 - u uT) u_bar diag(1/s) v_t + u diag(1/s) v_bar_t (1 - v v_t)`, with
+//! `x_ij = (p + q)_ij / 2 (s_j - s_i)`, `y_ij = (p - q)_ij / 2 (s_j + s_i)` beside the diagonal, `p = uT u_bar`,
+//! `q = v_t v_bar` (Townsend 2016, "Differentiating the singular value decomposition"; Wan & Zhang 2019, "Automatic
+//! differentiation for complex valued SVD"). Differences of squares are taken apart, so that small singular values keep
+//! their digits. Where two are equal, or one is 0, see `mod.rs`.
 
 use super::{columns, divided, minus, no_gap, on_diagonal, plus, transposed, with_axes, with_transpose};
 use crate::error::{Error, OrPanic};
@@ -130,15 +131,16 @@ impl<F: TensorFloat> Op<F> for Svdvals<F> {
 }
 
 impl<'t, F: TensorFloat> TensorVar<'t, F> {
-    /// The reduced singular value decomposition `a = u diag(s) v_t`, `uT u = v_t v_tT = 1`, `s` descending and not negative.
+    /// The reduced singular value decomposition `a = u diag(s) v_t`, `uT u = v_t v_tT = 1`, `s` descending and not
+    /// negative.
     ///
-    /// Shapes: `a: [.., m, n]`; with `k = min(m, n)` `u: [.., m, k]`, `s: [.., k]`, `v_t: [.., k, n]`. Columns of `u` have a
-    /// positive entry of largest magnitude.
+    /// Shapes: `a: [.., m, n]`; with `k = min(m, n)` `u: [.., m, k]`, `s: [.., k]`, `v_t: [.., k, n]`. Columns of `u`
+    /// have a positive entry of largest magnitude.
     ///
-    /// Vectors of equal singular values have no derivative. The gradient is exact as long as nothing depends on how they turn
-    /// into each other: singular values, and vectors of single ones. Otherwise it is not finite; nor are those of the vectors
-    /// of a zero, unless the matrix is square. Second derivatives of singular values beside equal ones:
-    /// [`svdvals`](Self::svdvals).
+    /// Vectors of equal singular values have no derivative. The gradient is exact as long as nothing depends on how
+    /// they turn into each other: singular values, and vectors of single ones. Otherwise it is not finite; nor are
+    /// those of the vectors of a zero, unless the matrix is square. Second derivatives of singular values beside equal
+    /// ones: [`svdvals`](Self::svdvals).
     ///
     /// Source of the derivative: Townsend 2016, "Differentiating the singular value decomposition".
     ///
@@ -173,11 +175,11 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         Ok((u, y.try_column(0)?, y.try_columns(1 + m..1 + m + n)?))
     }
 
-    /// The singular values, descending: `[.., m, n] -> [.., min(m, n)]`. Their sum is the nuclear norm, the first the spectral
-    /// norm. The second derivative of one needs the gaps between it and the others, and no others.
+    /// The singular values, descending: `[.., m, n] -> [.., min(m, n)]`. Their sum is the nuclear norm, the first the
+    /// spectral norm. The second derivative of one needs the gaps between it and the others, and no others.
     ///
-    /// Source of the derivative: M. B. Giles, "An extended collection of matrix derivative results for forward and reverse mode
-    /// algorithmic differentiation", 2008, 3.2.
+    /// Source of the derivative: M. B. Giles, "An extended collection of matrix derivative results for forward and
+    /// reverse mode algorithmic differentiation", 2008, 3.2.
     ///
     /// # Panics
     /// With the text of the error that [`try_svdvals`](Self::try_svdvals) returns.

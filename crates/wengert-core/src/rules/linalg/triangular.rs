@@ -2,8 +2,9 @@
 //!
 //! Shapes: `a: [.., n, n]`, `b, x: [.., n, k]`; leading axes broadcast. Keeps `a`, `x`.
 //!
-//! Cotangents: `b_bar = t(a)^-T x_bar`, and `a_bar = -b_bar xT` in the triangle that is read, transposed if it is (Giles 2008,
-//! "An extended collection of matrix derivative results for forward and reverse mode algorithmic differentiation", 2.3.1).
+//! Cotangents: `b_bar = t(a)^-T x_bar`, and `a_bar = -b_bar xT` in the triangle that is read, transposed if it is
+//! (Giles 2008, "An extended collection of matrix derivative results for forward and reverse mode algorithmic
+//! differentiation", 2.3.1).
 
 use super::{by_distance, weighted};
 use crate::error::{Error, OrPanic};
@@ -82,10 +83,11 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
 
     /// The solution of `a x = b` by substitution, reading one triangle of `a` only, and differentiated by it only.
     ///
-    /// Shapes: `a: [.., n, n]`, this tensor; `b: [.., n, k]`, or a vector `[n]`; the result is like `b`. Leading axes broadcast.
+    /// Shapes: `a: [.., n, n]`, this tensor; `b: [.., n, k]`, or a vector `[n]`; the result is like `b`. Leading axes
+    /// broadcast.
     ///
-    /// Source of the derivative: M. B. Giles, "An extended collection of matrix derivative results for forward and reverse mode
-    /// algorithmic differentiation", 2008, 2.3.1.
+    /// Source of the derivative: M. B. Giles, "An extended collection of matrix derivative results for forward and
+    /// reverse mode algorithmic differentiation", 2008, 2.3.1.
     ///
     /// # Panics
     /// With the text of the error that [`try_solve_triangular`](Self::try_solve_triangular) returns.

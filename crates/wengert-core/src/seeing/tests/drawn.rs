@@ -11,9 +11,9 @@ use wengert_tensor::{Shape, Tensor};
 fn the_listing_of_a_small_tape_is_the_one_written_by_hand() {
     let tape = Tape::new();
     small(&tape);
-    // d c/da = b = 2, d c/db = a = 3; y = 10 * 6, so its partials are 6 and 10. Scalars: 6 nodes of 24 bytes and 2 packed
-    // edges of 16. Tensors: 32 + 16 + 16 + 8 + 16 + 16 + 8; t3 shares the memory of t2. Cotangents: at the pullback of t2
-    // those of t0 (32), t2 (16) and the retained t3 (16) are alive.
+    // d c/da = b = 2, d c/db = a = 3; y = 10 * 6, so its partials are 6 and 10. Scalars: 6 nodes of 24 bytes and 2
+    // packed edges of 16. Tensors: 32 + 16 + 16 + 8 + 16 + 16 + 8; t3 shares the memory of t2. Cotangents: at the
+    // pullback of t2 those of t0 (32), t2 (16) and the retained t3 (16) are alive.
     let expected = "\
 v1 = input
 v2 = input
@@ -180,9 +180,9 @@ fn timed(tape: &Tape) -> Profile {
 fn a_profiled_tape_shows_the_time_of_every_op_as_written_by_hand() {
     let tape = Tape::new();
     let profile = timed(&tape);
-    // 1024 elements of 8 bytes. Times of 6, 3.6 and 2.4 us, together 12: shares of 50, 30 and 20 %, and 1, 0.6 and 0.4 of
-    // the longest. So much of the way from white to (246, 169, 74), in hexadecimal f6a94a: 0.6 of it is
-    // (249.6, 203.4, 146.4), 0.4 of it (251.4, 220.6, 182.6).
+    // 1024 elements of 8 bytes. Times of 6, 3.6 and 2.4 us, together 12: shares of 50, 30 and 20 %, and 1, 0.6 and 0.4
+    // of the longest. So much of the way from white to (246, 169, 74), in hexadecimal f6a94a: 0.6 of it is (249.6,
+    // 203.4, 146.4), 0.4 of it (251.4, 220.6, 182.6).
     let graph = r##"digraph tape {
   t0 [shape=box, style=bold, label="input\nt0 [32, 32], 8.0 KiB"];
   t1 [shape=box, style=filled, fillcolor="#f6a94a", label="matmul, 50.0 %\nt1 [32, 32], 8.0 KiB\n1.5 us, sweep 4.5 us"];

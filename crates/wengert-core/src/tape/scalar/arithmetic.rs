@@ -156,8 +156,8 @@ macro_rules! with_constants {
 }
 with_constants!(f32 f64);
 
-// Every comparison goes by way of the handle, each with the question that was asked: a recorder keeps `a < b`, which is a
-// weaker claim than the order of the two.
+// Every comparison goes by way of the handle, each with the question that was asked: a recorder keeps `a < b`, which is
+// a weaker claim than the order of the two.
 macro_rules! comparisons {
     ($other:ty, |$b:ident| $right:expr) => {
         #[inline(always)]

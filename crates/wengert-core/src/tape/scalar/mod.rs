@@ -1,9 +1,9 @@
 //! The scalar variable: a value, a pending partial, and the node it hangs on.
 //!
 //! Operations of one operand, operations with constants, and operations of one and the same node record nothing: they
-//! multiply the pending partial `dv/dnode`. `x / (1 + x * x)` is one node fewer than it looks, five to be exact; ordinary
-//! generic code records 17-63 % fewer nodes. Such a handle is *not a node of its own*, and knows it: asking a gradient
-//! for its adjoint would answer for another number.
+//! multiply the pending partial `dv/dnode`. `x / (1 + x * x)` is one node fewer than it looks, five to be exact;
+//! ordinary generic code records 17-63 % fewer nodes. Such a handle is *not a node of its own*, and knows it: asking a
+//! gradient for its adjoint would answer for another number.
 
 mod arithmetic;
 
@@ -97,8 +97,8 @@ impl<F: Primal, H: Handle<F>> Scalar<F, H> {
         H::detached(self)
     }
 
-    /// `a` where `condition` holds, else `b`. Records nothing: the other branch is simply not used, so nothing of it, NaN
-    /// included, reaches the gradient.
+    /// `a` where `condition` holds, else `b`. Records nothing: the other branch is simply not used, so nothing of it,
+    /// NaN included, reaches the gradient.
     #[inline(always)]
     #[must_use]
     pub fn select(condition: bool, a: Self, b: Self) -> Self {
@@ -270,8 +270,8 @@ fn apart<'t, F: Primal>(a: Var<'t, F>, b: Var<'t, F>, y: F, [p, q]: [F; 2], stee
     }
 }
 
-/// Variables of different nodes hang on a tape. Returning a constant here instead gives every operation one result more to
-/// join, 2 to 9 % of a recording.
+/// Variables of different nodes hang on a tape. Returning a constant here instead gives every operation one result more
+/// to join, 2 to 9 % of a recording.
 #[cold]
 #[inline(never)]
 extern "C" fn no_tape() -> ! {
@@ -286,8 +286,8 @@ enum Live {
     Neither,
 }
 
-/// Looks at the handles alone, out of the way: with this in line a recorded Gaussian mixture took 5 to 15 % longer, and given the
-/// variables it would bring them to memory. Nothing in it unwinds.
+/// Looks at the handles alone, out of the way: with this in line a recorded Gaussian mixture took 5 to 15 % longer, and
+/// given the variables it would bring them to memory. Nothing in it unwinds.
 #[cold]
 #[inline(never)]
 extern "C" fn side<'t, F: Primal>(a: OnTape<'t, F>, b: OnTape<'t, F>, at: &'static Location<'static>) -> Live {

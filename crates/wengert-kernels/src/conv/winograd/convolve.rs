@@ -1,7 +1,8 @@
 //! Images from images and filters: the convolution, and its adjoint for the images.
 //!
-//! A piece of the work goes through its rows of tiles block by block: transform, multiply, transform back. Every result is the
-//! sum over channels in their order, a block of them at a time, wherever it lies in a block, so pieces change no bits.
+//! A piece of the work goes through its rows of tiles block by block: transform, multiply, transform back. Every result
+//! is the sum over channels in their order, a block of them at a time, wherever it lies in a block, so pieces change no
+//! bits.
 
 #![expect(unsafe_code, reason = "vector loads and stores in rooms whose sizes are computed here")]
 
@@ -19,8 +20,8 @@ use crate::matmul::blocked::{even, panel_rows};
 use crate::scratch::Scratch;
 use core::ops::Range;
 
-/// Channels that are summed at a time, and the sums added up: with the direct sum's 256 the error at 270 channels is 1.7 times
-/// as large, more than the direct sum's.
+/// Channels that are summed at a time, and the sums added up: with the direct sum's 256 the error at 270 channels is
+/// 1.7 times as large, more than the direct sum's.
 const CHANNELS_OF_BLOCK: usize = 64;
 
 /// Results of images that are pooled together: 512 KiB, which the second-level cache holds beside the tiles.
@@ -67,8 +68,8 @@ pub(super) fn convolve(
     });
     let packed = &*packed;
 
-    // Where the work is cut changes no bit, so it may depend on the threads. Few images are cut by output channels, at the
-    // price of transforming them for each piece; a piece keeps some.
+    // Where the work is cut changes no bit, so it may depend on the threads. Few images are cut by output channels, at
+    // the price of transforming them for each piece; a piece keeps some.
     let all = groups * outs;
     let pieces: Vec<_> = if par == Par::SEQUENTIAL || plan.batch >= PIECES {
         let most = if par == Par::SEQUENTIAL { plan.batch } else { plan.batch.div_ceil(PIECES) };
@@ -208,7 +209,8 @@ unsafe fn run<V: Weave<Element = f32>, const M: usize, const T: usize>(
     }
 }
 
-/// Multiplies packed filters with transformed tiles, point by point, and sums over the channels, whose `offsets` are given.
+/// Multiplies packed filters with transformed tiles, point by point, and sums over the channels, whose `offsets` are
+/// given.
 ///
 /// # Safety
 /// As for [`Vector`](crate::matmul::vector::Vector). The points must have room for the tiles in whole vectors.

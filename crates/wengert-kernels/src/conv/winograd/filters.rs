@@ -20,8 +20,8 @@ pub(super) struct Filters<'a> {
     pub(super) turned: bool,
 }
 
-/// Packs the transformed filters of a panel: for each point and each of `channels`, `rows` output channels side by side,
-/// the first of them `out`. Those from `outs` on are zeros.
+/// Packs the transformed filters of a panel: for each point and each of `channels`, `rows` output channels side by
+/// side, the first of them `out`. Those from `outs` on are zeros.
 ///
 /// # Safety
 /// As for [`Vector`](crate::matmul::vector::Vector).

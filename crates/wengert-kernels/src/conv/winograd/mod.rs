@@ -1,13 +1,15 @@
 //! Convolution by minimal filtering: fewer products for the same sums.
 //!
-//! A tile of 2 x 2 results of a 3 x 3 filter takes 36 products; the algorithm `F(2 x 2, 3 x 3)` takes 16, and additions. The
-//! tile's 4 x 4 pixels and the filter are transformed, multiplied point by point and summed over channels, and the sums
-//! transformed back (`transform`; Winograd 1980, "Arithmetic Complexity of Computations"; Lavin & Gray 2016, "Fast Algorithms
-//! for Convolutional Neural Networks"). Since each point is a sum over channels of its own, the products of all tiles at a
-//! point are a matrix product: the direct convolution's micro-kernels with a single tap.
+//! A tile of 2 x 2 results of a 3 x 3 filter takes 36 products; the algorithm `F(2 x 2, 3 x 3)` takes 16, and
+//! additions. The tile's 4 x 4 pixels and the filter are transformed, multiplied point by point and summed over
+//! channels, and the sums transformed back (`transform`; Winograd 1980, "Arithmetic Complexity of Computations"; Lavin
+//! & Gray 2016, "Fast Algorithms for Convolutional Neural Networks"). Since each point is a sum over channels of its
+//! own, the products of all tiles at a point are a matrix product: the direct convolution's micro-kernels with a single
+//! tap.
 //!
-//! The adjoint for the images is the same with filters turned around (`convolve`); that for the filters multiplies transformed
-//! images with transformed cotangents, tiles being the inner dimension, and transforms the sums back once (`weight`).
+//! The adjoint for the images is the same with filters turned around (`convolve`); that for the filters multiplies
+//! transformed images with transformed cotangents, tiles being the inner dimension, and transforms the sums back once
+//! (`weight`).
 //!
 //! # How exact
 //!
@@ -20,10 +22,10 @@
 //! | `w_bar`, 64 channels, 4 images of 56 x 56 | 2.8e-7, 1.3e-6 | 3.5e-7, 1.8e-6 | 8.8e-7, 4.6e-6 |
 //! | `w_bar`, 32 channels, 5 images of 7 x 7 | 1.3e-7 | 2.7e-7 | - |
 //!
-//! With the points of `F(2, 3)` a result takes in products of its own window's pixels only: zeros give exact zeros, a NaN
-//! reaches the windows it lies in and no others, and errors are relative to a window's own numbers. Only an infinity may
-//! arrive as NaN, being both added and subtracted. With `F(4, 3)` all this holds for what a tile reads and no longer for a
-//! window. Tiles over an edge read zeros, never a neighbouring plane.
+//! With the points of `F(2, 3)` a result takes in products of its own window's pixels only: zeros give exact zeros, a
+//! NaN reaches the windows it lies in and no others, and errors are relative to a window's own numbers. Only an
+//! infinity may arrive as NaN, being both added and subtracted. With `F(4, 3)` all this holds for what a tile reads and
+//! no longer for a window. Tiles over an edge read zeros, never a neighbouring plane.
 
 #![expect(unsafe_code, reason = "vector loads and stores in rooms whose sizes are computed here")]
 
@@ -56,7 +58,8 @@ const LARGE_COLUMNS: usize = 7;
 const LARGE_FILTERS: usize = 1 << 14;
 /// Tiles from which the transform of the filters pays.
 const TILES: usize = 64;
-/// Tiles of a block: four tile rows of images 56 wide, whose transforms, 64 channels in and out, take 1.2 MB of a 2 MB cache.
+/// Tiles of a block: four tile rows of images 56 wide, whose transforms, 64 channels in and out, take 1.2 MB of a 2 MB
+/// cache.
 const BLOCK: usize = 112;
 /// A convolution of tiles.
 #[derive(Clone, Copy)]
@@ -116,7 +119,8 @@ impl Plan {
     }
 }
 
-/// The results of a tile along an axis with which a convolution takes this way, if it does. Never depends on the threads.
+/// The results of a tile along an axis with which a convolution takes this way, if it does. Never depends on the
+/// threads.
 fn tile(level: Level, conv: &Conv2d) -> Option<usize> {
     let fits = conv.kernel == [3, 3]
         && conv.stride == [1, 1]

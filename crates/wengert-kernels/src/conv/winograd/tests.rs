@@ -65,7 +65,8 @@ fn check(conv: Conv2d) {
         check_bias(level, &conv, x, w, &one[0]);
         let large = tile(level, &conv) == Some(4);
         for (what, ((got, direct), want)) in ["y", "x_bar", "w_bar"].iter().zip(one.iter().zip(&direct).zip(want)) {
-            // Of the direct sum's error, measured here, and a tenth for chance. In `w_bar` fewer products are summed than tiles add.
+            // Of the direct sum's error, measured here, and a tenth for chance. In `w_bar` fewer products are summed
+            // than tiles add.
             let allowed = match (large, *what) {
                 (false, "w_bar") => 2.5,
                 (false, _) => 1.1,

@@ -1,9 +1,9 @@
 //! Images to tiles and tiles to images.
 //!
-//! Tiles are numbered row after row through the images, and lie side by side in the lanes of a vector: neighbours along a
-//! row. Entry `(i, j)` of the tiles of a row is every `m`-th pixel of a row of pixels from column `j` on, so a channel is first
-//! sorted by the remainders of its rows and columns modulo `m`, with the zeros of the padding around it; then it is a
-//! vector in memory.
+//! Tiles are numbered row after row through the images, and lie side by side in the lanes of a vector: neighbours along
+//! a row. Entry `(i, j)` of the tiles of a row is every `m`-th pixel of a row of pixels from column `j` on, so a
+//! channel is first sorted by the remainders of its rows and columns modulo `m`, with the zeros of the padding around
+//! it; then it is a vector in memory.
 
 #![expect(clippy::needless_range_loop, reason = "entries of small matrices, by row and column")]
 #![expect(unsafe_code, reason = "vector loads and stores within rooms that the grid measures")]
@@ -108,8 +108,8 @@ impl Planes {
             let source = (rows.start * M + row).checked_sub(above).filter(|&row| row < grid.source[0]);
             let pixels = source.map_or(&[][..], |row| &channel[row * width..][..width]);
             for first in (0..=grid.tiles[1]).step_by(V::LANES) {
-                // SAFETY: loads stay within the pixels. Rows are written in order, so that what a store leaves behind the
-                // end of a row is overwritten by the next, and there is room for a vector behind the last.
+                // SAFETY: loads stay within the pixels. Rows are written in order, so that what a store leaves behind
+                // the end of a row is overwritten by the next, and there is room for a vector behind the last.
                 unsafe {
                     let mut sorted = [V::splat(0.0); M];
                     for (i, sorted) in sorted.iter_mut().enumerate() {
@@ -117,7 +117,8 @@ impl Planes {
                         let from = left.saturating_sub(start).min(V::LANES);
                         let to = (pixels.len() + left).saturating_sub(start).min(V::LANES);
                         let p = pixels.as_ptr().wrapping_add(start).wrapping_sub(left);
-                        // The same rows of the next channel are a few lines in another place, which no processor guesses.
+                        // The same rows of the next channel are a few lines in another place, which no processor
+                        // guesses.
                         prefetch(p.wrapping_add(channel.len()));
                         if to - from.min(to) == V::LANES {
                             *sorted = V::load(p);
@@ -174,11 +175,12 @@ unsafe fn weave<V: Weave<Element = f32>, const M: usize>(x: [V; M]) -> [V; M] {
     y
 }
 
-/// Transforms rows of tiles of some channels, `source` beginning with them and holding an image every `of_image` elements.
+/// Transforms rows of tiles of some channels, `source` beginning with them and holding an image every `of_image`
+/// elements.
 ///
 /// # Safety
-/// As for [`Vector`](crate::matmul::vector::Vector). The points must have room for the channels and tiles; the planes were
-/// made for so many rows.
+/// As for [`Vector`](crate::matmul::vector::Vector). The points must have room for the channels and tiles; the planes
+/// were made for so many rows.
 #[inline(always)]
 pub(super) unsafe fn transform<V: Weave<Element = f32>, const M: usize, const T: usize>(
     grid: &Grid,
@@ -249,8 +251,8 @@ unsafe fn transform_rows<V: Weave<Element = f32>, const M: usize, const T: usize
     let columns = grid.tiles[1];
     for row in (0..rows).step_by(if TWO { 2 } else { 1 }) {
         for first in (0..columns).step_by(V::LANES) {
-            // SAFETY: tiles and one vector beyond lie within the points, reads of a plane within it and what follows it. Tiles
-            // are written in order, so that what a store leaves behind the last is overwritten by the next.
+            // SAFETY: tiles and one vector beyond lie within the points, reads of a plane within it and what follows
+            // it. Tiles are written in order, so that what a store leaves behind the last is overwritten by the next.
             unsafe {
                 let from = planes.start.add(row * planes.pitch + first);
                 let mut d = [[V::splat(0.0); T]; T];
@@ -324,7 +326,8 @@ unsafe fn untransform_rows<V: Weave<Element = f32>, const M: usize, const T: usi
     let columns = grid.tiles[1];
     for row in rows.clone().step_by(if TWO { 2 } else { 1 }) {
         for first in (0..columns).step_by(V::LANES) {
-            // SAFETY: tiles and one vector beyond lie within the points; stores stay within the slices they are made from.
+            // SAFETY: tiles and one vector beyond lie within the points; stores stay within the slices they are made
+            // from.
             unsafe {
                 let from = points.start.add((row - rows.start) * columns + first);
                 let mut products = [[V::splat(0.0); T]; T];
@@ -359,8 +362,8 @@ pub(super) fn turned_len<V: Weave, const M: usize>(grid: &Grid, rows: usize) -> 
     (rows.min(grid.tiles[0]) * M * grid.target[1] + 1) * 2 * V::LANES
 }
 
-/// Transforms rows of tiles of a cotangent, up to two vectors of its channels, which `source` begins with, holding an image
-/// every `of_image` elements. At each point the tiles follow one another, their channels side by side.
+/// Transforms rows of tiles of a cotangent, up to two vectors of its channels, which `source` begins with, holding an
+/// image every `of_image` elements. At each point the tiles follow one another, their channels side by side.
 ///
 /// # Safety
 /// As for [`Vector`](crate::matmul::vector::Vector). The points must have room for the tiles, `turned` for
@@ -383,8 +386,8 @@ pub(super) unsafe fn transform_adjoint<V: Weave<Element = f32>, const M: usize, 
         let pixels = &source[image * of_image..][..channels * height * width];
         let (first, end) = (rows.start * M, (rows.end * M).min(height));
         let k = (end - first) * width;
-        // SAFETY: pixels are read for so many channels, and turned within their room, whose last one is zero; tiles lie within
-        // the room of the points.
+        // SAFETY: pixels are read for so many channels, and turned within their room, whose last one is zero; tiles lie
+        // within the room of the points.
         unsafe {
             let start = pixels[first * width..].as_ptr();
             pack::<V>(Block { start, across: height * width, inner: 1, width: channels, k }, across, turned);

@@ -1,9 +1,10 @@
 //! The matrices of the minimal algorithms `F(m, 3)`, applied to vectors.
 //!
 //! `m` results of a filter with 3 entries, `y[i] = sum over j of w[j] d[i + j]`, take `t = m + 2` products:
-//! `y = AT ((G w) * (BT d))`, `*` entry by entry. The rows of `BT`, `G` and `AT` evaluate polynomials at `t - 1` points and at
-//! infinity and interpolate there (Winograd 1980, "Arithmetic Complexity of Computations", section V). In two dimensions each
-//! matrix is applied along both axes (Lavin & Gray 2016, "Fast Algorithms for Convolutional Neural Networks", equation 8).
+//! `y = AT ((G w) * (BT d))`, `*` entry by entry. The rows of `BT`, `G` and `AT` evaluate polynomials at `t - 1` points
+//! and at infinity and interpolate there (Winograd 1980, "Arithmetic Complexity of Computations", section V). In two
+//! dimensions each matrix is applied along both axes (Lavin & Gray 2016, "Fast Algorithms for Convolutional Neural
+//! Networks", equation 8).
 //!
 //! A matrix is a type, and its sizes say of which algorithm: [`Image`] is `BT`, [`Filter`] `G`, [`Output`] `AT`;
 //! [`OutputAdjoint`] and [`FilterAdjoint`] are the transposes of the last two.
@@ -111,9 +112,9 @@ impl Matrix<4, 3> for FilterAdjoint {
     }
 }
 
-// F(4, 3): the points 0, a, -a, b, -b and infinity with a = 3/4 and b = 3/2. With the usual 1 and 2 the errors of a layer of
-// 64 channels are twice as large in the root mean square and four times at most, since larger powers enter the matrices;
-// speed is the same.
+// F(4, 3): the points 0, a, -a, b, -b and infinity with a = 3/4 and b = 3/2. With the usual 1 and 2 the errors of a
+// layer of 64 channels are twice as large in the root mean square and four times at most, since larger powers enter the
+// matrices; speed is the same.
 
 const A1: f32 = 0.75;
 const B1: f32 = 1.5;

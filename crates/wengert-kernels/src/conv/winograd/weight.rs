@@ -22,8 +22,8 @@ const PART: usize = 1024;
 /// Computes `w_bar` from `x` and `y_bar`.
 pub(super) fn weight_adjoint(level: Level, plan: &Plan, x: &[f32], y_bar: &[f32], w_bar: &mut [f32], par: Par) {
     let Plan { batch, groups, channels, outs, grid, .. } = *plan;
-    // Images are summed in parts, the parts in their order: how many there are depends on the sizes only. A part is worth
-    // the transform of its sums.
+    // Images are summed in parts, the parts in their order: how many there are depends on the sizes only. A part is
+    // worth the transform of its sums.
     let most = if groups >= PIECES / 2 { 1 } else { batch.min(PIECES / 2) };
     let parts = (batch * grid.tiles[0] * grid.tiles[1] / PART).clamp(1, most);
     let part_len = batch.div_ceil(parts);
