@@ -112,6 +112,12 @@ pub(super) fn here_mut<T, const N: usize>(numbers: &mut [T], first: usize) -> &m
     numbers[first..].first_chunk_mut().expect(INSIDE)
 }
 
+/// Whether steps in numbers of this kind are done several at a time: those with more than one tangent fill a vector by
+/// themselves.
+pub(super) const fn in_chunks<R: Primal>() -> bool {
+    size_of::<R>() <= 2 * size_of::<R::Base>()
+}
+
 /// Steps `0..len`, as many at a time as fill a vector if `in_vectors`: `body` with `$N` steps from `$step` on.
 macro_rules! each_chunk {
     ($len:expr, $in_vectors:expr, |$step:ident, $N:ident| $body:expr) => {{

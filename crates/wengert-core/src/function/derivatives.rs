@@ -113,7 +113,7 @@ impl<F: TensorFloat> Function<F> {
         self.with_workspace(|work| {
             self.forward("jvp", &mut work.dual, x.len(), |k| Dual { value: x[k], tangents: [v[k]] })?;
             Ok(self
-                .program_of_rows()
+                .program_for::<Dual<F, 1>>()
                 .outputs
                 .iter()
                 .map(|&output| work.dual.values[output as usize].tangents[0])
@@ -142,7 +142,7 @@ impl<F: TensorFloat> Function<F> {
         self.with_workspace(|work| {
             let Sheet { values, adjoints } = &mut work.dual;
             self.forward_in("hvp", values, x.len(), |k| Dual { value: x[k], tangents: [v[k]] })?;
-            self.program_of_rows().reverse(values, adjoints, core::iter::once((0, Dual::constant(F::ONE))));
+            self.program_for::<Dual<F, 1>>().reverse(values, adjoints, core::iter::once((0, Dual::constant(F::ONE))));
             Ok(adjoints[..self.inputs()].iter().map(|x_bar| x_bar.tangents[0]).collect())
         })
     }
@@ -173,7 +173,7 @@ impl<F: TensorFloat> Function<F> {
         self.expect_length("directional", "direction", v.len(), self.inputs())?;
         self.with_workspace(|work| {
             self.forward("directional", &mut work.series, x.len(), |k| Taylor::along(x[k], v[k]))?;
-            let series = work.series.values[self.program_of_rows().outputs[0] as usize];
+            let series = work.series.values[self.program_for::<Taylor<F, 5>>().outputs[0] as usize];
             Ok(series.derivatives()[..=order].to_vec())
         })
     }
@@ -260,11 +260,15 @@ impl<F: TensorFloat> Function<F> {
             };
             match of {
                 Matrix::Jacobian => {
-                    let y = self.program_of_rows().outputs.iter().map(|&output| values[output as usize]);
+                    let y = self.program_for::<Dual<F, N>>().outputs.iter().map(|&output| values[output as usize]);
                     y.enumerate().for_each(|(row, y)| take(row, y));
                 }
                 Matrix::Hessian => {
-                    self.program_of_rows().reverse(values, adjoints, core::iter::once((0, Dual::constant(F::ONE))));
+                    self.program_for::<Dual<F, N>>().reverse(
+                        values,
+                        adjoints,
+                        core::iter::once((0, Dual::constant(F::ONE))),
+                    );
                     let x_bar = adjoints[..self.inputs()].iter();
                     x_bar.enumerate().for_each(|(row, &x_bar)| take(row, x_bar));
                 }

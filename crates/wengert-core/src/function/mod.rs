@@ -49,6 +49,7 @@ use crate::dual::Dual;
 use crate::number::Primal;
 use crate::taylor::Taylor;
 use crate::tensor::TensorFloat;
+use columns::in_chunks;
 use core::fmt::{self, Debug};
 use list::List;
 use program::{Program, Replay};
@@ -307,13 +308,13 @@ impl<F: TensorFloat> Function<F> {
         if self.outputs() == 1 { Ok(()) } else { Err(FunctionError::NotScalar { op, outputs: self.outputs() }) }
     }
 
-    /// The program for replays at one point in numbers of this kind: what is laid out for vectors of floats takes
-    /// numbers with tangents a third longer.
+    /// The program for replays at one point in numbers of this kind. What is laid out for chunks of steps takes a
+    /// quarter longer where they are done one by one.
     fn program_for<R: Primal<Base = F>>(&self) -> &Program<F> {
-        if const { size_of::<R>() == size_of::<F>() } { &self.program } else { self.program_of_rows() }
+        if const { in_chunks::<R>() } { &self.program } else { self.program_of_rows() }
     }
 
-    /// The program for replays in rows, and in numbers with tangents.
+    /// The program for replays in rows, and in numbers with more than one tangent.
     fn program_of_rows(&self) -> &Program<F> {
         self.rows.get_or_init(|| Program::new(&self.list, Replay::InRows))
     }

@@ -1,6 +1,6 @@
 //! Replay at one point: forward over the program, on any kind of number.
 
-use super::columns::{Column, each_chunk, here_mut, many};
+use super::columns::{Column, each_chunk, here_mut, in_chunks, many};
 use super::list::Op;
 use super::program::{Program, Run};
 use crate::number::Primal;
@@ -49,13 +49,12 @@ impl<F: TensorFloat> Program<F> {
         operands: &[u32],
         values: &mut [R],
     ) {
-        // Numbers with tangents fill a vector by themselves.
         let is_float = const { size_of::<R>() == size_of::<F>() };
         let [at_a, at_b, at_c] = run.columns(operands);
         macro_rules! steps {
             (|$($x:ident $from:ident),*| $y:expr) => {
                 if EVEN {
-                    each_chunk!(run.len(), is_float, |step, N| {
+                    each_chunk!(run.len(), const { in_chunks::<R>() }, |step, N| {
                         $( let $x: [R; N] = $from.load(values, step); )*
                         let mut y = [R::ZERO; N];
                         for k in 0..N {

@@ -3,7 +3,7 @@
 //! As on a tape, zero times anything is zero, and the sweep is optimistic: branch-free first, and again with care only
 //! if the adjoint of an input is NaN. Adjoints of data, constants and whatever hangs only on those are not computed.
 
-use super::columns::{each_chunk, here, here_mut, many_back};
+use super::columns::{each_chunk, here, here_mut, in_chunks, many_back};
 use super::list::Op;
 use super::program::{Program, Run};
 use crate::number::Primal;
@@ -106,7 +106,7 @@ impl<F: TensorFloat> Program<F> {
                 $($wanted:ident $to:ident: $x_bar:expr),*
             ) => {
                 if EVEN {
-                    each_chunk!(run.len(), in_vectors, |step, N| {
+                    each_chunk!(run.len(), !CAREFUL && const { in_chunks::<R>() }, |step, N| {
                         let $y: [R; N] = *here(values, first + step);
                         let $y_bar = core::mem::replace(here_mut(bars, first + step), [R::ZERO; N]);
                         $( let $x: [R; N] = $from.load(values, step); )*
