@@ -22,7 +22,7 @@ DEEP = {"log_sigmoid", "log_add_exp", "log_add_exp_share", "log_sub_exp", "log_s
 exp, log, sqrt, pi, psi = mpmath.exp, mpmath.log, mpmath.sqrt, mpmath.pi, mpmath.psi
 
 # Functions that are polynomials in an argument: some derivatives are 0.
-POLYNOMIALS = {"xlogy", "xlog1py", "div_zero"}
+POLYNOMIALS = {"square", "one_minus_square", "xlogy", "xlog1py", "div_zero"}
 
 
 def is_polynomial(name):
@@ -148,6 +148,7 @@ UNARY_SPECIAL = {
     "norm_cdf": (signed([1e-20, 0.3, 0.71, 0.73, 3.0, 8.1]) + [-10.25, -20.0, -37.4] + uniform(-5, 5), norm_cdf, None),
     "log_norm_cdf": (signed([1e-20, 0.3, 0.71, 1.1, 2.4, 2.6, 3.0, 8.1]) + [-20.0, -38.6, -1e3, -1e5, 20.0] + uniform(-5, 5), lambda x: log(norm_cdf(x)) if x < 1 else mpmath.log1p(-norm_cdf(-x)), None),
     "inverse_mills": (signed([1e-20, 0.3, 0.71, 1.1, 2.4, 2.6, 3.0, 8.1]) + [-20.0, -38.6, -1e3, 20.0] + uniform(-5, 5), mills, (ZERO, ZERO, mills_unit)),
+    "inverse_mills_slope": (signed([1e-20, 0.3, 0.71, 1.1, 2.4, 2.6, 3.0, 8.1]) + [-20.0, -38.6, -1e3, 20.0] + uniform(-5, 5), lambda x: -mills(x) * excess(x), (ZERO, mills_unit, lambda x: mills_unit(x) * max(excess(x), mills(x)))),
     "mills_excess": (signed([1e-20, 0.3, 0.71, 1.1, 2.4, 2.6, 3.0, 8.1]) + [-20.0, -38.6, -1e3, 20.0] + uniform(-5, 5), excess, (ZERO, one_in_the_middle, mills_unit)),
     "mills_variance": (signed([1e-20, 0.3, 0.71, 1.1, 2.4, 2.6, 3.0, 8.1]) + [-20.0, -38.6, -1e3, 20.0] + uniform(-5, 5), variance, (one_in_the_middle, mills_unit, lambda x: mills_unit(x) * max(excess(x), mills(x)))),
     "gamma": ([1e-5, 0.3, 1.0, 1.4616321449683622, 2.5, 7.0, 22.9, 24.1, 100.0, 170.0] + POLES + [-100.3] + uniform(0, 10), mpmath.gamma, (ZERO, gamma_slope_unit, ZERO)),

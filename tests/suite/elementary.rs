@@ -255,10 +255,10 @@ fn at_infinities(op: Unary) -> [f64; 4] {
         Unary::BesselI0 => [inf, inf, inf, -inf],
         Unary::BesselI1 => [inf, inf, -inf, inf],
         Unary::Floor | Unary::Ceil | Unary::RoundTiesEven | Unary::Trunc => [inf, 0.0, -inf, 0.0],
-        // Infinity times zero in the slope on the left, whose limits are -1 and 0.
-        Unary::InverseMills => [0.0, 0.0, inf, nan],
+        Unary::InverseMills => [0.0, 0.0, inf, -1.0],
+        Unary::InverseMillsSlope => [0.0, 0.0, -1.0, 0.0],
         Unary::MillsExcess => [inf, 1.0, 0.0, 0.0],
-        Unary::MillsVariance => [1.0, 0.0, 0.0, nan],
+        Unary::MillsVariance => [1.0, 0.0, 0.0, 0.0],
     }
 }
 

@@ -326,15 +326,24 @@ pub(crate) fn mills_excess(x: f64) -> f64 {
     if x < -2.5 { laplace_fraction(-x, 1) } else { inverse_mills(x) + x }
 }
 
+/// `-m (m + x)` with the inverse Mills ratio `m`.
+pub(crate) fn inverse_mills_slope(x: f64) -> f64 {
+    if x == f64::NEG_INFINITY {
+        -1.0
+    } else if x == f64::INFINITY {
+        -0.0
+    } else {
+        -inverse_mills(x) * mills_excess(x)
+    }
+}
+
 /// `1 - m (m + x)` with the inverse Mills ratio `m`: the variance of a normal variable known to be below `x`.
 pub(crate) fn mills_variance(x: f64) -> f64 {
     if x < -2.5 {
         let (outer, inner) = (laplace_fraction(-x, 1), laplace_fraction(-x, 2));
         outer * (inner - outer)
-    } else if x == f64::INFINITY {
-        1.0
     } else {
-        1.0 - inverse_mills(x) * mills_excess(x)
+        1.0 + inverse_mills_slope(x)
     }
 }
 

@@ -486,12 +486,22 @@ macro_rules! unary_table {
             d(x, y) (x.erf_inv() * y) * (y + y);
             on -0.8..0.8;
         }
-        /// Inverse Mills ratio `m`, the standard normal density over the distribution function; `dy/dx = -m (m + x)`.
+        /// Inverse Mills ratio `m`, the standard normal density over the distribution function; `dy/dx = -m (m + x)`,
+        /// a row of its own (`inverse_mills_slope`): at `-inf` it is -1, where the factors are infinite and zero.
         ///
         /// Within 1e-14.
         InverseMills: inverse_mills(x) {
             value math::wide(erf::inverse_mills, x);
-            d(x, y) -x.mills_excess().mul_zero(y);
+            d(x) x.inverse_mills_slope();
+            on -3.0..3.0;
+        }
+        /// Slope of the inverse Mills ratio, `-m (m + x)`; `dy/dx = m ((m + x)^2 - v)` with the variance `v` of
+        /// `mills_variance`.
+        ///
+        /// Within 1e-14.
+        InverseMillsSlope: inverse_mills_slope(x) {
+            value math::wide(erf::inverse_mills_slope, x);
+            d(x) (x.mills_excess().square() - x.mills_variance()).mul_zero(x.inverse_mills());
             on -3.0..3.0;
         }
         /// `m + x` with the inverse Mills ratio `m`, whose terms cancel in the left tail; `dy/dx = 1 - m (m + x)`.
