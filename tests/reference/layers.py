@@ -68,4 +68,8 @@ case("lstm without bias", nn.LSTM(1, 3, bias=False, batch_first=True), (1, 1, 1)
 case("gru", nn.GRU(3, 2, batch_first=True), (2, 5, 3), lambda m, x: m(x)[0])
 case("gru of 2 layers", nn.GRU(3, 2, 2, batch_first=True), (2, 3, 3), lambda m, x: states(m, x, numbers((2, 2, 2), 3)))
 case("gru without bias", nn.GRU(1, 3, bias=False, batch_first=True), (1, 1, 1), lambda m, x: m(x)[0])
+both = {"batch_first": True, "bidirectional": True}
+case("lstm in both directions", nn.LSTM(3, 2, 2, **both), (2, 3, 3), lambda m, x: states(m, x, numbers((4, 2, 2), 3), numbers((4, 2, 2), 4)))
+case("gru in both directions", nn.GRU(3, 2, 2, **both), (2, 3, 3), lambda m, x: states(m, x, numbers((4, 2, 2), 3)))
+case("gru in both directions from zeros", nn.GRU(2, 3, bias=False, **both), (2, 4, 2), lambda m, x: m(x)[0])
 (HERE / "layers.txt").write_text("\n".join(lines) + "\n")

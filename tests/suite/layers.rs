@@ -133,6 +133,9 @@ fn recurrent_layers_are_those_of_pytorch() {
     fn state(x: Var<'_>, k: usize) -> Var<'_> {
         x.tape().constant_tensor(numbers(&[2, 2, 2], k))
     }
+    fn both(x: Var<'_>, k: usize) -> Var<'_> {
+        x.tape().constant_tensor(numbers(&[4, 2, 2], k))
+    }
     let lstm = Lstm::<f64>::new(3, 2, 2, &mut rng(0));
     compare(
         "lstm of 2 layers",
@@ -142,6 +145,20 @@ fn recurrent_layers_are_those_of_pytorch() {
     );
     let gru = Gru::<f64>::new(3, 2, 2, &mut rng(0));
     compare("gru of 2 layers", gru, |m, x| m.run(x, Some(state(x, 3))).and_then(|(y, h)| flat(&[y, h])), [2, 3, 3]);
+    compare(
+        "lstm in both directions",
+        Lstm::<f64>::bidirectional(3, 2, 2, &mut rng(0)),
+        |m, x| m.run(x, Some((both(x, 3), both(x, 4)))).and_then(|(y, (h, c))| flat(&[y, h, c])),
+        [2, 3, 3],
+    );
+    compare(
+        "gru in both directions",
+        Gru::<f64>::bidirectional(3, 2, 2, &mut rng(0)),
+        |m, x| m.run(x, Some(both(x, 3))).and_then(|(y, h)| flat(&[y, h])),
+        [2, 3, 3],
+    );
+    let gru = Gru::<f64>::bidirectional(2, 3, 1, &mut rng(0)).without_bias();
+    compare("gru in both directions from zeros", gru, forward, [2, 4, 2]);
 }
 
 #[test]
@@ -149,7 +166,25 @@ fn recurrent_layers_have_the_differences_of_their_neighbours_to_second_order() {
     let (lstm, gru) = (Lstm::<f64>::new(2, 3, 2, &mut rng(1)), Gru::<f64>::new(2, 3, 2, &mut rng(2)));
     let x = numbers(&[2, 3, 2], 0);
     check_tensor(|x| lstm.run(x, None).expect("shapes that fit").0.square().sum()).at(x.clone()).orders(2).assert();
-    check_tensor(|x| gru.run(x, None).expect("shapes that fit").0.square().sum()).at(x).orders(2).assert();
+    check_tensor(|x| gru.run(x, None).expect("shapes that fit").0.square().sum()).at(x.clone()).orders(2).assert();
+    let both = Lstm::<f64>::bidirectional(2, 3, 1, &mut rng(3));
+    check_tensor(|x| both.run(x, None).expect("shapes that fit").0.square().sum()).at(x).orders(2).assert();
+}
+
+#[test]
+fn a_layer_that_goes_back_reads_the_sequence_from_its_end() {
+    let both = Lstm::<f64>::bidirectional(3, 4, 1, &mut rng(1));
+    let mut alone = Lstm::<f64>::new(3, 4, 1, &mut rng(2));
+    let mut state = alone.state_dict();
+    for (name, tensor) in both.state_dict().iter() {
+        if let Some(name) = name.strip_suffix("_reverse") {
+            state.insert(name, tensor.clone());
+        }
+    }
+    alone.load_state_dict(&state).unwrap();
+    let x = numbers(&[2, 5, 3], 0);
+    let whole = both.predict(&x).unwrap();
+    assert_eq!(whole.slice(2, 4..), alone.predict(&x.flip(1)).unwrap().flip(1));
 }
 
 #[test]

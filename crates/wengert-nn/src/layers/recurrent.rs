@@ -21,11 +21,44 @@ pub struct RecurrentWeights<F: TensorFloat> {
     pub bias_hh: Option<Parameter<F>>,
 }
 
+impl<F: TensorFloat> RecurrentWeights<F> {
+    /// Features of the memory.
+    fn hidden(&self) -> usize {
+        self.weight_hh.value().shape()[1]
+    }
+}
+
+/// The directions in which a network goes through sequences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Directions {
+    Forward,
+    Both,
+}
+
+impl Directions {
+    fn count(self) -> usize {
+        match self {
+            Directions::Forward => 1,
+            Directions::Both => 2,
+        }
+    }
+
+    /// What PyTorch's names of the weights at `k` end with.
+    fn suffix(self, k: usize) -> String {
+        format!("l{}{}", k / self.count(), if k % self.count() == 0 { "" } else { "_reverse" })
+    }
+}
+
+/// Outputs, and the states at the end.
+type Through<'t, F, const STATES: usize> = (TensorVar<'t, F>, [TensorVar<'t, F>; STATES]);
+
 /// What both networks have: layers of weights, and sizes.
 #[derive(Debug, Clone)]
 struct Stack<F: TensorFloat> {
     of: &'static str,
-    layers: Vec<RecurrentWeights<F>>,
+    /// Layer by layer, of each those forward and those backward.
+    weights: Vec<RecurrentWeights<F>>,
+    directions: Directions,
     inputs: usize,
     hidden: usize,
     /// Where the network was made: what an error about its shape names.
@@ -38,6 +71,7 @@ impl<F: TensorFloat> Stack<F> {
         of: &'static str,
         gates: usize,
         [inputs, hidden, layers]: [usize; 3],
+        directions: Directions,
         rng: &mut (impl Rng + ?Sized),
     ) -> Result<Self, Error> {
         for (setting, value) in [("inputs", inputs), ("hidden", hidden), ("layers", layers)] {
@@ -47,30 +81,31 @@ impl<F: TensorFloat> Stack<F> {
         }
         let bound = F::from_f64(1.0 / (hidden as f64).sqrt());
         let rows = gates.saturating_mul(hidden);
-        let mut made = Vec::new();
-        for layer in 0..layers {
+        let count = directions.count();
+        let mut weights = Vec::new();
+        for k in 0..layers.saturating_mul(count) {
             let mut uniform =
                 |shape: Shape| Ok::<_, ShapeError>(Parameter::new(Tensor::try_uniform(shape, -bound, bound, rng)?));
-            let columns = if layer == 0 { inputs } else { hidden };
-            made.push(RecurrentWeights {
+            let columns = if k < count { inputs } else { hidden.saturating_mul(count) };
+            weights.push(RecurrentWeights {
                 weight_ih: uniform(Shape::from([rows, columns]))?,
                 weight_hh: uniform(Shape::from([rows, hidden]))?,
                 bias_ih: Some(uniform(Shape::from(rows))?),
                 bias_hh: Some(uniform(Shape::from(rows))?),
             });
         }
-        Ok(Stack { of, layers: made, inputs, hidden, made: Location::caller() })
+        Ok(Stack { of, weights, directions, inputs, hidden, made: Location::caller() })
     }
 
     fn without_bias(mut self) -> Self {
-        for layer in &mut self.layers {
-            (layer.bias_ih, layer.bias_hh) = (None, None);
+        for weights in &mut self.weights {
+            (weights.bias_ih, weights.bias_hh) = (None, None);
         }
         self
     }
 
-    /// Batch and steps of `x: [n, l, inputs]`.
-    fn sizes(&self, x: TensorVar<'_, F>) -> Result<[usize; 2], Error> {
+    /// The number `n` of the sequences `x: [n, l, inputs]`.
+    fn batch(&self, x: TensorVar<'_, F>) -> Result<usize, Error> {
         let input = x.shape();
         let &[batch, steps, features] = &*input else {
             let expected = "sequences, [n, l, inputs]";
@@ -87,57 +122,97 @@ impl<F: TensorFloat> Stack<F> {
                 expected: "at least 1",
             });
         }
-        Ok([batch, steps])
+        Ok(batch)
     }
 
-    /// The memory of each layer, `[n, hidden]`, at the first step: nothing, or the entries of
-    /// `state: [layers, n, hidden]`.
+    /// The memory of each layer and direction, `[n, hidden]`, at its first step: nothing, or the entries of
+    /// `state: [layers directions, n, hidden]`.
     fn start<'t>(
         &self,
         x: TensorVar<'t, F>,
         batch: usize,
         state: Option<TensorVar<'t, F>>,
     ) -> Result<Vec<TensorVar<'t, F>>, Error> {
-        let shape = Shape::from([self.layers.len(), batch, self.hidden]);
+        let shape = Shape::from([self.weights.len(), batch, self.hidden]);
         match state {
             None => {
                 let nothing = x.tape().constant_tensor(Tensor::try_zeros([batch, self.hidden])?);
-                Ok(vec![nothing; self.layers.len()])
+                Ok(vec![nothing; self.weights.len()])
             }
             Some(state) if state.shape() == shape => Ok(state.try_unbind(0)?),
             Some(state) => Err(Error::of_shape(ShapeError::Unequal { op: self.of, lhs: state.shape(), rhs: shape })),
         }
     }
 
-    /// The input step by step, so that what belongs to one step lies together: `[l n, inputs]` from `[n, l, inputs]`.
-    fn by_steps<'t>(&self, x: TensorVar<'t, F>, [batch, steps]: [usize; 2]) -> Result<TensorVar<'t, F>, Error> {
-        Ok(x.try_transpose(0, 1)?.try_reshape([steps * batch, self.inputs])?)
+    /// Goes through `x: [n, l, inputs]` layer by layer, each in its directions, from the states given or from zeros.
+    ///
+    /// `layer` takes weights, what they read, `[l, n, features]`, and a memory, and gives the outputs,
+    /// `[l, n, hidden]`, and the memory at the end: what belongs to one step lies together. Results: outputs
+    /// `[n, l, directions hidden]`, states `[layers directions, n, hidden]`.
+    fn run<'t, const STATES: usize>(
+        &self,
+        x: TensorVar<'t, F>,
+        states: [Option<TensorVar<'t, F>>; STATES],
+        layer: impl Fn(
+            &RecurrentWeights<F>,
+            TensorVar<'t, F>,
+            [TensorVar<'t, F>; STATES],
+        ) -> Result<Through<'t, F, STATES>, Error>,
+    ) -> Result<Through<'t, F, STATES>, Error> {
+        let batch = self.batch(x)?;
+        let mut start = [const { Vec::new() }; STATES];
+        for (start, state) in start.iter_mut().zip(states) {
+            *start = self.start(x, batch, state)?;
+        }
+        let mut last = [const { Vec::new() }; STATES];
+        let mut outputs = x.try_transpose(0, 1)?;
+        for (k, weights) in self.weights.iter().enumerate().step_by(self.directions.count()) {
+            let input = outputs;
+            let mut end;
+            (outputs, end) = layer(weights, input, start.each_ref().map(|start| start[k]))?;
+            last.iter_mut().zip(end).for_each(|(last, end)| last.push(end));
+            if self.directions == Directions::Both {
+                let back;
+                let start = start.each_ref().map(|start| start[k + 1]);
+                (back, end) = layer(&self.weights[k + 1], input.try_flip(0)?, start)?;
+                last.iter_mut().zip(end).for_each(|(last, end)| last.push(end));
+                outputs = TensorVar::try_concat(&[outputs, back.try_flip(0)?], 2)?;
+            }
+        }
+        let mut states = [x; STATES];
+        for (state, last) in states.iter_mut().zip(&last) {
+            *state = TensorVar::try_stack(last, 0)?;
+        }
+        Ok((outputs.try_transpose(0, 1)?, states))
     }
 
     #[track_caller]
     fn anchored<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         let caller = Location::caller();
-        result.map_err(|error| match self.layers.first() {
+        result.map_err(|error| match self.weights.first() {
             Some(first) => error.called_at(caller).anchored(first.weight_ih.id(), "weight_ih_l0"),
             None => error.called_at(caller),
         })
     }
 
     fn visit<'a>(&'a self, path: ModulePath<'_>, visitor: &mut dyn FnMut(ModulePath<'_>, Entry<'a, F>)) {
-        for (k, layer) in self.layers.iter().enumerate() {
-            layer.weight_ih.visit(path.field(&format!("weight_ih_l{k}")), visitor);
-            layer.weight_hh.visit(path.field(&format!("weight_hh_l{k}")), visitor);
-            layer.bias_ih.visit(path.field(&format!("bias_ih_l{k}")), visitor);
-            layer.bias_hh.visit(path.field(&format!("bias_hh_l{k}")), visitor);
+        for (k, weights) in self.weights.iter().enumerate() {
+            let suffix = self.directions.suffix(k);
+            weights.weight_ih.visit(path.field(&format!("weight_ih_{suffix}")), visitor);
+            weights.weight_hh.visit(path.field(&format!("weight_hh_{suffix}")), visitor);
+            weights.bias_ih.visit(path.field(&format!("bias_ih_{suffix}")), visitor);
+            weights.bias_hh.visit(path.field(&format!("bias_hh_{suffix}")), visitor);
         }
     }
 
     fn visit_mut<'a>(&'a mut self, path: ModulePath<'_>, visitor: &mut dyn FnMut(ModulePath<'_>, EntryMut<'a, F>)) {
-        for (k, layer) in self.layers.iter_mut().enumerate() {
-            layer.weight_ih.visit_mut(path.field(&format!("weight_ih_l{k}")), visitor);
-            layer.weight_hh.visit_mut(path.field(&format!("weight_hh_l{k}")), visitor);
-            layer.bias_ih.visit_mut(path.field(&format!("bias_ih_l{k}")), visitor);
-            layer.bias_hh.visit_mut(path.field(&format!("bias_hh_l{k}")), visitor);
+        let directions = self.directions;
+        for (k, weights) in self.weights.iter_mut().enumerate() {
+            let suffix = directions.suffix(k);
+            weights.weight_ih.visit_mut(path.field(&format!("weight_ih_{suffix}")), visitor);
+            weights.weight_hh.visit_mut(path.field(&format!("weight_hh_{suffix}")), visitor);
+            weights.bias_ih.visit_mut(path.field(&format!("bias_ih_{suffix}")), visitor);
+            weights.bias_hh.visit_mut(path.field(&format!("bias_hh_{suffix}")), visitor);
         }
     }
 }
@@ -173,6 +248,18 @@ fn projected<'t, F: TensorFloat>(
         Some(bias) => x.try_linear(weight, bias)?,
         None => x.try_matmul_t(false, weight, true)?,
     })
+}
+
+/// The first two axes of `x: [l, n, features]`.
+fn steps_and_batch<F: TensorFloat>(x: TensorVar<'_, F>) -> [usize; 2] {
+    let shape = x.shape();
+    [shape[0], shape[1]]
+}
+
+/// One row for each step of each sequence: `[l n, features]` from `x: [l, n, features]`.
+fn rows<F: TensorFloat>(x: TensorVar<'_, F>) -> Result<TensorVar<'_, F>, Error> {
+    let shape = x.shape();
+    Ok(x.try_reshape([shape[0] * shape[1], shape[2]])?)
 }
 
 /// What the gates get from the memory `h`, with its bias.
@@ -225,6 +312,9 @@ fn gates<'t, F: TensorFloat, const N: usize>(
 /// let (_, state) = lstm.run(first, None)?;
 /// let (y, (h, c)) = lstm.run(rest, Some(state))?;
 /// assert_eq!((y.shape(), h.shape(), c.shape()), ([4, 2, 5].into(), [2, 4, 5].into(), [2, 4, 5].into()));
+///
+/// let both = Lstm::<f32>::bidirectional(3, 5, 2, &mut rng(0));
+/// assert_eq!(*both.predict(&Tensor::zeros([4, 7, 3]))?.shape(), [4, 7, 10]);
 /// # Ok::<(), wengert_nn::Error>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -236,7 +326,8 @@ pub type LstmState<'t, F> = (TensorVar<'t, F>, TensorVar<'t, F>);
 impl<F: TensorFloat> Lstm<F> {
     /// The outputs for sequences and the state they leave, from the state before or from zeros.
     ///
-    /// Shapes: `x: [n, l, inputs]`, outputs `[n, l, hidden]`, states `[layers, n, hidden]`.
+    /// Shapes: `x: [n, l, inputs]`, outputs `[n, l, hidden]`, states `[layers, n, hidden]`; twice as many features and
+    /// layers in both directions.
     ///
     /// # Errors
     /// [`Error::Features`] if the sequences have other features, [`Error::Tape`] if they or the state have not three
@@ -247,41 +338,28 @@ impl<F: TensorFloat> Lstm<F> {
         x: TensorVar<'t, F>,
         state: Option<LstmState<'t, F>>,
     ) -> Result<(TensorVar<'t, F>, LstmState<'t, F>), Error> {
-        self.0.anchored(self.steps(x, state))
+        let states = state.map_or([None, None], |(h, c)| [Some(h), Some(c)]);
+        self.0.anchored(self.0.run(x, states, Self::layer).map(|(y, [h, c])| (y, (h, c))))
     }
 
-    #[track_caller]
-    fn steps<'t>(
-        &self,
+    /// One layer in one direction: outputs `[l, n, hidden]` of `x: [l, n, features]`.
+    fn layer<'t>(
+        weights: &RecurrentWeights<F>,
         x: TensorVar<'t, F>,
-        state: Option<LstmState<'t, F>>,
-    ) -> Result<(TensorVar<'t, F>, LstmState<'t, F>), Error> {
-        let [batch, steps] = self.0.sizes(x)?;
-        let (h, c) = state.unzip();
-        let (hidden, tape) = (self.0.hidden, x.tape());
-        let start = [self.0.start(x, batch, h)?, self.0.start(x, batch, c)?];
-        let mut input = self.0.by_steps(x, [batch, steps])?;
-        let (mut outputs, mut last) = (input, [Vec::new(), Vec::new()]);
-        for (k, weights) in self.0.layers.iter().enumerate() {
-            if k > 0 {
-                input = outputs.try_reshape([steps * batch, hidden])?;
-            }
-            // Both biases reach the same sums.
-            let biases =
-                [&weights.bias_ih, &weights.bias_hh].map(|bias| bias.as_ref().map(|bias| tape.parameter(bias)));
-            let bias = match biases {
-                [Some(of_input), Some(of_memory)] => Some(of_input.try_add(of_memory)?),
-                [of_input, of_memory] => of_input.or(of_memory),
-            };
-            let sums = projected(input, &weights.weight_ih, bias)?.try_reshape([steps, batch, 4 * hidden])?;
-            let states = sums.try_lstm(tape.parameter(&weights.weight_hh), start[0][k], start[1][k])?;
-            outputs = states.try_slice(2, ..hidden as isize)?;
-            let end = states.try_slice(0, -1..)?.try_reshape([batch, 2 * hidden])?;
-            last[0].push(end.try_slice(1, ..hidden as isize)?);
-            last[1].push(end.try_slice(1, hidden as isize..)?);
-        }
-        let [h, c] = [TensorVar::try_stack(&last[0], 0)?, TensorVar::try_stack(&last[1], 0)?];
-        Ok((outputs.try_transpose(0, 1)?, (h, c)))
+        [h, c]: [TensorVar<'t, F>; 2],
+    ) -> Result<Through<'t, F, 2>, Error> {
+        let tape = x.tape();
+        // Both biases reach the same sums.
+        let biases = [&weights.bias_ih, &weights.bias_hh].map(|bias| bias.as_ref().map(|bias| tape.parameter(bias)));
+        let bias = match biases {
+            [Some(of_input), Some(of_memory)] => Some(of_input.try_add(of_memory)?),
+            [of_input, of_memory] => of_input.or(of_memory),
+        };
+        let ([steps, batch], hidden) = (steps_and_batch(x), weights.hidden());
+        let sums = projected(rows(x)?, &weights.weight_ih, bias)?.try_reshape([steps, batch, 4 * hidden])?;
+        let states = sums.try_lstm(tape.parameter(&weights.weight_hh), h, c)?;
+        let (outputs, end) = (states.try_slice(2, ..hidden as isize)?, states.try_index_axis(0, -1)?);
+        Ok((outputs, [end.try_slice(1, ..hidden as isize)?, end.try_slice(1, hidden as isize..)?]))
     }
 }
 
@@ -313,7 +391,8 @@ pub struct Gru<F: TensorFloat = f32>(Stack<F>);
 impl<F: TensorFloat> Gru<F> {
     /// The outputs for sequences and the state they leave, from the state before or from zeros.
     ///
-    /// Shapes: `x: [n, l, inputs]`, outputs `[n, l, hidden]`, state `[layers, n, hidden]`.
+    /// Shapes: `x: [n, l, inputs]`, outputs `[n, l, hidden]`, state `[layers, n, hidden]`; twice as many features and
+    /// layers in both directions.
     ///
     /// # Errors
     /// As [`Lstm::run`].
@@ -323,41 +402,30 @@ impl<F: TensorFloat> Gru<F> {
         x: TensorVar<'t, F>,
         state: Option<TensorVar<'t, F>>,
     ) -> Result<(TensorVar<'t, F>, TensorVar<'t, F>), Error> {
-        self.0.anchored(self.steps(x, state))
+        self.0.anchored(self.0.run(x, [state], Self::layer).map(|(y, [h])| (y, h)))
     }
 
-    #[track_caller]
-    fn steps<'t>(
-        &self,
+    /// One layer in one direction: outputs `[l, n, hidden]` of `x: [l, n, features]`.
+    fn layer<'t>(
+        weights: &RecurrentWeights<F>,
         x: TensorVar<'t, F>,
-        state: Option<TensorVar<'t, F>>,
-    ) -> Result<(TensorVar<'t, F>, TensorVar<'t, F>), Error> {
-        let [batch, steps] = self.0.sizes(x)?;
-        let tape = x.tape();
-        let start = self.0.start(x, batch, state)?;
-        let mut input = self.0.by_steps(x, [batch, steps])?;
-        let (mut outputs, mut last) = (Vec::new(), Vec::new());
-        for (weights, start) in self.0.layers.iter().zip(start) {
-            if !outputs.is_empty() {
-                input = TensorVar::try_concat(&outputs, 0)?;
-            }
-            let bias = weights.bias_ih.as_ref().map(|bias| tape.parameter(bias));
-            let mut of_steps = Vec::with_capacity(steps);
-            cut(projected(input, &weights.weight_ih, bias)?, steps, batch, &mut of_steps)?;
-            let mut h = start;
-            outputs.clear();
-            for of_step in of_steps {
-                let [r, z, n] = gates(of_step, self.0.hidden)?;
-                let [r_h, z_h, n_h] = gates(remembered(weights, h)?, self.0.hidden)?;
-                h = try_zip_map([r, z, n, r_h, z_h, n_h, h], |[r, z, n, r_h, z_h, n_h, h]| {
-                    let (keep, new) = ((z + z_h).sigmoid(), (n + (r + r_h).sigmoid() * n_h).tanh());
-                    new + keep * (h - new)
-                })?;
-                outputs.push(h);
-            }
-            last.push(h);
+        [mut h]: [TensorVar<'t, F>; 1],
+    ) -> Result<Through<'t, F, 1>, Error> {
+        let ([steps, batch], hidden) = (steps_and_batch(x), weights.hidden());
+        let bias = weights.bias_ih.as_ref().map(|bias| x.tape().parameter(bias));
+        let mut of_steps = Vec::with_capacity(steps);
+        cut(projected(rows(x)?, &weights.weight_ih, bias)?, steps, batch, &mut of_steps)?;
+        let mut outputs = Vec::with_capacity(steps);
+        for of_step in of_steps {
+            let [r, z, n] = gates(of_step, hidden)?;
+            let [r_h, z_h, n_h] = gates(remembered(weights, h)?, hidden)?;
+            h = try_zip_map([r, z, n, r_h, z_h, n_h, h], |[r, z, n, r_h, z_h, n_h, h]| {
+                let (keep, new) = ((z + z_h).sigmoid(), (n + (r + r_h).sigmoid() * n_h).tanh());
+                new + keep * (h - new)
+            })?;
+            outputs.push(h);
         }
-        Ok((TensorVar::try_stack(&outputs, 1)?, TensorVar::try_stack(&last, 0)?))
+        Ok((TensorVar::try_stack(&outputs, 0)?, [h]))
     }
 }
 
@@ -388,7 +456,41 @@ macro_rules! recurrent_layers {
                 layers: usize,
                 rng: &mut (impl Rng + ?Sized),
             ) -> Result<Self, Error> {
-                Ok($Layer(Stack::new($of, $gates, [inputs, hidden, layers], rng)?))
+                Ok($Layer(Stack::new($of, $gates, [inputs, hidden, layers], Directions::Forward, rng)?))
+            }
+
+            /// So many layers that go through sequences in both directions, each with a memory of so many features
+            /// for either.
+            ///
+            /// At every step the outputs of both lie side by side, those forward first: `[n, l, 2 hidden]`, which the
+            /// next layer reads. States are `[2 layers, n, hidden]`, of each layer that forward first; that backward
+            /// starts behind the last step and ends before the first. The weights backward are named as PyTorch names
+            /// them with `bidirectional`: `weight_ih_l0_reverse`, ..
+            ///
+            /// # Panics
+            /// With the text of the error that [`try_bidirectional`](Self::try_bidirectional) returns.
+            ///
+            /// Source: M. Schuster and K. Paliwal, "Bidirectional recurrent neural networks", 1997.
+            #[track_caller]
+            pub fn bidirectional(inputs: usize, hidden: usize, layers: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
+                match Self::try_bidirectional(inputs, hidden, layers, rng) {
+                    Ok(layer) => layer,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+
+            /// [`bidirectional`](Self::bidirectional), returning what is wrong.
+            ///
+            /// # Errors
+            /// As [`try_new`](Self::try_new).
+            #[track_caller]
+            pub fn try_bidirectional(
+                inputs: usize,
+                hidden: usize,
+                layers: usize,
+                rng: &mut (impl Rng + ?Sized),
+            ) -> Result<Self, Error> {
+                Ok($Layer(Stack::new($of, $gates, [inputs, hidden, layers], Directions::Both, rng)?))
             }
 
             /// The same layer without biases.
@@ -397,9 +499,9 @@ macro_rules! recurrent_layers {
                 $Layer(self.0.without_bias())
             }
 
-            /// The weights, layer by layer.
+            /// The weights, layer by layer; of a layer that goes both ways those forward first.
             pub fn weights(&self) -> &[RecurrentWeights<F>] {
-                &self.0.layers
+                &self.0.weights
             }
         }
 

@@ -559,6 +559,21 @@ fn recurrent_layers_have_the_names_and_start_of_pytorch() {
     let state = Lstm::new(3, 4, 2, &mut rng(6)).state_dict();
     lstm.load_state_dict(&state).unwrap();
     assert_eq!(lstm.weights()[1].weight_hh.value(), state.get("weight_hh_l1").unwrap());
+
+    let both = Gru::<f64>::bidirectional(3, 4, 2, &mut rng(5)).without_bias();
+    let names: Vec<_> =
+        both.named_parameters().into_iter().map(|(name, p)| (name, p.value().shape().to_vec())).collect();
+    let expected = [
+        ("weight_ih_l0", vec![12, 3]),
+        ("weight_hh_l0", vec![12, 4]),
+        ("weight_ih_l0_reverse", vec![12, 3]),
+        ("weight_hh_l0_reverse", vec![12, 4]),
+        ("weight_ih_l1", vec![12, 8]),
+        ("weight_hh_l1", vec![12, 4]),
+        ("weight_ih_l1_reverse", vec![12, 8]),
+        ("weight_hh_l1_reverse", vec![12, 4]),
+    ];
+    assert_eq!(names, expected.map(|(name, shape)| (name.to_owned(), shape)));
 }
 
 /// A layer with its name and a shape that does not fit it.
