@@ -72,4 +72,6 @@ both = {"batch_first": True, "bidirectional": True}
 case("lstm in both directions", nn.LSTM(3, 2, 2, **both), (2, 3, 3), lambda m, x: states(m, x, numbers((4, 2, 2), 3), numbers((4, 2, 2), 4)))
 case("gru in both directions", nn.GRU(3, 2, 2, **both), (2, 3, 3), lambda m, x: states(m, x, numbers((4, 2, 2), 3)))
 case("gru in both directions from zeros", nn.GRU(2, 3, bias=False, **both), (2, 4, 2), lambda m, x: m(x)[0])
+case("rnn", nn.RNN(3, 2, 2, batch_first=True), (2, 5, 3), lambda m, x: states(m, x, numbers((2, 2, 2), 3)))
+case("rnn in both directions", nn.RNN(2, 3, bias=False, **both), (2, 4, 2), lambda m, x: m(x)[0])
 (HERE / "layers.txt").write_text("\n".join(lines) + "\n")

@@ -159,6 +159,10 @@ fn recurrent_layers_are_those_of_pytorch() {
     );
     let gru = Gru::<f64>::bidirectional(2, 3, 1, &mut rng(0)).without_bias();
     compare("gru in both directions from zeros", gru, forward, [2, 4, 2]);
+    let rnn = Rnn::<f64>::new(3, 2, 2, &mut rng(0));
+    compare("rnn", rnn, |m, x| m.run(x, Some(state(x, 3))).and_then(|(y, h)| flat(&[y, h])), [2, 5, 3]);
+    let rnn = Rnn::<f64>::bidirectional(2, 3, 1, &mut rng(0)).without_bias();
+    compare("rnn in both directions", rnn, forward, [2, 4, 2]);
 }
 
 #[test]

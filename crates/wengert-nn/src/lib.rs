@@ -24,7 +24,7 @@
 //!   [`AdaptiveMaxPool2d`], [`Upsample`], [`Relu`] and its relatives, [`Flatten`], [`Dropout`],
 //!   [`Sequential`]: the layers; [`LayerNorm`], [`RmsNorm`], [`GroupNorm`], [`BatchNorm1d`], [`BatchNorm2d`]:
 //!   normalisations; [`Embedding`], [`MultiHeadAttention`], [`TransformerBlock`]: what transformers are made of;
-//!   [`Lstm`], [`Gru`]: layers with a memory; [`init`]: what weights start from.
+//!   [`Lstm`], [`Gru`], [`Rnn`]: layers with a memory; [`init`]: what weights start from.
 //! - [`loss`]: of numbers (squared, absolute, Huber's), of classes (cross-entropy with all its options), of vectors.
 //! - [`Sgd`], [`Adam`], [`AdamW`]: how gradients change parameters; [`Optimizer`] for your own.
 //! - [`Batches`] cuts data, [`Trainer`] puts everything together: epochs, evaluation, events, checkpoints; it stops at
@@ -58,7 +58,7 @@ pub use layers::{
     AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, BatchNorm1d, BatchNorm2d, Celu, Conv2d, Conv3d, ConvTranspose2d,
     Dropout, Elu, Embedding, Flatten, Gelu, GeluTanh, GroupNorm, Gru, HardSigmoid, HardSwish, HardTanh, LayerNorm,
     LeakyRelu, Linear, Lstm, LstmState, MaxPool2d, Mish, MultiHeadAttention, RecurrentWeights, Relu, Relu6, RmsNorm,
-    Selu, Sequential, Sigmoid, Silu, Softplus, Tanh, TransformerBlock, Upsample,
+    Rnn, Selu, Sequential, Sigmoid, Silu, Softplus, Tanh, TransformerBlock, Upsample,
 };
 pub use module::{Entry, EntryMut, Module, ModulePath};
 pub use optim::{Adam, AdamW, Optimizer, Sgd};
@@ -72,7 +72,7 @@ pub mod prelude {
         Adam, AdamW, AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, BatchNorm1d, BatchNorm2d, Batches, Celu, Conv2d,
         Conv3d, ConvTranspose2d, Dropout, Elu, Embedding, Flatten, Gelu, GeluTanh, GroupNorm, Gru, HardSigmoid,
         HardSwish, HardTanh, Layer, LayerNorm, LeakyRelu, Linear, Lstm, MaxPool2d, Mish, Mode, Module,
-        MultiHeadAttention, Optimizer, RecordedLoss, Relu, Relu6, RmsNorm, Selu, Sequential, Sgd, Sigmoid, Silu,
+        MultiHeadAttention, Optimizer, RecordedLoss, Relu, Relu6, RmsNorm, Rnn, Selu, Sequential, Sgd, Sigmoid, Silu,
         Softplus, StateDict, Tanh, Trainer, TransformerBlock, Upsample, loss,
     };
 }

@@ -31,7 +31,7 @@ pub use flatten::Flatten;
 pub use linear::Linear;
 pub use normalization::{GroupNorm, LayerNorm, RmsNorm};
 pub use pool::{AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d};
-pub use recurrent::{Gru, Lstm, LstmState, RecurrentWeights};
+pub use recurrent::{Gru, Lstm, LstmState, RecurrentWeights, Rnn};
 pub use sequential::Sequential;
 pub use upsample::Upsample;
 

@@ -1,4 +1,5 @@
-//! Layers with a memory that go through sequences step by step: long short-term memory and gated recurrent units.
+//! Layers with a memory that go through sequences step by step: long short-term memory, gated recurrent units, and the
+//! plain recurrent network.
 
 use crate::error::Error;
 use crate::layer::{Layer, Mode};
@@ -52,7 +53,7 @@ impl Directions {
 /// Outputs, and the states at the end.
 type Through<'t, F, const STATES: usize> = (TensorVar<'t, F>, [TensorVar<'t, F>; STATES]);
 
-/// What both networks have: layers of weights, and sizes.
+/// What these networks have in common: layers of weights, and sizes.
 #[derive(Debug, Clone)]
 struct Stack<F: TensorFloat> {
     of: &'static str,
@@ -262,13 +263,27 @@ fn rows<F: TensorFloat>(x: TensorVar<'_, F>) -> Result<TensorVar<'_, F>, Error> 
     Ok(x.try_reshape([shape[0] * shape[1], shape[2]])?)
 }
 
-/// What the gates get from the memory `h`, with its bias.
-fn remembered<'t, F: TensorFloat>(
+/// One layer in one direction, one step after the other: outputs `[l, n, hidden]` of `x: [l, n, features]`.
+///
+/// `step` makes the next memory from what the gates get from the input and from the memory, `[n, gates hidden]`, and
+/// from the memory itself.
+fn step_by_step<'t, F: TensorFloat>(
     weights: &RecurrentWeights<F>,
-    h: TensorVar<'t, F>,
-) -> Result<TensorVar<'t, F>, Error> {
-    let bias = weights.bias_hh.as_ref().map(|bias| h.tape().parameter(bias));
-    projected(h, &weights.weight_hh, bias)
+    x: TensorVar<'t, F>,
+    mut h: TensorVar<'t, F>,
+    step: impl Fn(TensorVar<'t, F>, TensorVar<'t, F>, TensorVar<'t, F>) -> Result<TensorVar<'t, F>, Error>,
+) -> Result<Through<'t, F, 1>, Error> {
+    let [steps, batch] = steps_and_batch(x);
+    let [bias_ih, bias_hh] =
+        [&weights.bias_ih, &weights.bias_hh].map(|bias| bias.as_ref().map(|bias| x.tape().parameter(bias)));
+    let mut of_steps = Vec::with_capacity(steps);
+    cut(projected(rows(x)?, &weights.weight_ih, bias_ih)?, steps, batch, &mut of_steps)?;
+    let mut outputs = Vec::with_capacity(steps);
+    for of_input in of_steps {
+        h = step(of_input, projected(h, &weights.weight_hh, bias_hh)?, h)?;
+        outputs.push(h);
+    }
+    Ok((TensorVar::try_stack(&outputs, 0)?, [h]))
 }
 
 /// The gates of `x: [n, gates hidden]`, `[n, hidden]` each.
@@ -409,23 +424,68 @@ impl<F: TensorFloat> Gru<F> {
     fn layer<'t>(
         weights: &RecurrentWeights<F>,
         x: TensorVar<'t, F>,
-        [mut h]: [TensorVar<'t, F>; 1],
+        [h]: [TensorVar<'t, F>; 1],
     ) -> Result<Through<'t, F, 1>, Error> {
-        let ([steps, batch], hidden) = (steps_and_batch(x), weights.hidden());
-        let bias = weights.bias_ih.as_ref().map(|bias| x.tape().parameter(bias));
-        let mut of_steps = Vec::with_capacity(steps);
-        cut(projected(rows(x)?, &weights.weight_ih, bias)?, steps, batch, &mut of_steps)?;
-        let mut outputs = Vec::with_capacity(steps);
-        for of_step in of_steps {
-            let [r, z, n] = gates(of_step, hidden)?;
-            let [r_h, z_h, n_h] = gates(remembered(weights, h)?, hidden)?;
-            h = try_zip_map([r, z, n, r_h, z_h, n_h, h], |[r, z, n, r_h, z_h, n_h, h]| {
+        step_by_step(weights, x, h, |of_input, of_memory, h| {
+            let [r, z, n] = gates(of_input, weights.hidden())?;
+            let [r_h, z_h, n_h] = gates(of_memory, weights.hidden())?;
+            Ok(try_zip_map([r, z, n, r_h, z_h, n_h, h], |[r, z, n, r_h, z_h, n_h, h]| {
                 let (keep, new) = ((z + z_h).sigmoid(), (n + (r + r_h).sigmoid() * n_h).tanh());
                 new + keep * (h - new)
-            })?;
-            outputs.push(h);
-        }
-        Ok((TensorVar::try_stack(&outputs, 0)?, [h]))
+            })?)
+        })
+    }
+}
+
+/// The plain recurrent network, one layer or several, each reading the outputs of the one before.
+///
+/// At every step `h = tanh(weight_ih x_t + bias_ih + weight_hh h + bias_hh)`; the output is `h`.
+///
+/// Shapes: `x: [n, l, inputs]`, output `[n, l, hidden]`; the state `h: [layers, n, hidden]`. As a layer it starts from
+/// zeros and gives the outputs; [`run`](Self::run) takes and gives the state too. Weights and biases start uniform
+/// within `1/sqrt(hidden)` of 0. That, the names (`weight_ih_l0`, ..) and shapes are those of PyTorch's `nn.RNN` with
+/// `batch_first`.
+///
+/// Source: J. Elman, "Finding structure in time", 1990.
+///
+/// # Examples
+/// ```
+/// use wengert_nn::{Layer, Rnn};
+/// use wengert_tensor::{Tensor, rng};
+///
+/// let rnn = Rnn::<f32>::new(3, 5, 1, &mut rng(0));
+/// assert_eq!(*rnn.predict(&Tensor::zeros([4, 7, 3]))?.shape(), [4, 7, 5]);
+/// # Ok::<(), wengert_nn::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Rnn<F: TensorFloat = f32>(Stack<F>);
+
+impl<F: TensorFloat> Rnn<F> {
+    /// The outputs for sequences and the state they leave, from the state before or from zeros.
+    ///
+    /// Shapes: `x: [n, l, inputs]`, outputs `[n, l, hidden]`, state `[layers, n, hidden]`; twice as many features and
+    /// layers in both directions.
+    ///
+    /// # Errors
+    /// As [`Lstm::run`].
+    #[track_caller]
+    pub fn run<'t>(
+        &self,
+        x: TensorVar<'t, F>,
+        state: Option<TensorVar<'t, F>>,
+    ) -> Result<(TensorVar<'t, F>, TensorVar<'t, F>), Error> {
+        self.0.anchored(self.0.run(x, [state], Self::layer).map(|(y, [h])| (y, h)))
+    }
+
+    /// One layer in one direction: outputs `[l, n, hidden]` of `x: [l, n, features]`.
+    fn layer<'t>(
+        weights: &RecurrentWeights<F>,
+        x: TensorVar<'t, F>,
+        [h]: [TensorVar<'t, F>; 1],
+    ) -> Result<Through<'t, F, 1>, Error> {
+        step_by_step(weights, x, h, |of_input, of_memory, _| {
+            Ok(try_zip_map([of_input, of_memory], |[of_input, of_memory]| (of_input + of_memory).tanh())?)
+        })
     }
 }
 
@@ -530,4 +590,5 @@ macro_rules! recurrent_layers {
 recurrent_layers! {
     Lstm: "lstm", 4 gates;
     Gru: "gru", 3 gates;
+    Rnn: "rnn", 1 gates;
 }

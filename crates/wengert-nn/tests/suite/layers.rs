@@ -4,8 +4,8 @@ use wengert_core::{Tape, TensorFloat, TensorVar, UnaryFunctions};
 use wengert_nn::{
     AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, BatchNorm1d, BatchNorm2d, Celu, Conv2d, Conv3d, ConvTranspose2d,
     Dropout, Elu, Embedding, Error, Flatten, GroupNorm, Gru, HardSigmoid, HardTanh, Layer, LayerNorm, LeakyRelu,
-    Linear, Lstm, MaxPool2d, Mode, Module, ModulePath, MultiHeadAttention, Predictor, Relu, Relu6, RmsNorm, Sequential,
-    Sgd, Sigmoid, Softplus, Tanh, Trainer, TransformerBlock, Upsample, loss,
+    Linear, Lstm, MaxPool2d, Mode, Module, ModulePath, MultiHeadAttention, Predictor, Relu, Relu6, RmsNorm, Rnn,
+    Sequential, Sgd, Sigmoid, Softplus, Tanh, Trainer, TransformerBlock, Upsample, loss,
 };
 use wengert_tensor::{Convolution, Convolution3d, Interpolation, Pooling, Tensor, TransposedConvolution, rng};
 
@@ -597,6 +597,7 @@ fn refused() -> Vec<Refused> {
         ("layer_norm", Box::new(LayerNorm::new([4])), vec![2, 3]),
         ("lstm", Box::new(Lstm::new(3, 2, 1, r)), vec![2, 3]),
         ("max_pool2d", Box::new(MaxPool2d::new(8)), vec![1, 1, 4, 4]),
+        ("rnn", Box::new(Rnn::new(3, 2, 1, r)), vec![2, 3]),
         ("rms_norm", Box::new(RmsNorm::new([4])), vec![2, 3]),
         ("upsample", Box::new(Upsample::new(2)), vec![2, 3]),
     ]
