@@ -10,7 +10,7 @@ use super::reverse;
 use crate::tape::{self, Nary};
 use crate::tensor::TensorFloat;
 use wengert_kernels::elementwise::{self, Operand};
-use wengert_kernels::rows::{self, Arithmetic, Places, Steps, Width};
+use wengert_kernels::rows::{self, Arithmetic, FRESH, Places, Steps, Width};
 use wengert_kernels::{Binary, Par, Unary, reduce};
 
 /// Rows of values and adjoints that may be used up before narrow ones are better: a part of the second-level cache,
@@ -23,7 +23,7 @@ pub(crate) struct Rows<F> {
     /// After those of values, the slopes that are kept.
     values: Aligned<F>,
     bars: Aligned<F>,
-    spare: [Vec<F>; 3],
+    spare: [Vec<F>; 2],
     pairs: [Vec<u32>; 2],
 }
 
@@ -210,14 +210,7 @@ impl<F: TensorFloat> Program<F> {
     pub(crate) fn reverse_rows(&self, width: Width, rows: &mut Rows<F>, seed: impl Fn(usize, &mut [F])) {
         let mut sweep = |careful| {
             self.clear_bars(width, rows);
-            match self.outputs[..] {
-                // The adjoint of a result is 0 between sweeps.
-                [output] if self.output_is_active[0] && output as usize >= self.first_result() => {
-                    let row = self.layout().outputs[0] as usize;
-                    seed(0, &mut rows.bars.numbers_mut()[row * width.lanes()..][..width.lanes()]);
-                }
-                _ => self.seed_rows(width, rows, &seed),
-            }
+            self.seed_rows(width, rows, &seed);
             self.sweep_rows(width, careful, rows, |_| true);
             rows.has_nan(self.inputs * width.lanes())
         };
@@ -226,21 +219,19 @@ impl<F: TensorFloat> Program<F> {
         }
     }
 
-    /// Sets the adjoints of inputs to 0, and what nobody reads; those of results are, between sweeps.
+    /// Sets the adjoints to 0 that several sweeps may add to.
     pub(crate) fn clear_bars(&self, width: Width, rows: &mut Rows<F>) {
-        rows.bars.numbers_mut()[..(self.inputs + 1) * width.lanes()].fill(F::ZERO);
+        rows.bars.numbers_mut()[..self.layout().cleared * width.lanes()].fill(F::ZERO);
     }
 
     /// Adds the seeds of the outputs, which `seed` writes over zeros.
     pub(crate) fn seed_rows(&self, width: Width, rows: &mut Rows<F>, seed: impl Fn(usize, &mut [F])) {
-        let lanes = width.lanes();
         let Rows { bars, spare: [row, ..], .. } = rows;
         for (number, &output) in self.layout().outputs.iter().enumerate() {
             if self.output_is_active[number] {
                 row.fill(F::ZERO);
                 seed(number, row);
-                let bars = &mut bars.numbers_mut()[output as usize * lanes..][..lanes];
-                elementwise::add_assign(bars, row, Par::SEQUENTIAL);
+                add_row(bars.numbers_mut(), width.lanes(), output, row);
             }
         }
     }
@@ -297,20 +288,21 @@ impl<F: TensorFloat> Program<F> {
         values: &[F],
         bars: &mut [F],
         places: Places<'_>,
-        spare: &mut [Vec<F>; 3],
+        spare: &mut [Vec<F>; 2],
     ) {
         let lanes = width.lanes();
         let value = |a: u32| &values[a as usize * lanes..][..lanes];
         if let Op::Nary(op) = run.op {
             for lane in 0..lanes {
-                let y_bar = core::mem::replace(&mut bars[places.own[0] as usize * lanes + lane], F::ZERO);
+                let y_bar = bars[places.own[0] as usize * lanes + lane];
                 let y = values[results[0] as usize * lanes + lane];
                 let v = |a: u32| values[a as usize * lanes + lane];
                 let mut places = places.operands.iter();
                 reverse::partials(op, operands, v, y, |_, partial| {
                     if let Some(&place) = places.next() {
-                        bars[place as usize * lanes + lane] +=
-                            partial.map_or(y_bar, |partial| reverse::times::<F, true>(y_bar, partial));
+                        let bar = &mut bars[(place & !FRESH) as usize * lanes + lane];
+                        let before = if place & FRESH == 0 { *bar } else { F::ZERO };
+                        *bar = before + partial.map_or(y_bar, |partial| reverse::times::<F, true>(y_bar, partial));
                     }
                 });
             }
@@ -319,10 +311,8 @@ impl<F: TensorFloat> Program<F> {
         let step_width = run.op.width();
         let rows = operands.chunks_exact(step_width).zip(places.operands.chunks_exact(step_width));
         for ((&y, &own), (operands, places)) in results.iter().zip(places.own).zip(rows).rev() {
-            let [left, right, y_bar] = spare;
-            let own = &mut bars[own as usize * lanes..][..lanes];
-            y_bar.copy_from_slice(own);
-            own.fill(F::ZERO);
+            let [left, right] = spare;
+            let y_bar = &bars[own as usize * lanes..][..lanes];
             let (a, y) = (value(operands[0]), value(y));
             match run.op {
                 Op::Unary(op) => elementwise::unary_vjp(op, a, y, y_bar, left, Par::SEQUENTIAL),
@@ -332,21 +322,19 @@ impl<F: TensorFloat> Program<F> {
                     let b_bar = (run.active() & 2 != 0).then_some(&mut right[..]);
                     let (a, b) = (Operand::Slice(a), Operand::Slice(b));
                     elementwise::binary_vjp(op, a, b, y, y_bar, a_bar, b_bar, Par::SEQUENTIAL);
-                    if run.active() & 2 != 0 {
-                        let b_bar = &mut bars[places[1] as usize * lanes..][..lanes];
-                        elementwise::add_assign(b_bar, right, Par::SEQUENTIAL);
-                    }
                 }
                 _ => {
                     let op = self.parameters[operands[1] as usize];
-                    for (((x_bar, &y_bar), &a), &y) in left.iter_mut().zip(&*y_bar).zip(a).zip(y) {
+                    for (((x_bar, &y_bar), &a), &y) in left.iter_mut().zip(y_bar).zip(a).zip(y) {
                         *x_bar = reverse::times::<F, true>(y_bar, op.derivative(a, y));
                     }
                 }
             }
             if run.active() & 1 != 0 {
-                let a_bar = &mut bars[places[0] as usize * lanes..][..lanes];
-                elementwise::add_assign(a_bar, left, Par::SEQUENTIAL);
+                add_row(bars, lanes, places[0], left);
+            }
+            if run.active() & 2 != 0 {
+                add_row(bars, lanes, places[1], right);
             }
         }
     }
@@ -390,6 +378,15 @@ impl<F: TensorFloat> Program<F> {
         let lanes = width.lanes();
         (&rows.values()[self.row(self.outputs[0] as usize) * lanes..][..len], &rows.bars()[..self.inputs * lanes])
     }
+}
+
+/// Adds to the adjoint at `place`.
+fn add_row<F: TensorFloat>(bars: &mut [F], lanes: usize, place: u32, row: &[F]) {
+    let bar = &mut bars[(place & !FRESH) as usize * lanes..][..lanes];
+    if place & FRESH != 0 {
+        bar.fill(F::ZERO);
+    }
+    elementwise::add_assign(bar, row, Par::SEQUENTIAL);
 }
 
 /// The rows of the inputs, the last element repeated in what is left of a row.

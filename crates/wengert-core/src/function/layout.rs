@@ -3,12 +3,14 @@
 //! At one point every value has a slot of its own. In rows a long program would stream all of them through memory,
 //! twice: so a value that no derivative reads gives its row to another after its last reader, and an adjoint has one
 //! only from the first step that adds to it to the step it belongs to. Then what is streamed are the values that
-//! products and functions need again, once there and once back.
+//! products and functions need again, once there and once back. Where an adjoint begins in a sweep is marked, so that
+//! its row need not be read there, nor set to zero where the last one ended.
 
 use super::list::Op;
 use super::program::{Program, Run};
 use crate::tape::Nary;
 use crate::tensor::TensorFloat;
+use wengert_kernels::rows::FRESH;
 use wengert_kernels::{Binary, Unary};
 
 /// The rows of a program. Inputs, data and constants have the rows of their slots.
@@ -16,17 +18,19 @@ use wengert_kernels::{Binary, Unary};
 pub(crate) struct Layout {
     /// How many rows of values there are, without those of slopes.
     pub(crate) values: usize,
-    /// How many rows of adjoints: those of the inputs first, then one for what nobody reads.
+    /// How many rows of adjoints: those of the inputs first, then one for what nobody reads and one that stays 0.
     pub(crate) adjoints: usize,
+    /// How many of these, the first, must be 0 when a sweep begins: those above, and adjoints that other sweeps add to.
+    pub(crate) cleared: usize,
     /// The value of each step.
     pub(crate) results: Vec<u32>,
     /// The adjoint of each step.
     pub(crate) own: Vec<u32>,
     /// The values of operands, where [`Program::args`] has their slots.
     pub(crate) operands: Vec<u32>,
-    /// The adjoints of operands.
+    /// The adjoints of operands, with [`FRESH`] where an adjoint begins.
     pub(crate) places: Vec<u32>,
-    /// The adjoints of outputs.
+    /// The adjoints of outputs, with [`FRESH`] where the seed is the first that is added in a sweep.
     pub(crate) outputs: Vec<u32>,
 }
 
@@ -84,7 +88,8 @@ impl Layout {
     fn place_adjoints<F: TensorFloat>(&mut self, program: &Program<F>, of_data: &[bool]) {
         let first_result = program.first_result();
         let unread = program.inputs as u32;
-        let mut rows = Rows { of: vec![NONE; program.slots], count: unread + 1, free: [Vec::new(), Vec::new()] };
+        let zero = unread + 1;
+        let mut rows = Rows { of: vec![NONE; program.slots], count: zero + 1, free: [Vec::new(), Vec::new()] };
         for (slot, row) in rows.of[..first_result].iter_mut().enumerate() {
             *row = unread.min(slot as u32);
         }
@@ -98,7 +103,13 @@ impl Layout {
                 }
             }
         });
-        self.outputs = program.outputs.iter().map(|&slot| rows.take(slot, of_data[slot as usize])).collect();
+        self.outputs = (program.outputs.iter())
+            .map(|&slot| match of_data[slot as usize] {
+                true => rows.take(slot, true),
+                false => rows.take(slot, false) & !FRESH,
+            })
+            .collect();
+        self.cleared = rows.count as usize;
         self.own = vec![unread; program.slots - first_result];
         self.places = vec![unread; program.args.len()];
         let mut end = self.places.len();
@@ -111,12 +122,14 @@ impl Layout {
             let width = if run.op.arity().is_none() { operands.len() } else { run.op.width() };
             for (step, reads) in steps(run, operands).enumerate().rev() {
                 let slot = first + step;
-                let own = rows.take(slot as u32, run.is_of_data());
-                self.own[slot - first_result] = own;
+                let own = rows.of[slot];
+                self.own[slot - first_result] = if own == NONE { zero } else { own };
                 for (place, &read) in self.places[start + step * width..].iter_mut().zip(reads) {
                     *place = rows.take(read, of_data[read as usize]);
                 }
-                rows.free[usize::from(run.is_of_data())].push(own);
+                if own != NONE {
+                    rows.free[usize::from(run.is_of_data())].push(own);
+                }
             }
         });
         self.adjoints = rows.count as usize;
@@ -134,14 +147,15 @@ struct Rows {
 }
 
 impl Rows {
-    /// The row of a slot, now at the latest.
+    /// The row of a slot, now at the latest: [`FRESH`] if it had none.
     fn take(&mut self, slot: u32, of_data: bool) -> u32 {
         let row = &mut self.of[slot as usize];
-        if *row == NONE {
-            *row = self.free[usize::from(of_data)].pop().unwrap_or(self.count);
-            self.count = self.count.max(*row + 1);
+        if *row != NONE {
+            return *row;
         }
-        *row
+        *row = self.free[usize::from(of_data)].pop().unwrap_or(self.count);
+        self.count = self.count.max(*row + 1);
+        *row | FRESH
     }
 }
 

@@ -192,11 +192,7 @@ impl<F: TensorFloat> Function<F> {
                     load_lanes(data, lanes, items);
                 },
             );
-            if let Err(error) = self.check_lanes(rows, lanes, first + number * lanes, items.len()) {
-                // Adjoints that gathered would be met by the next sweep.
-                *rows = Rows::empty();
-                return Err(error);
-            }
+            self.check_lanes(rows, lanes, first + number * lanes, items.len())?;
             sums[0] += sum(&rows.values()[output..][..items.len()]);
             if derivatives {
                 if number == 0 {
