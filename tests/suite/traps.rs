@@ -343,6 +343,24 @@ fn a_branch_not_taken_leaves_no_trace_on_duals_and_tensors() {
     }
 }
 
+/// Inputs are searched for NaN in blocks: wherever the masked one lies, it is found.
+#[test]
+fn an_infinite_slope_behind_a_mask_is_found_among_many_inputs() {
+    let mut tape = Tape::new();
+    for masked in [0, 1, 62, 63, 64, 65, 127, 128, 129] {
+        {
+            let x = tape.vars(&[3.0; 130]);
+            let later = tape.var(0.0); // the mask: sqrt'(0) is infinite, and the mask's partial in x is 0
+            let y = (x[masked] * later).sqrt() + x[5] * x[6];
+            let g = y.gradient();
+            let want: Vec<f64> = (0..130).map(|k| if k == 5 || k == 6 { 3.0 } else { 0.0 }).collect();
+            assert_eq!(g.wrt(&x), want, "input {masked}");
+            assert_eq!(g[later], INF);
+        }
+        tape.clear();
+    }
+}
+
 /// A mask in front of a function whose slope is infinite there, on handles that are not nodes of their own and on tapes over duals.
 #[test]
 fn a_mask_in_front_of_an_infinite_slope_leaves_no_trace() {

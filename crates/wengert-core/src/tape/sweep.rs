@@ -103,8 +103,10 @@ impl<F: Primal> Tape<F> {
             self.sweep::<false>(seeds, scalars, tensors);
         }
         let spoiled = |node: u32| scalars[node as usize].has_nan();
+        // Whole blocks at once: a branch for every input is a twentieth of the time of Rosenbrock's gradient.
+        let block_spoiled = |block: &[F]| block.iter().fold(false, |spoiled, x_bar| spoiled | x_bar.has_nan());
         if watched
-            || inputs.iter().any(|&(start, end)| (start..end).any(spoiled))
+            || inputs.iter().any(|&(start, end)| scalars[start as usize..end as usize].chunks(64).any(block_spoiled))
             || self.retained.with(|nodes| nodes.iter().copied().any(spoiled))
             || self.tensors.has_nan(tensors)
         {
@@ -260,8 +262,9 @@ fn plain_nodes<F: Primal, const CAREFUL: bool>(nodes: &[Node<F>], adjoints: &mut
         return;
     }
     let mut y_bar = adjoints[high - 1];
-    for k in (low..high).rev() {
-        let node = &nodes[k];
+    let mut k = high;
+    for node in nodes[low..high].iter().rev() {
+        k -= 1;
         let ([p, q], [a, b]) = (node.partials, node.parents());
         let mut hand_on = |parent: u32, partial: F| {
             let adjoint = &mut adjoints[parent as usize];
