@@ -130,7 +130,11 @@ impl<V: Vector> Work<V> for Product<'_, V::Element> {
                                 stride: group,
                                 accumulate: block > 0,
                             };
-                            tile.compute::<V, 2>(rows);
+                            if until - pixel > V::LANES {
+                                tile.compute::<V, 2>(rows);
+                            } else {
+                                tile.compute::<V, 1>(rows);
+                            }
                         }
                         out += rows;
                     }

@@ -68,6 +68,10 @@ impl<F: Float> WeightAdjoint<'_, F> {
         let WeightAdjoint { pass, x, y_bar, images, w_bar } = self;
         let across = 2 * V::LANES;
         let ([rows, columns], outs, inner) = (pass.grid(), pass.outs, pass.inner());
+        // Without anything between two rows a band is any number of pixels, and one row to the tile.
+        let one_row = pass.pitch() == columns;
+        let ([rows, columns], pitch) =
+            if one_row { ([rows * columns, 1], 1) } else { ([rows, columns], pass.pitch()) };
         let out_blocks = outs.div_ceil(across);
         // Rows that are missing from the last tile repeat its last one, and are thrown away.
         let mut offsets = pass.offsets.clone();
@@ -108,10 +112,10 @@ impl<F: Float> WeightAdjoint<'_, F> {
                         pack::<V>(block, across, turned);
                         for (i, offsets) in tiles.iter().enumerate() {
                             tile::<V, ROWS>(
-                                planes.add(first * pass.pitch()),
+                                planes.add(first * pitch),
                                 offsets,
-                                pass.pitch(),
-                                [band, columns],
+                                pitch,
+                                if one_row { [1, band] } else { [band, columns] },
                                 turned,
                                 sums.add((out_block * tiles.len() + i) * ROWS * across),
                             );
