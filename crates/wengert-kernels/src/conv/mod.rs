@@ -34,6 +34,7 @@ pub(crate) mod winograd;
 
 use crate::dispatch::{Level, simd_level};
 use crate::pool::Pool2d;
+use crate::scratch::Scratch;
 use crate::{Float, Par};
 use pass::{Axis, Pass};
 pub use pooled::{conv2d_pooled_input_adjoint, conv2d_pooled_weight_adjoint, pooled_adjoints_pay};
@@ -411,10 +412,17 @@ fn run<F: Float>(
     let outs_of_piece = outs.div_ceil(pieces).max(outs.min(28)).next_multiple_of(height);
     for pass in passes.iter().filter(|pass| pass.inner() > 0 && pass.results() > 0) {
         let packed_len = product::padded(outs, height) * pass.inner();
-        let mut packed = vec![F::ZERO; conv.groups * packed_len];
-        for (group, packed) in packed.chunks_mut(packed_len).enumerate() {
-            F::conv_pack_at(level, pass, &filters.w[group * filters.of_group..], filters.strides, height, packed);
-        }
+        let mut scratch = Scratch::take::<F>(conv.groups * packed_len);
+        let packed = scratch.elements_mut::<F>(conv.groups * packed_len);
+        let panels = packed.chunks_mut(packed_len).enumerate().flat_map(|(group, packed)| {
+            let panels = packed.chunks_mut(height * pass.inner()).enumerate();
+            panels.map(move |(i, panel)| (&filters.w[group * filters.of_group..], i * height, panel))
+        });
+        let panels: Vec<_> = panels.collect();
+        par.for_each(panels.into_iter(), |(w, first, panel)| {
+            F::conv_pack_at(level, pass, w, filters.strides, first, panel);
+        });
+        let packed = &*packed;
         let source_len = source.len() / images;
         let pieces: Vec<_> = target
             .borrow()

@@ -9,6 +9,7 @@
 #![expect(unsafe_code, reason = "loops compiled for instructions that the caller has")]
 
 use crate::float::Constants;
+use crate::matmul::pack::copy;
 use crate::matmul::vector::{Vector, Work};
 
 /// Products that take the time to copy an element, about.
@@ -247,7 +248,11 @@ impl<V: Vector> Work<V> for Fill<'_, V::Element> {
                         }
                         let source = &source[first_column..];
                         match columns.source_step {
-                            1 => row.copy_from_slice(&source[..row.len()]),
+                            1 => {
+                                let source = &source[..row.len()];
+                                // SAFETY: slices of one length.
+                                unsafe { copy::<V>(source.as_ptr(), row.len(), row.as_mut_ptr()) }
+                            }
                             step => row.iter_mut().zip(source.iter().step_by(step)).for_each(|(y, &x)| *y = x),
                         }
                     }
