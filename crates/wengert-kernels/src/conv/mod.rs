@@ -16,6 +16,8 @@
 //! from an offset on, and a list of offsets takes the place of a stride. No matrix of patches ("im2col") is ever made;
 //! that would be `kh kw` times the image. The columns between the end of one row of pixels and the start of the next
 //! are computed too and thrown away: 4 % of a plane 56 wide, 22 % of one 7 wide.
+//! Where they cost more than copies do, every column of the filter has a plane of its own, as wide as the result, and
+//! there are none.
 //!
 //! The adjoint for `x` is the same pass over `y_bar`, once for each remainder of the stride (`pass.rs`); that for `w`
 //! has pixels as the inner dimension (`weight`).

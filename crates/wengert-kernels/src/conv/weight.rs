@@ -70,8 +70,7 @@ impl<F: Float> WeightAdjoint<'_, F> {
         let ([rows, columns], outs, inner) = (pass.grid(), pass.outs, pass.inner());
         // Without anything between two rows a band is any number of pixels, and one row to the tile.
         let one_row = pass.pitch() == columns;
-        let ([rows, columns], pitch) =
-            if one_row { ([rows * columns, 1], 1) } else { ([rows, columns], pass.pitch()) };
+        let ([rows, columns], pitch) = if one_row { ([rows * columns, 1], 1) } else { ([rows, columns], pass.pitch()) };
         let out_blocks = outs.div_ceil(across);
         // Rows that are missing from the last tile repeat its last one, and are thrown away.
         let mut offsets = pass.offsets.clone();
@@ -128,10 +127,12 @@ impl<F: Float> WeightAdjoint<'_, F> {
             }
         }
         // From output channels side by side to filters one after the other.
-        for (out, filter) in w_bar.chunks_exact_mut(inner).enumerate() {
-            let sums = &all_sums[out / across * offsets.len() * across + out % across..];
-            for (y, sum) in filter.iter_mut().zip(sums.iter().step_by(across)) {
-                *y = *sum;
+        for (out_block, filters) in w_bar.chunks_mut(across * inner).enumerate() {
+            // SAFETY: the sums of a block, whose rows are filters' entries, and as many filters.
+            unsafe {
+                let start = sums.add(out_block * offsets.len() * across).cast_const();
+                let block = Block { start, across, inner: 1, width: inner, k: filters.len() / inner };
+                pack::<V>(block, inner, filters.as_mut_ptr());
             }
         }
     }
