@@ -209,11 +209,14 @@ impl Pass {
 /// is computed to be thrown away, at the price of copies.
 fn spread_pays([rows, columns]: &[Axis; 2], spread: &Axis, channels: usize, outs: usize) -> bool {
     let planes = |axis: &Axis| axis.starts.len().saturating_mul(axis.extent);
+    if planes(rows).saturating_mul(planes(spread)).saturating_mul(channels) > SPREAD {
+        return false;
+    }
     // Of one channel: products that go, and elements more to copy.
-    let products = (columns.extent - columns.results) * rows.results * rows.taps.len() * columns.taps.len() * outs;
-    let copies = planes(rows) * (planes(spread).saturating_sub(planes(columns)));
-    let all = planes(rows).saturating_mul(planes(spread)).saturating_mul(channels);
-    products > COPY * copies && all <= SPREAD
+    let sizes = [rows.results, rows.taps.len(), columns.taps.len(), outs];
+    let products = sizes.into_iter().fold(columns.extent - columns.results, usize::saturating_mul);
+    let copies = planes(rows) * planes(spread).saturating_sub(planes(columns));
+    products > COPY * copies
 }
 
 /// What [`Pass::fill`] does.
