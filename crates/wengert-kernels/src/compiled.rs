@@ -83,7 +83,7 @@ compiled! {
         = matmul::gemv::dot_rows;
 
     fn conv_pack_at(
-        level: Level, pass: &Pass, w: &[Self], strides: [usize; 2], height: usize, packed: &mut [Self],
+        level: Level, pass: &Pass, w: &[Self], strides: [usize; 2], first: usize, packed: &mut [Self],
     ) = conv::product::pack_at;
     fn conv_product_at(level: Level, pass: &Pass, x: &[Self], packed: &[Self], part: conv::product::Part<'_, Self>)
         = conv::product::at;

@@ -16,6 +16,8 @@
 //! from an offset on, and a list of offsets takes the place of a stride. No matrix of patches ("im2col") is ever made;
 //! that would be `kh kw` times the image. The columns between the end of one row of pixels and the start of the next
 //! are computed too and thrown away: 4 % of a plane 56 wide, 22 % of one 7 wide.
+//! Where they cost more than copies do, every column of the filter has a plane of its own, as wide as the result, and
+//! there are none.
 //!
 //! The adjoint for `x` is the same pass over `y_bar`, once for each remainder of the stride (`pass.rs`); that for `w`
 //! has pixels as the inner dimension (`weight`).
@@ -34,6 +36,7 @@ pub(crate) mod winograd;
 
 use crate::dispatch::{Level, simd_level};
 use crate::pool::Pool2d;
+use crate::scratch::Scratch;
 use crate::{Float, Par};
 use pass::{Axis, Pass};
 pub use pooled::{conv2d_pooled_input_adjoint, conv2d_pooled_weight_adjoint, pooled_adjoints_pay};
@@ -411,10 +414,17 @@ fn run<F: Float>(
     let outs_of_piece = outs.div_ceil(pieces).max(outs.min(28)).next_multiple_of(height);
     for pass in passes.iter().filter(|pass| pass.inner() > 0 && pass.results() > 0) {
         let packed_len = product::padded(outs, height) * pass.inner();
-        let mut packed = vec![F::ZERO; conv.groups * packed_len];
-        for (group, packed) in packed.chunks_mut(packed_len).enumerate() {
-            F::conv_pack_at(level, pass, &filters.w[group * filters.of_group..], filters.strides, height, packed);
-        }
+        let mut scratch = Scratch::take::<F>(conv.groups * packed_len);
+        let packed = scratch.elements_mut::<F>(conv.groups * packed_len);
+        let panels = packed.chunks_mut(packed_len).enumerate().flat_map(|(group, packed)| {
+            let panels = packed.chunks_mut(height * pass.inner()).enumerate();
+            panels.map(move |(i, panel)| (&filters.w[group * filters.of_group..], i * height, panel))
+        });
+        let panels: Vec<_> = panels.collect();
+        par.for_each(panels.into_iter(), |(w, first, panel)| {
+            F::conv_pack_at(level, pass, w, filters.strides, first, panel);
+        });
+        let packed = &*packed;
         let source_len = source.len() / images;
         let pieces: Vec<_> = target
             .borrow()

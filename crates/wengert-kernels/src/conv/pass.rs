@@ -9,26 +9,34 @@
 #![expect(unsafe_code, reason = "loops compiled for instructions that the caller has")]
 
 use crate::float::Constants;
+use crate::matmul::pack::copy;
 use crate::matmul::vector::{Vector, Work};
+
+/// Products that take the time to copy an element, about.
+const COPY: usize = 16;
+/// Elements that an image with a plane for each column of the filter may have.
+const SPREAD: usize = 1 << 20;
 
 /// An entry of the filter along one axis, and what it sees.
 #[derive(Debug, Clone, Copy)]
 struct Tap {
     /// Which entry.
     entry: usize,
-    /// Which of the axis's phases it reads, by position in [`Axis::phases`].
+    /// Which of the axis's planes it reads, by position in [`Axis::starts`].
     plane: usize,
-    /// Result `r` sees entry `r + shift` of that phase.
-    shift: isize,
+    /// Result `r` sees entry `r + shift` of that plane.
+    shift: usize,
 }
 
 /// One axis of a pass.
 #[derive(Debug, Clone)]
 pub(crate) struct Axis {
     taps: Vec<Tap>,
-    /// Remainders of source indices that are read.
-    phases: Vec<usize>,
-    /// Entries of the source, and the distance between neighbours in a phase.
+    /// Where in the source the first entry of each plane lies; before it, in the zeros around it, if negative.
+    starts: Vec<isize>,
+    /// Entries of a plane: the results, and as many more as the shifts reach.
+    extent: usize,
+    /// Entries of the source, and the distance between neighbours in a plane.
     source: usize,
     source_step: usize,
     /// Results, and where they go in the target.
@@ -40,18 +48,8 @@ pub(crate) struct Axis {
 impl Axis {
     /// From `size` entries of `x` to `results` of `y`.
     pub(super) fn forward(size: usize, results: usize, kernel: usize, s: usize, p: usize, d: usize) -> Axis {
-        let mut phases = Vec::new();
-        let taps = (0..kernel).map(|entry| {
-            let t = (entry * d) as isize - p as isize;
-            let phase = t.rem_euclid(s as isize) as usize;
-            let plane = phases.iter().position(|&known| known == phase).unwrap_or_else(|| {
-                phases.push(phase);
-                phases.len() - 1
-            });
-            Tap { entry, plane, shift: t.div_euclid(s as isize) }
-        });
-        let taps = taps.collect();
-        Axis { taps, phases, source: size, source_step: s, results, target_start: 0, target_step: 1 }
+        let seen = (0..kernel).map(|entry| (entry, (entry * d) as isize - p as isize));
+        Axis::new(seen.collect(), [size, s], results, [0, 1])
     }
 
     /// From `results` entries of `y_bar` to those of `size` entries of `x_bar` that are `phase` modulo `s`.
@@ -64,41 +62,56 @@ impl Axis {
         d: usize,
         phase: usize,
     ) -> Axis {
-        let taps = (0..kernel).filter_map(|entry| {
+        let seen = (0..kernel).filter_map(|entry| {
             let t = (phase + p) as isize - (entry * d) as isize;
-            (t.rem_euclid(s as isize) == 0).then(|| Tap { entry, plane: 0, shift: t.div_euclid(s as isize) })
+            (t.rem_euclid(s as isize) == 0).then(|| (entry, t.div_euclid(s as isize)))
         });
+        Axis::new(seen.collect(), [results, 1], size.saturating_sub(phase).div_ceil(s), [phase, s])
+    }
+
+    /// Of entries of the filter and where in the source the first result sees each.
+    fn new(
+        seen: Vec<(usize, isize)>,
+        [source, source_step]: [usize; 2],
+        results: usize,
+        [target_start, target_step]: [usize; 2],
+    ) -> Axis {
+        let step = source_step as isize;
+        let first = seen.iter().map(|(_, t)| t.div_euclid(step)).min().unwrap_or(0);
+        let mut starts = Vec::new();
+        let taps = seen.into_iter().map(|(entry, t)| {
+            let start = first * step + t.rem_euclid(step);
+            let plane = starts.iter().position(|&known| known == start).unwrap_or_else(|| {
+                starts.push(start);
+                starts.len() - 1
+            });
+            Tap { entry, plane, shift: (t.div_euclid(step) - first) as usize }
+        });
+        let taps: Vec<Tap> = taps.collect();
+        let extent = results + taps.iter().map(|tap| tap.shift).max().unwrap_or(0);
+        Axis { taps, starts, extent, source, source_step, results, target_start, target_step }
+    }
+
+    /// The same results with a plane for each tap, which has the entries that the tap sees and no others.
+    fn spread(&self) -> Axis {
+        let start = |tap: &Tap| self.starts[tap.plane] + (tap.shift * self.source_step) as isize;
         Axis {
-            taps: taps.collect(),
-            phases: vec![0],
-            source: results,
-            source_step: 1,
-            results: size.saturating_sub(phase).div_ceil(s),
-            target_start: phase,
-            target_step: s,
+            starts: self.taps.iter().map(start).collect(),
+            taps: self.taps.iter().enumerate().map(|(plane, tap)| Tap { plane, shift: 0, ..*tap }).collect(),
+            extent: self.results,
+            ..*self
         }
     }
 
-    /// The smallest shift.
-    fn first(&self) -> isize {
-        self.taps.iter().map(|tap| tap.shift).min().unwrap_or(0)
-    }
-
-    /// Entries of a plane: the results, and as many more as the shifts reach.
-    fn extent(&self) -> usize {
-        let last = self.taps.iter().map(|tap| tap.shift).max().unwrap_or(0);
-        self.results + (last - self.first()) as usize
-    }
-
-    /// For a phase: the entries of the plane that the source has, and the source index of the first.
-    fn inside(&self, phase: usize) -> (core::ops::Range<usize>, usize) {
-        // Entry `e` is source index `(e + first) step + phase`.
-        let known = self.source.saturating_sub(phase).div_ceil(self.source_step) as isize;
-        let first = self.first();
-        let extent = self.extent() as isize;
-        let from = (-first).clamp(0, extent);
-        let to = (known - first).clamp(from, extent);
-        (from as usize..to as usize, (from + first).max(0) as usize * self.source_step + phase)
+    /// For a plane that begins at `start`: its entries that the source has, and the source index of the first.
+    fn inside(&self, start: isize) -> (core::ops::Range<usize>, usize) {
+        // Entries that lie before the source index.
+        let before = |index: usize| {
+            let entries = (index as isize - start).max(0) as usize;
+            entries.div_ceil(self.source_step).min(self.extent)
+        };
+        let (from, to) = (before(0), before(self.source));
+        (from..to, (start + (from * self.source_step) as isize).max(0) as usize)
     }
 }
 
@@ -117,17 +130,21 @@ pub(crate) struct Pass {
 
 impl Pass {
     pub(super) fn new(axes: [Axis; 2], kernel: [usize; 2], channels: usize, outs: usize) -> Pass {
-        let pitch = axes[1].extent();
+        let mut axes = axes;
+        let spread = axes[1].spread();
+        if spread_pays(&axes, &spread, channels, outs) {
+            axes[1] = spread;
+        }
+        let pitch = axes[1].extent;
         // Whole cache lines, an odd number of them: at a power of two the planes of all channels would share a few
         // cache sets.
-        let plane = ((axes[0].extent() * pitch).div_ceil(16) | 1) * 16;
+        let plane = ((axes[0].extent * pitch).div_ceil(16) | 1) * 16;
         let mut offsets = Vec::with_capacity(channels * axes[0].taps.len() * axes[1].taps.len());
         for channel in 0..channels {
             for row in &axes[0].taps {
                 for column in &axes[1].taps {
-                    let index = (channel * axes[0].phases.len() + row.plane) * axes[1].phases.len() + column.plane;
-                    let shift = |axis: &Axis, tap: &Tap| (tap.shift - axis.first()) as usize;
-                    offsets.push(index * plane + shift(&axes[0], row) * pitch + shift(&axes[1], column));
+                    let index = (channel * axes[0].starts.len() + row.plane) * axes[1].starts.len() + column.plane;
+                    offsets.push(index * plane + row.shift * pitch + column.shift);
                 }
             }
         }
@@ -151,7 +168,7 @@ impl Pass {
 
     /// Elements from one row of a plane to the next.
     pub(crate) fn pitch(&self) -> usize {
-        self.axes[1].extent()
+        self.axes[1].extent
     }
 
     pub(crate) fn axes(&self) -> &[Axis; 2] {
@@ -165,7 +182,7 @@ impl Pass {
 
     /// Elements of all planes.
     pub(crate) fn planes_len(&self) -> usize {
-        self.channels * self.axes[0].phases.len() * self.axes[1].phases.len() * self.plane
+        self.channels * self.axes[0].starts.len() * self.axes[1].starts.len() * self.plane
     }
 
     /// Where in a filter of one channel each tap lies, in the order of the offsets.
@@ -188,6 +205,20 @@ impl Pass {
     }
 }
 
+/// Whether a plane for each column of the filter, `spread`, pays: results are then neighbours through all rows, and none
+/// is computed to be thrown away, at the price of copies.
+fn spread_pays([rows, columns]: &[Axis; 2], spread: &Axis, channels: usize, outs: usize) -> bool {
+    let planes = |axis: &Axis| axis.starts.len().saturating_mul(axis.extent);
+    if planes(rows).saturating_mul(planes(spread)).saturating_mul(channels) > SPREAD {
+        return false;
+    }
+    // Of one channel: products that go, and elements more to copy.
+    let sizes = [rows.results, rows.taps.len(), columns.taps.len(), outs];
+    let products = sizes.into_iter().fold(columns.extent - columns.results, usize::saturating_mul);
+    let copies = planes(rows) * planes(spread).saturating_sub(planes(columns));
+    products > COPY * copies
+}
+
 /// What [`Pass::fill`] does.
 struct Fill<'a, F> {
     pass: &'a Pass,
@@ -203,10 +234,10 @@ impl<V: Vector> Work<V> for Fill<'_, V::Element> {
         let (pitch, size) = (pass.pitch(), rows.source * columns.source);
         let mut planes = planes.chunks_exact_mut(pass.plane);
         for channel in image.chunks_exact(size) {
-            for &row_phase in &rows.phases {
-                let (inside, first_row) = rows.inside(row_phase);
-                for &column_phase in &columns.phases {
-                    let (from_to, first_column) = columns.inside(column_phase);
+            for &row_start in &rows.starts {
+                let (inside, first_row) = rows.inside(row_start);
+                for &column_start in &columns.starts {
+                    let (from_to, first_column) = columns.inside(column_start);
                     let Some(plane) = planes.next() else { return };
                     plane[..inside.start * pitch].fill(V::Element::ZERO);
                     for (i, row) in plane[inside.start * pitch..inside.end * pitch].chunks_exact_mut(pitch).enumerate()
@@ -220,7 +251,11 @@ impl<V: Vector> Work<V> for Fill<'_, V::Element> {
                         }
                         let source = &source[first_column..];
                         match columns.source_step {
-                            1 => row.copy_from_slice(&source[..row.len()]),
+                            1 => {
+                                let source = &source[..row.len()];
+                                // SAFETY: slices of one length.
+                                unsafe { copy::<V>(source.as_ptr(), row.len(), row.as_mut_ptr()) }
+                            }
                             step => row.iter_mut().zip(source.iter().step_by(step)).for_each(|(y, &x)| *y = x),
                         }
                     }

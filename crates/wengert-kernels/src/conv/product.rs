@@ -12,12 +12,12 @@ use crate::Float;
 use crate::dispatch::{Level, simd_level};
 use crate::float::Constants;
 use crate::matmul::blocked::{even, panel_rows};
-use crate::matmul::pack::copy;
+use crate::matmul::pack::{Block, copy, pack};
 use crate::matmul::vector::{Vector, Work, at_level};
 use crate::scratch::Scratch;
 
-/// Length of an inner block: 28 channels of 3 x 3 taps, whose strips take 20 KiB of a 48 KiB cache. Sums of a block are
-/// added to the result one block after the other.
+/// Length of an inner block, about: 28 channels of 3 x 3 taps, whose strips take 20 KiB of a 48 KiB cache. Sums of a
+/// block are added to the result one block after the other.
 const INNER: usize = 256;
 /// Results kept while the blocks of the inner dimension go by: 256 KiB of `f32`, a part of the second-level cache.
 const KEPT: usize = 1 << 16;
@@ -47,29 +47,49 @@ pub(super) fn padded(outs: usize, height: usize) -> usize {
     outs - outs % height + even(outs % height)
 }
 
-/// Packs the filters of one group in panels of `height` output channels: a panel holds for each channel and tap its
-/// outputs side by side, zeros for those that do not exist. `strides` are those of `w` along output and input channels.
+/// Packs the output channels from `first` on of one group in a panel: it holds for each channel and tap its outputs side
+/// by side, and something finite for those that do not exist. `strides` are those of `w` along output and input channels.
 pub(crate) fn pack_at<F: Float>(
-    _level: Level,
+    level: Level,
     pass: &Pass,
     w: &[F],
     strides: [usize; 2],
-    height: usize,
+    first: usize,
     packed: &mut [F],
 ) {
+    let rows = packed.len() / pass.inner();
+    let wanted = rows.min(pass.outs - first);
+    let w = &w[first * strides[0]..];
     let entries: Vec<usize> = pass.entries().collect();
-    for (panel, packed) in packed.chunks_mut(height * pass.inner()).enumerate() {
-        let first = panel * height;
-        let wanted = height.min(pass.outs - first);
-        let mut rows = packed.chunks_exact_mut(packed.len() / pass.inner());
-        for channel in 0..pass.channels {
-            for (entry, row) in entries.iter().zip(&mut rows) {
-                let w = &w[first * strides[0] + channel * strides[1] + entry..];
-                let (row, missing) = row.split_at_mut(wanted);
-                row.iter_mut().enumerate().for_each(|(out, y)| *y = w[out * strides[0]]);
-                missing.fill(F::ZERO);
-            }
+    if strides[1] == entries.len() && entries.iter().copied().eq(0..entries.len()) {
+        if wanted < rows {
+            packed.fill(F::ZERO);
         }
+        let w = &w[..(wanted - 1) * strides[0] + pass.inner()];
+        let block = Block { start: w.as_ptr(), across: strides[0], inner: 1, width: wanted, k: pass.inner() };
+        // SAFETY: the block was just cut from the filters.
+        return unsafe { at_level::<F, _>(level, Panel { block, rows, packed }) };
+    }
+    let outs = |entry| (0..rows).map(move |out| out.min(wanted - 1) * strides[0] + entry);
+    let places: Vec<usize> = entries.into_iter().flat_map(outs).collect();
+    for (channel, packed) in packed.chunks_exact_mut(places.len()).enumerate() {
+        let w = &w[channel * strides[1]..];
+        packed.iter_mut().zip(&places).for_each(|(y, &place)| *y = w[place]);
+    }
+}
+
+/// Filters that lie as a panel has them, but for the order of its axes: the panel.
+struct Panel<'a, F> {
+    block: Block<F>,
+    rows: usize,
+    packed: &'a mut [F],
+}
+
+impl<V: Vector> Work<V> for Panel<'_, V::Element> {
+    #[inline(always)]
+    unsafe fn run(self) {
+        // SAFETY: the panel has room for so many rows of the block.
+        unsafe { pack::<V>(self.block, self.rows, self.packed.as_mut_ptr()) }
     }
 }
 
@@ -108,13 +128,16 @@ impl<V: Vector> Work<V> for Product<'_, V::Element> {
         // SAFETY: the scratch holds so many elements, and floats may have any bits.
         unsafe { pass.fill::<V>(image, core::slice::from_raw_parts_mut(planes, planes_len)) };
 
+        // Of one length: a short block at the end would cost as many additions to the results as a long one.
+        let blocks = ((pass.inner() + INNER / 2) / INNER).max(1);
+        let block_len = pass.inner().div_ceil(blocks);
         let group = (KEPT / (kept_outs * strip)).clamp(1, 16) * strip;
         let mut results = Scratch::take::<V::Element>(kept_outs * group);
         let results = results.start::<V::Element>();
 
         for first in (0..pixels).step_by(group) {
             let until = (first + group).min(pixels);
-            for (block, offsets) in pass.offsets.chunks(INNER).enumerate() {
+            for (block, offsets) in pass.offsets.chunks(block_len).enumerate() {
                 for pixel in (first..until).step_by(strip) {
                     let mut out = 0;
                     while out < kept_outs {
@@ -123,14 +146,18 @@ impl<V: Vector> Work<V> for Product<'_, V::Element> {
                         // more; the results have room for whole strips of all panels.
                         unsafe {
                             let tile = Tile {
-                                filters: packed.as_ptr().add(out * pass.inner() + block * INNER * rows),
+                                filters: packed.as_ptr().add(out * pass.inner() + block * block_len * rows),
                                 planes: planes.add(pixel),
                                 offsets,
                                 results: results.add(out * group + pixel - first),
                                 stride: group,
                                 accumulate: block > 0,
                             };
-                            tile.compute::<V, 2>(rows);
+                            if until - pixel > V::LANES {
+                                tile.compute::<V, 2>(rows);
+                            } else {
+                                tile.compute::<V, 1>(rows);
+                            }
                         }
                         out += rows;
                     }

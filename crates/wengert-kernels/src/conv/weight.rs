@@ -11,7 +11,7 @@ use crate::Float;
 use crate::dispatch::Level;
 use crate::float::Constants;
 use crate::matmul::pack::{Block, pack};
-use crate::matmul::vector::{Vector, Work, at_level};
+use crate::matmul::vector::{Vector, Work, at_level, prefetch};
 use crate::scratch::Scratch;
 
 /// Pixels of a band, if a row has not more: two vectors of `y_bar` for each take 32 KiB of a 48 KiB cache.
@@ -68,6 +68,9 @@ impl<F: Float> WeightAdjoint<'_, F> {
         let WeightAdjoint { pass, x, y_bar, images, w_bar } = self;
         let across = 2 * V::LANES;
         let ([rows, columns], outs, inner) = (pass.grid(), pass.outs, pass.inner());
+        // Without anything between two rows a band is any number of pixels, and one row to the tile.
+        let one_row = pass.pitch() == columns;
+        let ([rows, columns], pitch) = if one_row { ([rows * columns, 1], 1) } else { ([rows, columns], pass.pitch()) };
         let out_blocks = outs.div_ceil(across);
         // Rows that are missing from the last tile repeat its last one, and are thrown away.
         let mut offsets = pass.offsets.clone();
@@ -105,91 +108,106 @@ impl<F: Float> WeightAdjoint<'_, F> {
                             width: wanted,
                             k: band * columns,
                         };
-                        pack::<V>(block, across, turned);
+                        // Half the lanes would be empty.
+                        let narrow = ROWS >= 8 && wanted <= V::LANES;
+                        pack::<V>(block, if narrow { V::LANES } else { across }, turned);
                         for (i, offsets) in tiles.iter().enumerate() {
-                            tile::<V, ROWS>(
-                                planes.add(first * pass.pitch()),
+                            let tile = Tile {
+                                x: planes.add(first * pitch),
                                 offsets,
-                                pass.pitch(),
-                                [band, columns],
-                                turned,
-                                sums.add((out_block * tiles.len() + i) * ROWS * across),
-                            );
+                                pitch,
+                                size: if one_row { [1, band] } else { [band, columns] },
+                                y_bar: turned,
+                                sums: sums.add((out_block * tiles.len() + i) * ROWS * across),
+                            };
+                            if narrow { tile.add::<V, 1>() } else { tile.add::<V, 2>() }
                         }
                     }
                 }
             }
         }
         // From output channels side by side to filters one after the other.
-        for (out, filter) in w_bar.chunks_exact_mut(inner).enumerate() {
-            let sums = &all_sums[out / across * offsets.len() * across + out % across..];
-            for (y, sum) in filter.iter_mut().zip(sums.iter().step_by(across)) {
-                *y = *sum;
+        for (out_block, filters) in w_bar.chunks_mut(across * inner).enumerate() {
+            // SAFETY: the sums of a block, whose rows are filters' entries, and as many filters.
+            unsafe {
+                let start = sums.add(out_block * offsets.len() * across).cast_const();
+                let block = Block { start, across, inner: 1, width: inner, k: filters.len() / inner };
+                pack::<V>(block, inner, filters.as_mut_ptr());
             }
         }
     }
 }
 
-/// Adds to `sums`, `[ROWS, 2 LANES]`, the products of a band.
-///
-/// # Safety
-/// As for [`Vector`]. `x` must be readable at each offset for `rows` rows `pitch` apart of `columns` elements, `y_bar`
-/// for two vectors for each pixel, and `sums` writable.
-#[inline(always)]
-pub(super) unsafe fn tile<V: Vector, const ROWS: usize>(
-    x: *const V::Element,
-    offsets: &[usize; ROWS],
-    pitch: usize,
-    size: [usize; 2],
-    y_bar: *const V::Element,
-    sums: *mut V::Element,
-) {
-    // SAFETY: passed on.
-    unsafe { V::apart(Tile { x, offsets, pitch, size, y_bar, sums }) }
+/// The micro-kernel's operands: a few rows, one block of output channels, one band.
+pub(super) struct Tile<'a, F, const ROWS: usize> {
+    /// Rows `pitch` apart, at each offset.
+    pub(super) x: *const F,
+    pub(super) offsets: &'a [usize; ROWS],
+    pub(super) pitch: usize,
+    /// Rows and columns of the band.
+    pub(super) size: [usize; 2],
+    /// One or two vectors for each pixel.
+    pub(super) y_bar: *const F,
+    /// `[ROWS, 2 LANES]`.
+    pub(super) sums: *mut F,
 }
 
-/// What [`tile`] computes.
-struct Tile<'a, F, const ROWS: usize> {
-    x: *const F,
-    offsets: &'a [usize; ROWS],
-    pitch: usize,
-    size: [usize; 2],
-    y_bar: *const F,
-    sums: *mut F,
+/// A tile of one or two vectors a row.
+struct Across<'a, F, const ROWS: usize, const VECTORS: usize>(Tile<'a, F, ROWS>);
+
+impl<F: Float, const ROWS: usize> Tile<'_, F, ROWS> {
+    /// Adds to the sums, or to the first half of each row of them, the products of the band.
+    ///
+    /// # Safety
+    /// As for [`Vector`]. `x` must be readable at each offset for the band, `y_bar` for so many vectors for each pixel,
+    /// and `sums` writable.
+    #[inline(always)]
+    pub(super) unsafe fn add<V: Vector<Element = F>, const VECTORS: usize>(self) {
+        // SAFETY: passed on.
+        unsafe { V::apart(Across::<F, ROWS, VECTORS>(self)) }
+    }
 }
 
-impl<V: Vector, const ROWS: usize> Work<V> for Tile<'_, V::Element, ROWS> {
+impl<V: Vector, const ROWS: usize, const VECTORS: usize> Work<V> for Across<'_, V::Element, ROWS, VECTORS> {
     #[inline(always)]
     unsafe fn run(self) {
-        let Tile { x, offsets, pitch, size: [rows, columns], mut y_bar, sums } = self;
+        let Tile { x, offsets, pitch, size: [rows, columns], mut y_bar, sums } = self.0;
         // SAFETY: by the contract above.
         unsafe {
-            let mut sum = [[V::splat(V::Element::ZERO); 2]; ROWS];
+            // The sums are wanted at the end, by when they have arrived.
+            for i in 0..ROWS {
+                for v in 0..VECTORS {
+                    prefetch(sums.add((i * 2 + v) * V::LANES));
+                }
+            }
+            let mut sum = [[V::splat(V::Element::ZERO); VECTORS]; ROWS];
             for row in 0..rows {
                 let mut at = [x; ROWS];
                 for (at, offset) in at.iter_mut().zip(offsets) {
                     *at = x.add(row * pitch + offset);
                 }
                 for column in 0..columns {
-                    let y = [V::load(y_bar), V::load(y_bar.add(V::LANES))];
+                    let y = [V::load(y_bar), V::load(y_bar.add((VECTORS - 1) * V::LANES))];
                     macro_rules! multiply_rows {
                         ($($i:literal)*) => { $(
                             if $i < ROWS {
                                 let x = V::splat(*at[$i].add(column));
                                 sum[$i][0] = x.mul_add(y[0], sum[$i][0]);
-                                sum[$i][1] = x.mul_add(y[1], sum[$i][1]);
+                                if VECTORS == 2 {
+                                    sum[$i][1] = x.mul_add(y[1], sum[$i][1]);
+                                }
                             }
                         )* };
                     }
                     multiply_rows!(0 1 2 3 4 5 6 7);
-                    y_bar = y_bar.add(2 * V::LANES);
+                    y_bar = y_bar.add(VECTORS * V::LANES);
                 }
             }
             let one = V::splat(V::Element::ONE);
             macro_rules! add_rows {
                 ($($i:literal)*) => { $(
                     if $i < ROWS {
-                        for v in 0..2 {
+                        for v in 0..VECTORS {
                             let y = sums.add(($i * 2 + v) * V::LANES);
                             one.mul_add(sum[$i][v], V::load(y)).store(y);
                         }

@@ -11,7 +11,7 @@ use super::{ENTRIES, Plan, filters, weight_at};
 use crate::Par;
 use crate::compiled::Compiled;
 use crate::conv::PIECES;
-use crate::conv::weight::{Images, tile};
+use crate::conv::weight::{Images, Tile};
 use crate::dispatch::{Level, simd_level};
 use crate::matmul::vector::{Vector, VectorFloat};
 use crate::scratch::Scratch;
@@ -163,7 +163,8 @@ unsafe fn run<V: Weave<Element = f32>, const M: usize, const T: usize, const ROW
                     let y_bar = turned_points.start.add(p * turned_point);
                     let sums = sums.add((out_block * T * T + p) * sums_point);
                     for (i, offsets) in offsets.iter().enumerate() {
-                        tile::<V, ROWS>(x, offsets, 0, [1, tiles], y_bar, sums.add(i * ROWS * across));
+                        let sums = sums.add(i * ROWS * across);
+                        Tile { x, offsets, pitch: 0, size: [1, tiles], y_bar, sums }.add::<V, 2>();
                     }
                 }
             }
