@@ -56,7 +56,7 @@ impl<V: Vector, const RIGHT: bool> Work<V> for Pack<V::Element, RIGHT> {
         // SAFETY: by the contract above; `w` stays below the width, `p` below `k`.
         unsafe {
             let mut w = 0;
-            if across == 1 && !RIGHT {
+            if across == 1 {
                 while width - w >= 4 * panel {
                     copy_rows::<V>(start.add(w), inner, 4, panel, k, panel, target.add(w * k));
                     w += 4 * panel;
