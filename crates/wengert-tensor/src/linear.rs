@@ -101,6 +101,13 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_whose_matrices_do_not_follow_one_another_begins_with_the_bias_too() {
+        let (x, w, b) = (normal::<f64>(&[5, 3, 4], 1), normal(&[6, 4], 2), normal(&[6], 3));
+        let turned = x.transpose(0, 1);
+        assert_eq!(turned.linear(&w, &b), turned.to_contiguous().linear(&w, &b));
+    }
+
+    #[test]
     fn nothing_in_nothing_out_and_no_inputs_leave_the_bias() {
         let b = Tensor::from([1.0, 2.0]);
         assert_eq!(Tensor::zeros([2, 0]).linear(&Tensor::zeros([2, 0]), &b), Tensor::from([[1.0, 2.0], [1.0, 2.0]]));
