@@ -147,10 +147,11 @@ pub fn matmul<F: Float>(product: MatMul<'_, F>, c: &mut [F], par: Par) {
     matmul_at(simd_level(), product, c, par);
 }
 
-/// Computes `c = start + alpha a b`, whatever `c` held and `beta` says. A layer's bias is a `start` whose rows are all the
-/// same, with 0 from one to the next.
+/// Computes `c = start + alpha a b`, whatever `c` held and `beta` says. A layer's bias is a `start` whose rows are all
+/// the same, with 0 from one to the next.
 ///
-/// Bits are those of [`matmul`] with [`Beta::Accumulate`] and `start` in `c`, without the pass over `c` to put it there.
+/// Bits are those of [`matmul`] with [`Beta::Accumulate`] and `start` in `c`, without the pass over `c` to put it
+/// there.
 ///
 /// # Panics
 /// As [`matmul`], and when `start` reaches beyond its slice or its columns are no neighbours.

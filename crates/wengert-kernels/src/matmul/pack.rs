@@ -83,8 +83,8 @@ impl<V: Vector, const RIGHT: bool> Work<V> for Pack<V::Element, RIGHT> {
     }
 }
 
-/// `k` rows, of each the first `count` elements to the first of some panels, and so on. Row by row, as they lie in memory:
-/// panel by panel, rows that are far apart come from the second-level cache every time.
+/// `k` rows, of each the first `count` elements to the first of some panels, and so on. Of several panels at a time,
+/// since rows far apart come from the second-level cache for each; all at once would write to one set of the first.
 #[inline(always)]
 unsafe fn copy_rows<V: Vector>(
     source: *const V::Element,

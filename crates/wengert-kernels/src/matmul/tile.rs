@@ -41,7 +41,8 @@ impl<F: Float> Tile<F> {
     ///
     /// # Safety
     /// As for [`Vector`]. `a` must be readable for `height` rows (not only `rows`), `b` for whole vectors; `c` writable
-    /// for `rows` x `columns`, and `start` readable if the product is added to it. Heights of 6, 12 and 14 are those of packed panels.
+    /// for `rows` x `columns`, and `start` readable if the product is added to it. Heights of 6, 12 and 14 are those of
+    /// packed panels.
     #[inline(always)]
     pub(super) unsafe fn compute<V: Vector<Element = F>, const VECTORS: usize>(&self, height: usize) {
         // SAFETY: passed on.
