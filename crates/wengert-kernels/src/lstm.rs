@@ -7,6 +7,7 @@
 //! left.
 
 use crate::dispatch::{kernel, simd_level};
+use crate::elementwise::loops::pull_back;
 use crate::{Float, UnaryFunctions};
 
 /// Elements worked on at a time: one vector of `f32`, two of `f64`, at 512 bits.
@@ -126,13 +127,6 @@ fn slope<F: Float>(s: F) -> F {
     s * (F::ONE - s)
 }
 
-/// A product that is zero where the cotangent or the partial is.
-#[inline(always)]
-fn times<F: Float>(bar: F, partial: F) -> F {
-    let product = bar * partial;
-    if bar == F::ZERO || partial == F::ZERO { F::ZERO } else { product }
-}
-
 kernel! {
     pub(crate) fn cell_rows<F: Float>(hidden: usize, before: Cell<'a, F>, gates: &'a mut [F], state: &'a mut [F]) -> () {
         let rows = gates.chunks_exact_mut((4 * hidden).max(1)).zip(state.chunks_exact_mut((2 * hidden).max(1)));
@@ -184,18 +178,18 @@ kernel! {
                 }
                 for k in 0..BLOCK {
                     to_h[k] = h_outside[k] + h_after[k];
-                    to_c[k] = c_outside[k] + c_after[k] + times(to_h[k], o[k] * (F::ONE - t[k] * t[k]));
+                    to_c[k] = c_outside[k] + c_after[k] + pull_back(to_h[k], o[k] * (F::ONE - t[k] * t[k]));
                 }
                 for k in 0..BLOCK {
-                    o[k] = times(to_h[k], t[k] * slope(o[k]));
+                    o[k] = pull_back(to_h[k], t[k] * slope(o[k]));
                 }
                 for k in 0..BLOCK {
-                    c_after[k] = times(to_c[k], f[k]);
-                    f[k] = times(to_c[k], c_before[k] * slope(f[k]));
+                    c_after[k] = pull_back(to_c[k], f[k]);
+                    f[k] = pull_back(to_c[k], c_before[k] * slope(f[k]));
                 }
                 for k in 0..BLOCK {
-                    let of_g = times(to_c[k], i[k] * (F::ONE - g[k] * g[k]));
-                    i[k] = times(to_c[k], g[k] * slope(i[k]));
+                    let of_g = pull_back(to_c[k], i[k] * (F::ONE - g[k] * g[k]));
+                    i[k] = pull_back(to_c[k], g[k] * slope(i[k]));
                     g[k] = of_g;
                 }
                 store(i, gates_bar, at, width);

@@ -1,15 +1,12 @@
 //! A product with a weight on top of a bias.
 
-use wengert_kernels::Par;
-
 use crate::element::FloatElement;
 use crate::error::{OrPanic, ShapeError};
+use crate::matmul::{Product, Start};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 const OP: &str = "linear";
-/// Elements that a thread fills with the bias at a time, about 10 us.
-const PIECE: usize = 1 << 16;
 
 impl<F: FloatElement> Tensor<F> {
     /// `y = x wT + b` with `x` this tensor: the product begins with the bias instead of zeros, so nothing is added
@@ -51,18 +48,10 @@ impl<F: FloatElement> Tensor<F> {
         }
         let mut copy = None;
         let bias = bias.try_dense(OP, &mut copy)?;
-        let shape = self.shape().clone().with(self.rank() - 1, outputs);
-        shape.try_size(OP)?;
-        let mut y = Tensor::try_build(OP, &shape, |y| {
-            if !y.is_empty() {
-                let par = if y.len() < 4 * PIECE { Par::SEQUENTIAL } else { Par::current() };
-                par.for_each(y.chunks_mut(PIECE.div_ceil(outputs) * outputs), |rows| {
-                    rows.chunks_exact_mut(outputs).for_each(|row| row.copy_from_slice(bias));
-                });
-            }
-        })?;
-        y.try_add_matmul_t(self, false, weight, true)?;
-        Ok(y)
+        Product::with(OP, (self, false), (weight, true), |product| {
+            product.shape.try_size(OP)?;
+            Tensor::try_build(OP, &product.shape, |y| product.run(Start::Row(bias), y))
+        })
     }
 }
 
@@ -109,6 +98,13 @@ mod tests {
         let one = run(1);
         assert_eq!(one, x.to_contiguous().linear(&w.to_contiguous(), &b.to_contiguous()));
         assert!([2, 3].into_iter().all(|threads| run(threads) == one));
+    }
+
+    #[test]
+    fn a_batch_whose_matrices_do_not_follow_one_another_begins_with_the_bias_too() {
+        let (x, w, b) = (normal::<f64>(&[5, 3, 4], 1), normal(&[6, 4], 2), normal(&[6], 3));
+        let turned = x.transpose(0, 1);
+        assert_eq!(turned.linear(&w, &b), turned.to_contiguous().linear(&w, &b));
     }
 
     #[test]

@@ -105,7 +105,7 @@ impl<F: FloatElement> Tensor<F> {
         par.for_each(parts.enumerate(), |(g, (mut states, gates))| {
             let first = g * group;
             for (t, gates) in gates.into_iter().enumerate() {
-                gates.copy_from_slice(plan.part(sums, t, first, 4 * hidden, gates.len()));
+                let sums = MatRef::row_major(plan.part(sums, t, first, 4 * hidden, gates.len()), 4 * hidden);
                 let (past, now) = states.split_at_mut(t);
                 let (h, c) = match past.last() {
                     Some(state) => {
@@ -117,7 +117,7 @@ impl<F: FloatElement> Tensor<F> {
                         (MatRef::row_major(&h[first * hidden..], hidden), c)
                     }
                 };
-                packed.multiply(h, gates.len() / (4 * hidden), Beta::Accumulate, gates);
+                packed.multiply(h, gates.len() / (4 * hidden), Some(sums), gates);
                 cell(hidden, c, gates, now[0]);
             }
         });
@@ -169,7 +169,7 @@ impl<F: FloatElement> Tensor<F> {
                 };
                 let bars = CellBars { state: part(states_bar, t, 2), h: h_bar };
                 cell_vjp(hidden, before, part(gates, t, 4), part(states, t, 2), bars, sums_bar, c_bar);
-                packed.multiply(MatRef::row_major(sums_bar, 4 * hidden), n, Beta::Overwrite, h_bar);
+                packed.multiply(MatRef::row_major(sums_bar, 4 * hidden), n, None, h_bar);
             }
         });
         let weight_bar = Tensor::try_build(OP, weight.shape(), |weight_bar| {

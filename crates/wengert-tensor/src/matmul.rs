@@ -42,19 +42,29 @@ impl Matrix {
     }
 }
 
+/// What a product begins with.
+#[derive(Clone, Copy)]
+pub(crate) enum Start<'a, F> {
+    Nothing,
+    /// What the result holds.
+    Result,
+    /// The same row for all.
+    Row(&'a [F]),
+}
+
 /// A product whose operands fit together.
-struct Product<'a, F: FloatElement> {
+pub(crate) struct Product<'a, F: FloatElement> {
     a: &'a Tensor<F>,
     b: &'a Tensor<F>,
     a_matrix: Matrix,
     b_matrix: Matrix,
     /// `[batch.., m, n]`
-    shape: Shape,
+    pub(crate) shape: Shape,
 }
 
 impl<F: FloatElement> Product<'_, F> {
     /// Checks shapes, and hands the product to `f`; an operand that runs backwards is copied first.
-    fn with<R>(
+    pub(crate) fn with<R>(
         op: &'static str,
         (a, a_transposed): (&Tensor<F>, bool),
         (b, b_transposed): (&Tensor<F>, bool),
@@ -94,8 +104,8 @@ impl<F: FloatElement> Product<'_, F> {
         f(Product { a, b, a_matrix, b_matrix, shape })
     }
 
-    /// Computes `c = a b`, or `c += a b`.
-    fn run(&self, beta: Beta, c: &mut [F]) {
+    /// Computes `c = start + a b`.
+    pub(crate) fn run(&self, start: Start<'_, F>, c: &mut [F]) {
         let (a, b) = (&self.a_matrix, &self.b_matrix);
         let (m, k, n) = (a.rows, a.columns, b.columns);
         let product = |a_at: usize, b_at: usize, m: usize| MatMul {
@@ -106,7 +116,14 @@ impl<F: FloatElement> Product<'_, F> {
             a: a.at(self.a.storage().get(a_at..).unwrap_or_default()),
             b: b.at(self.b.storage().get(b_at..).unwrap_or_default()),
             alpha: F::from_index(1),
-            beta,
+            beta: if matches!(start, Start::Nothing) { Beta::Overwrite } else { Beta::Accumulate },
+        };
+        let matrix = |product: MatMul<'_, F>, c: &mut [F]| match start {
+            Start::Row(slice) => {
+                let start = MatRef { slice, row_stride: 0, col_stride: 1 };
+                kernel::matmul_onto(product, start, c, Par::current());
+            }
+            Start::Nothing | Start::Result => kernel::matmul(product, c, Par::current()),
         };
         let offsets = [self.a.layout().offset(), self.b.layout().offset()];
         // First of all: of an empty batch no matrix may be read.
@@ -114,7 +131,7 @@ impl<F: FloatElement> Product<'_, F> {
             return;
         }
         if c.len() == m * n {
-            return kernel::matmul(product(offsets[0], offsets[1], m), c, Par::current());
+            return matrix(product(offsets[0], offsets[1], m), c);
         }
         // The batch axes, merged; strides along them, repeated ones 0.
         let batch = &self.shape[..self.shape.rank() - 2];
@@ -122,7 +139,10 @@ impl<F: FloatElement> Product<'_, F> {
         let (count, [a_step, b_step]) = walk.run();
         if walk.runs() == 1 && b_step == 0 && a_step == (m * a.row_stride) as isize {
             // One matrix on the right, and rows on the left that follow one another through the whole batch.
-            return kernel::matmul(product(offsets[0], offsets[1], count * m), c, Par::current());
+            return matrix(product(offsets[0], offsets[1], count * m), c);
+        }
+        if let Start::Row(row) = start {
+            c.chunks_exact_mut(n).for_each(|c| c.copy_from_slice(row));
         }
         let mut results = c.chunks_exact_mut(count * m * n);
         walk.for_each_run(offsets, |[a_at, b_at]| {
@@ -288,7 +308,7 @@ impl<F: FloatElement> Tensor<F> {
         b_transposed: bool,
     ) -> Result<Tensor<F>, ShapeError> {
         Product::with("matmul", (a, a_transposed), (b, b_transposed), |product| {
-            Tensor::try_build("matmul", &product.shape, |c| product.run(Beta::Overwrite, c))
+            Tensor::try_build("matmul", &product.shape, |c| product.run(Start::Nothing, c))
         })
     }
 
@@ -314,7 +334,7 @@ impl<F: FloatElement> Tensor<F> {
         Product::with("matmul", (a, a_transposed), (b, b_transposed), |product| {
             let mut kept = Ok(());
             let c = Tensor::try_build("matmul", &product.shape, |c| {
-                product.run(Beta::Overwrite, c);
+                product.run(Start::Nothing, c);
                 kept = product.keep_zeros(c);
             })?;
             kept.map(|()| c)
@@ -356,7 +376,7 @@ impl<F: FloatElement> Tensor<F> {
             if product.shape != *self.shape() {
                 return Err(ShapeError::Unequal { op, lhs: self.shape().clone(), rhs: product.shape });
             }
-            product.run(Beta::Accumulate, self.try_make_mut_for(op)?);
+            product.run(Start::Result, self.try_make_mut_for(op)?);
             Ok(())
         })
     }

@@ -12,7 +12,7 @@ const PADDED: usize = 16;
 // A pullback of one element. Both factors may be the zero that counts, and both are looked at: with `||` the second
 // would be loaded under a mask that waits for the first.
 #[inline(always)]
-fn pull_back<F: Float>(y_bar: F, partial: F) -> F {
+pub(crate) fn pull_back<F: Float>(y_bar: F, partial: F) -> F {
     let product = y_bar * partial;
     if (y_bar == F::ZERO) | (partial == F::ZERO) { F::ZERO } else { product }
 }

@@ -45,6 +45,9 @@ pub(crate) struct Product<'a, F> {
     pub(super) b_col: usize,
     pub(super) c: *mut F,
     pub(super) c_row: usize,
+    /// What the sums are added to, if they are: the result itself, or rows elsewhere that lie as it does.
+    start: *const F,
+    start_row: usize,
     pub(super) alpha: F,
     pub(super) accumulate: bool,
     /// Whether `b` is packed already: its blocks one after the other, in the order of the loops.
@@ -90,6 +93,8 @@ impl<'a, F: Float> Product<'a, F> {
             b_col: b.col_stride,
             c,
             c_row,
+            start: c,
+            start_row: c_row,
             alpha,
             accumulate: beta == Beta::Accumulate,
             packed: false,
@@ -99,11 +104,24 @@ impl<'a, F: Float> Product<'a, F> {
         }
     }
 
+    /// The same product, added to `start: [m, n]` instead of what the result holds; columns of `start` are neighbours,
+    /// and the product has no short side.
+    pub(super) fn onto(self, start: MatRef<'a, F>) -> Self {
+        assert_start(&start, [self.m, self.n]);
+        assert!(self.skinny.is_none(), "a product with a short side begins with what its result holds");
+        Product { start: start.slice.as_ptr(), start_row: start.row_stride, accumulate: true, ..self }
+    }
+
+    /// Whether it has a short side.
+    pub(super) fn is_skinny(&self) -> bool {
+        self.skinny.is_some()
+    }
+
     /// A product into `c` with a right operand that was packed by [`pack_right`] for the level it will run at.
-    pub(super) fn with_packed(a: MatRef<'a, F>, [m, k, n]: [usize; 3], b: &'a [F], beta: Beta, c: &'a mut [F]) -> Self {
+    pub(super) fn with_packed(a: MatRef<'a, F>, [m, k, n]: [usize; 3], b: &'a [F], c: &'a mut [F]) -> Self {
         // The strides of `b` are not looked at.
         let right = MatRef { slice: b, row_stride: 0, col_stride: 0 };
-        let product = Product::new(MatMul { m, k, n, a, b: right, alpha: F::ONE, beta }, c);
+        let product = Product::new(MatMul { m, k, n, a, b: right, alpha: F::ONE, beta: Beta::Overwrite }, c);
         Product { packed: true, skinny: None, ..product }
     }
 
@@ -112,8 +130,11 @@ impl<'a, F: Float> Product<'a, F> {
     /// # Safety
     /// `from < to <= m`, and no two products write the same rows at a time.
     unsafe fn rows(&self, from: usize, to: usize) -> Self {
-        // SAFETY: the row exists in `a` and `c`.
-        unsafe { Product { m: to - from, a: self.a.add(from * self.a_row), c: self.c.add(from * self.c_row), ..*self } }
+        // SAFETY: the row exists in `a`, `c` and what is added.
+        unsafe {
+            let (c, start) = (self.c.add(from * self.c_row), self.start.add(from * self.start_row));
+            Product { m: to - from, a: self.a.add(from * self.a_row), c, start, ..*self }
+        }
     }
 
     /// The part with columns `from..to` of the result.
@@ -121,9 +142,18 @@ impl<'a, F: Float> Product<'a, F> {
     /// # Safety
     /// `from < to <= n`, and no two products write the same columns at a time.
     unsafe fn columns(&self, from: usize, to: usize) -> Self {
-        // SAFETY: the column exists in `b` and `c`.
-        unsafe { Product { n: to - from, b: self.b.add(from * self.b_col), c: self.c.add(from), ..*self } }
+        // SAFETY: the column exists in `b`, `c` and what is added.
+        unsafe {
+            let (c, start) = (self.c.add(from), self.start.add(from));
+            Product { n: to - from, b: self.b.add(from * self.b_col), c, start, ..*self }
+        }
     }
+}
+
+/// Panics unless a product with a result of these sizes can be added to `start`.
+pub(super) fn assert_start<F>(start: &MatRef<'_, F>, [m, n]: [usize; 2]) {
+    start.assert_holds(m, n);
+    assert!(start.col_stride == 1 || n <= 1, "columns of what a product is added to must be neighbours");
 }
 
 /// Computes a product at a level, its result cut among threads.
@@ -263,6 +293,12 @@ impl<V: Vector> Work<V> for Blocked<'_, V::Element> {
                                 pack::<V>(block, rest, packed_a.add(whole * inner));
                             }
                         }
+                        // The first block is added to what the product is, the others to what it made.
+                        let (start, start_row) = match p0 {
+                            0 => (product.start, product.start_row),
+                            _ => (product.c.cast_const(), product.c_row),
+                        };
+                        let (start, c) = (start.add(i0 * start_row + j0), product.c.add(i0 * product.c_row + j0));
                         for j in (0..columns).step_by(across) {
                             let panels = Panels {
                                 packed: pack_a.then_some(panel_rows),
@@ -277,8 +313,10 @@ impl<V: Vector> Work<V> for Blocked<'_, V::Element> {
                                         _ => b.add(j),
                                     },
                                     b_inner: if pack_b || packed { across } else { b_row },
-                                    c: product.c.add(i0 * product.c_row + j0 + j),
+                                    c: c.add(j),
                                     c_row: product.c_row,
+                                    start: start.add(j),
+                                    start_row,
                                     rows,
                                     columns: across.min(columns - j),
                                     alpha: product.alpha,
@@ -328,6 +366,7 @@ impl<V: Vector> Work<V> for Panels<V::Element> {
             let panel = if packed.is_some() { tile.k * height } else { tile.a_row * height };
             tile.a = tile.a.wrapping_add(panel);
             tile.c = tile.c.wrapping_add(tile.c_row * height);
+            tile.start = tile.start.wrapping_add(tile.start_row * height);
         }
     }
 }

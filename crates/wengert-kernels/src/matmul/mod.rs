@@ -147,6 +147,61 @@ pub fn matmul<F: Float>(product: MatMul<'_, F>, c: &mut [F], par: Par) {
     matmul_at(simd_level(), product, c, par);
 }
 
+/// Computes `c = start + alpha a b`, whatever `c` held and `beta` says. A layer's bias is a `start` whose rows are all
+/// the same, with 0 from one to the next.
+///
+/// Bits are those of [`matmul`] with [`Beta::Accumulate`] and `start` in `c`, without the pass over `c` to put it
+/// there.
+///
+/// # Panics
+/// As [`matmul`], and when `start` reaches beyond its slice or its columns are no neighbours.
+///
+/// # Examples
+/// ```
+/// use wengert_kernels::{Par, matmul::{MatMul, MatRef, matmul_onto}};
+///
+/// let product = MatMul::row_major([2, 1, 2], &[1.0, 2.0], &[5.0, 6.0]);
+/// let bias = MatRef { slice: &[0.5, 0.25][..], row_stride: 0, col_stride: 1 };
+/// let mut y = [0.0_f64; 4];
+/// matmul_onto(product, bias, &mut y, Par::current());
+/// assert_eq!(y, [5.5, 6.25, 10.5, 12.25]);
+/// ```
+pub fn matmul_onto<F: Float>(product: MatMul<'_, F>, start: MatRef<'_, F>, c: &mut [F], par: Par) {
+    onto_at(simd_level(), product, start, c, par);
+}
+
+fn onto_at<F: Float>(level: Level, product: MatMul<'_, F>, start: MatRef<'_, F>, c: &mut [F], par: Par) {
+    let MatMul { m, k, n, .. } = product;
+    let product = MatMul { beta: Beta::Accumulate, ..product };
+    blocked::assert_start(&start, [m, n]);
+    if m > 1 && n > 1 && k > 0 && inner_parts(m, k, n) == 1 {
+        let blocked = Product::new(product, c);
+        if !blocked.is_skinny() {
+            let par = if flops(&product) < PARALLEL { Par::SEQUENTIAL } else { par };
+            return blocked::run(level, blocked.onto(start), par);
+        }
+    }
+    product.assert_holds(c);
+    copy_start(start, n, c, par);
+    matmul_at(level, product, c, par);
+}
+
+/// Writes what a product is added to into its result, `[.., n]`.
+fn copy_start<F: Float>(start: MatRef<'_, F>, n: usize, c: &mut [F], par: Par) {
+    /// Elements that a thread copies at a time, about 10 us.
+    const PIECE: usize = 1 << 16;
+    if c.is_empty() {
+        return;
+    }
+    let par = if c.len() < 4 * PIECE { Par::SEQUENTIAL } else { par };
+    let rows = PIECE.div_ceil(n);
+    par.for_each(c.chunks_mut(rows * n).enumerate(), |(i, c)| {
+        for (j, row) in c.chunks_exact_mut(n).enumerate() {
+            row.copy_from_slice(&start.slice[(i * rows + j) * start.row_stride..][..n]);
+        }
+    });
+}
+
 /// Computes `batch` products of one shape; matrix `i` of an operand starts `i` strides into its slice.
 ///
 /// A batch stride of 0 uses the same matrix for all. `c` is `[batch, m, n]`.
@@ -194,8 +249,12 @@ pub fn matmul_batched<F: Float>(
 ///
 /// let b = PackedRight::new(MatRef::row_major(&[5.0, 6.0, 7.0, 8.0], 2), [2, 2]);
 /// let mut c = [0.0; 4];
-/// b.multiply(MatRef::row_major(&[1.0, 2.0, 3.0, 4.0], 2), 2, Beta::Overwrite, &mut c);
+/// let a = MatRef::row_major(&[1.0, 2.0, 3.0, 4.0], 2);
+/// b.multiply(a, 2, None, &mut c);
 /// assert_eq!(c, [19.0, 22.0, 43.0, 50.0]);
+/// let bias = MatRef { slice: &[0.5, 0.25][..], row_stride: 0, col_stride: 1 }; // the same for all rows
+/// b.multiply(a, 2, Some(bias), &mut c);
+/// assert_eq!(c, [19.5, 22.25, 43.5, 50.25]);
 /// ```
 pub struct PackedRight<F> {
     room: Scratch,
@@ -222,20 +281,32 @@ impl<F: Float> PackedRight<F> {
         PackedRight { room, k, n, level, number: PhantomData }
     }
 
-    /// `c = a b` or `c += a b` with `a: [m, k]`, on this thread: rows are independent of one another, whatever `m`.
+    /// `c = a b` or `c = start + a b` with `a: [m, k]`, on this thread: rows are independent of one another, whatever
+    /// `m`. Bits are those of `c += a b` with `start` in `c`.
     ///
     /// # Panics
-    /// When `a` reaches beyond its slice, or `c` has another length than `m n`.
-    pub fn multiply(&self, a: MatRef<'_, F>, m: usize, beta: Beta, c: &mut [F]) {
+    /// When `a` or `start` reaches beyond its slice, columns of `start` are no neighbours, or `c` has another length
+    /// than `m n`.
+    pub fn multiply(&self, a: MatRef<'_, F>, m: usize, start: Option<MatRef<'_, F>>, c: &mut [F]) {
         let (k, n) = (self.k, self.n);
         assert_eq!(c.len(), m * n, "the result of [{m}, {k}] x [{k}, {n}] must hold m * n elements");
         a.assert_holds(m, k);
-        if k == 0 && beta == Beta::Overwrite {
-            c.fill(F::ZERO);
+        if k == 0 {
+            match start {
+                Some(start) => copy_start(start, n, c, Par::SEQUENTIAL),
+                None => c.fill(F::ZERO),
+            }
         }
         if m > 0 && k > 0 && n > 0 {
             let b = self.room.elements(blocked::packed_right_len(k, n));
-            F::product_at(self.level, Product::with_packed(a, [m, k, n], b, beta, c));
+            let product = Product::with_packed(a, [m, k, n], b, c);
+            F::product_at(
+                self.level,
+                match start {
+                    Some(start) => product.onto(start),
+                    None => product,
+                },
+            );
         }
     }
 }

@@ -56,12 +56,18 @@ impl<V: Vector, const RIGHT: bool> Work<V> for Pack<V::Element, RIGHT> {
         // SAFETY: by the contract above; `w` stays below the width, `p` below `k`.
         unsafe {
             let mut w = 0;
+            if across == 1 {
+                while width - w >= 4 * panel {
+                    copy_rows::<V>(start.add(w), inner, 4, panel, k, panel, target.add(w * k));
+                    w += 4 * panel;
+                }
+            }
             while w < width {
                 let count = panel.min(width - w);
                 let source = start.add(w * across);
                 let target = target.add(w * k);
                 if across == 1 {
-                    copy_rows::<V>(source, inner, count, k, panel, target);
+                    copy_rows::<V>(source, inner, 1, count, k, panel, target);
                 } else if inner == 1 {
                     transpose_rows::<V>(source, across, count, k, panel, target);
                 } else {
@@ -77,11 +83,13 @@ impl<V: Vector, const RIGHT: bool> Work<V> for Pack<V::Element, RIGHT> {
     }
 }
 
-/// `k` rows of `count` neighbours each.
+/// `k` rows, of each the first `count` elements to the first of some panels, and so on. Of several panels at a time,
+/// since rows far apart come from the second-level cache for each; all at once would write to one set of the first.
 #[inline(always)]
 unsafe fn copy_rows<V: Vector>(
     source: *const V::Element,
     inner: usize,
+    panels: usize,
     count: usize,
     k: usize,
     panel: usize,
@@ -90,7 +98,9 @@ unsafe fn copy_rows<V: Vector>(
     // SAFETY: `pack` passes a panel of its block; reads stay within `count`, writes within the panel.
     unsafe {
         for p in 0..k {
-            copy::<V>(source.add(p * inner), count, target.add(p * panel));
+            for w in 0..panels {
+                copy::<V>(source.add(p * inner + w * count), count, target.add((w * k + p) * panel));
+            }
         }
     }
 }

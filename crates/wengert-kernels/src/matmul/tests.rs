@@ -222,8 +222,10 @@ fn a_right_operand_packed_before_gives_the_same_bits() {
                 for level in Level::available() {
                     let packed = PackedRight::at(level, right, [k, n]);
                     for beta in [Beta::Overwrite, Beta::Accumulate] {
-                        let (mut got, mut want) = (numbers::<F>(m * n, 3), numbers::<F>(m * n, 3));
-                        packed.multiply(left, m, beta, &mut got);
+                        let (mut got, mut want) = (vec![F::NAN; m * n], numbers::<F>(m * n, 3));
+                        let start = numbers::<F>(m * n, 3);
+                        let start = (beta == Beta::Accumulate).then_some(MatRef::row_major(&start, n));
+                        packed.multiply(left, m, start, &mut got);
                         // A single row alone takes another way, with other sums.
                         let rows = m.max(2);
                         let twice: Vec<F> = a.iter().chain(&a).copied().collect();
@@ -246,4 +248,64 @@ fn a_right_operand_packed_before_gives_the_same_bits() {
     }
     check::<f32>();
     check::<f64>();
+}
+
+#[test]
+fn a_product_onto_another_matrix_has_the_bits_of_one_added_to_a_copy() {
+    fn check<F: Float>() {
+        // Products with short sides, single rows and columns, a long inner dimension of a small result, several blocks.
+        for [m, k, n] in [
+            [1, 5, 7],
+            [7, 5, 1],
+            [3, 0, 4],
+            [0, 3, 4],
+            [5, 70, 33],
+            [4, 300, 200],
+            [150, 257, 34],
+            [200, 8, 200],
+            [2, 16500, 3],
+            [130, 300, 130],
+        ] {
+            let (a, b) = (numbers::<F>(m * k, 1), numbers::<F>(k * n, 2));
+            let start = numbers::<F>(m * (n + 3), 3);
+            // Rows with gaps between them, and the same row again and again.
+            for start in
+                [MatRef::row_major(&start[..], n + 3), MatRef { slice: &start[..], row_stride: 0, col_stride: 1 }]
+            {
+                let copy: Vec<F> =
+                    (0..m).flat_map(|i| start.slice[i * start.row_stride..][..n].iter().copied()).collect();
+                for turned in [false, true] {
+                    let mut product = MatMul { alpha: F::from_f64(0.5), ..MatMul::row_major([m, k, n], &a, &b) };
+                    if turned {
+                        product.b = MatRef::row_major(&b, k).t();
+                    }
+                    for level in Level::available() {
+                        let mut want = copy.clone();
+                        matmul_at(level, MatMul { beta: Beta::Accumulate, ..product }, &mut want, Par::SEQUENTIAL);
+                        for threads in [1, 2, 3, 8] {
+                            let mut got = vec![F::NAN; m * n];
+                            onto_at(level, product, start, &mut got, Par::new(threads));
+                            assert!(got == want, "{level:?} {} [{m}, {k}] x [{k}, {n}], {threads} threads", F::NAME);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    check::<f32>();
+    check::<f64>();
+}
+
+#[test]
+#[should_panic(expected = "a matrix of 2 x 2 reaches beyond its slice of 3")]
+fn what_a_product_is_added_to_must_hold_the_result() {
+    let start = MatRef::row_major(&[0.0; 3], 2);
+    matmul_onto(MatMul::row_major([2, 1, 2], &[0.0; 2], &[0.0; 2]), start, &mut [0.0; 4], Par::SEQUENTIAL);
+}
+
+#[test]
+#[should_panic(expected = "must be neighbours")]
+fn columns_of_what_a_product_is_added_to_are_neighbours() {
+    let start = MatRef::row_major(&[0.0; 4], 2).t();
+    matmul_onto(MatMul::row_major([2, 1, 2], &[0.0; 2], &[0.0; 2]), start, &mut [0.0; 4], Par::SEQUENTIAL);
 }

@@ -24,12 +24,15 @@ pub(super) struct Tile<F> {
     /// Result: element `(i, j)` at `c + i * c_row + j`.
     pub c: *mut F,
     pub c_row: usize,
+    /// What the product is added to, if it is: element `(i, j)` at `start + i * start_row + j`.
+    pub start: *const F,
+    pub start_row: usize,
     /// Rows and columns of the result that exist; the tile may be larger.
     pub rows: usize,
     pub columns: usize,
     /// What the product is multiplied with.
     pub alpha: F,
-    /// Whether the product is added to the result or replaces it.
+    /// Whether the product is added to something.
     pub accumulate: bool,
 }
 
@@ -38,7 +41,8 @@ impl<F: Float> Tile<F> {
     ///
     /// # Safety
     /// As for [`Vector`]. `a` must be readable for `height` rows (not only `rows`), `b` for whole vectors; `c` writable
-    /// for `rows` x `columns`. Heights of 6, 12 and 14 are those of packed panels.
+    /// for `rows` x `columns`, and `start` readable if the product is added to it. Heights of 6, 12 and 14 are those of
+    /// packed panels.
     #[inline(always)]
     pub(super) unsafe fn compute<V: Vector<Element = F>, const VECTORS: usize>(&self, height: usize) {
         // SAFETY: passed on.
@@ -104,28 +108,31 @@ impl<F: Float> Tile<F> {
             }
             keep_rows!(0 1 2 3 4 5 6 7 8 9 10 11 12 13);
             let alpha = V::splat(t.alpha);
-            let mut c = t.c;
+            let (mut c, mut start) = (t.c, t.start);
             for row in rows.iter().take(t.rows) {
                 if VECTORS == 2 {
-                    store(alpha, row[0], c, V::LANES, t.accumulate);
+                    let sum = result(alpha, row[0], start, V::LANES, t.accumulate);
+                    sum.store(c);
                 }
-                store(alpha, row[VECTORS - 1], c.add((VECTORS - 1) * V::LANES), last, t.accumulate);
+                let beyond = (VECTORS - 1) * V::LANES;
+                let sum = result(alpha, row[VECTORS - 1], start.add(beyond), last, t.accumulate);
+                sum.store_up_to(c.add(beyond), last);
                 c = c.wrapping_add(t.c_row);
+                start = start.wrapping_add(t.start_row);
             }
         }
     }
 }
 
-/// Stores `alpha sum`, or adds it to, the first `n` elements at `c`.
+/// `alpha sum`, or that added to the first `n` elements at `start`.
 #[inline(always)]
-unsafe fn store<V: Vector>(alpha: V, sum: V, c: *mut V::Element, n: usize, accumulate: bool) {
+unsafe fn result<V: Vector>(alpha: V, sum: V, start: *const V::Element, n: usize, accumulate: bool) -> V {
     // SAFETY: passed on.
     unsafe {
-        let y = match (accumulate, n == V::LANES) {
+        match (accumulate, n == V::LANES) {
             (false, _) => alpha.mul(sum),
-            (true, true) => alpha.mul_add(sum, V::load(c)),
-            (true, false) => alpha.mul_add(sum, V::load_first(c, n)),
-        };
-        y.store_up_to(c, n);
+            (true, true) => alpha.mul_add(sum, V::load(start)),
+            (true, false) => alpha.mul_add(sum, V::load_first(start, n)),
+        }
     }
 }
