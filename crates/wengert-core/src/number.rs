@@ -99,8 +99,12 @@ pub trait TensorSide<F: Primal>: Default {
     /// [`Error::Unlike`] if they do not correspond, [`Error::Shape`] if there is no memory; `sum` is unchanged then.
     #[track_caller]
     fn add_adjoints(sum: &mut Self::Adjoints, other: &Self::Adjoints) -> Result<(), Error>;
-    /// Multiplies the adjoints by a number.
-    fn scale_adjoints(tensors: &mut Self::Adjoints, factor: F);
+    /// Multiplies the adjoints by a number, for the user's `op`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is no memory; nothing is changed then.
+    #[track_caller]
+    fn scale_adjoints(tensors: &mut Self::Adjoints, op: &'static str, factor: F) -> Result<(), Error>;
     /// The Euclidean norm of the inputs' adjoints.
     fn norm_of_adjoints(tensors: &Self::Adjoints) -> F;
 }
@@ -126,7 +130,9 @@ impl<F: Primal> TensorSide<F> for () {
     fn add_adjoints((): &mut (), (): &()) -> Result<(), Error> {
         Ok(())
     }
-    fn scale_adjoints((): &mut (), _factor: F) {}
+    fn scale_adjoints((): &mut (), _op: &'static str, _factor: F) -> Result<(), Error> {
+        Ok(())
+    }
     fn norm_of_adjoints((): &()) -> F {
         F::ZERO
     }

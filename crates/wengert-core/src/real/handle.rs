@@ -6,9 +6,7 @@ use crate::error::{Caller, OrPanic};
 use crate::number::Primal;
 use crate::reductions;
 use crate::tape::node::{Edge, NOWHERE};
-use crate::tape::{
-    Handle, Nary, OnTape, Pullback, Recorded, Recording, Scalar, Tape, UnaryOp, Var, join, record,
-};
+use crate::tape::{Handle, Nary, OnTape, Pullback, Recorded, Recording, Scalar, Tape, UnaryOp, Var, join, record};
 use core::panic::Location;
 use smallvec::SmallVec;
 use wengert_kernels::Binary;
