@@ -388,26 +388,26 @@ fn a_mask_in_front_of_an_infinite_slope_leaves_no_trace() {
 #[test]
 fn what_a_zero_partial_meets_next_leaves_no_trace() {
     // The derivative of `x * 0` is 0, and what follows depends on nothing: not if it overflows, nor if it is NaN.
-    every_way!("exp", [x = 1.0] => (x * 0.0 + 800.0).exp(), INF, [0.0]);
-    every_way!("square", [x = 1.0] => (x * 0.0 + 1e200).square(), INF, [0.0]);
-    every_way!("sin", [x = 1.0] => (x * 0.0 + INF).sin(), NAN, [0.0]);
-    every_way!("powi", [x = 1.0] => (x * 0.0 + 1e200).powi(3), INF, [0.0]);
-    every_way!("constant factor", [x = -1.0] => (x.relu() + 1.0) * INF, INF, [0.0]);
-    every_way!("constant NaN", [x = -1.0] => (x.relu() + 1.0) * NAN, NAN, [0.0]);
+    every_way!("exp", [x = 1.0] => (x * 0.0_f64 + 800.0_f64).exp(), INF, [0.0]);
+    every_way!("square", [x = 1.0] => (x * 0.0_f64 + 1e200_f64).square(), INF, [0.0]);
+    every_way!("sin", [x = 1.0] => (x * 0.0_f64 + INF).sin(), NAN, [0.0]);
+    every_way!("powi", [x = 1.0] => (x * 0.0_f64 + 1e200_f64).powi(3), INF, [0.0]);
+    every_way!("constant factor", [x = -1.0] => (x.relu() + 1.0_f64) * INF, INF, [0.0]);
+    every_way!("constant NaN", [x = -1.0] => (x.relu() + 1.0_f64) * NAN, NAN, [0.0]);
     every_way!("tanh before", [x = -1e200] => x.tanh() * INF, -INF, [0.0]);
     every_way!("ln behind", [x = 0.5] => (x * INF).ln(), INF, [0.0]);
     // One factor alone does not move; to the other its partial is 0.
     let tape = Tape::<f64>::new();
     let (x, y) = (tape.var(-1.0), tape.var(INF));
-    assert_same("factor", &((x.relu() + 1.0) * y).gradient().wrt(&[x, y]), &[0.0, 1.0]);
+    assert_same("factor", &((x.relu() + 1.0_f64) * y).gradient().wrt([x, y]), &[0.0, 1.0]);
     // On a tape of duals the Hessian is 0 as well.
-    assert_same("hvp", &real::hvp(|x| (x[0] * 0.0 + 800.0).exp(), &[1.0], &[1.0]), &[0.0]);
-    assert_same("real", &real::grad(|x| (x[0] * 0.0 + 800.0).exp(), &[1.0]), &[0.0]);
+    assert_same("hvp", &real::hvp(|x| (x[0] * 0.0_f64 + 800.0_f64).exp(), &[1.0], &[1.0]), &[0.0]);
+    assert_same("real", &real::grad(|x| (x[0] * 0.0_f64 + 800.0_f64).exp(), &[1.0]), &[0.0]);
 }
 
 #[test]
 fn what_a_zero_partial_meets_next_leaves_no_trace_in_replays() -> Result<(), FunctionError> {
-    let f = Function::record(&[0.5], |x| (x[0] * 0.0 + 800.0).exp() + (x[0].tanh() * INF).tanh())?;
+    let f = Function::record(&[0.5], |x| (x[0] * 0.0_f64 + 800.0_f64).exp() + (x[0].tanh() * INF).tanh())?;
     assert_same("one point", &f.gradient(&[30.0])?, &[0.0]);
     let (_, gradients) = f.values_and_gradients(&[[30.0]; 17])?;
     assert_same("lanes", &gradients.to_vec(), &[0.0; 17]);
@@ -437,7 +437,7 @@ fn products_and_differences_with_constants_keep_the_sign_of_zero() {
     assert_eq!(signs(0.0 - x), [INF, INF]);
     assert_eq!(signs(-0.0 - x), [-INF, INF]);
     let points = [x.value()];
-    let once = TensorFunction::record(&points, |x| (x[0] * 1.0).recip() + (0.0 - x[0]).recip());
+    let once = TensorFunction::record(&points, |x| (x[0] * 1.0_f64).recip() + (0.0_f64 - x[0]).recip());
     // -inf beside inf: at 0 both are inf, at -0 the sum is NaN.
     let y = once.expect("recorded").value(&points).expect("replayed").to_vec();
     assert!(y[0] == INF && y[1].is_nan(), "{y:?}");
@@ -456,7 +456,7 @@ fn second_derivatives_of_powers_reach_as_far_as_they_do() -> Result<(), Function
         assert_same("tensors", &point.powi(n).hvp([point], [&Tensor::from([1.0])])[0].to_vec(), &[want]);
     }
     // d2/dx2 (-2 x)^2 = 8 however large x is: the constant factor has no tangent.
-    assert_same("constant factor", &real::hvp(|x| (x[0] * -2.0).square(), &[-INF], &[1.0]), &[8.0]);
+    assert_same("constant factor", &real::hvp(|x| (x[0] * -2.0_f64).square(), &[-INF], &[1.0]), &[8.0]);
     Ok(())
 }
 
