@@ -1,6 +1,8 @@
 //! A model is a number that guesses, and learning is moving the number until the guesses are right.
 //! First it is told only "hotter" or "colder"; then the derivative says which way to go, and how far.
 
+mod lesson;
+
 use wengert::prelude::*;
 
 /// How wrong the slope is: the mean squared distance of `slope * x` from `y`.
@@ -9,6 +11,7 @@ fn error<T: Number>(slope: T, data: &[(f64, f64)]) -> T {
 }
 
 fn main() {
+    lesson::begin(include_str!("00_hot_and_cold.rs"));
     // Someone chose 2.5 and told us four points on the line.
     let data = [(1.0, 2.5), (2.0, 5.0), (-1.0, -2.5), (3.0, 7.5)];
 

@@ -1,9 +1,12 @@
 //! A tape writes down what a program computes; read backwards, it gives the derivative by every input at once.
 //! Write the formula as you always would, then ask for its gradient.
 
+mod lesson;
+
 use wengert::prelude::*;
 
 fn main() {
+    lesson::begin(include_str!("01_first_gradient.rs"));
     let tape = Tape::new();
     let (x, y) = (tape.var(3.0), tape.var(0.5));
 

@@ -1,6 +1,8 @@
 //! Loops and branches need no special form: the tape records the operations that ran, whatever led to them.
 //! Here a square root is found by a loop that stops when it is done, and its derivative is still exact.
 
+mod lesson;
+
 use wengert::prelude::*;
 
 /// The square root by Heron's method: replace a guess by the mean of itself and `x` over itself.
@@ -18,6 +20,7 @@ fn square_root<T: Number>(x: T) -> T {
 }
 
 fn main() {
+    lesson::begin(include_str!("02_control_flow.rs"));
     for x in [0.25, 2.0, 100.0] {
         let tape = Tape::new();
         let input = tape.var(x);

@@ -1,6 +1,8 @@
 //! Going downhill finds the lowest point of a valley: minus the gradient is the way down.
 //! Rosenbrock's valley is bent and nearly flat along its bottom, so this takes patience; the next lesson brings a map.
 
+mod lesson;
+
 use wengert::prelude::*;
 
 /// Zero at (1, 1), and nowhere else.
@@ -9,6 +11,7 @@ fn rosenbrock<T: Number>(x: &[T]) -> T {
 }
 
 fn main() {
+    lesson::begin(include_str!("03_rosenbrock.rs"));
     let mut x = vec![-1.2, 1.0];
     let mut steps = 0;
     loop {

@@ -1,6 +1,8 @@
 //! The gradient says which way is down; the Hessian says how the ground bends, and so where the bottom is.
 //! Newton's method jumps there: the valley that took lesson 3 two thousand steps takes about twenty.
 
+mod lesson;
+
 use wengert::prelude::*;
 
 /// Zero at (1, 1), and nowhere else.
@@ -9,6 +11,7 @@ fn rosenbrock<T: Number>(x: &[T]) -> T {
 }
 
 fn main() {
+    lesson::begin(include_str!("04_hessian.rs"));
     let f = function!(rosenbrock);
     let mut x = vec![-1.2, 1.0];
     let mut steps = 0;

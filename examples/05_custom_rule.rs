@@ -2,6 +2,8 @@
 //! library.
 //! Say how to compute the value on plain numbers and the partials on any; every order of derivative follows from those.
 
+mod lesson;
+
 use wengert::check::check;
 use wengert::prelude::*;
 
@@ -30,6 +32,7 @@ fn lambert<T: Number>(x: &[T]) -> T {
 }
 
 fn main() {
+    lesson::begin(include_str!("05_custom_rule.rs"));
     let e = 1.0_f64.exp();
     let (value, gradient) = value_and_grad(|x| lambert(x), &[e]);
     let second = hessian(&function!(lambert), &[e]).item();

@@ -1,6 +1,8 @@
 //! A wrong derivative does not crash: it learns slowly, or learns something else, and nobody knows why.
 //! So ask finite differences, at many random points; they need no tolerance from you, and they name the culprit.
 
+mod lesson;
+
 use wengert::check::{CheckError, check};
 use wengert::prelude::*;
 
@@ -16,6 +18,7 @@ fn mistaken<T: Number>(x: &[T]) -> T {
 }
 
 fn main() {
+    lesson::begin(include_str!("06_property_test.rs"));
     let mut rng = rng(7);
     let mut compared = 0;
     for _ in 0..100 {

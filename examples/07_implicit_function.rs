@@ -2,6 +2,8 @@
 //! differentiate.
 //! The equation alone is enough: the implicit function theorem turns it into the derivative of its solution.
 
+mod lesson;
+
 use wengert::prelude::*;
 
 /// A chain of length `p[1]` between two posts `p[0]` apart, both equally high. It hangs as `a cosh(x / a)`; the unknown is `a`.
@@ -21,6 +23,7 @@ fn sag<T: Number>(p: &[T]) -> T {
 }
 
 fn main() {
+    lesson::begin(include_str!("07_implicit_function.rs"));
     let posts = [10.0, 12.0]; // distance, length
     let (value, gradient) = value_and_grad(|p| sag(p), &posts);
     println!("sag {value:.6}; a longer chain adds {:.6} per metre, a wider gap {:.6}", gradient[1], gradient[0]);

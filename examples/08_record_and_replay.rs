@@ -1,10 +1,13 @@
 //! Record a program once and replay it anywhere: other points, other derivatives, thousands of items of data at a time.
 //! A branch that would go another way at the new point is an error, not a wrong number.
 
+mod lesson;
+
 use wengert::FunctionError;
 use wengert::prelude::*;
 
 fn main() -> Result<(), FunctionError> {
+    lesson::begin(include_str!("08_record_and_replay.rs"));
     // The height of a damped swing, with the time as data that can be exchanged.
     let swing = Function::record_with_data(&[1.0, 0.3], &[0.0], |x, data| {
         let (frequency, damping, time) = (x[0], x[1], data[0]);

@@ -2,6 +2,8 @@
 //! few states in memory and the rest computed again.
 //! Binomial checkpointing needs the fewest evaluations there can be: this lesson counts them against the formula.
 
+mod lesson;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -41,6 +43,7 @@ fn recorded(steps: usize, x: &[f64; 4]) -> Vec<f64> {
 }
 
 fn main() {
+    lesson::begin(include_str!("09_checkpoint.rs"));
     let x = [1.2, 0.0, 9.81, 0.002]; // angle, speed, stiffness, damping
 
     // Where both fit, they agree.

@@ -1,6 +1,8 @@
 //! The Greeks of an option from one reverse sweep per simulated path, each recorded in the memory of the last.
 //! The option is on the geometric mean of prices, for which a formula is known to compare with.
 
+mod lesson;
+
 use wengert::prelude::*;
 
 /// How many days the price is taken on.
@@ -45,6 +47,7 @@ fn below(x: f64) -> f64 {
 }
 
 fn main() {
+    lesson::begin(include_str!("11_option_greeks.rs"));
     let p = [105.0, 0.3, 0.04, 1.5];
     let paths = 100_000;
     let z = Tensor::<f64>::normal([paths, DAYS], 0.0, 1.0, &mut rng(11)).to_vec();

@@ -1,6 +1,8 @@
 //! An image is more than a list of pixels: a filter that has learnt a stroke finds it wherever it is drawn.
 //! This lesson reads handwritten digits with two layers of such filters, each followed by the largest answer nearby.
 
+mod lesson;
+
 use flate2::read::GzDecoder;
 use std::error::Error;
 use std::io::Read;
@@ -25,6 +27,7 @@ fn digits() -> Result<(Tensor<f32>, Tensor<i64>), Box<dyn Error>> {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
+    lesson::begin(include_str!("14_convolution.rs"));
     let (images, labels) = digits()?;
     let part = |range: std::ops::Range<isize>| (images.slice(0, range.clone()), labels.slice(0, range));
     let ((train_images, train_labels), (test_images, test_labels)) = (part(0..1437), part(1437..1797));

@@ -1,6 +1,8 @@
 //! A transformer lets every place of a sequence look at all others, and learns where to look.
 //! This one learns to sort digits from examples alone: what belongs third depends on every digit there is.
 
+mod lesson;
+
 use std::error::Error;
 use std::time::Instant;
 use wengert::Unary;
@@ -53,6 +55,7 @@ fn examples(n: usize, seed: u64) -> (Tensor<i64>, Tensor<i64>) {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
+    lesson::begin(include_str!("16_transformer.rs"));
     let mut model = Sorter::new(1);
     println!("{} parameters", model.parameter_count());
     let (mut tape, mut optimizer) = (Tape32::new(), Adam::new(3e-3));

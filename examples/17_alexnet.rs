@@ -1,6 +1,8 @@
 //! AlexNet, layer by layer as Krizhevsky drew it (in the one-column form of 2014): eight layers that learn, 61 million numbers.
 //! It memorises one batch of striped pictures, the check every network should pass before it is given an afternoon.
 
+mod lesson;
+
 use std::error::Error;
 use std::f32::consts::PI;
 use std::time::Instant;
@@ -30,6 +32,7 @@ fn stripes(n: usize) -> Tensor<f32> {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
+    lesson::begin(include_str!("17_alexnet.rs"));
     let (mut rng, mut model, mut x) = (rng(0), Sequential::<f32>::new(), Tensor::zeros([1, 3, 224, 224]));
     let (net, x) = (&mut model, &mut x);
     add(net, x, "convolution 11 x 11, stride 4", Conv2d::new(3, 64, 11, &mut rng).stride(4).padding(2))?;

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release --example 18_recorded_step`
 
+mod lesson;
+
 use std::time::Instant;
 use wengert::nn::{Linear, Mode, RecordedLoss, Sequential, Tanh, loss};
 use wengert::prelude::*;
@@ -28,6 +30,7 @@ fn network() -> Sequential<f32> {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    lesson::begin(include_str!("18_recorded_step.rs"));
     let (x, side) = spirals();
     const STEPS: usize = 3000;
 

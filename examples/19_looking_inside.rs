@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release --example 19_looking_inside`
 
+mod lesson;
+
 use wengert::prelude::*;
 
 /// Two layers, as a network for digits has them: 784 pixels, 128 hidden units, 10 classes.
@@ -17,6 +19,7 @@ fn loss<'t>(
 }
 
 fn main() -> std::io::Result<()> {
+    lesson::begin(include_str!("19_looking_inside.rs"));
     let mut rng = rng(1);
     let mut random = |shape: &[usize]| Tensor::<f32>::uniform(shape, -0.1, 0.1, &mut rng);
     let parameters = [random(&[128, 784]), random(&[128]), random(&[10, 128]), random(&[10])];

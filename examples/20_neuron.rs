@@ -3,6 +3,8 @@
 //! Layers of them, `Y = f(X W + B)` with a row of `X` for every item and a column of `W` for every neuron, draw any line:
 //! here a circle, learnt by stochastic gradient descent in batches and epochs.
 
+mod lesson;
+
 use std::array::from_fn;
 use wengert::prelude::*;
 
@@ -41,6 +43,7 @@ fn network<'t>(x: TensorVar<'t, f64>, [w1, b1, w2, b2]: [TensorVar<'t, f64>; 4])
 }
 
 fn main() {
+    lesson::begin(include_str!("20_neuron.rs"));
     // "Or" has a line between its zeros and ones; "exactly one" has none, and the neuron answers 1/2 to everything.
     let (or, xor) = (train([0.0, 1.0, 1.0, 1.0]), train([0.0, 1.0, 1.0, 0.0]));
     println!("one neuron: MSE {or:.4} for or, {xor:.4} for exactly one");

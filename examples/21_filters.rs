@@ -3,6 +3,8 @@
 //! Size, stride, padding and depth say where it is laid, pooling keeps the best answer of a neighbourhood, and a filter need
 //! not be drawn by hand: it can be learnt from its answers.
 
+mod lesson;
+
 use wengert::prelude::*;
 
 /// The digit one, `[1, 1, 8, 8]`: images, channels, rows, columns.
@@ -20,6 +22,7 @@ fn draw(title: &str, image: &Tensor<f64>) {
 }
 
 fn main() {
+    lesson::begin(include_str!("21_filters.rs"));
     let image = one();
     draw("image", &image);
 

@@ -1,6 +1,9 @@
 //! Maximum likelihood of a logistic regression by Newton's method, with the gradient and the Hessian of one function.
 //! The Hessian at the maximum also says how far the estimates are to be trusted.
 
+#[path = "../lesson/mod.rs"]
+mod lesson;
+
 use nalgebra::{DMatrix, DVector};
 use wengert::prelude::*;
 
@@ -25,6 +28,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    lesson::begin(include_str!("10_newton_logistic.rs"));
     // Data from known weights: a column of ones and three features.
     let truth = [-0.5, 1.0, -2.0, 0.25];
     let (count, features) = (2_000, truth.len());

@@ -1,6 +1,9 @@
 //! Fits a damped pendulum to noisy measurements: the derivative goes through the Runge-Kutta steps of the simulation.
 //! Gauss-Newton on the residuals, whose Jacobian one call gives.
 
+#[path = "../lesson/mod.rs"]
+mod lesson;
+
 use nalgebra::{DMatrix, DVector};
 use wengert::prelude::*;
 
@@ -31,6 +34,7 @@ fn angles<T: Number>(p: &[T], count: usize) -> Vec<T> {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    lesson::begin(include_str!("12_pendulum_fit.rs"));
     let (truth, noise, count) = ([9.81 / 0.7, 0.15, 1.2], 0.02, 100);
     let errors = Tensor::<f64>::normal([count], 0.0, noise, &mut rng(12));
     let measured: Vec<f64> = angles(&truth, count).iter().zip(errors.iter()).map(|(x, e)| x + e).collect();

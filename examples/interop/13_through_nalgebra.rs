@@ -1,6 +1,9 @@
 //! Differentiates through nalgebra's Cholesky factorisation: the length and the noise of a Gaussian process from data.
 //! A function written for any `RealField` is evaluated on plain numbers and on [`Real`], and given by name.
 
+#[path = "../lesson/mod.rs"]
+mod lesson;
+
 use nalgebra::{DMatrix, DVector, RealField, convert};
 use wengert::prelude::*;
 use wengert::real;
@@ -36,6 +39,7 @@ fn minus_log_likelihood<T: RealField + Copy>(p: &[T]) -> T {
 }
 
 fn main() {
+    lesson::begin(include_str!("13_through_nalgebra.rs"));
     // The same gradient by hand, equation 5.9: tr((K^-1 - a aT) dK/dp)/2 with a = K^-1 y; dK by differences.
     let p = [0.3, -1.0];
     let gradient = real::grad(minus_log_likelihood, &p);

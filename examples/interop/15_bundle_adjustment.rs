@@ -1,6 +1,9 @@
 //! Where were the cameras, and where are the points they saw: bundle adjustment by Levenberg and Marquardt's method.
 //! Each residual knows one camera and one point, so the Jacobian is sparse, and colouring gets it in a few sweeps.
 
+#[path = "../lesson/mod.rs"]
+mod lesson;
+
 use nalgebra::{DMatrix, DVector};
 use wengert::prelude::*;
 
@@ -30,6 +33,7 @@ fn residuals<T: Number>(x: &[T], seen: &[f64]) -> Vec<T> {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    lesson::begin(include_str!("15_bundle_adjustment.rs"));
     // Cameras on an arc, points in a cube before them, and views with an error of a thousandth of the focal length.
     let mut rng = rng(15);
     let mut truth = Vec::new();

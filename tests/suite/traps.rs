@@ -3,8 +3,8 @@
 
 use crate::ulp::ulps;
 use wengert_core::{
-    BinaryFunctions, Dual, Elementary, Number, ParametricFunctions, Primal, Tape, UnaryFunctions, Var, dot, fuse,
-    log_sum_exp, norm2, real,
+    BinaryFunctions, Dual, Elementary, Function, FunctionError, Number, ParametricFunctions, Primal, Tape,
+    TensorFunction, TensorVar, UnaryFunctions, Var, dot, fuse, log_sum_exp, norm2, real,
 };
 use wengert_tensor::Tensor;
 
@@ -401,6 +401,81 @@ fn a_mask_in_front_of_an_infinite_slope_leaves_no_trace() {
     fn masked_of_duals(x: Var<'_, Dual<f64, 1>>) -> [Var<'_, Dual<f64, 1>>; 2] {
         [(x * 0.0).sqrt(), (-x).relu().sqrt()]
     }
+}
+
+#[test]
+fn what_a_zero_partial_meets_next_leaves_no_trace() {
+    // The derivative of `x * 0` is 0, and what follows depends on nothing: not if it overflows, nor if it is NaN.
+    every_way!("exp", [x = 1.0] => (x * 0.0_f64 + 800.0_f64).exp(), INF, [0.0]);
+    every_way!("square", [x = 1.0] => (x * 0.0_f64 + 1e200_f64).square(), INF, [0.0]);
+    every_way!("sin", [x = 1.0] => (x * 0.0_f64 + INF).sin(), NAN, [0.0]);
+    every_way!("powi", [x = 1.0] => (x * 0.0_f64 + 1e200_f64).powi(3), INF, [0.0]);
+    every_way!("constant factor", [x = -1.0] => (x.relu() + 1.0_f64) * INF, INF, [0.0]);
+    every_way!("constant NaN", [x = -1.0] => (x.relu() + 1.0_f64) * NAN, NAN, [0.0]);
+    every_way!("tanh before", [x = -1e200] => x.tanh() * INF, -INF, [0.0]);
+    every_way!("ln behind", [x = 0.5] => (x * INF).ln(), INF, [0.0]);
+    // One factor alone does not move; to the other its partial is 0.
+    let tape = Tape::<f64>::new();
+    let (x, y) = (tape.var(-1.0), tape.var(INF));
+    assert_same("factor", &((x.relu() + 1.0_f64) * y).gradient().wrt([x, y]), &[0.0, 1.0]);
+    // On a tape of duals the Hessian is 0 as well.
+    assert_same("hvp", &real::hvp(|x| (x[0] * 0.0_f64 + 800.0_f64).exp(), &[1.0], &[1.0]), &[0.0]);
+    assert_same("real", &real::grad(|x| (x[0] * 0.0_f64 + 800.0_f64).exp(), &[1.0]), &[0.0]);
+}
+
+#[test]
+fn what_a_zero_partial_meets_next_leaves_no_trace_in_replays() -> Result<(), FunctionError> {
+    let f = Function::record(&[0.5], |x| (x[0] * 0.0_f64 + 800.0_f64).exp() + (x[0].tanh() * INF).tanh())?;
+    assert_same("one point", &f.gradient(&[30.0])?, &[0.0]);
+    let (_, gradients) = f.values_and_gradients(&[[30.0]; 17])?;
+    assert_same("lanes", &gradients.to_vec(), &[0.0; 17]);
+    assert_same("hvp", &f.hvp(&[30.0], &[1.0])?, &[0.0]);
+    // d tanh(u) = 0 where u is infinite, though du/dx is.
+    let mut f = TensorFunction::record(&[Tensor::from([0.5; 3])], |x| (x[0] * INF).tanh().sum()).expect("recorded");
+    let (_, gradient) = f.value_and_gradient(&[Tensor::from([0.5, -2.0, 3.0])]).expect("replayed");
+    assert_same("tensors", &gradient[0].to_vec(), &[0.0; 3]);
+    let tape = Tape::<f64>::new();
+    let x = tape.tensor([0.5, -2.0]);
+    let [x_bar] = (x * INF).tanh().sum().recorded_gradient([x]);
+    assert_same("recorded gradient", &x_bar.value().to_vec(), &[0.0; 2]);
+    assert_same("its tangent", &x_bar.jvp([x], [&Tensor::from([1.0, 1.0])]).to_vec(), &[0.0; 2]);
+    Ok(())
+}
+
+#[test]
+fn products_and_differences_with_constants_keep_the_sign_of_zero() {
+    let tape = Tape::<f64>::new();
+    let x = tape.tensor([0.0, -0.0]);
+    let signs = |y: TensorVar<'_, f64>| y.value().iter().map(|y| 1.0 / y).collect::<Vec<_>>();
+    assert_eq!(signs(x * 1.0), [INF, -INF]);
+    assert_eq!(signs(x * 2.0), [INF, -INF]);
+    assert_eq!(signs(-x), [-INF, INF]);
+    assert_eq!(signs(x - 0.0), [INF, -INF]);
+    assert_eq!(signs(x + 0.0), [INF, INF]);
+    assert_eq!(signs(0.0 - x), [INF, INF]);
+    assert_eq!(signs(-0.0 - x), [-INF, INF]);
+    let points = [x.value()];
+    let once = TensorFunction::record(&points, |x| (x[0] * 1.0_f64).recip() + (0.0_f64 - x[0]).recip());
+    // -inf beside inf: at 0 both are inf, at -0 the sum is NaN.
+    let y = once.expect("recorded").value(&points).expect("replayed").to_vec();
+    assert!(y[0] == INF && y[1].is_nan(), "{y:?}");
+}
+
+#[test]
+fn second_derivatives_of_powers_reach_as_far_as_they_do() -> Result<(), FunctionError> {
+    // 6 x and 6 / x^4, though x^2 and 1 / x^3 are infinite here.
+    for (n, x, want) in [(3, 1e200, 6e200), (3, -1e200, -6e200), (-2, 1e-200, INF)] {
+        assert_same("tape", &real::hvp(|x| x[0].powi(n), &[x], &[1.0]), &[want]);
+        let f = Function::record(&[0.5], |x| x[0].powi(n))?;
+        assert_same("replay", &f.hvp(&[x], &[1.0])?, &[want]);
+        assert_same("Hessian", &f.hessian(&[x])?.to_vec(), &[want]);
+        let tape = Tape::<f64>::new();
+        let point = tape.tensor([x]);
+        assert_same("tensors", &point.powi(n).hvp([point], [&Tensor::from([1.0])])[0].to_vec(), &[want]);
+    }
+    // d2/dx2 (-2 x)^2 = 8 however large x is: the constant factor has no tangent.
+    assert_same("constant factor", &real::hvp(|x| (x[0] * -2.0_f64).square(), &[-INF], &[1.0]), &[8.0]);
+    Ok(())
 }
 
 #[test]

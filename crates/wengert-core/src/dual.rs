@@ -131,6 +131,11 @@ impl<R: Primal, const N: usize> Elementary for Dual<R, N> {
         Dual::constant(self.value.lit(c))
     }
     #[inline(always)]
+    fn scaled(self, c: f64) -> Self {
+        let scaled = |x_dot: R| x_dot.zero_product(x_dot.lit(c));
+        Dual { value: self.value.scaled(c), tangents: self.tangents.map(scaled) }
+    }
+    #[inline(always)]
     fn sin_cos(self) -> (Self, Self) {
         let (sin, cos) = self.value.sin_cos();
         (self.chain(sin, cos), self.chain(cos, -sin))
@@ -249,8 +254,7 @@ macro_rules! with_constants {
             type Output = Self;
             #[inline(always)]
             fn mul(self, c: $B) -> Self {
-                let c = R::from_base(c);
-                Dual { value: self.value * c, tangents: self.tangents.map(|x_dot| x_dot.zero_product(c)) }
+                self.scaled(f64::from(c))
             }
         }
         impl<R: Primal<Base = $B>, const N: usize> Div<$B> for Dual<R, N> {

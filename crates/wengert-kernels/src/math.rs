@@ -249,7 +249,7 @@ pub fn powi_derivative<R: Elementary>(x: R, n: i32) -> R {
         1 => x.lit(1.0),
         2 => x + x,
         // `n - 1` overflows for one exponent only, whose power is 0, 1 or infinite anyway.
-        _ => x.powi(n.saturating_sub(1)) * x.lit(f64::from(n)),
+        _ => x.powi(n.saturating_sub(1)).scaled(f64::from(n)),
     }
 }
 

@@ -87,6 +87,24 @@ pub enum Error {
         /// Where it was called.
         caller: Caller,
     },
+    /// Channels that groups cannot share evenly.
+    ///
+    /// ```
+    /// # use wengert_nn::GroupNorm;
+    /// assert!(GroupNorm::<f32>::try_new(3, 16).is_err());
+    /// assert!(GroupNorm::<f32>::try_new(4, 16).is_ok());
+    /// ```
+    #[error(
+        "{layer}: {groups} groups cannot share {channels} channels evenly; choose a number of groups that divides {channels}"
+    )]
+    Groups {
+        /// The kind of layer.
+        layer: &'static str,
+        /// The groups asked for.
+        groups: usize,
+        /// The channels of the layer.
+        channels: usize,
+    },
     /// A setting of a layer, optimizer or training has no meaning.
     ///
     /// ```

@@ -50,6 +50,14 @@ pub(crate) fn try_room<T>(op: &'static str, len: usize) -> Result<Vec<T>, ShapeE
     Ok(room)
 }
 
+/// `len` numbers of one `value` beside a result.
+#[cfg(feature = "linalg")]
+pub(crate) fn try_filled<T: Clone>(op: &'static str, value: T, len: usize) -> Result<Vec<T>, ShapeError> {
+    let mut filled = try_room(op, len)?;
+    filled.resize(len, value);
+    Ok(filled)
+}
+
 // What an operation on one element costs is mostly the tensor's own making, so the short functions on the way to a
 // result are inlined.
 impl<T: Element> Tensor<T> {

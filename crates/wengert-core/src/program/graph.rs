@@ -7,7 +7,7 @@
 use super::notes::Asked;
 use crate::error::Caller;
 use crate::function::FunctionError;
-use crate::rules::{Calls, Fusible, Rule};
+use crate::rules::{Calls, Fusible, Rule, is_none};
 use crate::tape::Tape;
 use crate::tensor::{Origin, TensorFloat};
 use core::panic::Location;
@@ -334,7 +334,7 @@ impl<F: TensorFloat> Graph<F> {
             Fusible::Affine { scale, .. } => {
                 let x_bar = match scale {
                     scale if scale == F::ONE => y_bar,
-                    scale if scale == F::ZERO => self.with(Binary::MulZero, y_bar, scale)?,
+                    scale if scale == F::ZERO || !scale.is_finite() => self.with(Binary::MulZero, y_bar, scale)?,
                     scale => self.with(Binary::Mul, y_bar, scale)?,
                 };
                 return Ok(SmallVec::from_slice(&[Some(x_bar)]));
@@ -378,9 +378,9 @@ impl<F: TensorFloat> Graph<F> {
             Fusible::MeanSquare => {
                 let difference = self.link(Step::Binary(Binary::Sub), x)?;
                 let scale = F::from_f64(2.0 / self.known[difference].shape.size() as f64);
-                let slope = self.affine(difference, scale, F::ZERO)?;
+                let slope = self.affine(difference, scale, -F::ZERO)?;
                 let x_bar = self.link(Step::Binary(Binary::MulZero), &[slope, y_bar])?;
-                let target_bar = wanted[1].then(|| self.affine(x_bar, -F::ONE, F::ZERO)).transpose()?;
+                let target_bar = wanted[1].then(|| self.affine(x_bar, -F::ONE, -F::ZERO)).transpose()?;
                 return Ok(SmallVec::from_slice(&[wanted[0].then_some(x_bar), target_bar]));
             }
             Fusible::Sum { .. } | Fusible::No => {}
@@ -436,7 +436,7 @@ impl<F: TensorFloat> Graph<F> {
     /// `scale x + shift` as the rule evaluates it.
     fn affine(&mut self, x: Value, scale: F, shift: F) -> Result<Value, ShapeError> {
         let scaled = if scale == F::ONE { x } else { self.with(Binary::Mul, x, scale)? };
-        let shifted = scale == F::ONE || shift != F::ZERO;
+        let shifted = scale == F::ONE || !is_none(shift);
         if shifted { self.with(Binary::Add, scaled, shift) } else { Ok(scaled) }
     }
 

@@ -6,9 +6,7 @@ use crate::error::{Caller, OrPanic};
 use crate::number::Primal;
 use crate::reductions;
 use crate::tape::node::{Edge, NOWHERE};
-use crate::tape::{
-    Handle, Nary, OnTape, Pullback, Recorded, Recording, Scalar, Tape, UnaryOp, Var, is_steep, join, record,
-};
+use crate::tape::{Handle, Nary, OnTape, Pullback, Recorded, Recording, Scalar, Tape, UnaryOp, Var, join, record};
 use core::panic::Location;
 use smallvec::SmallVec;
 use wengert_kernels::Binary;
@@ -47,12 +45,12 @@ impl OnThread {
         self.0
     }
     #[inline(always)]
-    fn folded<F: Primal>(x: Real<F>, y: F, p: F, steep: bool) -> Real<F>
+    fn folded<F: Primal>(x: Real<F>, y: F, p: F) -> Real<F>
     where
         Self: Handle<F>,
     {
         let (partial, node) = x.pending();
-        Scalar::folded(y, partial.onward(p, steep), x.handle(), node)
+        Scalar::folded(y, partial.onward(p), x.handle(), node)
     }
 }
 
@@ -68,8 +66,8 @@ impl<F: Threaded> Handle<F> for OnThread {
     type Inner<const N: usize> = Dual<F, N>;
 
     #[inline(always)]
-    fn unary(x: Real<F>, op: UnaryOp<F>, y: F, p: F) -> Real<F> {
-        OnThread::folded(x, y, p, op.is_steep())
+    fn unary(x: Real<F>, _op: UnaryOp<F>, y: F, p: F) -> Real<F> {
+        OnThread::folded(x, y, p)
     }
 
     #[inline(always)]
@@ -85,13 +83,13 @@ impl<F: Threaded> Handle<F> for OnThread {
 
     #[inline(always)]
     #[track_caller]
-    fn binary(a: Real<F>, b: Real<F>, op: Binary, y: F, p: F, q: F) -> Real<F> {
+    fn binary(a: Real<F>, b: Real<F>, _op: Binary, y: F, p: F, q: F) -> Real<F> {
         let handle = a.handle();
         if handle != b.handle() {
-            return apart(a, b, y, [p, q], is_steep(op));
+            return apart(a, b, y, [p, q]);
         }
         let ((a_partial, a), (b_partial, b)) = (a.pending(), b.pending());
-        let (p, q) = (a_partial.onward(p, is_steep(op)), b_partial.onward(q, is_steep(op)));
+        let (p, q) = (a_partial.onward(p), b_partial.onward(q));
         // Two constants of no tape end here too.
         if a == b {
             return Scalar::folded(y, p + q, handle, a);
@@ -132,7 +130,7 @@ impl<F: Threaded> Handle<F> for OnThread {
             tag = common(tag, x, caller);
             let (partial, parent) = x.pending();
             if parent != NOWHERE {
-                edges.push(Edge { partial: partial.onward(p, true), parent });
+                edges.push(Edge { partial: partial.onward(p), parent });
             }
         });
         whole(tag, y, caller, |tape| join(tape, &edges, y))
@@ -181,12 +179,12 @@ impl<F: Threaded> Recorded<F> for OnThread {
 /// An operation of variables with different tags: one of them is a bare constant, or something is wrong.
 #[inline]
 #[track_caller]
-fn apart<F: Threaded>(a: Real<F>, b: Real<F>, y: F, [p, q]: [F; 2], steep: bool) -> Real<F> {
+fn apart<F: Threaded>(a: Real<F>, b: Real<F>, y: F, [p, q]: [F; 2]) -> Real<F> {
     let (left, right) = (a.handle().0, b.handle().0);
     if right == Tag::NONE {
-        OnThread::folded(a, y, p, steep)
+        OnThread::folded(a, y, p)
     } else if left == Tag::NONE {
-        OnThread::folded(b, y, q, steep)
+        OnThread::folded(b, y, q)
     } else {
         raise_apart::<F>(left, right, Location::caller())
     }

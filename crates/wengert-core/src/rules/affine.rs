@@ -1,7 +1,8 @@
 //! Operations with constants: `y = scale x + shift`.
 //!
-//! Shapes: `x: [..]`, `y: [..]`. Cotangent: `x_bar = scale y_bar`.
+//! Shapes: `x: [..]`, `y: [..]`. Cotangent: `x_bar = scale y_bar`, 0 where `y_bar` is, of an infinite `scale` too.
 
+use super::zip::zip;
 use super::{Array, Cotangents, Fusible, Op, Pushforward, one, zeros};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::ops::{Add, Div, Mul, Neg, Sub};
@@ -11,7 +12,13 @@ use wengert_tensor::{ShapeError, Tensor};
 #[derive(Clone)]
 pub(crate) struct Affine<F> {
     pub(crate) scale: F,
+    /// -0 for none: it leaves zeros of both signs as they are, where `-x + 0` is not `-x` at 0.
     pub(crate) shift: F,
+}
+
+/// Whether adding `shift` changes nothing.
+pub(crate) fn is_none<F: TensorFloat>(shift: F) -> bool {
+    shift == F::ZERO && shift.to_f64().is_sign_negative()
 }
 
 impl<F: TensorFloat> Op<F> for Affine<F> {
@@ -22,7 +29,7 @@ impl<F: TensorFloat> Op<F> for Affine<F> {
     fn forward(&mut self, x: &[&Tensor<F>]) -> Result<Tensor<F>, ShapeError> {
         let Affine { scale, shift } = *self;
         let with = |op, x: &Tensor<F>, c| x.try_zip_binary(op, &Tensor::scalar(c));
-        match (scale == F::ONE, shift == F::ZERO) {
+        match (scale == F::ONE, is_none(shift)) {
             (true, _) => with(Binary::Add, x[0], shift),
             (_, true) => with(Binary::Mul, x[0], scale),
             _ => with(Binary::Add, &with(Binary::Mul, x[0], scale)?, shift),
@@ -37,12 +44,13 @@ impl<F: TensorFloat> Op<F> for Affine<F> {
         one(match self.scale {
             scale if scale == F::ONE => y_bar,
             scale if scale == F::ZERO => y_bar.constant(zeros(&y_bar.shape())),
-            scale => scaled(&y_bar, scale),
+            scale if scale.is_finite() => scaled(&y_bar, scale),
+            scale => zip(Binary::MulZero, &y_bar, &y_bar.constant(Tensor::scalar(scale))),
         })
     }
 
     fn pull(&self, x: &[&Tensor<F>], y: &Tensor<F>, y_bar: Tensor<F>, wanted: &[bool]) -> Cotangents<Tensor<F>> {
-        if self.scale == F::ONE || self.scale == F::ZERO {
+        if self.scale == F::ONE || self.scale == F::ZERO || !self.scale.is_finite() {
             return self.vjp(x, y, y_bar, wanted);
         }
         // Into its own memory, if nobody shares it.
@@ -51,7 +59,7 @@ impl<F: TensorFloat> Op<F> for Affine<F> {
 }
 
 pub(crate) fn scaled<F: TensorFloat, A: Array<F>>(x: &A, scale: F) -> A {
-    Affine { scale, shift: F::ZERO }.on(&[x])
+    Affine { scale, shift: -F::ZERO }.on(&[x])
 }
 
 impl<F: TensorFloat> Neg for TensorVar<'_, F> {
@@ -59,7 +67,7 @@ impl<F: TensorFloat> Neg for TensorVar<'_, F> {
     #[inline]
     #[track_caller]
     fn neg(self) -> Self {
-        self.record1(Affine { scale: -F::ONE, shift: F::ZERO })
+        self.record1(Affine { scale: -F::ONE, shift: -F::ZERO })
     }
 }
 
@@ -68,7 +76,7 @@ macro_rules! with_constants {
         with_constants! { $F
             Add add |c| (1.0, c), (1.0, c);
             Sub sub |c| (1.0, -c), (-1.0, c);
-            Mul mul |c| (c, 0.0), (c, 0.0);
+            Mul mul |c| (c, -0.0), (c, -0.0);
         }
         impl<'t> Div<$F> for TensorVar<'t, $F> {
             type Output = Self;

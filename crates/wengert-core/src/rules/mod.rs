@@ -60,6 +60,7 @@ mod variance;
 mod zip;
 mod zip_map;
 
+pub(crate) use affine::is_none;
 pub use cross_entropy::Labels;
 pub use custom::TensorOp;
 pub(crate) use pushforward::{Pushforward, zeros};

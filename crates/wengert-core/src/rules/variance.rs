@@ -121,6 +121,6 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         // The length of the deviations: unlike the root of the variance it has derivatives where all are equal.
         let deviations = self.try_sub(self.try_mean_axes(keep(axes.clone()))?)?;
         let scale = F::from_f64(1.0 / terms.sqrt());
-        deviations.try_norm2_axes(axes)?.try_record1(Affine { scale, shift: F::ZERO })
+        deviations.try_norm2_axes(axes)?.try_record1(Affine { scale, shift: -F::ZERO })
     }
 }

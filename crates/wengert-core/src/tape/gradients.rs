@@ -142,11 +142,30 @@ impl<F: Primal> Gradients<F> {
     }
 
     /// Multiplies every derivative by `factor`.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_scale`](Self::try_scale) returns.
+    #[track_caller]
     pub fn scale(&mut self, factor: F) {
+        self.try_scale(factor).or_panic();
+    }
+
+    /// [`scale`](Self::scale), returning what was refused; nothing is changed then.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is no memory for a tensor that somebody else holds, too.
+    #[track_caller]
+    pub fn try_scale(&mut self, factor: F) -> Result<(), Error> {
+        self.scale_for("scale gradients", factor)
+    }
+
+    #[track_caller]
+    fn scale_for(&mut self, op: &'static str, factor: F) -> Result<(), Error> {
+        F::Tensors::scale_adjoints(&mut self.tensors, op, factor)?;
         for x_bar in self.scalar_inputs_mut() {
             *x_bar = *x_bar * factor;
         }
-        F::Tensors::scale_adjoints(&mut self.tensors, factor);
+        Ok(())
     }
 
     /// The Euclidean norm of all derivatives with respect to inputs, scalars and tensors together.
@@ -158,12 +177,25 @@ impl<F: Primal> Gradients<F> {
     ///
     /// Source: R. Pascanu, T. Mikolov, Y. Bengio, "On the difficulty of training recurrent neural networks", 2013,
     /// algorithm 1.
+    ///
+    /// # Panics
+    /// With the text of the error that [`try_clip`](Self::try_clip) returns.
+    #[track_caller]
     pub fn clip(&mut self, limit: F) -> F {
+        self.try_clip(limit).or_panic()
+    }
+
+    /// [`clip`](Self::clip), returning what was refused; nothing is changed then.
+    ///
+    /// # Errors
+    /// As [`try_scale`](Self::try_scale).
+    #[track_caller]
+    pub fn try_clip(&mut self, limit: F) -> Result<F, Error> {
         let norm = self.norm();
         if norm > limit {
-            self.scale(limit / norm);
+            self.scale_for("clip gradients", limit / norm)?;
         }
-        norm
+        Ok(norm)
     }
 
     fn find<H: Differentiable<F>>(&self, x: Scalar<F, H>) -> Result<&F, &'static str> {

@@ -19,27 +19,6 @@ pub enum UnaryOp<F> {
     Parametric(Parametric),
 }
 
-impl<F> UnaryOp<F> {
-    /// Whether the slope may be infinite where the value is finite; of rows that nobody vouched for it may.
-    #[inline(always)]
-    pub(crate) fn is_steep(&self) -> bool {
-        match self {
-            UnaryOp::Row(Unary::Neg | Unary::Square | Unary::Abs | Unary::Relu) => false,
-            UnaryOp::Row(Unary::Exp | Unary::ExpM1 | Unary::Sin | Unary::Cos | Unary::Tan | Unary::Sinh) => false,
-            UnaryOp::Row(Unary::Cosh | Unary::Tanh | Unary::Atan | Unary::Sigmoid | Unary::Softplus) => false,
-            UnaryOp::Parametric(Parametric::Powi(n)) => *n < 0,
-            UnaryOp::Right(op, _) | UnaryOp::Left(_, op) => is_steep(*op),
-            UnaryOp::Row(_) | UnaryOp::Parametric(_) => true,
-        }
-    }
-}
-
-/// Whether a slope may be infinite where the value is finite.
-#[inline(always)]
-pub(crate) fn is_steep(op: Binary) -> bool {
-    !matches!(op, Binary::Add | Binary::Sub | Binary::Mul)
-}
-
 /// An operation of any number of variables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Nary {

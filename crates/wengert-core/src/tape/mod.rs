@@ -20,7 +20,6 @@ pub use accumulate::{map_reduce, try_map_reduce};
 pub(crate) use arena::reserve;
 pub(crate) use gradients::Recorded;
 pub use gradients::{Differentiable, Gradients, Wrt};
-pub(crate) use handle::is_steep;
 pub use handle::{Comparison, Handle, Nary, UnaryOp};
 pub use nary::{fuse, fuse_n};
 pub(crate) use nary::{join, record};

@@ -38,7 +38,7 @@ impl<'t, F: Primal> Builder<'t, F> {
             Some(first) => return mixed_tapes(first, tape, caller),
         }
         let (partial, parent) = x.pending();
-        tape.scratch.push(Edge { partial: partial.onward(p, true), parent });
+        tape.scratch.push(Edge { partial: partial.onward(p), parent });
     }
 
     /// Records the node.
@@ -113,7 +113,7 @@ pub(crate) fn record<'t, F: Primal, const N: usize>(x: [Var<'t, F>; N], y: Dual<
             Some(other) if !core::ptr::eq(tape, other) => mixed_tapes(tape, other, caller),
             _ => {
                 let (partial, parent) = x[k].pending();
-                edges[k] = Edge { partial: partial.onward(y.tangents[k], true), parent };
+                edges[k] = Edge { partial: partial.onward(y.tangents[k]), parent };
             }
         }
     }

@@ -126,6 +126,11 @@ impl<F: TensorFloat> TensorAdjoints<F> {
         self.slots.iter_mut().filter(|slot| slot.x_bar.is_some())
     }
 
+    /// Those adjoints of inputs and retained tensors that something flowed to.
+    fn connected(&mut self) -> impl Iterator<Item = &mut Tensor<F>> {
+        self.slots.iter_mut().filter(|slot| !slot.unconnected).filter_map(|slot| slot.x_bar.as_mut())
+    }
+
     #[track_caller]
     pub(super) fn add_all(&mut self, other: &Self) -> Result<(), Error> {
         let (left, right) = (self.iter().count(), other.iter().count());
@@ -150,10 +155,19 @@ impl<F: TensorFloat> TensorAdjoints<F> {
         Ok(())
     }
 
-    pub(super) fn scale(&mut self, factor: F) {
-        for slot in self.asked_for().filter(|slot| !slot.unconnected) {
-            slot.x_bar = slot.x_bar.as_ref().map(|x_bar| x_bar.map(|x_bar| x_bar * factor));
+    /// `op` is what the caller did.
+    #[track_caller]
+    pub(super) fn scale(&mut self, op: &'static str, factor: F) -> Result<(), Error> {
+        let caller = Location::caller();
+        // Memory first: once the products begin, nothing can refuse them.
+        for x_bar in self.connected() {
+            let own = x_bar.try_make_mut();
+            own.map_err(|source| Error::Shape { source: Box::new(source.called(op)), caller })?;
         }
+        for x_bar in self.connected() {
+            x_bar.make_mut().iter_mut().for_each(|x_bar| *x_bar = *x_bar * factor);
+        }
+        Ok(())
     }
 
     pub(super) fn norm(&self) -> F {

@@ -223,8 +223,9 @@ impl<F: TensorFloat> TensorSide<F> for Nodes<F> {
         sum.add_all(other)
     }
 
-    fn scale_adjoints(tensors: &mut TensorAdjoints<F>, factor: F) {
-        tensors.scale(factor);
+    #[track_caller]
+    fn scale_adjoints(tensors: &mut TensorAdjoints<F>, op: &'static str, factor: F) -> Result<(), Error> {
+        tensors.scale(op, factor)
     }
 
     fn norm_of_adjoints(tensors: &TensorAdjoints<F>) -> F {

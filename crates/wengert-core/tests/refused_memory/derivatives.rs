@@ -370,3 +370,36 @@ fn sums_of_gradients_that_somebody_else_holds() {
     assert!(close(&total[a], &held[0] + a.value() * 2.0) && close(&total[b], &held[1] + 1280.0));
     assert_eq!(held[0], b.value());
 }
+
+#[test]
+fn scaled_gradients_that_somebody_else_holds() {
+    let tape = Tape::new();
+    let (a, b, c) = (tape.tensor(numbers(&[32, 40])), tape.tensor(numbers(&[32, 40])), tape.var(2.0));
+    let y = (a * b).sum().scalars()[0] * c;
+    wengert_tensor::pool::set_limit(0); // recycled memory is not asked for
+    for (op, scale) in [
+        ("scale gradients", (|g| g.try_scale(0.5).map(drop)) as fn(&mut Gradients) -> Result<(), Error>),
+        ("clip gradients", |g| g.try_clip(1.0).map(drop)),
+    ] {
+        let mut gradient = y.gradient();
+        let held = [gradient[a].clone(), gradient[b].clone()];
+        for granted in 0..2 {
+            grant(granted);
+            let result = catch_unwind(AssertUnwindSafe(|| scale(&mut gradient)));
+            grant(usize::MAX);
+            let Ok(Err(error)) = result else { panic!("{op} granted {granted} requests: {result:?}") };
+            let Error::Shape { source, caller } = &error else { panic!("{error}") };
+            assert!(matches!(**source, ShapeError::Memory { .. }) && caller.file() == file!(), "{error}");
+            assert!(error.to_string().contains(&format!("{op}: no memory for")), "{error}");
+            assert_eq!([&gradient[a], &gradient[b]], held.each_ref(), "changed by what was refused");
+        }
+    }
+    let mut gradient = y.gradient();
+    let before = (gradient[a].clone(), gradient[c]);
+    gradient.scale(0.5);
+    assert_eq!((&gradient[a], gradient[c]), (&(&before.0 * 0.5), before.1 * 0.5));
+    let norm = gradient.norm();
+    assert_eq!(gradient.clip(norm * 2.0), norm);
+    assert_eq!(gradient.clip(norm / 4.0), norm);
+    assert!((gradient.norm() - norm / 4.0).abs() < 1e-12 * norm);
+}

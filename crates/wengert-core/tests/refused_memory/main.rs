@@ -5,6 +5,8 @@ mod derivatives;
 mod refusing;
 
 use refusing::refuse_each;
+#[cfg(feature = "linalg")]
+use refusing::refuse_each_and_room;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wengert_core::prelude::*;
 use wengert_core::{Error, TensorVar, try_zip_map, try_zip_map_sum};
@@ -75,7 +77,39 @@ fn normalisations() {
 #[cfg(feature = "linalg")]
 #[test]
 fn least_squares() {
-    check("lstsq", 3, &[2 * SIDE, SIDE], &[2 * SIDE, SIDE], |x, y| x.try_lstsq(y));
+    check("lstsq", 4, &[2 * SIDE, SIDE], &[2 * SIDE, SIDE], |x, y| x.try_lstsq(y));
+}
+
+#[cfg(feature = "linalg")]
+#[test]
+fn factorizations_refused_room_to_work_in() {
+    type Call = fn(&Tensor<f64>, &Tensor<f64>) -> Result<(), ShapeError>;
+    let x = numbers(&[SIDE, SIDE]);
+    let positive = x.matmul(&x.t()) + &Tensor::eye(SIDE);
+    let calls: [(&str, usize, Call); 9] = [
+        ("cholesky", 1, |a, _| a.try_cholesky().map(drop)),
+        ("solve", 2, |a, b| a.try_solve(b).map(drop)),
+        ("inverse", 2, |a, _| a.try_inverse().map(drop)),
+        ("det", 1, |a, _| a.try_det().map(drop)),
+        ("slogdet", 1, |a, _| a.try_slogdet().map(drop)),
+        ("qr", 4, |a, _| a.try_qr().map(drop)),
+        ("lstsq", 4, |a, b| a.try_lstsq(b).map(drop)),
+        ("eigh", 4, |a, _| a.try_eigh().map(drop)),
+        ("svd", 4, |a, _| a.try_svd().map(drop)),
+    ];
+    for (op, requests, call) in calls {
+        // What libraries keep for a thread is there before.
+        call(&positive, &x).expect(op);
+        let asked = refuse_each_and_room(
+            || call(&positive, &x),
+            |granted, result| {
+                // Granted all in the end.
+                let Err(error) = result else { return };
+                assert!(matches!(error, ShapeError::Memory { .. }), "{op}, granted {granted}: {error}");
+            },
+        );
+        assert!(asked >= requests, "{op} asked {asked} times only");
+    }
 }
 
 #[test]

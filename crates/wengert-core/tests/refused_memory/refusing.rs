@@ -10,6 +10,8 @@ const LARGE: usize = 1 << 12;
 thread_local! {
     /// How many requests of this thread are still granted.
     static GRANTED: Cell<usize> = const { Cell::new(usize::MAX) };
+    /// Whether vectors and other working space count as well.
+    static ROOM_TOO: Cell<bool> = const { Cell::new(false) };
     /// The bytes this thread was granted and has not given back.
     static HELD: Cell<usize> = const { Cell::new(0) };
 }
@@ -17,6 +19,13 @@ thread_local! {
 /// Whether a tensor asks: for zeros, and for an alignment that no vector of numbers asks for.
 fn is_tensor(layout: Layout) -> bool {
     layout.align() == 16 && layout.size() > LARGE
+}
+
+/// Whether a request that counts is to be refused.
+fn refused() -> bool {
+    let granted = GRANTED.get();
+    GRANTED.set(granted.saturating_sub(1));
+    granted == 0
 }
 
 /// Refuses tensors memory.
@@ -32,17 +41,17 @@ unsafe impl GlobalAlloc for Refusing {
         if is_tensor(layout) {
             // Something else of that alignment, which is given back in the same way.
             HELD.set(HELD.get() + layout.size());
+        } else if ROOM_TOO.get() && layout.size() > LARGE && refused() {
+            return std::ptr::null_mut();
         }
         // SAFETY: the caller's promise is passed on.
         unsafe { System.alloc(layout) }
     }
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         if is_tensor(layout) {
-            let granted = GRANTED.get();
-            if granted == 0 {
+            if refused() {
                 return std::ptr::null_mut();
             }
-            GRANTED.set(granted - 1);
             HELD.set(HELD.get() + layout.size());
         }
         // SAFETY: the caller's promise is passed on.
@@ -68,6 +77,14 @@ pub fn held() -> usize {
 /// Grants this thread so many requests; returns how many it had left.
 pub fn grant(requests: usize) -> usize {
     GRANTED.replace(requests)
+}
+
+/// As [`refuse_each`], the requests for working space among them.
+pub fn refuse_each_and_room<T>(f: impl FnMut() -> T, refused: impl FnMut(usize, T)) -> usize {
+    ROOM_TOO.set(true);
+    let requests = refuse_each(f, refused);
+    ROOM_TOO.set(false);
+    requests
 }
 
 /// Refuses `f` its first request, then its second, and so on until it is granted all; returns how many there were.

@@ -107,6 +107,14 @@ pub trait Elementary:
     #[must_use]
     fn lit(self, c: f64) -> Self;
 
+    /// `c self`. On numbers that carry derivatives no product of two of them: there an infinite value meets the zero
+    /// tangent of the constant.
+    #[must_use]
+    #[inline(always)]
+    fn scaled(self, c: f64) -> Self {
+        self * self.lit(c)
+    }
+
     /// Sine and cosine together; each is the other's derivative but for a sign, so the pair costs little more than one.
     #[must_use]
     #[inline(always)]

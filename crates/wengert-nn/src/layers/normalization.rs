@@ -168,11 +168,14 @@ impl<F: TensorFloat> GroupNorm<F> {
     /// [`new`](Self::new), returning what is wrong.
     ///
     /// # Errors
-    /// [`Error::Setting`] if the channels are not a multiple of the groups; [`Error::Shape`] if there is no memory.
+    /// [`Error::Groups`] if the channels are not a multiple of the groups, [`Error::Setting`] if there are none;
+    /// [`Error::Shape`] if there is no memory.
     pub fn try_new(groups: usize, channels: usize) -> Result<Self, Error> {
-        if channels == 0 || channels.checked_rem(groups) != Some(0) {
-            let expected = "a number that divides that of the channels";
-            return Err(Error::Setting { of: "group_norm", setting: "groups", value: groups as f64, expected });
+        if channels == 0 {
+            return Err(Error::Setting { of: "group_norm", setting: "channels", value: 0.0, expected: "at least 1" });
+        }
+        if channels.checked_rem(groups) != Some(0) {
+            return Err(Error::Groups { layer: "group_norm", groups, channels });
         }
         Ok(GroupNorm {
             weight: Some(Parameter::new(Tensor::try_ones([channels])?)),

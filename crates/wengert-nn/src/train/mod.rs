@@ -262,7 +262,7 @@ impl<'a, F: TensorFloat, T: Target> Trainer<'a, F, T> {
                     return Err(Error::Diverged { epoch, step: step + 1, loss, cause });
                 }
                 if let Some(limit) = self.clip_norm {
-                    gradients.clip(F::from_f64(limit));
+                    gradients.try_clip(F::from_f64(limit)).map_err(|error| Error::from(error).called_at(caller))?;
                 }
                 if let Some(rate) = &mut self.schedule {
                     let rate = rate((epoch - 1) * batches.len() + step, self.epochs * batches.len());

@@ -417,7 +417,12 @@ fn normalisations_that_do_not_fit_name_their_layer() {
     );
     assert!(text(&GroupNorm::new(2, 4), &[2, 6]).contains("group_norm: shapes [4] and [6] differ"));
     let error = GroupNorm::<f32>::try_new(3, 4).unwrap_err().to_string();
-    assert_eq!(error, "group_norm: groups is 3, expected a number that divides that of the channels");
+    let expected = "group_norm: 3 groups cannot share 4 channels evenly; choose a number of groups that divides 4";
+    assert_eq!(error, expected);
+    let error = GroupNorm::<f32>::try_new(0, 4).unwrap_err().to_string();
+    assert!(error.starts_with("group_norm: 0 groups cannot share 4 channels evenly"), "{error}");
+    let error = GroupNorm::<f32>::try_new(1, 0).unwrap_err().to_string();
+    assert_eq!(error, "group_norm: channels is 0, expected at least 1");
     let tape = Tape::<f32>::new();
     let one = tape.tensor(Tensor::zeros([1, 3]));
     let error = BatchNorm1d::new(3).forward(one, &mut Mode::train(&mut rng(0))).unwrap_err().to_string();

@@ -7,11 +7,22 @@ use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 /// What is wrong with a matrix, before it is known which of the batch it is.
-pub(super) enum Fault {
-    Singular { pivot: usize, value: f64 },
-    NotPositiveDefinite { minor: usize },
-    RankDeficient { column: usize },
+pub enum Fault {
+    Singular {
+        pivot: usize,
+        value: f64,
+    },
+    NotPositiveDefinite {
+        minor: usize,
+    },
+    RankDeficient {
+        column: usize,
+    },
     NotConverged,
+    /// No memory for so many bytes of working space.
+    Memory {
+        bytes: usize,
+    },
 }
 
 impl Fault {
@@ -23,6 +34,7 @@ impl Fault {
             Fault::NotPositiveDefinite { minor } => LinalgError::NotPositiveDefinite { op, shape, matrix, minor },
             Fault::RankDeficient { column } => LinalgError::RankDeficient { op, shape, matrix, column },
             Fault::NotConverged => LinalgError::NotConverged { op, shape, matrix },
+            Fault::Memory { bytes } => return ShapeError::Memory { op, shape, bytes },
         };
         error.boxed()
     }

@@ -1,10 +1,10 @@
 //! Eigenvalues and eigenvectors of symmetric matrices.
 
-use super::batch::{Fault, finite, for_each, square};
+use super::batch::{finite, for_each, square};
 use super::cholesky::symmetric_part;
 use crate::element::FloatElement;
 use crate::error::{OrPanic, ShapeError};
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, try_filled};
 
 impl<F: FloatElement> Tensor<F> {
     /// The eigenvalues `w`, ascending, and eigenvectors of symmetric matrices: `a v = v diag(w)`, `vT v = 1`.
@@ -69,10 +69,11 @@ impl<F: FloatElement> Tensor<F> {
         let op = "eigh";
         let n = square(op, self.shape())?;
         finite(op, self)?;
-        let (mut symmetric, mut v_t, mut w) = (vec![F::ZERO; n * n], vec![F::ZERO; n * n], vec![F::ZERO; n]);
+        let room = |len| try_filled(op, F::ZERO, len);
+        let (mut symmetric, mut v_t, mut w) = (room(n * n)?, room(n * n)?, room(n)?);
         for_each(op, self, &[n, n + 1], |a, y| {
             symmetric_part(n, a, &mut symmetric);
-            F::eigh(n, &symmetric, &mut w, &mut v_t).map_err(|_| Fault::NotConverged)?;
+            F::eigh(n, &symmetric, &mut w, &mut v_t)?;
             for (i, row) in y.chunks_exact_mut(n + 1).enumerate() {
                 row[0] = w[i];
                 row[1..].copy_from_slice(&v_t[i * n..(i + 1) * n]);

@@ -5,7 +5,7 @@ use super::lu::Lu;
 use crate::element::FloatElement;
 use crate::error::{OrPanic, ShapeError};
 use crate::shape::Shape;
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, try_room};
 
 /// Orders of Pade approximants and the 1-norms up to which their backward error is below the rounding of the type:
 /// Higham 2005, "The scaling and squaring method for the matrix exponential revisited", table 2.3; Higham 2008,
@@ -93,7 +93,7 @@ impl<F: FloatElement> Tensor<F> {
         let n = square(op, self.shape())?;
         let count = self.shape()[..self.rank() - 2].iter().product::<usize>();
         let matrices = self.try_reshape(Shape::from([count, n, n]))?;
-        let mut results = Vec::with_capacity(count);
+        let mut results = try_room(op, count)?;
         for k in 0..count {
             let a = matrices.try_index_axis(0, k as isize)?;
             let block = a.try_slice(0, ..leading)?.try_slice(1, ..leading)?;

@@ -4,6 +4,7 @@
 //! results do not depend on the number of threads.
 
 use super::Triangle;
+use super::batch::Fault;
 use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
 use faer::linalg::householder::{
     apply_block_householder_sequence_on_the_left_in_place_scratch as apply_scratch,
@@ -12,46 +13,42 @@ use faer::linalg::householder::{
 use faer::linalg::{cholesky::llt::factor as llt, evd, lu::partial_pivoting::factor as lu, svd};
 use faer::linalg::{qr::no_pivoting::factor as qr, triangular_solve as triangular};
 use faer::traits::RealField;
-use faer::{Conj, Mat, MatMut, MatRef, Par, diag::DiagMut};
+use faer::{Conj, MatMut, MatRef, Par, diag::DiagMut};
 use wengert_kernels::{Elementary, Float};
 
-/// The iteration for eigenvalues or singular values did not converge.
-pub struct Stuck;
-
-/// The factorizations of one matrix, given row by row.
+/// The factorizations of one matrix, given row by row. Each may lack the memory to work in.
 #[doc(hidden)]
 pub trait Factorize: Sized {
-    /// `a = L LT`, in place, from the lower triangle, zeros above; or the order, less 1, of the first leading minor
-    /// that is not positive.
-    fn cholesky(n: usize, a: &mut [Self]) -> Result<(), usize>;
+    /// `a = L LT`, in place, from the lower triangle, zeros above; or the first leading minor that is not positive.
+    fn cholesky(n: usize, a: &mut [Self]) -> Result<(), Fault>;
     /// `P a = L U`, in place: row `i` of `P a` is row `rows[i]` of `a`. Whether the permutation is odd.
-    fn lu(n: usize, a: &mut [Self], rows: &mut [usize]) -> bool;
+    fn lu(n: usize, a: &mut [Self], rows: &mut [usize]) -> Result<bool, Fault>;
     /// Solves `a x = b` for `k` right-hand sides in place; a zero on the diagonal is divided by.
     fn solve_triangular(n: usize, k: usize, a: &[Self], triangle: Triangle, b: &mut [Self]);
     /// `a = q r` with `q_t: [k, m]`, `r: [k, n]`, `k = min(m, n)`.
-    fn qr(m: usize, n: usize, a: &[Self], q_t: &mut [Self], r: &mut [Self]);
+    fn qr(m: usize, n: usize, a: &[Self], q_t: &mut [Self], r: &mut [Self]) -> Result<(), Fault>;
     /// `a = vT diag(w) v` from the lower triangle, the vectors being rows of `v_t`, `w` ascending.
-    fn eigh(n: usize, a: &[Self], w: &mut [Self], v_t: &mut [Self]) -> Result<(), Stuck>;
+    fn eigh(n: usize, a: &[Self], w: &mut [Self], v_t: &mut [Self]) -> Result<(), Fault>;
     /// `a = u diag(s) v`, `u_t: [k, m]`, `v_t: [k, n]`, `s` descending.
-    fn svd(m: usize, n: usize, a: &[Self], s: &mut [Self], u_t: &mut [Self], v_t: &mut [Self]) -> Result<(), Stuck>;
+    fn svd(m: usize, n: usize, a: &[Self], s: &mut [Self], u_t: &mut [Self], v_t: &mut [Self]) -> Result<(), Fault>;
 }
 
 macro_rules! factorize {
     ($($t:ident)*) => { $(
         impl Factorize for $t {
-            fn cholesky(n: usize, a: &mut [Self]) -> Result<(), usize> {
+            fn cholesky(n: usize, a: &mut [Self]) -> Result<(), Fault> {
                 cholesky(n, a)
             }
-            fn lu(n: usize, a: &mut [Self], rows: &mut [usize]) -> bool {
+            fn lu(n: usize, a: &mut [Self], rows: &mut [usize]) -> Result<bool, Fault> {
                 factor_lu(n, a, rows)
             }
             fn solve_triangular(n: usize, k: usize, a: &[Self], triangle: Triangle, b: &mut [Self]) {
                 solve_triangular(n, k, a, triangle, b);
             }
-            fn qr(m: usize, n: usize, a: &[Self], q_t: &mut [Self], r: &mut [Self]) {
-                factor_qr(m, n, a, q_t, r);
+            fn qr(m: usize, n: usize, a: &[Self], q_t: &mut [Self], r: &mut [Self]) -> Result<(), Fault> {
+                factor_qr(m, n, a, q_t, r)
             }
-            fn eigh(n: usize, a: &[Self], w: &mut [Self], v_t: &mut [Self]) -> Result<(), Stuck> {
+            fn eigh(n: usize, a: &[Self], w: &mut [Self], v_t: &mut [Self]) -> Result<(), Fault> {
                 eigh(n, a, w, v_t)
             }
             fn svd(
@@ -61,7 +58,7 @@ macro_rules! factorize {
                 s: &mut [Self],
                 u_t: &mut [Self],
                 v_t: &mut [Self],
-            ) -> Result<(), Stuck> {
+            ) -> Result<(), Fault> {
                 factor_svd(m, n, a, s, u_t, v_t)
             }
         }
@@ -70,11 +67,21 @@ macro_rules! factorize {
 factorize!(f32 f64);
 
 /// Scratch memory for one factorization.
-fn with_scratch<R>(needed: StackReq, f: impl FnOnce(&mut MemStack) -> R) -> R {
-    f(MemStack::new(&mut MemBuffer::new(needed)))
+fn with_scratch<R>(needed: StackReq, f: impl FnOnce(&mut MemStack) -> R) -> Result<R, Fault> {
+    let bytes = needed.unaligned_bytes_required();
+    let mut buffer = MemBuffer::try_new(needed).map_err(|_| Fault::Memory { bytes })?;
+    Ok(f(MemStack::new(&mut buffer)))
 }
 
-fn cholesky<T: RealField + Float + Elementary>(n: usize, a: &mut [T]) -> Result<(), usize> {
+/// Zeros to work in.
+fn zeros<T: Clone + Default>(len: usize) -> Result<Vec<T>, Fault> {
+    let mut zeros = Vec::new();
+    zeros.try_reserve_exact(len).map_err(|_| Fault::Memory { bytes: len.saturating_mul(size_of::<T>()) })?;
+    zeros.resize(len, T::default());
+    Ok(zeros)
+}
+
+fn cholesky<T: RealField + Float + Elementary>(n: usize, a: &mut [T]) -> Result<(), Fault> {
     // Columns as rows: the lower triangle is copied up and its image factorised, because faer wants columns in a row.
     for i in 0..n {
         for j in 0..i {
@@ -85,9 +92,9 @@ fn cholesky<T: RealField + Float + Elementary>(n: usize, a: &mut [T]) -> Result<
     let scratch = llt::cholesky_in_place_scratch::<T>(n, Par::Seq, Default::default());
     let outcome = with_scratch(scratch, |stack| {
         llt::cholesky_in_place(factors, Default::default(), Par::Seq, stack, Default::default())
-    });
+    })?;
     if let Err(llt::LltError::NonPositivePivot { index }) = outcome {
-        return Err(index);
+        return Err(Fault::NotPositiveDefinite { minor: index + 1 });
     }
     for i in 0..n {
         for j in 0..i {
@@ -98,13 +105,13 @@ fn cholesky<T: RealField + Float + Elementary>(n: usize, a: &mut [T]) -> Result<
     Ok(())
 }
 
-fn factor_lu<T: RealField + Float + Elementary>(n: usize, a: &mut [T], rows: &mut [usize]) -> bool {
-    let mut inverse = vec![0; n];
+fn factor_lu<T: RealField + Float + Elementary>(n: usize, a: &mut [T], rows: &mut [usize]) -> Result<bool, Fault> {
+    let mut inverse = zeros(n)?;
     let scratch = lu::lu_in_place_scratch::<usize, T>(n, n, Par::Seq, Default::default());
     let (info, _) = with_scratch(scratch, |stack| {
         let a = MatMut::from_row_major_slice_mut(a, n, n);
         lu::lu_in_place(a, rows, &mut inverse, Par::Seq, stack, Default::default())
-    });
+    })?;
     // A column of zeros is divided by its zero there. What comes behind it is eliminated already as far as it can be
     // told.
     if let Some(k) = (0..n).find(|&k| a[k * n + k] == T::ZERO) {
@@ -112,7 +119,7 @@ fn factor_lu<T: RealField + Float + Elementary>(n: usize, a: &mut [T], rows: &mu
             row[k..].fill(T::ZERO);
         }
     }
-    info.transposition_count % 2 == 1
+    Ok(info.transposition_count % 2 == 1)
 }
 
 fn solve_triangular<T: RealField + Float + Elementary>(n: usize, k: usize, a: &[T], triangle: Triangle, b: &mut [T]) {
@@ -128,18 +135,27 @@ fn solve_triangular<T: RealField + Float + Elementary>(n: usize, k: usize, a: &[
     }
 }
 
-fn factor_qr<T: RealField + Float + Elementary>(m: usize, n: usize, a: &[T], q_t: &mut [T], r: &mut [T]) {
+fn factor_qr<T: RealField + Float + Elementary>(
+    m: usize,
+    n: usize,
+    a: &[T],
+    q_t: &mut [T],
+    r: &mut [T],
+) -> Result<(), Fault> {
     let k = m.min(n);
     if k == 0 {
-        return;
+        return Ok(());
     }
-    let mut factors: Mat<T> = MatRef::from_row_major_slice(a, m, n).to_owned();
+    let mut factors = zeros(m * n)?;
+    let mut factors = MatMut::from_column_major_slice_mut(&mut factors, m, n);
+    factors.copy_from(MatRef::from_row_major_slice(a, m, n));
     let block = qr::recommended_block_size::<T>(m, n);
-    let mut coefficients = Mat::<T>::zeros(block, k);
+    let mut coefficients = zeros(block * k)?;
+    let mut coefficients = MatMut::from_column_major_slice_mut(&mut coefficients, block, k);
     let scratch = qr::qr_in_place_scratch::<T>(m, n, block, Par::Seq, Default::default());
     with_scratch(scratch, |stack| {
         qr::qr_in_place(factors.as_mut(), coefficients.as_mut(), Par::Seq, stack, Default::default());
-    });
+    })?;
     for i in 0..k {
         for j in 0..n {
             r[i * n + j] = if j < i { T::ZERO } else { factors[(i, j)] };
@@ -151,9 +167,9 @@ fn factor_qr<T: RealField + Float + Elementary>(m: usize, n: usize, a: &[T], q_t
     }
     with_scratch(apply_scratch::<T>(m, block, k), |stack| {
         let q = MatMut::from_column_major_slice_mut(q_t, m, k);
-        let basis = factors.get(.., ..k);
+        let basis = factors.as_ref().get(.., ..k);
         apply_reflections(basis, coefficients.as_ref(), Conj::No, q, Par::Seq, stack);
-    });
+    })?;
     // One of the many: that whose r has no negative diagonal.
     for i in 0..k {
         if r[i * n + i] < T::ZERO {
@@ -162,6 +178,7 @@ fn factor_qr<T: RealField + Float + Elementary>(m: usize, n: usize, a: &[T], q_t
             }
         }
     }
+    Ok(())
 }
 
 /// Whether the entry of largest magnitude, the first of equal ones, is negative.
@@ -175,7 +192,7 @@ fn points_down<T: RealField + Float + Elementary>(x: &[T]) -> bool {
     largest < T::ZERO
 }
 
-fn eigh<T: RealField + Float + Elementary>(n: usize, a: &[T], w: &mut [T], v_t: &mut [T]) -> Result<(), Stuck> {
+fn eigh<T: RealField + Float + Elementary>(n: usize, a: &[T], w: &mut [T], v_t: &mut [T]) -> Result<(), Fault> {
     if n == 0 {
         return Ok(());
     }
@@ -186,8 +203,8 @@ fn eigh<T: RealField + Float + Elementary>(n: usize, a: &[T], w: &mut [T], v_t: 
         let vectors = MatMut::from_column_major_slice_mut(v_t, n, n);
         let values = DiagMut::from_slice_mut(w);
         evd::self_adjoint_evd(a, values, Some(vectors), Par::Seq, stack, Default::default())
-    })
-    .map_err(|_| Stuck)?;
+    })?
+    .map_err(|_| Fault::NotConverged)?;
     for v in v_t.chunks_exact_mut(n) {
         if points_down(v) {
             v.iter_mut().for_each(|x| *x = -*x);
@@ -203,7 +220,7 @@ fn factor_svd<T: RealField + Float + Elementary>(
     s: &mut [T],
     u_t: &mut [T],
     v_t: &mut [T],
-) -> Result<(), Stuck> {
+) -> Result<(), Fault> {
     let k = m.min(n);
     if k == 0 {
         return Ok(());
@@ -215,8 +232,8 @@ fn factor_svd<T: RealField + Float + Elementary>(
         let u = MatMut::from_column_major_slice_mut(u_t, m, k);
         let v = MatMut::from_column_major_slice_mut(v_t, n, k);
         svd::svd(a, DiagMut::from_slice_mut(s), Some(u), Some(v), Par::Seq, stack, Default::default())
-    })
-    .map_err(|_| Stuck)?;
+    })?
+    .map_err(|_| Fault::NotConverged)?;
     for (u, v) in u_t.chunks_exact_mut(m).zip(v_t.chunks_exact_mut(n)) {
         if points_down(u) {
             u.iter_mut().chain(v).for_each(|x| *x = -*x);

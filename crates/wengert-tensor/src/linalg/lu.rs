@@ -6,7 +6,7 @@ use super::Triangle;
 use super::batch::{Fault, check_right_side, common_batch, finite, for_each, for_each_pair, right_side, square};
 use crate::element::FloatElement;
 use crate::error::{OrPanic, ShapeError};
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, try_filled, try_room};
 
 /// The factors of a batch of matrices, `P D a = L U`, for several systems.
 ///
@@ -45,12 +45,12 @@ impl<F: FloatElement> Lu<F> {
     pub fn new(op: &'static str, a: &Tensor<F>) -> Result<Self, ShapeError> {
         let n = square(op, a.shape())?;
         let count = a.shape()[..a.rank() - 2].iter().product::<usize>();
-        let mut rows = vec![0; count * n];
-        let mut scale = vec![F::ONE; count * n];
-        let mut odd = Vec::with_capacity(count);
+        let mut rows = try_filled(op, 0, count * n)?;
+        let mut scale = try_filled(op, F::ONE, count * n)?;
+        let mut odd = try_room(op, count)?;
         let (mut singular, mut smallest) = (None, f64::INFINITY);
         let rounding = n as f64 * F::EPSILON.to_f64();
-        let mut columns = vec![F::ZERO; n];
+        let mut columns = try_filled(op, F::ZERO, n)?;
         let factors = for_each(op, a, &[n, n], |a, lu| {
             let matrix = odd.len();
             let (rows, scale) = (&mut rows[matrix * n..][..n], &mut scale[matrix * n..][..n]);
@@ -64,7 +64,7 @@ impl<F: FloatElement> Lu<F> {
                     columns[j] = larger(columns[j], lu[i * n + j]);
                 }
             }
-            odd.push(F::lu(n, lu, rows));
+            odd.push(F::lu(n, lu, rows)?);
             for k in 0..n {
                 let size = (lu[k * n + k].abs() / columns[k]).to_f64();
                 let size = if columns[k] == F::ZERO { 0.0 } else { size };
@@ -103,7 +103,7 @@ impl<F: FloatElement> Lu<F> {
         let k = columns.shape()[columns.rank() - 1];
         let factors = self.factors.as_slice().unwrap_or_default();
         let (substitute, upper, lower) = (F::solve_triangular, Triangle::upper(), Triangle::lower().unit());
-        let mut exchanged = vec![F::ZERO; n * k];
+        let mut exchanged = try_filled(op, F::ZERO, if transposed { n * k } else { 0 })?;
         let x = for_each_pair(op, shape, &columns, &[n, k], |matrix, b, x| {
             let lu = &factors[matrix * n * n..][..n * n];
             let rows = &self.rows[matrix * n..][..n];
@@ -145,7 +145,7 @@ impl<F: FloatElement> Lu<F> {
         own: &[usize],
         f: impl Fn(bool, &[F], &mut [F]),
     ) -> Result<Tensor<F>, ShapeError> {
-        let mut pivots = vec![F::ZERO; self.factors.dim(-1)];
+        let mut pivots = try_filled(op, F::ZERO, self.factors.dim(-1))?;
         let mut matrix = 0;
         for_each(op, &self.factors, own, |lu, y| {
             let n = pivots.len();

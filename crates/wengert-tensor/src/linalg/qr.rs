@@ -4,7 +4,7 @@ use super::batch::{Fault, common_batch, finite, for_each, matrix, right_side};
 use super::{LinalgError, Triangle};
 use crate::element::FloatElement;
 use crate::error::{OrPanic, ShapeError};
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, try_filled};
 
 impl<F: FloatElement> Tensor<F> {
     /// The reduced factorization `a = q r`, `qT q = 1`, `r` upper triangular without a negative number on its diagonal.
@@ -49,9 +49,9 @@ impl<F: FloatElement> Tensor<F> {
         let [m, n] = matrix(op, self.shape())?;
         finite(op, self)?;
         let (k, width) = (m.min(n), m + n);
-        let (mut q_t, mut r) = (vec![F::ZERO; k * m], vec![F::ZERO; k * n]);
+        let (mut q_t, mut r) = (try_filled(op, F::ZERO, k * m)?, try_filled(op, F::ZERO, k * n)?);
         for_each(op, self, &[k, width], |a, y| {
-            F::qr(m, n, a, &mut q_t, &mut r);
+            F::qr(m, n, a, &mut q_t, &mut r)?;
             // Without columns there are no rows to go over.
             for i in 0..k {
                 let row = &mut y[i * width..(i + 1) * width];

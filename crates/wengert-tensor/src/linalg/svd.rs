@@ -1,9 +1,9 @@
 //! Singular values and vectors.
 
-use super::batch::{Fault, finite, for_each, matrix};
+use super::batch::{finite, for_each, matrix};
 use crate::element::FloatElement;
 use crate::error::{OrPanic, ShapeError};
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, try_filled};
 
 /// `u`, `s` and `v_t`.
 type Factors<F> = (Tensor<F>, Tensor<F>, Tensor<F>);
@@ -74,9 +74,10 @@ impl<F: FloatElement> Tensor<F> {
         let [m, n] = matrix(op, self.shape())?;
         finite(op, self)?;
         let (k, width) = (m.min(n), 1 + m + n);
-        let (mut s, mut u_t, mut v_t) = (vec![F::ZERO; k], vec![F::ZERO; k * m], vec![F::ZERO; k * n]);
+        let room = |len| try_filled(op, F::ZERO, len);
+        let (mut s, mut u_t, mut v_t) = (room(k)?, room(k * m)?, room(k * n)?);
         for_each(op, self, &[k, width], |a, y| {
-            F::svd(m, n, a, &mut s, &mut u_t, &mut v_t).map_err(|_| Fault::NotConverged)?;
+            F::svd(m, n, a, &mut s, &mut u_t, &mut v_t)?;
             for (i, row) in y.chunks_exact_mut(width).enumerate() {
                 row[0] = s[i];
                 row[1..=m].copy_from_slice(&u_t[i * m..(i + 1) * m]);

@@ -123,13 +123,13 @@ macro_rules! with_constants {
         with_constants! { @right $B
             Add add |x, c| x + c, F::ONE;
             Sub sub |x, c| x - c, F::ONE;
-            Mul mul |x, c| x * c, c;
+            Mul mul |x, c| x.scaled(f64::from(c.base())), c;
             Div div |x, c| x / c, c.recip();
         }
         with_constants! { @left $B
             Add add |c, x| c + x, F::ONE;
             Sub sub |c, x| c - x, -F::ONE;
-            Mul mul |c, x| c * x, c;
+            Mul mul |c, x| x.scaled(f64::from(c.base())), c;
             Div div |c, x| c / x, -(c / x) / x;
         }
     )* };

@@ -7,7 +7,7 @@
 
 mod arithmetic;
 
-use super::handle::{Handle, Nary, UnaryOp, is_steep};
+use super::handle::{Handle, Nary, UnaryOp};
 use super::node::{NOWHERE, Node};
 use super::{Gradients, Pullback, Recording, Tape, mixed_tapes};
 use crate::dual::Dual;
@@ -158,8 +158,8 @@ impl<'t, F: Primal> OnTape<'t, F> {
     }
     /// A function `y` of `x` alone: nothing is recorded.
     #[inline(always)]
-    fn folded(x: Var<'t, F>, y: F, p: F, steep: bool) -> Var<'t, F> {
-        Scalar::folded(y, x.partial.onward(p, steep), x.handle, x.node())
+    fn folded(x: Var<'t, F>, y: F, p: F) -> Var<'t, F> {
+        Scalar::folded(y, x.partial.onward(p), x.handle, x.node())
     }
     /// Whether both record to the same place. One comparison: matching on the options would test each for `None` first.
     #[inline(always)]
@@ -176,10 +176,10 @@ impl<'t, F: Primal> Handle<F> for OnTape<'t, F> {
     const NOWHERE: Self = OnTape(None);
     type Inner<const N: usize> = Dual<F, N>;
 
-    // The opcodes are for recorders: here they say what is asked of the partials, which inlining knows.
+    // The opcodes are for recorders.
     #[inline(always)]
-    fn unary(x: Var<'t, F>, op: UnaryOp<F>, y: F, p: F) -> Var<'t, F> {
-        OnTape::folded(x, y, p, op.is_steep())
+    fn unary(x: Var<'t, F>, _op: UnaryOp<F>, y: F, p: F) -> Var<'t, F> {
+        OnTape::folded(x, y, p)
     }
 
     #[inline(always)]
@@ -195,11 +195,11 @@ impl<'t, F: Primal> Handle<F> for OnTape<'t, F> {
 
     #[inline(always)]
     #[track_caller]
-    fn binary(a: Var<'t, F>, b: Var<'t, F>, op: Binary, y: F, p: F, q: F) -> Var<'t, F> {
+    fn binary(a: Var<'t, F>, b: Var<'t, F>, _op: Binary, y: F, p: F, q: F) -> Var<'t, F> {
         if !a.handle.is(b.handle) {
-            return apart(a, b, y, [p, q], is_steep(op));
+            return apart(a, b, y, [p, q]);
         }
-        let (p, q) = (a.partial.onward(p, is_steep(op)), b.partial.onward(q, is_steep(op)));
+        let (p, q) = (a.partial.onward(p), b.partial.onward(q));
         // After the tapes are known to be one: equal node ids on two tapes are not one node.
         if a.node() == b.node() {
             return Scalar::folded(y, p + q, a.handle, a.node());
@@ -262,10 +262,10 @@ impl<'t, F: Primal> Handle<F> for OnTape<'t, F> {
 /// An operation of variables with different handles: one of them is a bare constant, or they are of two tapes.
 #[inline(always)]
 #[track_caller]
-fn apart<'t, F: Primal>(a: Var<'t, F>, b: Var<'t, F>, y: F, [p, q]: [F; 2], steep: bool) -> Var<'t, F> {
+fn apart<'t, F: Primal>(a: Var<'t, F>, b: Var<'t, F>, y: F, [p, q]: [F; 2]) -> Var<'t, F> {
     match side(a.handle, b.handle, Location::caller()) {
-        Live::Left => OnTape::folded(a, y, p, steep),
-        Live::Right => OnTape::folded(b, y, q, steep),
+        Live::Left => OnTape::folded(a, y, p),
+        Live::Right => OnTape::folded(b, y, q),
         Live::Neither => Scalar::folded(y, F::ZERO, a.handle, NOWHERE),
     }
 }
