@@ -165,7 +165,7 @@ impl<F: TensorFloat> TensorAdjoints<F> {
             own.map_err(|source| Error::Shape { source: Box::new(source.called(op)), caller })?;
         }
         for x_bar in self.connected() {
-            x_bar.make_mut().iter_mut().for_each(|x_bar| *x_bar = *x_bar * factor);
+            x_bar.make_mut().iter_mut().for_each(|x_bar| *x_bar *= factor);
         }
         Ok(())
     }

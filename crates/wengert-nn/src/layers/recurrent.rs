@@ -46,7 +46,7 @@ impl Directions {
 
     /// What PyTorch's names of the weights at `k` end with.
     fn suffix(self, k: usize) -> String {
-        format!("l{}{}", k / self.count(), if k % self.count() == 0 { "" } else { "_reverse" })
+        format!("l{}{}", k / self.count(), if k.is_multiple_of(self.count()) { "" } else { "_reverse" })
     }
 }
 
