@@ -397,3 +397,12 @@ fn activations_have_the_documented_derivatives_at_their_kinks() {
         assert_eq!([y.value.value, y.tangents[0].value, y.tangents[0].tangents[0]], expected, "{op:?}(0)");
     }
 }
+
+#[test]
+fn what_a_row_does_not_provide_is_nan_in_every_later_derivative() {
+    // The fifth derivative of the incomplete gamma function in its shape; the sixth came out as 0.
+    let op = Binary::GammaPShape4;
+    let [a, b] = Dual::independent([2.0, 1.5]).map(|x: Dual<f64, 2>| x);
+    let slope = op.derivative(a, b, op.eval(a, b)).0;
+    assert!(slope.value.is_nan() && slope.tangents.iter().all(|x| x.is_nan()), "{slope:?}");
+}

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use wengert_check::strategies;
 use wengert_core::prelude::*;
-use wengert_core::{FunctionError, ScalarFn};
+use wengert_core::{Binary, FunctionError, Parametric, ScalarFn, Unary};
 
 const INF: f64 = f64::INFINITY;
 
@@ -56,7 +56,9 @@ fn replay_gives_the_bits_of_the_program_and_the_derivatives_of_the_tape() {
         assert_close(&f.vjp(&x, &[-2.0]).unwrap(), &gradient.iter().map(|g| -2.0 * g).collect::<Vec<_>>(), 1e-14);
         let everything = function!(everything);
         assert_close(&f.hvp(&x, &v).unwrap(), &hvp(&everything, &x, &v), 1e-13);
-        assert_close(&f.hessian(&x).unwrap().to_vec(), &hessian(&everything, &x).to_vec(), 1e-13);
+        let expected = hessian(&everything, &x).to_vec();
+        assert_close(&f.hessian(&x).unwrap().to_vec(), &expected, 1e-13);
+        assert_close(&by_entries(&f, &[0.3, 0.7, -0.2], &x), &expected, 1e-13);
     }
 }
 
@@ -74,6 +76,13 @@ fn nary_operations_replay_like_the_tape() {
             let (replayed, slopes) = recorded.value_and_gradient(x).unwrap();
             assert_eq!(bits(replayed), bits(value), "{x:?}");
             assert_close(&slopes, &gradient, 1e-14);
+            // Tangents of zero meet infinities in the dense one.
+            for (got, want) in by_entries(&recorded, x0, x).iter().zip(&recorded.hessian(x).unwrap().to_vec()) {
+                assert!(
+                    want.is_nan() || (got - want).abs() <= 1e-13 * want.abs().max(1.0),
+                    "{got} for {want} at {x:?}"
+                );
+            }
         }
     }
     let points =
@@ -661,7 +670,7 @@ fn sparse_derivatives_are_the_dense_ones() {
     assert_close(&f.hessian(&x).unwrap().to_vec(), &h.to_dense().to_vec(), 1e-14);
     let mut other = f.sparse_hessian(&vec![0.0; 100]).unwrap();
     f.sparse_hessian_into(&x, &mut other).unwrap();
-    assert_eq!(other, h);
+    assert_close(&other.to_dense().to_vec(), &hessian(&function!(rosenbrock), &x).to_vec(), 1e-14);
     other.values.pop();
     let text = f.sparse_hessian_into(&x, &mut other).unwrap_err().to_string();
     assert_eq!(text, "sparse_hessian: matrix of 297 numbers for a function of 298");
@@ -670,7 +679,9 @@ fn sparse_derivatives_are_the_dense_ones() {
         (1..99).fold(x[0].exp(), |sum, k| sum + x[0] * x[k].sin() + (x[k] / (x[k - 1].square() + 1.0)).atan())
     })
     .unwrap();
-    let h = f.sparse_hessian(&x).unwrap();
+    let mut h = f.sparse_hessian(&x).unwrap();
+    assert_close(&h.to_dense().to_vec(), &f.hessian(&x).unwrap().to_vec(), 1e-14);
+    f.sparse_hessian_into(&x, &mut h).unwrap();
     assert_close(&h.to_dense().to_vec(), &f.hessian(&x).unwrap().to_vec(), 1e-14);
     assert!(h.row(99).next().is_none() && h.values.len() < 700, "{}", h.values.len());
     // By columns, and by rows where a row is full.
@@ -682,6 +693,93 @@ fn sparse_derivatives_are_the_dense_ones() {
         assert_close(&j.to_dense().to_vec(), &f.jacobian(&x).unwrap().to_vec(), 1e-14);
         assert!(j.values.len() <= 3 * 98);
     }
+}
+
+/// The Hessian by the program of its own at `x`, found at another point before.
+fn by_entries(f: &Function, elsewhere: &[f64], x: &[f64]) -> Vec<f64> {
+    let mut h = f.sparse_hessian(elsewhere).unwrap();
+    f.sparse_hessian_into(elsewhere, &mut h).unwrap();
+    f.sparse_hessian_into(x, &mut h).unwrap();
+    h.to_dense().to_vec()
+}
+
+#[test]
+fn every_row_has_the_entries_of_its_hessian() {
+    let check = |name: &str, f: Function, x: &[f64], expected: &[f64]| {
+        for (got, want) in by_entries(&f, x, x).iter().zip(expected) {
+            // The incomplete gamma functions have no more than four derivatives in their shape.
+            let is_given = !(want.is_nan() && name.starts_with("gamma_"));
+            let scale = want.abs().max(1.0);
+            assert!(!is_given || (got - want).abs() <= 1e-13 * scale, "{name} at {x:?}: {got} for {want}");
+        }
+    };
+    for &op in Unary::ALL {
+        let (low, high) = op.domain();
+        for x in [0.25, 0.7].map(|share| low + share * (high - low)) {
+            // Of f(x) y: by series, which know nothing of the rows' slopes of slopes.
+            let series: Taylor<f64, 3> = op.eval(Taylor::along(x, 1.0));
+            let [_, slope, bend] = series.derivatives();
+            let f = Function::record(&[x, 3.0], |x| op.eval(x[0]) * x[1]).unwrap();
+            check(op.name(), f, &[x, 3.0], &[3.0 * bend, slope, slope, 0.0]);
+        }
+    }
+    for &op in Parametric::SAMPLES {
+        let (low, high) = op.domain();
+        let x = low + 0.3 * (high - low);
+        let series: Taylor<f64, 3> = op.eval(Taylor::along(x, 1.0));
+        let [_, slope, bend] = series.derivatives();
+        let f = Function::record(&[x, 3.0], |x| op.eval(x[0]) * x[1]).unwrap();
+        check(op.name(), f, &[x, 3.0], &[3.0 * bend, slope, slope, 0.0]);
+    }
+    for &op in Binary::ALL {
+        let [(a_low, a_high), (b_low, b_high)] = op.domain();
+        let (a, b) = (a_low + 0.3 * (a_high - a_low), b_low + 0.6 * (b_high - b_low));
+        let along = |s: f64, t: f64| {
+            let series: Taylor<f64, 3> = op.eval(Taylor::along(a, s), Taylor::along(b, t));
+            series.derivatives()[2]
+        };
+        let (aa, bb) = (along(1.0, 0.0), along(0.0, 1.0));
+        let ab = (along(1.0, 1.0) - aa - bb) / 2.0;
+        let f = Function::record(&[a, b], |x| op.eval(x[0], x[1])).unwrap();
+        check(op.name(), f, &[a, b], &[aa, ab, ab, bb]);
+    }
+}
+
+#[test]
+fn a_program_of_entries_knows_data_guards_and_zero_times_infinity() {
+    let mut f = Function::record_with_data(&[1.0, 2.0], &[3.0], |x, d| {
+        let y = x[0].square() * x[1] * d[0];
+        if y > 0.0 { y * x[1].detach() } else { -y }
+    })
+    .unwrap();
+    let mut h = f.sparse_hessian(&[1.0, 2.0]).unwrap();
+    f.sparse_hessian_into(&[3.0, 5.0], &mut h).unwrap();
+    assert_eq!(h.to_dense().to_vec(), [150.0, 90.0, 90.0, 0.0]);
+    f.set_data(&[1.0]).unwrap();
+    f.sparse_hessian_into(&[3.0, 5.0], &mut h).unwrap();
+    assert_eq!(h.to_dense().to_vec(), [50.0, 30.0, 30.0, 0.0]);
+    let Err(FunctionError::Guard { a, .. }) = f.sparse_hessian_into(&[3.0, -1.0], &mut h) else { panic!("no guard") };
+    assert_eq!(a, -9.0);
+    // The slope of the square root is infinite where nothing asks for it.
+    let f = Function::record(&[0.5, 0.25], |x| x[0].sqrt() * 0.0 + x[1].square() * x[1]).unwrap();
+    assert_eq!(by_entries(&f, &[0.5, 0.25], &[0.0, 2.0]), [0.0, 0.0, 0.0, 12.0]);
+    let f = Function::record(&[0.5, 0.25], |x| x[0].sqrt() * x[1]).unwrap();
+    assert_eq!(by_entries(&f, &[0.5, 0.25], &[0.0, 0.0]), f.hessian(&[0.0, 0.0]).unwrap().to_vec());
+}
+
+#[test]
+fn a_dense_hessian_has_no_program_of_entries() {
+    // A long chain, in which every step moves with all inputs.
+    fn chain<T: Number>(x: &[T]) -> T {
+        let total = x.iter().fold(T::from(1.0), |total, &x| total * (x * 0.1 + 1.0));
+        (0..200).fold(total, |y, _| (y + 0.5).sin())
+    }
+    let x: Vec<f64> = (0..40).map(|k| (f64::from(k) * 0.7).sin()).collect();
+    let f = Function::record(&x, |x| chain(x)).unwrap();
+    let mut h = f.sparse_hessian(&vec![0.1; 40]).unwrap();
+    f.sparse_hessian_into(&x, &mut h).unwrap();
+    assert_eq!(h, f.sparse_hessian(&x).unwrap());
+    assert_close(&h.to_dense().to_vec(), &hessian(&function!(chain), &x).to_vec(), 1e-13);
 }
 
 #[test]
@@ -787,7 +885,9 @@ proptest! {
         let (values, gradients) = f.values_and_gradients(&[x; 3]).unwrap();
         assert_close(&values[2..], &[f.value(&x).unwrap()], 1e-12);
         assert_close(&gradients.to_vec()[6..], &f.gradient(&x).unwrap(), 1e-11);
-        assert_close(&f.sparse_hessian(&x).unwrap().to_dense().to_vec(), &f.hessian(&x).unwrap().to_vec(), 1e-11);
+        let dense = f.hessian(&x).unwrap().to_vec();
+        assert_close(&f.sparse_hessian(&x).unwrap().to_dense().to_vec(), &dense, 1e-11);
+        assert_close(&by_entries(&f, &[0.1, 0.2, 0.3], &x), &dense, 1e-11);
         let loaded = Function::from_bytes(&f.to_bytes()).unwrap();
         prop_assert_eq!(bits(loaded.value(&x).unwrap()), bits(f.value(&x).unwrap()));
     }

@@ -1,5 +1,6 @@
 //! Values and derivatives of a recorded function at one point.
 
+use super::program::Program;
 use super::{DIRECTIONS, FEW, Function, FunctionError, Sheet};
 use crate::dual::Dual;
 use crate::number::Primal;
@@ -295,8 +296,19 @@ impl<F: TensorFloat> Function<F> {
         len: usize,
         x: impl Fn(usize) -> R,
     ) -> Result<(), FunctionError> {
+        self.forward_over(self.program_for::<R>(), op, values, len, x)
+    }
+
+    /// The same over another program of these inputs and data.
+    pub(super) fn forward_over<R: Primal<Base = F>>(
+        &self,
+        program: &Program<F>,
+        op: &'static str,
+        values: &mut Vec<R>,
+        len: usize,
+        x: impl Fn(usize) -> R,
+    ) -> Result<(), FunctionError> {
         self.expect_length(op, "point", len, self.inputs())?;
-        let program = self.program_for::<R>();
         program.prepare(values);
         for (k, slot) in values[..len].iter_mut().enumerate() {
             *slot = x(k);

@@ -13,7 +13,7 @@
 //! `optimise` makes the list shorter; `schedule` puts it in order and `program` lays it out for replay; `replay` and
 //! `reverse` run over it at one point, in `columns` where steps are alike, `lanes` at many in the rows of `layout`;
 //! `derivatives` is what users call; `sparsity` and `colouring` find which derivatives are zero and need not be
-//! computed; `expression` runs a program over the elements of tensors; `print` and `save` turn a list into text, `save`
+//! computed, `symbolic` makes lists of derivatives; `expression` runs a program over the elements of tensors; `print` and `save` turn a list into text, `save`
 //! also back.
 
 mod colouring;
@@ -30,7 +30,6 @@ mod pass;
 mod points;
 mod print;
 mod program;
-mod pullback;
 mod recorder;
 mod replay;
 mod reverse;
@@ -38,6 +37,7 @@ mod save;
 mod schedule;
 mod sparse;
 mod sparsity;
+mod symbolic;
 
 pub use csr::Csr;
 pub use error::{FunctionError, Place};
@@ -90,7 +90,7 @@ pub struct Function<F: TensorFloat = f64> {
     list: Arc<List<F>>,
     recorded: usize,
     data: Vec<F>,
-    plans: Arc<sparse::Plans>,
+    plans: Arc<sparse::Plans<F>>,
     spare: Mutex<Vec<Workspace<F>>>,
 }
 
@@ -108,6 +108,8 @@ struct Workspace<F: TensorFloat> {
     few: Sheet<Dual<F, FEW>>,
     duals: Sheet<Dual<F, DIRECTIONS>>,
     series: Sheet<Taylor<F, 5>>,
+    /// Of the program of a sparse Hessian.
+    hessian: Vec<F>,
     rows: lanes::Rows<F>,
 }
 
@@ -126,6 +128,7 @@ impl<F: TensorFloat> Default for Workspace<F> {
             few: Sheet::empty(),
             duals: Sheet::empty(),
             series: Sheet::empty(),
+            hessian: Vec::new(),
             rows: lanes::Rows::empty(),
         }
     }

@@ -1,7 +1,7 @@
 //! The recorder: the same operators as on a tape, over a handle that keeps what was done instead of its partials.
 
 use super::error::{FunctionError, Place};
-use super::list::{Guard, Id, List, Op, Step};
+use super::list::{Answer, Guard, Id, List, Op, Step};
 use crate::tape::{Comparison, Handle, Nary, Pullback, Scalar, UnaryOp};
 use crate::tensor::TensorFloat;
 use core::cell::RefCell;
@@ -72,7 +72,15 @@ impl<F: TensorFloat> Recorder<F> {
         self.error.borrow_mut().get_or_insert(error);
     }
 
-    fn push(&self, op: Op, operands: &[Symbol<'_, F>], y: F) -> Symbol<'_, F> {
+    /// Records a comparison.
+    pub(super) fn guard(&self, a: Symbol<'_, F>, b: Symbol<'_, F>, question: Comparison, answer: Answer, place: Place) {
+        let list = &mut *self.list.borrow_mut();
+        let (a, b) = (operand(list, a), operand(list, b));
+        list.guards.push(Guard { a, b, question, answer, place });
+    }
+
+    /// Records a step.
+    pub(super) fn push(&self, op: Op, operands: &[Symbol<'_, F>], y: F) -> Symbol<'_, F> {
         self.push_with(op, operands, y, |_| 0)
     }
 
@@ -217,11 +225,7 @@ impl<'r, F: TensorFloat> Handle<F> for OnRecorder<'r, F> {
         let Some(recorder) = common(&[a, b]) else { return };
         let place = Place::caller();
         match question.ask(a.primal(), b.primal()) {
-            Some(answer) => {
-                let list = &mut *recorder.list.borrow_mut();
-                let (a, b) = (operand(list, a), operand(list, b));
-                list.guards.push(Guard { a, b, question, answer, place });
-            }
+            Some(answer) => recorder.guard(a, b, question, answer, place),
             None => {
                 let (a, b) = (a.primal().to_f64(), b.primal().to_f64());
                 recorder.fail(FunctionError::NanCompared { place, point: None, a, b, question });

@@ -3,16 +3,17 @@
 use super::colouring::{self, Colouring};
 use super::csr::Csr;
 use super::derivatives::Matrix;
+use super::program::{Program, Replay};
 use super::sparsity::Pattern;
-use super::{Function, FunctionError, Sheet};
+use super::{Function, FunctionError, Sheet, symbolic};
 use crate::tensor::TensorFloat;
 use std::sync::OnceLock;
 
 /// What does not depend on the point.
 #[derive(Debug, Default)]
-pub(super) struct Plans {
+pub(super) struct Plans<F> {
     jacobian: OnceLock<JacobianPlan>,
-    hessian: OnceLock<HessianPlan>,
+    hessian: OnceLock<HessianPlan<F>>,
 }
 
 #[derive(Debug)]
@@ -24,11 +25,13 @@ struct JacobianPlan {
 }
 
 #[derive(Debug)]
-struct HessianPlan {
+struct HessianPlan<F> {
     pattern: Pattern,
     colouring: Colouring,
     /// For each entry the row and the colour it is read at.
     sources: Vec<(usize, usize)>,
+    /// What computes the entries and nothing else, if they are few enough.
+    program: OnceLock<Option<Program<F>>>,
 }
 
 impl JacobianPlan {
@@ -41,7 +44,7 @@ impl JacobianPlan {
     }
 }
 
-impl HessianPlan {
+impl<F> HessianPlan<F> {
     fn of(pattern: Pattern) -> Self {
         let colouring = colouring::star(&pattern);
         let colours = &colouring.colours;
@@ -56,7 +59,7 @@ impl HessianPlan {
                 .extend(row.iter().map(|&j| if entries[colours[j]] == 1 { (i, colours[j]) } else { (j, colours[i]) }));
             row.iter().for_each(|&j| entries[colours[j]] = 0);
         }
-        HessianPlan { pattern, colouring, sources }
+        HessianPlan { pattern, colouring, sources, program: OnceLock::new() }
     }
 }
 
@@ -136,24 +139,57 @@ impl<F: TensorFloat> Function<F> {
         Ok(hessian)
     }
 
-    /// The Hessian at `x`, written over that of another point, which [`sparse_hessian`](Self::sparse_hessian) made.
+    /// The Hessian at `x`, written over that of another point, which [`sparse_hessian`](Self::sparse_hessian) made: for
+    /// the steps of Newton's method and the like.
+    ///
+    /// The first call makes a program that computes the entries and nothing else, which takes as long as recording
+    /// several times; from then on the Hessian of a long sum of small terms costs about as much as its gradient. Its
+    /// entries may differ from those of `sparse_hessian` in the last bits. Where there are more than 16 entries for
+    /// each step of the gradient, there is no such program, and both methods are the same.
     ///
     /// # Errors
     /// As [`sparse_hessian`](Self::sparse_hessian); [`FunctionError::Length`] if `hessian` is not of this function: it
     /// must have as many entries.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # fn main() -> Result<(), wengert_core::FunctionError> {
+    /// let f = Function::record(&[0.0; 3], |x| x[0] * x[0] * x[1] + x[2])?;
+    /// let mut h = f.sparse_hessian(&[3.0, 5.0, 7.0])?;
+    /// f.sparse_hessian_into(&[1.0, 2.0, 3.0], &mut h)?;
+    /// assert_eq!(h.values, [4.0, 2.0, 2.0]);
+    /// # Ok(()) }
+    /// ```
     pub fn sparse_hessian_into(&self, x: &[F], hessian: &mut Csr<F>) -> Result<(), FunctionError> {
         let plan = self.hessian_plan("sparse_hessian", x)?;
         self.expect_length("sparse_hessian", "matrix", hessian.values.len(), plan.sources.len())?;
-        self.hessian_values(plan, x, &mut hessian.values)
+        let program = plan.program.get_or_init(|| {
+            let list = symbolic::hessian(&self.list, &plan.colouring.colours, &plan.sources)?;
+            Some(Program::new(&list, Replay::AtPoint))
+        });
+        let Some(program) = program else { return self.hessian_values(plan, x, &mut hessian.values) };
+        self.with_workspace(|work| {
+            self.forward_over(program, "sparse_hessian", &mut work.hessian, x.len(), |k| x[k])?;
+            for (value, &output) in hessian.values.iter_mut().zip(&program.outputs) {
+                *value = work.hessian[output as usize];
+            }
+            Ok(())
+        })?;
+        if hessian.values.iter().any(|value| value.is_nan()) {
+            // Perhaps zero times infinity, which is zero.
+            return self.hessian_values(plan, x, &mut hessian.values);
+        }
+        Ok(())
     }
 
-    fn hessian_plan(&self, op: &'static str, x: &[F]) -> Result<&HessianPlan, FunctionError> {
+    fn hessian_plan(&self, op: &'static str, x: &[F]) -> Result<&HessianPlan<F>, FunctionError> {
         self.expect_scalar(op)?;
         self.expect_length(op, "point", x.len(), self.inputs())?;
         Ok(self.plans.hessian.get_or_init(|| HessianPlan::of(self.program_of_rows().hessian_pattern())))
     }
 
-    fn hessian_values(&self, plan: &HessianPlan, x: &[F], values: &mut [F]) -> Result<(), FunctionError> {
+    fn hessian_values(&self, plan: &HessianPlan<F>, x: &[F], values: &mut [F]) -> Result<(), FunctionError> {
         let Colouring { colours, count } = &plan.colouring;
         let n = self.inputs();
         let mut compressed = vec![F::ZERO; count * n];

@@ -271,7 +271,8 @@ macro_rules! binary_table {
         GammaPShape4: gamma_p_shape4(a, b) {
             value math::wide2(incomplete::gamma_p_shape::<4>, a, b);
             d(a, b) (
-                a.lit(f64::NAN),
+                // And so are its derivatives.
+                (a + b).scaled(f64::NAN),
                 ((b.ln() - a.digamma())
                     * ((b.ln() - a.digamma()) * ((b.ln() - a.digamma()).square() - a.trigamma() * a.lit(6.0))
                         - a.polygamma(2) * a.lit(4.0))
