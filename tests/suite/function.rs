@@ -459,6 +459,77 @@ fn what_a_long_program_computes_again_and_again_is_computed_once() {
 }
 
 /// Enough points for several blocks and a part of one.
+/// A long program: values that are read soon, much later, or both, by steps of one, two and many operands.
+fn long<T: Number>(x: &[T], d: &[T], many_cross: bool, strays: bool) -> Vec<T> {
+    const TURNS: usize = 16_000;
+    let early: Vec<T> =
+        (0..if many_cross { 60_000 } else { 50 }).map(|k| (x[k % 3] * (0.1 * k as f64)).sin()).collect();
+    let passive: Vec<T> = (0..4).map(|k| d[0] * (1.0 + f64::from(k))).collect();
+    let mut outputs = vec![early[7] * x[1]];
+    let mut state = x[0];
+    let (mut totals, mut history) = (Vec::new(), Vec::new());
+    for turn in 0..TURNS {
+        let far = early[turn * 31 % early.len()];
+        let far = if turn % 4 == 0 && turn > 10_000 { far + history[turn - 10_000] } else { far };
+        let a = state * x[1] + far;
+        let b = a * 0.5 - x[2] * d[0];
+        let c = b / (b.square() + 1.0);
+        state = c * 0.9 + far * 0.01;
+        history.push(state);
+        let constant = T::from(0.25 * (turn % 50) as f64);
+        let parts = [state, a * 0.001, if strays { passive[turn % 4] } else { d[0] }, far * c, constant];
+        totals.push(parts.into_iter().sum::<T>() * (1.0 + 1e-4 * turn as f64));
+        if turn == TURNS / 2 {
+            outputs.push(state * state);
+        }
+    }
+    outputs.push(totals.into_iter().sum::<T>());
+    outputs
+}
+
+#[test]
+fn adjoints_of_long_programs_are_those_of_the_tape() {
+    let (x, d) = ([0.3, -0.8, 1.2], [0.7]);
+    for (many_cross, strays) in [(false, false), (false, true), (true, false)] {
+        let f = Function::record_many_with_data(&[0.1, 0.2, 0.3], &d, |x, d| long(x, d, many_cross, strays)).unwrap();
+        assert!(f.steps().1 > 70_000, "{:?}", f.steps());
+        let tape = Tape::new();
+        let vars = tape.vars(&x);
+        let data = d.map(|d| vars[0] * 0.0 + d).map(Var::detach);
+        let y = long(&vars, &data, many_cross, strays);
+        let rows: Vec<Vec<f64>> = y.iter().map(|y| y.gradient().wrt(&vars)).collect();
+        let seed = [2.0, -1.0, 0.5];
+        let expected: Vec<f64> = (0..3).map(|k| (0..3).map(|row| seed[row] * rows[row][k]).sum()).collect();
+        // Twice: nothing of the first sweep is left.
+        for _ in 0..2 {
+            assert_close(&f.vjp(&x, &seed).unwrap(), &expected, 1e-12);
+            assert_close(&f.jacobian(&x).unwrap().to_vec(), &rows.concat(), 1e-12);
+        }
+    }
+    // A chain of one operation, and in its middle a sum with constants.
+    fn chain<T: Number>(x: &[T]) -> T {
+        (0..150_000).fold(x[0], |y, k| {
+            let y = y * x[1] + x[2];
+            if k == 80_000 { [y, T::from(1.5), T::from(2.5)].into_iter().sum() } else { y }
+        })
+    }
+    let x = [0.5, 1.0, 0.1];
+    let (_, expected) = value_and_grad(|x| chain(x), &x);
+    let f = Function::record(&[1.0; 3], |x| chain(x)).unwrap();
+    for _ in 0..2 {
+        assert_close(&f.gradient(&x).unwrap(), &expected, 1e-12);
+    }
+    let (x, v) = ([0.3, -0.8, 1.2], [1.0, -2.0, 0.5]);
+    let f = Function::record(&[0.1, 0.2, 0.3], |x| long(x, &x[2..], false, false)[2]).unwrap();
+    let bend = Function::record(&[0.0], |t| {
+        let along: Vec<Symbol> = x.iter().zip(&v).map(|(&x, &v)| t[0] * v + x).collect();
+        long(&along, &along[2..], false, false)[2]
+    });
+    let second = bend.unwrap().directional(&[0.0], &[1.0], 2).unwrap()[2];
+    let product: f64 = f.hvp(&x, &v).unwrap().iter().zip(&v).map(|(h, v)| h * v).sum();
+    assert_close(&[product], &[second], 1e-11);
+}
+
 fn points(count: usize) -> Vec<[f64; 3]> {
     (0..count).map(|k| [0.1, 1.7, -0.3].map(|x| x + (k as f64 * 0.37 + x).sin())).collect()
 }

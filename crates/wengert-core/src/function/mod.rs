@@ -11,10 +11,10 @@
 //!
 //! In this folder, from left to right: `recorder` is what the closure computes with and `list` what it writes;
 //! `optimise` makes the list shorter; `schedule` puts it in order and `program` lays it out for replay; `replay` and
-//! `reverse` run over it at one point, in `columns` where steps are alike, `lanes` at many in the rows of `layout`;
-//! `derivatives` is what users call; `sparsity` and `colouring` find which derivatives are zero and need not be
-//! computed, `symbolic` makes lists of derivatives; `expression` runs a program over the elements of tensors; `print` and `save` turn a list into text, `save`
-//! also back.
+//! `reverse` run over it at one point, in `columns` where steps are alike and in `spans` where they are many, `lanes` at
+//! many points in the rows of `layout`; `derivatives` is what users call; `sparsity` and `colouring` find which
+//! derivatives are zero and need not be computed, and `symbolic` makes lists of derivatives; `expression` runs a program
+//! over the elements of tensors; `print` and `save` turn a list into text, `save` also back.
 
 mod colouring;
 mod columns;
@@ -35,6 +35,7 @@ mod replay;
 mod reverse;
 mod save;
 mod schedule;
+mod spans;
 mod sparse;
 mod sparsity;
 mod symbolic;

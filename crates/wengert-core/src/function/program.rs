@@ -10,6 +10,7 @@ use super::error::{FunctionError, Place};
 use super::layout::Layout;
 use super::list::{Answer, Id, List, Op};
 use super::schedule::Schedule;
+use super::spans::{Crossing, Spans};
 use crate::tape::{Comparison, Nary};
 use crate::tensor::TensorFloat;
 use std::sync::OnceLock;
@@ -31,6 +32,14 @@ impl Replay {
         match self {
             Replay::AtPoint => 1 << 16,
             Replay::InRows => 1 << 10,
+        }
+    }
+
+    /// Steps whose adjoints a reverse sweep keeps in one place: a number of whole windows.
+    const fn span(self) -> usize {
+        match self {
+            Replay::AtPoint => 1 << 16,
+            Replay::InRows => 1 << 14,
         }
     }
 }
@@ -145,17 +154,17 @@ struct Check {
 }
 
 /// The bit of a place that says that it hangs on an input.
-const ACTIVE: u32 = 1 << 31;
+pub(super) const ACTIVE: u32 = 1 << 31;
 
 const NOWHERE: u32 = u32::MAX;
 
 /// Where the values of a list lie.
-struct Places {
+pub(super) struct Places {
     /// The slot of the first constant, and the number of the first step's result.
-    first: usize,
-    inputs: usize,
+    pub(super) first: usize,
+    pub(super) inputs: usize,
     /// The slot of each step, with the bit [`ACTIVE`].
-    steps: Vec<u32>,
+    pub(super) steps: Vec<u32>,
     /// The slot of each constant that was asked for.
     constants: Vec<u32>,
     /// Constants as they were asked for: what steps read one after the other lies side by side.
@@ -163,7 +172,7 @@ struct Places {
 }
 
 impl Places {
-    fn is_active(&self, id: Id) -> bool {
+    pub(super) fn is_active(&self, id: Id) -> bool {
         match id.number().checked_sub(self.first) {
             None => id.number() < self.inputs,
             Some(step) => self.steps[step] & ACTIVE != 0,
@@ -200,6 +209,7 @@ pub(crate) struct Program<F> {
     /// Whether an output hangs on an input.
     pub(crate) output_is_active: Vec<bool>,
     pub(crate) slots: usize,
+    pub(super) spans: Spans,
     /// How many steps have their slopes kept.
     pub(crate) slopes: usize,
     layout: OnceLock<Layout>,
@@ -221,6 +231,7 @@ impl<F: TensorFloat> Program<F> {
             checks: Vec::new(),
             output_is_active: Vec::new(),
             slots: base + list.steps.len(),
+            spans: Spans::one(list.steps.len()),
             slopes: 0,
             layout: OnceLock::new(),
         };
@@ -232,10 +243,12 @@ impl<F: TensorFloat> Program<F> {
             in_order: Vec::with_capacity(list.constants.len()),
         };
         let mut of_data = vec![false; list.steps.len()];
+        let mut crossing = Crossing::new(list.steps.len(), replay.span());
         let mut schedule = Schedule::default();
         let mut operands = Vec::new();
         for start in (0..list.steps.len()).step_by(replay.window()) {
             let end = list.steps.len().min(start + replay.window());
+            crossing.enter(start, program.runs.len());
             schedule.clear();
             for (number, step) in (start..end).zip(&list.steps[start..end]) {
                 let mut active = 0_u8;
@@ -267,6 +280,7 @@ impl<F: TensorFloat> Program<F> {
                 operands.clear();
                 for &k in steps {
                     let step = &list.steps[start + k as usize];
+                    crossing.read(list.operands(step), op, &places);
                     let slots = list.operands(step).iter().map(|&id| places.slot(id));
                     if op.arity().is_none() {
                         let len = slots.len() as u32;
@@ -281,14 +295,16 @@ impl<F: TensorFloat> Program<F> {
                         operands.push(step.operands[1].raw());
                     }
                 }
-                program.push_runs(op, flags, &operands, replay);
+                program.push_runs(op, flags, &operands, replay, crossing.run);
             }
         }
         program.slopes = program.runs.iter().filter(|run| run.keeps_slopes()).map(|run| run.len()).sum();
         for &output in &list.outputs {
             program.outputs.push(places.slot(output));
+            crossing.wanted(output, &places);
             program.output_is_active.push(!output.is_constant() && places.is_active(output));
         }
+        program.spans = crossing.spans(&places, base);
         for guard in &list.guards {
             let [a, b] = [guard.a, guard.b].map(|id| places.slot(id));
             let (question, answer, place) = (guard.question, guard.answer, guard.place.clone());
@@ -300,8 +316,8 @@ impl<F: TensorFloat> Program<F> {
         program
     }
 
-    /// Appends steps of one depth and operation, with a fixed number of operands.
-    fn push_runs(&mut self, op: Op, flags: u8, mut operands: &[u32], replay: Replay) {
+    /// Appends steps of one depth and operation, with a fixed number of operands, to the runs from `first` on.
+    fn push_runs(&mut self, op: Op, flags: u8, mut operands: &[u32], replay: Replay, first: usize) {
         while !operands.is_empty() {
             let (len, even) = match replay {
                 Replay::AtPoint if op != Op::Parametric => columns::even_part(operands, op.width()),
@@ -312,7 +328,7 @@ impl<F: TensorFloat> Program<F> {
             let steps;
             (steps, operands) = operands.split_at(len.min(MOST) * op.width());
             let len = len.min(MOST);
-            match self.runs.last_mut() {
+            match self.runs[first..].last_mut() {
                 Some(last)
                     if (last.op, last.flags, last.columns, even) == (op, flags, 0, None)
                         && last.len() + len <= most =>

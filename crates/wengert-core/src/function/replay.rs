@@ -124,18 +124,43 @@ impl<F: TensorFloat> Program<F> {
 
     /// Hands out the runs from the last to the first.
     #[inline(always)]
-    pub(super) fn each_run_back(&self, mut work: impl FnMut(Run, usize, &[u32])) {
-        let mut first = self.slots;
-        let mut args = &self.args[..];
-        for &run in self.runs.iter().rev() {
+    pub(super) fn each_run_back(&self, work: impl FnMut(Run, usize, &[u32])) {
+        self.runs_back().down_to(0, work);
+    }
+
+    /// The runs from the last to the first.
+    pub(super) fn runs_back(&self) -> RunsBack<'_> {
+        RunsBack { first: self.slots, runs: &self.runs, args: &self.args }
+    }
+}
+
+/// The runs of a program before some slot.
+pub(super) struct RunsBack<'p> {
+    first: usize,
+    runs: &'p [Run],
+    args: &'p [u32],
+}
+
+impl RunsBack<'_> {
+    /// Hands out those behind the slot `start`, from the last to the first.
+    #[inline(always)]
+    pub(super) fn down_to(&mut self, start: usize, mut work: impl FnMut(Run, usize, &[u32])) {
+        let RunsBack { mut first, runs, mut args } = *self;
+        let mut len = runs.len();
+        for &run in runs.iter().rev() {
+            if first <= start {
+                break;
+            }
             let operands;
             (args, operands) = match run.op {
                 Op::Nary(_) => last_operands(args),
                 _ => args.split_at(args.len() - run.listed()),
             };
             first -= run.len();
+            len -= 1;
             work(run, first, operands);
         }
+        *self = RunsBack { first, runs: &runs[..len], args };
     }
 }
 

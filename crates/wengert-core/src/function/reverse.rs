@@ -6,6 +6,7 @@
 use super::columns::{each_chunk, here, here_mut, in_chunks, many_back};
 use super::list::Op;
 use super::program::{Program, Run};
+use super::replay::RunsBack;
 use crate::number::Primal;
 use crate::tape::{self, Nary};
 use crate::tensor::TensorFloat;
@@ -23,10 +24,11 @@ impl<F: TensorFloat> Program<F> {
         adjoints: &mut Vec<R>,
         seeds: impl Iterator<Item = (usize, R)> + Clone,
     ) {
-        if adjoints.len() != self.slots {
+        let len = self.spans.adjoints(self);
+        if adjoints.len() != len {
             adjoints.clear();
-            tape::reserve(adjoints, self.slots);
-            adjoints.resize(self.slots, R::ZERO);
+            tape::reserve(adjoints, len);
+            adjoints.resize(len, R::ZERO);
         }
         self.sweep::<R, false>(values, adjoints, seeds.clone());
         if adjoints[..self.inputs].iter().any(|x_bar| x_bar.has_nan()) {
@@ -40,13 +42,36 @@ impl<F: TensorFloat> Program<F> {
         bars: &mut [R],
         seeds: impl Iterator<Item = (usize, R)>,
     ) {
-        bars[..self.first_result()].fill(R::ZERO);
+        bars[..self.inputs].fill(R::ZERO);
         for (output, seed) in seeds {
             if self.output_is_active[output] {
                 bars[self.outputs[output] as usize] += seed;
             }
         }
-        self.each_run_back(|run, first, operands| {
+        let mut window = self.spans.last(self);
+        let mut runs = self.runs_back();
+        loop {
+            // From `shift` on the adjoint of a slot is where the slot is.
+            self.sweep_down_to::<R, CAREFUL>(window.start, &mut runs, values, &mut bars[window.shift..]);
+            if window.start == self.first_result() {
+                break;
+            }
+            window.go_back(bars);
+        }
+        window.end(bars);
+    }
+
+    /// The runs down to the slot `start`.
+    #[inline(never)]
+    fn sweep_down_to<R: Primal<Base = F>, const CAREFUL: bool>(
+        &self,
+        start: usize,
+        runs: &mut RunsBack<'_>,
+        values: &[R],
+        bars: &mut [R],
+    ) {
+        let still = self.inputs..self.first_result();
+        runs.down_to(start, |run, first, operands| {
             if run.active() == 0 {
                 return;
             }
@@ -58,6 +83,8 @@ impl<F: TensorFloat> Program<F> {
                     |a| values[a as usize],
                     values[first],
                     |a, partial| match partial {
+                        // Data and constants.
+                        _ if still.contains(&(a as usize)) => {}
                         // Of a sum.
                         None => bars[a as usize] += y_bar,
                         Some(partial) => bars[a as usize] += times::<R, CAREFUL>(y_bar, partial),
