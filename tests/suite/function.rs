@@ -763,6 +763,13 @@ fn sparse_derivatives_are_the_dense_ones() {
         let j = f.sparse_jacobian(&x).unwrap();
         assert_close(&j.to_dense().to_vec(), &f.jacobian(&x).unwrap().to_vec(), 1e-14);
         assert!(j.values.len() <= 3 * 98);
+        let mut other = f.sparse_jacobian(&[0.5; 100]).unwrap();
+        f.sparse_jacobian_into(&x, &mut other).unwrap();
+        assert_close(&other.to_dense().to_vec(), &f.jacobian(&x).unwrap().to_vec(), 1e-14);
+        other.values.pop();
+        let text = f.sparse_jacobian_into(&x, &mut other).unwrap_err().to_string();
+        let (entries, short) = (j.values.len(), other.values.len());
+        assert_eq!(text, format!("sparse_jacobian: matrix of {short} numbers for a function of {entries}"));
     }
 }
 
@@ -831,6 +838,18 @@ fn a_program_of_entries_knows_data_guards_and_zero_times_infinity() {
     assert_eq!(h.to_dense().to_vec(), [50.0, 30.0, 30.0, 0.0]);
     let Err(FunctionError::Guard { a, .. }) = f.sparse_hessian_into(&[3.0, -1.0], &mut h) else { panic!("no guard") };
     assert_eq!(a, -9.0);
+    // The same of Jacobians.
+    let mut f = Function::record_many_with_data(&[1.0, 2.0], &[3.0], |x, d| {
+        let y = x[0] * x[1].square() * d[0];
+        vec![if y > 0.0 { y } else { -y }, x[1].detach() * x[0], (x[0] * 0.0).sqrt() * 0.0 + x[1]]
+    })
+    .unwrap();
+    let mut j = f.sparse_jacobian(&[1.0, 2.0]).unwrap();
+    f.set_data(&[5.0]).unwrap();
+    f.sparse_jacobian_into(&[2.0, 3.0], &mut j).unwrap();
+    assert_eq!(j.to_dense().to_vec(), [45.0, 60.0, 3.0, 0.0, 0.0, 1.0]);
+    let Err(FunctionError::Guard { a, .. }) = f.sparse_jacobian_into(&[-1.0, 1.0], &mut j) else { panic!("no guard") };
+    assert_eq!(a, -5.0);
     // The slope of the square root is infinite where nothing asks for it.
     let f = Function::record(&[0.5, 0.25], |x| x[0].sqrt() * 0.0 + x[1].square() * x[1]).unwrap();
     assert_eq!(by_entries(&f, &[0.5, 0.25], &[0.0, 2.0]), [0.0, 0.0, 0.0, 12.0]);

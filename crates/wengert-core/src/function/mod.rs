@@ -109,8 +109,8 @@ struct Workspace<F: TensorFloat> {
     few: Sheet<Dual<F, FEW>>,
     duals: Sheet<Dual<F, DIRECTIONS>>,
     series: Sheet<Taylor<F, 5>>,
-    /// Of the program of a sparse Hessian.
-    hessian: Vec<F>,
+    /// Of the program of a sparse matrix.
+    entries: Vec<F>,
     rows: lanes::Rows<F>,
 }
 
@@ -129,7 +129,7 @@ impl<F: TensorFloat> Default for Workspace<F> {
             few: Sheet::empty(),
             duals: Sheet::empty(),
             series: Sheet::empty(),
-            hessian: Vec::new(),
+            entries: Vec::new(),
             rows: lanes::Rows::empty(),
         }
     }

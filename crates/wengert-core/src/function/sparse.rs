@@ -12,17 +12,21 @@ use std::sync::OnceLock;
 /// What does not depend on the point.
 #[derive(Debug, Default)]
 pub(super) struct Plans<F> {
-    jacobian: OnceLock<JacobianPlan>,
+    jacobian: OnceLock<JacobianPlan<F>>,
     hessian: OnceLock<HessianPlan<F>>,
 }
 
 #[derive(Debug)]
-struct JacobianPlan {
+struct JacobianPlan<F> {
     pattern: Pattern,
     colouring: Colouring,
     /// Whether rows are coloured, for reverse sweeps, and not columns.
     by_rows: bool,
+    program: EntryProgram<F>,
 }
+
+/// What computes the entries of a matrix and nothing else, if they are few enough; made when it is first asked for.
+type EntryProgram<F> = OnceLock<Option<Program<F>>>;
 
 #[derive(Debug)]
 struct HessianPlan<F> {
@@ -30,17 +34,16 @@ struct HessianPlan<F> {
     colouring: Colouring,
     /// For each entry the row and the colour it is read at.
     sources: Vec<(usize, usize)>,
-    /// What computes the entries and nothing else, if they are few enough.
-    program: OnceLock<Option<Program<F>>>,
+    program: EntryProgram<F>,
 }
 
-impl JacobianPlan {
+impl<F> JacobianPlan<F> {
     fn of(pattern: Pattern) -> Self {
         let transposed = pattern.transposed();
         // The longest row is the least number of colours for columns, and the other way round.
         let by_rows = transposed.longest_row() < pattern.longest_row();
         let colouring = colouring::columns(if by_rows { &transposed } else { &pattern });
-        JacobianPlan { pattern, colouring, by_rows }
+        JacobianPlan { pattern, colouring, by_rows, program: OnceLock::new() }
     }
 }
 
@@ -81,10 +84,58 @@ impl<F: TensorFloat> Function<F> {
     /// # Ok(()) }
     /// ```
     pub fn sparse_jacobian(&self, x: &[F]) -> Result<Csr<F>, FunctionError> {
+        let plan = self.jacobian_plan(x)?;
+        let mut jacobian = csr(&plan.pattern, vec![F::ZERO; plan.pattern.column_indices.len()]);
+        self.jacobian_values(plan, x, &mut jacobian.values)?;
+        Ok(jacobian)
+    }
+
+    /// The Jacobian at `x`, written over that of another point, which [`sparse_jacobian`](Self::sparse_jacobian) made:
+    /// for the steps of Gauss-Newton methods and the like.
+    ///
+    /// As [`sparse_hessian_into`](Self::sparse_hessian_into), it makes a program of the entries at the first call. Where
+    /// rows are longer than columns, reverse sweeps are as good, and both methods are the same.
+    ///
+    /// # Errors
+    /// As [`sparse_jacobian`](Self::sparse_jacobian); [`FunctionError::Length`] if `jacobian` is not of this function: it
+    /// must have as many entries.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # fn main() -> Result<(), wengert_core::FunctionError> {
+    /// let products = Function::record_many(&[0.0; 4], |x| (0..3).map(|k| x[k] * x[k + 1]).collect())?;
+    /// let mut j = products.sparse_jacobian(&[1.0, 2.0, 4.0, 8.0])?;
+    /// products.sparse_jacobian_into(&[3.0, 5.0, 7.0, 9.0], &mut j)?;
+    /// assert_eq!(j.values, [5.0, 3.0, 7.0, 5.0, 9.0, 7.0]);
+    /// # Ok(()) }
+    /// ```
+    pub fn sparse_jacobian_into(&self, x: &[F], jacobian: &mut Csr<F>) -> Result<(), FunctionError> {
+        let plan = self.jacobian_plan(x)?;
+        self.expect_length("sparse_jacobian", "matrix", jacobian.values.len(), plan.pattern.column_indices.len())?;
+        let program = plan.program.get_or_init(|| {
+            if plan.by_rows {
+                return None;
+            }
+            let colours = &plan.colouring.colours;
+            let row = |row: usize| plan.pattern.row(row).iter().map(move |&column| (row, colours[column]));
+            let list = symbolic::entries(&self.list, colours, (0..plan.pattern.rows()).flat_map(row))?;
+            Some(Program::new(&list, Replay::AtPoint))
+        });
+        if !self.has_entries("sparse_jacobian", program.as_ref(), x, &mut jacobian.values)? {
+            self.jacobian_values(plan, x, &mut jacobian.values)?;
+        }
+        Ok(())
+    }
+
+    fn jacobian_plan(&self, x: &[F]) -> Result<&JacobianPlan<F>, FunctionError> {
         self.expect_length("sparse_jacobian", "point", x.len(), self.inputs())?;
-        let plan = self.plans.jacobian.get_or_init(|| JacobianPlan::of(self.program_of_rows().jacobian_pattern()));
+        Ok(self.plans.jacobian.get_or_init(|| JacobianPlan::of(self.program_of_rows().jacobian_pattern())))
+    }
+
+    fn jacobian_values(&self, plan: &JacobianPlan<F>, x: &[F], entries: &mut [F]) -> Result<(), FunctionError> {
         let (rows, columns) = (self.outputs(), self.inputs());
-        let JacobianPlan { pattern, colouring: Colouring { colours, count }, by_rows } = plan;
+        let JacobianPlan { pattern, colouring: Colouring { colours, count }, by_rows, .. } = plan;
         let length = if *by_rows { columns } else { rows };
         let mut compressed = vec![F::ZERO; count * length];
         if *by_rows {
@@ -104,17 +155,14 @@ impl<F: TensorFloat> Function<F> {
                 compressed[colour * length + row] = value;
             })?;
         }
-        let mut values = Vec::with_capacity(pattern.column_indices.len());
+        let mut entries = entries.iter_mut();
         for row in 0..rows {
-            values.extend(pattern.row(row).iter().map(|&column| {
-                if *by_rows {
-                    compressed[colours[row] * length + column]
-                } else {
-                    compressed[colours[column] * length + row]
-                }
-            }));
+            for (&column, entry) in pattern.row(row).iter().zip(&mut entries) {
+                *entry =
+                    compressed[if *by_rows { colours[row] * length + column } else { colours[column] * length + row }];
+            }
         }
-        Ok(csr(pattern, values))
+        Ok(())
     }
 
     /// The Hessian at `x` with its zeros left out, in as many directions as a star colouring of it needs: three for a
@@ -168,19 +216,29 @@ impl<F: TensorFloat> Function<F> {
             let list = symbolic::hessian(&self.list, &plan.colouring.colours, &plan.sources)?;
             Some(Program::new(&list, Replay::AtPoint))
         });
-        let Some(program) = program else { return self.hessian_values(plan, x, &mut hessian.values) };
-        self.with_workspace(|work| {
-            self.forward_over(program, "sparse_hessian", &mut work.hessian, x.len(), |k| x[k])?;
-            for (value, &output) in hessian.values.iter_mut().zip(&program.outputs) {
-                *value = work.hessian[output as usize];
-            }
-            Ok(())
-        })?;
-        if hessian.values.iter().any(|value| value.is_nan()) {
-            // Perhaps zero times infinity, which is zero.
-            return self.hessian_values(plan, x, &mut hessian.values);
+        if !self.has_entries("sparse_hessian", program.as_ref(), x, &mut hessian.values)? {
+            self.hessian_values(plan, x, &mut hessian.values)?;
         }
         Ok(())
+    }
+
+    /// The entries of a matrix by their program; whether there is one, and they are sure: a NaN may come from zero times
+    /// infinity, which is zero.
+    fn has_entries(
+        &self,
+        op: &'static str,
+        program: Option<&Program<F>>,
+        x: &[F],
+        entries: &mut [F],
+    ) -> Result<bool, FunctionError> {
+        let Some(program) = program else { return Ok(false) };
+        self.with_workspace(|work| {
+            self.forward_over(program, op, &mut work.entries, x.len(), |k| x[k])?;
+            for (entry, &output) in entries.iter_mut().zip(&program.outputs) {
+                *entry = work.entries[output as usize];
+            }
+            Ok(!entries.iter().any(|entry| entry.is_nan()))
+        })
     }
 
     fn hessian_plan(&self, op: &'static str, x: &[F]) -> Result<&HessianPlan<F>, FunctionError> {

@@ -31,14 +31,28 @@ impl<F: TensorFloat> Expression<F> {
     }
 }
 
-/// How many tangents there may be for each step of a gradient: beyond, as where a Hessian is dense, numbers with tangents
-/// need less memory.
+/// How many tangents there may be for each step: beyond, as where a matrix is dense, numbers with tangents need less
+/// memory.
 const MOST: usize = 16;
 
-/// The list whose outputs are entries of the Hessian of the only output of `list`, each the sum of those in a row whose
-/// columns have one colour, under the same guards. Zero times infinity is NaN in it.
+/// The list whose outputs are entries of the Jacobian of `list`, each the sum of those in a row whose columns have one
+/// colour, under the same guards. Zero times infinity is NaN in it.
 ///
 /// `None` if it would be too long.
+pub(super) fn entries<F: TensorFloat>(
+    list: &List<F>,
+    colours: &[usize],
+    entries: impl Iterator<Item = (usize, usize)>,
+) -> Option<List<F>> {
+    let recorder = Recorder::new(list.inputs, list.data);
+    let trace = Trace::of(list, &recorder);
+    trace.guard();
+    let tangents = trace.forward(colours, list.inputs + MOST * list.steps.len())?;
+    let entries: Vec<_> = entries.map(|(row, colour)| tangents.get(list.outputs[row], colour)).collect();
+    Some(optimise(recorder.finish(&entries).ok()?))
+}
+
+/// The same of the Hessian of its only output.
 pub(super) fn hessian<F: TensorFloat>(
     list: &List<F>,
     colours: &[usize],
@@ -52,12 +66,7 @@ pub(super) fn hessian<F: TensorFloat>(
         let gradient = bars[..list.inputs].iter().map(|x_bar| x_bar.unwrap_or_else(|| constant(F::ZERO)));
         optimise(recorder.finish(&gradient.collect::<Vec<_>>()).ok()?)
     };
-    let recorder = Recorder::new(list.inputs, list.data);
-    let trace = Trace::of(&gradient, &recorder);
-    trace.guard();
-    let tangents = trace.forward(colours, MOST * gradient.steps.len())?;
-    let entries: Vec<_> = entries.iter().map(|&(row, colour)| tangents.get(gradient.outputs[row], colour)).collect();
-    Some(optimise(recorder.finish(&entries).ok()?))
+    self::entries(&gradient, colours, entries.iter().copied())
 }
 
 /// The values of a list as symbols.
