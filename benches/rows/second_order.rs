@@ -48,29 +48,32 @@ impl Table {
         });
     }
 
-    /// A sparse Hessian whose pattern and colouring are known.
+    /// A sparse Hessian whose pattern and colouring are known: by replays with tangents, and by a program of its own.
     pub fn coloured_hessian(&self) {
         const INPUTS: usize = 100;
-        let name = format!("{}, {INPUTS} variables, coloured Hessian, replayed", Rosenbrock::NAME);
-        if !self.wants(&name) {
+        let name = |way: &str| format!("{}, {INPUTS} variables, coloured Hessian, {way}", Rosenbrock::NAME);
+        let ways = [name("replayed"), name("as a program of its own")];
+        if !ways.iter().any(|name| self.wants(name)) {
             return;
         }
         let x: Vec<f64> = Rosenbrock.point()[..INPUTS].to_vec();
         let recorded = Function::record(&x, |x| Rosenbrock.value(x)).expect("no branch to record");
         let mut sparse = recorded.sparse_hessian(&x).expect("one output");
+        let mut program = recorded.sparse_hessian_program().expect("one output");
         let dense = recorded.hessian(&x).expect("one output").to_vec();
-        assert_eq!(sparse.values.len(), 3 * INPUTS - 2, "the Hessian is tridiagonal");
-        for (row, dense) in dense.chunks_exact(INPUTS).enumerate() {
-            let entries = sparse.row_starts[row]..sparse.row_starts[row + 1];
-            for (&column, &got) in sparse.column_indices[entries.clone()].iter().zip(&sparse.values[entries]) {
-                assert!((got - dense[column]).abs() <= 1e-12 * got.abs(), "{got} instead of {}", dense[column]);
+        for sparse in [&sparse, program.at(&x).expect("the recorded branch")] {
+            assert_eq!(sparse.values.len(), 3 * INPUTS - 2, "the Hessian is tridiagonal");
+            for (got, dense) in sparse.to_dense().iter().zip(&dense) {
+                assert!((got - dense).abs() <= 1e-12 * got.abs(), "{got} instead of {dense}");
             }
         }
         let mut gradient = vec![0.0; INPUTS];
-        let (hessian, gradient) =
-            in_turn(&mut || _ = black_box(recorded.sparse_hessian_into(black_box(&x), &mut sparse)), &mut || {
-                _ = black_box(recorded.gradient_into(black_box(&x), &mut gradient));
-            });
-        self.row(&name, &time(hessian), &format!("{} (its gradient)", time(gradient)), hessian / gradient);
+        let mut gradient = || _ = black_box(recorded.gradient_into(black_box(&x), &mut gradient));
+        let mut row = |name: &str, hessian: &mut dyn FnMut()| {
+            let (hessian, gradient) = in_turn(hessian, &mut gradient);
+            self.row(name, &time(hessian), &format!("{} (its gradient)", time(gradient)), hessian / gradient);
+        };
+        row(&ways[0], &mut || _ = black_box(recorded.sparse_hessian_into(black_box(&x), &mut sparse)));
+        row(&ways[1], &mut || _ = black_box(program.at(black_box(&x))));
     }
 }

@@ -53,9 +53,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let f = Function::record_many(&x, |x| residuals(x, &seen))?;
     let cost = |r: &[f64]| r.iter().map(|r| r * r).sum::<f64>();
     let (mut r, mut damping) = (f.eval(&x)?, 1e-3);
-    let mut j = f.sparse_jacobian(&x)?;
     for step in 0..40 {
-        f.sparse_jacobian_into(&x, &mut j)?;
+        let j = f.sparse_jacobian(&x)?;
         // (J^T J + damping diag) step = J^T r, where each row of J has eight entries.
         let mut normal = DMatrix::<f64>::zeros(x.len(), x.len());
         let mut slope = DVector::<f64>::zeros(x.len());

@@ -741,7 +741,8 @@ fn sparse_derivatives_are_the_dense_ones() {
     assert_close(&f.hessian(&x).unwrap().to_vec(), &h.to_dense().to_vec(), 1e-14);
     let mut other = f.sparse_hessian(&vec![0.0; 100]).unwrap();
     f.sparse_hessian_into(&x, &mut other).unwrap();
-    assert_close(&other.to_dense().to_vec(), &hessian(&function!(rosenbrock), &x).to_vec(), 1e-14);
+    assert_eq!(other, h);
+    assert_close(&by_entries(&f, &[0.0; 100], &x), &hessian(&function!(rosenbrock), &x).to_vec(), 1e-14);
     other.values.pop();
     let text = f.sparse_hessian_into(&x, &mut other).unwrap_err().to_string();
     assert_eq!(text, "sparse_hessian: matrix of 297 numbers for a function of 298");
@@ -750,10 +751,9 @@ fn sparse_derivatives_are_the_dense_ones() {
         (1..99).fold(x[0].exp(), |sum, k| sum + x[0] * x[k].sin() + (x[k] / (x[k - 1].square() + 1.0)).atan())
     })
     .unwrap();
-    let mut h = f.sparse_hessian(&x).unwrap();
+    let h = f.sparse_hessian(&x).unwrap();
     assert_close(&h.to_dense().to_vec(), &f.hessian(&x).unwrap().to_vec(), 1e-14);
-    f.sparse_hessian_into(&x, &mut h).unwrap();
-    assert_close(&h.to_dense().to_vec(), &f.hessian(&x).unwrap().to_vec(), 1e-14);
+    assert_close(&by_entries(&f, &[0.5; 100], &x), &f.hessian(&x).unwrap().to_vec(), 1e-14);
     assert!(h.row(99).next().is_none() && h.values.len() < 700, "{}", h.values.len());
     // By columns, and by rows where a row is full.
     let banded = Function::record_many(&x, |x| x.windows(3).map(|x| x[0] * x[1] - x[2].sin()).collect()).unwrap();
@@ -763,22 +763,19 @@ fn sparse_derivatives_are_the_dense_ones() {
         let j = f.sparse_jacobian(&x).unwrap();
         assert_close(&j.to_dense().to_vec(), &f.jacobian(&x).unwrap().to_vec(), 1e-14);
         assert!(j.values.len() <= 3 * 98);
-        let mut other = f.sparse_jacobian(&[0.5; 100]).unwrap();
-        f.sparse_jacobian_into(&x, &mut other).unwrap();
-        assert_close(&other.to_dense().to_vec(), &f.jacobian(&x).unwrap().to_vec(), 1e-14);
-        other.values.pop();
-        let text = f.sparse_jacobian_into(&x, &mut other).unwrap_err().to_string();
-        let (entries, short) = (j.values.len(), other.values.len());
-        assert_eq!(text, format!("sparse_jacobian: matrix of {short} numbers for a function of {entries}"));
+        let mut program = f.sparse_jacobian_program();
+        program.at(&[0.5; 100]).unwrap();
+        assert_close(&program.at(&x).unwrap().to_dense().to_vec(), &f.jacobian(&x).unwrap().to_vec(), 1e-14);
+        let text = program.at(&x[1..]).unwrap_err().to_string();
+        assert!(text.ends_with("point of 99 numbers for a function of 100"), "{text}");
     }
 }
 
-/// The Hessian by the program of its own at `x`, found at another point before.
+/// The Hessian by its program at `x`, after another point.
 fn by_entries(f: &Function, elsewhere: &[f64], x: &[f64]) -> Vec<f64> {
-    let mut h = f.sparse_hessian(elsewhere).unwrap();
-    f.sparse_hessian_into(elsewhere, &mut h).unwrap();
-    f.sparse_hessian_into(x, &mut h).unwrap();
-    h.to_dense().to_vec()
+    let mut program = f.sparse_hessian_program().unwrap();
+    program.at(elsewhere).unwrap();
+    program.at(x).unwrap().to_dense().to_vec()
 }
 
 #[test]
@@ -825,31 +822,32 @@ fn every_row_has_the_entries_of_its_hessian() {
 
 #[test]
 fn a_program_of_entries_knows_data_guards_and_zero_times_infinity() {
-    let mut f = Function::record_with_data(&[1.0, 2.0], &[3.0], |x, d| {
+    let f = Function::record_with_data(&[1.0, 2.0], &[3.0], |x, d| {
         let y = x[0].square() * x[1] * d[0];
         if y > 0.0 { y * x[1].detach() } else { -y }
     })
     .unwrap();
-    let mut h = f.sparse_hessian(&[1.0, 2.0]).unwrap();
-    f.sparse_hessian_into(&[3.0, 5.0], &mut h).unwrap();
-    assert_eq!(h.to_dense().to_vec(), [150.0, 90.0, 90.0, 0.0]);
-    f.set_data(&[1.0]).unwrap();
-    f.sparse_hessian_into(&[3.0, 5.0], &mut h).unwrap();
-    assert_eq!(h.to_dense().to_vec(), [50.0, 30.0, 30.0, 0.0]);
-    let Err(FunctionError::Guard { a, .. }) = f.sparse_hessian_into(&[3.0, -1.0], &mut h) else { panic!("no guard") };
+    let mut h = f.sparse_hessian_program().unwrap();
+    assert_eq!(h.at(&[3.0, 5.0]).unwrap().to_dense().to_vec(), [150.0, 90.0, 90.0, 0.0]);
+    h.set_data(&[1.0]).unwrap();
+    assert_eq!(h.at(&[3.0, 5.0]).unwrap().to_dense().to_vec(), [50.0, 30.0, 30.0, 0.0]);
+    let Err(FunctionError::Guard { a, .. }) = h.at(&[3.0, -1.0]) else { panic!("no guard") };
     assert_eq!(a, -9.0);
+    let text = h.set_data(&[]).unwrap_err().to_string();
+    assert_eq!(text, "set_data: data of 0 numbers for a function of 1");
     // The same of Jacobians.
     let mut f = Function::record_many_with_data(&[1.0, 2.0], &[3.0], |x, d| {
         let y = x[0] * x[1].square() * d[0];
         vec![if y > 0.0 { y } else { -y }, x[1].detach() * x[0], (x[0] * 0.0).sqrt() * 0.0 + x[1]]
     })
     .unwrap();
-    let mut j = f.sparse_jacobian(&[1.0, 2.0]).unwrap();
     f.set_data(&[5.0]).unwrap();
-    f.sparse_jacobian_into(&[2.0, 3.0], &mut j).unwrap();
-    assert_eq!(j.to_dense().to_vec(), [45.0, 60.0, 3.0, 0.0, 0.0, 1.0]);
-    let Err(FunctionError::Guard { a, .. }) = f.sparse_jacobian_into(&[-1.0, 1.0], &mut j) else { panic!("no guard") };
+    let mut j = f.sparse_jacobian_program();
+    assert_eq!(j.at(&[2.0, 3.0]).unwrap().to_dense().to_vec(), [45.0, 60.0, 3.0, 0.0, 0.0, 1.0]);
+    let Err(FunctionError::Guard { a, .. }) = j.at(&[-1.0, 1.0]) else { panic!("no guard") };
     assert_eq!(a, -5.0);
+    let text = f.sparse_hessian_program().unwrap_err().to_string();
+    assert!(text.starts_with("sparse_hessian_program: "), "{text}");
     // The slope of the square root is infinite where nothing asks for it.
     let f = Function::record(&[0.5, 0.25], |x| x[0].sqrt() * 0.0 + x[1].square() * x[1]).unwrap();
     assert_eq!(by_entries(&f, &[0.5, 0.25], &[0.0, 2.0]), [0.0, 0.0, 0.0, 12.0]);
@@ -866,10 +864,9 @@ fn a_dense_hessian_has_no_program_of_entries() {
     }
     let x: Vec<f64> = (0..40).map(|k| (f64::from(k) * 0.7).sin()).collect();
     let f = Function::record(&x, |x| chain(x)).unwrap();
-    let mut h = f.sparse_hessian(&vec![0.1; 40]).unwrap();
-    f.sparse_hessian_into(&x, &mut h).unwrap();
-    assert_eq!(h, f.sparse_hessian(&x).unwrap());
-    assert_close(&h.to_dense().to_vec(), &hessian(&function!(chain), &x).to_vec(), 1e-13);
+    let mut program = f.sparse_hessian_program().unwrap();
+    assert_eq!(program.at(&x).unwrap(), &f.sparse_hessian(&x).unwrap());
+    assert_close(&program.at(&x).unwrap().to_dense().to_vec(), &hessian(&function!(chain), &x).to_vec(), 1e-13);
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub use checkpoint::{CheckpointedLoop, StepFn, checkpoint, checkpoint_tensors, t
 pub use custom::{CustomFn, CustomVectorFn, custom, custom_vector};
 pub use dual::Dual;
 pub use error::{Caller, Error};
-pub use function::{Answer, Csr, Function, FunctionError, OnRecorder, Place, Recorder, Symbol};
+pub use function::{Answer, Csr, Function, FunctionError, OnRecorder, Place, Recorder, SparseProgram, Symbol};
 pub use implicit::{Equations, root, root_at, solve, try_root, try_root_at, try_solve};
 pub use number::{Number, Primal, TensorSide};
 pub use program::TensorFunction;

@@ -9,7 +9,7 @@ use crate::tensor::TensorFloat;
 use wengert_tensor::Tensor;
 
 /// A matrix of derivatives that is found column by column, one direction of the inputs for each.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Matrix {
     /// Of the outputs, by forward sweeps.
     Jacobian,

@@ -13,13 +13,14 @@
 //! `optimise` makes the list shorter; `schedule` puts it in order and `program` lays it out for replay; `replay` and
 //! `reverse` run over it at one point, in `columns` where steps are alike and in `spans` where they are many, `lanes` at
 //! many points in the rows of `layout`; `derivatives` is what users call; `sparsity` and `colouring` find which
-//! derivatives are zero and need not be computed, and `symbolic` makes lists of derivatives; `expression` runs a program
-//! over the elements of tensors; `print` and `save` turn a list into text, `save` also back.
+//! derivatives are zero and need not be computed; `symbolic` makes lists of derivatives, and `entries` programs of them;
+//! `expression` runs a program over the elements of tensors; `print` and `save` turn a list into text, `save` also back.
 
 mod colouring;
 mod columns;
 mod csr;
 mod derivatives;
+mod entries;
 mod error;
 mod expression;
 mod lanes;
@@ -41,6 +42,7 @@ mod sparsity;
 mod symbolic;
 
 pub use csr::Csr;
+pub use entries::SparseProgram;
 pub use error::{FunctionError, Place};
 pub(crate) use expression::Expression;
 pub use list::Answer;
@@ -91,7 +93,7 @@ pub struct Function<F: TensorFloat = f64> {
     list: Arc<List<F>>,
     recorded: usize,
     data: Vec<F>,
-    plans: Arc<sparse::Plans<F>>,
+    plans: Arc<sparse::Plans>,
     spare: Mutex<Vec<Workspace<F>>>,
 }
 
@@ -109,8 +111,6 @@ struct Workspace<F: TensorFloat> {
     few: Sheet<Dual<F, FEW>>,
     duals: Sheet<Dual<F, DIRECTIONS>>,
     series: Sheet<Taylor<F, 5>>,
-    /// Of the program of a sparse matrix.
-    entries: Vec<F>,
     rows: lanes::Rows<F>,
 }
 
@@ -129,7 +129,6 @@ impl<F: TensorFloat> Default for Workspace<F> {
             few: Sheet::empty(),
             duals: Sheet::empty(),
             series: Sheet::empty(),
-            entries: Vec::new(),
             rows: lanes::Rows::empty(),
         }
     }

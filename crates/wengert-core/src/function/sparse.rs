@@ -3,51 +3,45 @@
 use super::colouring::{self, Colouring};
 use super::csr::Csr;
 use super::derivatives::Matrix;
-use super::program::{Program, Replay};
 use super::sparsity::Pattern;
-use super::{Function, FunctionError, Sheet, symbolic};
+use super::{Function, FunctionError, Sheet};
 use crate::tensor::TensorFloat;
 use std::sync::OnceLock;
 
 /// What does not depend on the point.
 #[derive(Debug, Default)]
-pub(super) struct Plans<F> {
-    jacobian: OnceLock<JacobianPlan<F>>,
-    hessian: OnceLock<HessianPlan<F>>,
+pub(super) struct Plans {
+    jacobian: OnceLock<JacobianPlan>,
+    hessian: OnceLock<HessianPlan>,
 }
 
 #[derive(Debug)]
-struct JacobianPlan<F> {
-    pattern: Pattern,
-    colouring: Colouring,
+pub(super) struct JacobianPlan {
+    pub(super) pattern: Pattern,
+    pub(super) colouring: Colouring,
     /// Whether rows are coloured, for reverse sweeps, and not columns.
-    by_rows: bool,
-    program: EntryProgram<F>,
+    pub(super) by_rows: bool,
 }
-
-/// What computes the entries of a matrix and nothing else, if they are few enough; made when it is first asked for.
-type EntryProgram<F> = OnceLock<Option<Program<F>>>;
 
 #[derive(Debug)]
-struct HessianPlan<F> {
-    pattern: Pattern,
-    colouring: Colouring,
+pub(super) struct HessianPlan {
+    pub(super) pattern: Pattern,
+    pub(super) colouring: Colouring,
     /// For each entry the row and the colour it is read at.
-    sources: Vec<(usize, usize)>,
-    program: EntryProgram<F>,
+    pub(super) sources: Vec<(usize, usize)>,
 }
 
-impl<F> JacobianPlan<F> {
+impl JacobianPlan {
     fn of(pattern: Pattern) -> Self {
         let transposed = pattern.transposed();
         // The longest row is the least number of colours for columns, and the other way round.
         let by_rows = transposed.longest_row() < pattern.longest_row();
         let colouring = colouring::columns(if by_rows { &transposed } else { &pattern });
-        JacobianPlan { pattern, colouring, by_rows, program: OnceLock::new() }
+        JacobianPlan { pattern, colouring, by_rows }
     }
 }
 
-impl<F> HessianPlan<F> {
+impl HessianPlan {
     fn of(pattern: Pattern) -> Self {
         let colouring = colouring::star(&pattern);
         let colours = &colouring.colours;
@@ -62,7 +56,7 @@ impl<F> HessianPlan<F> {
                 .extend(row.iter().map(|&j| if entries[colours[j]] == 1 { (i, colours[j]) } else { (j, colours[i]) }));
             row.iter().for_each(|&j| entries[colours[j]] = 0);
         }
-        HessianPlan { pattern, colouring, sources, program: OnceLock::new() }
+        HessianPlan { pattern, colouring, sources }
     }
 }
 
@@ -84,58 +78,21 @@ impl<F: TensorFloat> Function<F> {
     /// # Ok(()) }
     /// ```
     pub fn sparse_jacobian(&self, x: &[F]) -> Result<Csr<F>, FunctionError> {
-        let plan = self.jacobian_plan(x)?;
-        let mut jacobian = csr(&plan.pattern, vec![F::ZERO; plan.pattern.column_indices.len()]);
+        self.expect_length("sparse_jacobian", "point", x.len(), self.inputs())?;
+        let plan = self.jacobian_plan();
+        let mut jacobian = csr(&plan.pattern);
         self.jacobian_values(plan, x, &mut jacobian.values)?;
         Ok(jacobian)
     }
 
-    /// The Jacobian at `x`, written over that of another point, which [`sparse_jacobian`](Self::sparse_jacobian) made:
-    /// for the steps of Gauss-Newton methods and the like.
-    ///
-    /// As [`sparse_hessian_into`](Self::sparse_hessian_into), it makes a program of the entries at the first call. Where
-    /// rows are longer than columns, reverse sweeps are as good, and both methods are the same.
-    ///
-    /// # Errors
-    /// As [`sparse_jacobian`](Self::sparse_jacobian); [`FunctionError::Length`] if `jacobian` is not of this function: it
-    /// must have as many entries.
-    ///
-    /// # Examples
-    /// ```
-    /// # use wengert_core::prelude::*;
-    /// # fn main() -> Result<(), wengert_core::FunctionError> {
-    /// let products = Function::record_many(&[0.0; 4], |x| (0..3).map(|k| x[k] * x[k + 1]).collect())?;
-    /// let mut j = products.sparse_jacobian(&[1.0, 2.0, 4.0, 8.0])?;
-    /// products.sparse_jacobian_into(&[3.0, 5.0, 7.0, 9.0], &mut j)?;
-    /// assert_eq!(j.values, [5.0, 3.0, 7.0, 5.0, 9.0, 7.0]);
-    /// # Ok(()) }
-    /// ```
-    pub fn sparse_jacobian_into(&self, x: &[F], jacobian: &mut Csr<F>) -> Result<(), FunctionError> {
-        let plan = self.jacobian_plan(x)?;
-        self.expect_length("sparse_jacobian", "matrix", jacobian.values.len(), plan.pattern.column_indices.len())?;
-        let program = plan.program.get_or_init(|| {
-            if plan.by_rows {
-                return None;
-            }
-            let colours = &plan.colouring.colours;
-            let row = |row: usize| plan.pattern.row(row).iter().map(move |&column| (row, colours[column]));
-            let list = symbolic::entries(&self.list, colours, (0..plan.pattern.rows()).flat_map(row))?;
-            Some(Program::new(&list, Replay::AtPoint))
-        });
-        if !self.has_entries("sparse_jacobian", program.as_ref(), x, &mut jacobian.values)? {
-            self.jacobian_values(plan, x, &mut jacobian.values)?;
-        }
-        Ok(())
+    /// Pattern and colouring.
+    pub(super) fn jacobian_plan(&self) -> &JacobianPlan {
+        self.plans.jacobian.get_or_init(|| JacobianPlan::of(self.program_of_rows().jacobian_pattern()))
     }
 
-    fn jacobian_plan(&self, x: &[F]) -> Result<&JacobianPlan<F>, FunctionError> {
-        self.expect_length("sparse_jacobian", "point", x.len(), self.inputs())?;
-        Ok(self.plans.jacobian.get_or_init(|| JacobianPlan::of(self.program_of_rows().jacobian_pattern())))
-    }
-
-    fn jacobian_values(&self, plan: &JacobianPlan<F>, x: &[F], entries: &mut [F]) -> Result<(), FunctionError> {
+    pub(super) fn jacobian_values(&self, plan: &JacobianPlan, x: &[F], entries: &mut [F]) -> Result<(), FunctionError> {
         let (rows, columns) = (self.outputs(), self.inputs());
-        let JacobianPlan { pattern, colouring: Colouring { colours, count }, by_rows, .. } = plan;
+        let JacobianPlan { pattern, colouring: Colouring { colours, count }, by_rows } = plan;
         let length = if *by_rows { columns } else { rows };
         let mut compressed = vec![F::ZERO; count * length];
         if *by_rows {
@@ -181,73 +138,35 @@ impl<F: TensorFloat> Function<F> {
     /// # Ok(()) }
     /// ```
     pub fn sparse_hessian(&self, x: &[F]) -> Result<Csr<F>, FunctionError> {
-        let plan = self.hessian_plan("sparse_hessian", x)?;
-        let mut hessian = csr(&plan.pattern, vec![F::ZERO; plan.sources.len()]);
+        let plan = self.hessian_plan_for(x)?;
+        let mut hessian = csr(&plan.pattern);
         self.hessian_values(plan, x, &mut hessian.values)?;
         Ok(hessian)
     }
 
-    /// The Hessian at `x`, written over that of another point, which [`sparse_hessian`](Self::sparse_hessian) made: for
-    /// the steps of Newton's method and the like.
-    ///
-    /// The first call makes a program that computes the entries and nothing else, which takes as long as recording
-    /// several times; from then on the Hessian of a long sum of small terms costs about as much as its gradient. Its
-    /// entries may differ from those of `sparse_hessian` in the last bits. Where there are more than 16 entries for
-    /// each step of the gradient, there is no such program, and both methods are the same.
+    /// The Hessian at `x`, written over that of another point, which [`sparse_hessian`](Self::sparse_hessian) made.
     ///
     /// # Errors
     /// As [`sparse_hessian`](Self::sparse_hessian); [`FunctionError::Length`] if `hessian` is not of this function: it
     /// must have as many entries.
-    ///
-    /// # Examples
-    /// ```
-    /// # use wengert_core::prelude::*;
-    /// # fn main() -> Result<(), wengert_core::FunctionError> {
-    /// let f = Function::record(&[0.0; 3], |x| x[0] * x[0] * x[1] + x[2])?;
-    /// let mut h = f.sparse_hessian(&[3.0, 5.0, 7.0])?;
-    /// f.sparse_hessian_into(&[1.0, 2.0, 3.0], &mut h)?;
-    /// assert_eq!(h.values, [4.0, 2.0, 2.0]);
-    /// # Ok(()) }
-    /// ```
     pub fn sparse_hessian_into(&self, x: &[F], hessian: &mut Csr<F>) -> Result<(), FunctionError> {
-        let plan = self.hessian_plan("sparse_hessian", x)?;
+        let plan = self.hessian_plan_for(x)?;
         self.expect_length("sparse_hessian", "matrix", hessian.values.len(), plan.sources.len())?;
-        let program = plan.program.get_or_init(|| {
-            let list = symbolic::hessian(&self.list, &plan.colouring.colours, &plan.sources)?;
-            Some(Program::new(&list, Replay::AtPoint))
-        });
-        if !self.has_entries("sparse_hessian", program.as_ref(), x, &mut hessian.values)? {
-            self.hessian_values(plan, x, &mut hessian.values)?;
-        }
-        Ok(())
+        self.hessian_values(plan, x, &mut hessian.values)
     }
 
-    /// The entries of a matrix by their program; whether there is one, and they are sure: a NaN may come from zero times
-    /// infinity, which is zero.
-    fn has_entries(
-        &self,
-        op: &'static str,
-        program: Option<&Program<F>>,
-        x: &[F],
-        entries: &mut [F],
-    ) -> Result<bool, FunctionError> {
-        let Some(program) = program else { return Ok(false) };
-        self.with_workspace(|work| {
-            self.forward_over(program, op, &mut work.entries, x.len(), |k| x[k])?;
-            for (entry, &output) in entries.iter_mut().zip(&program.outputs) {
-                *entry = work.entries[output as usize];
-            }
-            Ok(!entries.iter().any(|entry| entry.is_nan()))
-        })
+    fn hessian_plan_for(&self, x: &[F]) -> Result<&HessianPlan, FunctionError> {
+        self.expect_scalar("sparse_hessian")?;
+        self.expect_length("sparse_hessian", "point", x.len(), self.inputs())?;
+        Ok(self.hessian_plan())
     }
 
-    fn hessian_plan(&self, op: &'static str, x: &[F]) -> Result<&HessianPlan<F>, FunctionError> {
-        self.expect_scalar(op)?;
-        self.expect_length(op, "point", x.len(), self.inputs())?;
-        Ok(self.plans.hessian.get_or_init(|| HessianPlan::of(self.program_of_rows().hessian_pattern())))
+    /// Pattern and colouring, for one output.
+    pub(super) fn hessian_plan(&self) -> &HessianPlan {
+        self.plans.hessian.get_or_init(|| HessianPlan::of(self.program_of_rows().hessian_pattern()))
     }
 
-    fn hessian_values(&self, plan: &HessianPlan<F>, x: &[F], values: &mut [F]) -> Result<(), FunctionError> {
+    pub(super) fn hessian_values(&self, plan: &HessianPlan, x: &[F], values: &mut [F]) -> Result<(), FunctionError> {
         let Colouring { colours, count } = &plan.colouring;
         let n = self.inputs();
         let mut compressed = vec![F::ZERO; count * n];
@@ -262,12 +181,13 @@ impl<F: TensorFloat> Function<F> {
     }
 }
 
-fn csr<F: TensorFloat>(pattern: &Pattern, values: Vec<F>) -> Csr<F> {
+/// A matrix of zeros where entries may be.
+pub(super) fn csr<F: TensorFloat>(pattern: &Pattern) -> Csr<F> {
     Csr {
         rows: pattern.rows(),
         columns: pattern.columns,
         row_starts: pattern.row_starts.clone(),
         column_indices: pattern.column_indices.clone(),
-        values,
+        values: vec![F::ZERO; pattern.column_indices.len()],
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn entries<F: TensorFloat>(
 pub(super) fn hessian<F: TensorFloat>(
     list: &List<F>,
     colours: &[usize],
-    entries: &[(usize, usize)],
+    entries: impl Iterator<Item = (usize, usize)>,
 ) -> Option<List<F>> {
     let gradient = {
         let recorder = Recorder::new(list.inputs, list.data);
@@ -66,7 +66,7 @@ pub(super) fn hessian<F: TensorFloat>(
         let gradient = bars[..list.inputs].iter().map(|x_bar| x_bar.unwrap_or_else(|| constant(F::ZERO)));
         optimise(recorder.finish(&gradient.collect::<Vec<_>>()).ok()?)
     };
-    self::entries(&gradient, colours, entries.iter().copied())
+    self::entries(&gradient, colours, entries)
 }
 
 /// The values of a list as symbols.
