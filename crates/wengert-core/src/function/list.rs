@@ -49,6 +49,20 @@ impl Op {
             Op::Nary(_) => 0,
         }
     }
+
+    /// A number for each operation.
+    pub(super) fn code(self) -> u16 {
+        match self {
+            Op::Unary(op) => op as u16,
+            Op::Binary(op) => 0x100 + op as u16,
+            Op::Nary(op) => 0x200 + op as u16,
+            Op::MulAdd => 0x300,
+            Op::MulSub => 0x301,
+            Op::SubMul => 0x302,
+            Op::Parametric => 0x303,
+            Op::Detach => 0x304,
+        }
+    }
 }
 
 /// What an operand is: a constant, or a value (inputs first, then data, then the results of the steps).
@@ -184,6 +198,13 @@ impl<F> List<F> {
         *self == *other
             && self.constants.iter().zip(&other.constants).all(same)
             && self.parameters.iter().zip(&other.parameters).all(|(a, b)| a.has_bits_of(*b))
+    }
+
+    /// A step of many operands, which are put into the pool.
+    pub(super) fn nary(&mut self, op: Nary, operands: &[Id]) -> Step {
+        let [start, len] = [self.pool.len(), operands.len()].map(|number| Id::from_raw(number as u32));
+        self.pool.extend_from_slice(operands);
+        Step { op: Op::Nary(op), operands: [start, len, Id::from_raw(0)] }
     }
 
     /// The operands of a step.

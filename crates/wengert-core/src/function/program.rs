@@ -8,7 +8,7 @@
 use super::columns::{self, Column, LONG};
 use super::error::{FunctionError, Place};
 use super::layout::Layout;
-use super::list::{Answer, Id, List, Op};
+use super::list::{Answer, Id, List, Op, Step};
 use super::schedule::Schedule;
 use crate::tape::{Comparison, Nary};
 use crate::tensor::TensorFloat;
@@ -144,43 +144,48 @@ struct Check {
     place: Place,
 }
 
-/// The bit of a place that says that it hangs on an input.
-const ACTIVE: u32 = 1 << 31;
-
-const NOWHERE: u32 = u32::MAX;
-
 /// Where the values of a list lie.
 struct Places {
-    /// The slot of the first constant, and the number of the first step's result.
-    first: usize,
-    inputs: usize,
-    /// The slot of each step, with the bit [`ACTIVE`].
-    steps: Vec<u32>,
+    /// The slot of each value: inputs, data, and the results of the steps.
+    values: Vec<u32>,
     /// The slot of each constant that was asked for.
     constants: Vec<u32>,
     /// Constants as they were asked for: what steps read one after the other lies side by side.
-    in_order: Vec<usize>,
+    in_order: Vec<u32>,
+    /// The slot of the first constant.
+    first_constant: usize,
 }
 
-impl Places {
-    fn is_active(&self, id: Id) -> bool {
-        match id.number().checked_sub(self.first) {
-            None => id.number() < self.inputs,
-            Some(step) => self.steps[step] & ACTIVE != 0,
-        }
-    }
+const NOWHERE: u32 = u32::MAX;
 
+impl Places {
+    #[inline]
     fn slot(&mut self, id: Id) -> u32 {
         let number = id.number();
-        if id.is_constant() {
-            if self.constants[number] == NOWHERE {
-                self.constants[number] = (self.first + self.in_order.len()) as u32;
-                self.in_order.push(number);
-            }
-            return self.constants[number];
+        if !id.is_constant() {
+            return self.values[number];
         }
-        number.checked_sub(self.first).map_or(number as u32, |step| self.steps[step] & !ACTIVE)
+        if self.constants[number] == NOWHERE {
+            self.constants[number] = (self.first_constant + self.in_order.len()) as u32;
+            self.in_order.push(number as u32);
+        }
+        self.constants[number]
     }
+}
+
+/// The flag of values that hang on an input.
+const ACTIVE: u8 = 1;
+
+/// The flags of a step, by those of the values.
+#[inline]
+fn flags<F>(list: &List<F>, step: &Step, of_values: &[u8]) -> u8 {
+    let (mut active, mut of_data) = (0, 0);
+    for (side, &id) in list.operands(step).iter().enumerate().filter(|(_, id)| !id.is_constant()) {
+        let side = if step.op == Op::Nary(Nary::Dot) { side & 1 } else { side.min(2) };
+        active |= (of_values[id.number()] & ACTIVE) << side;
+        of_data |= of_values[id.number()] & OF_DATA;
+    }
+    if step.op == Op::Detach { of_data } else { active | of_data }
 }
 
 /// A list laid out for replay.
@@ -225,48 +230,33 @@ impl<F: TensorFloat> Program<F> {
             layout: OnceLock::new(),
         };
         let mut places = Places {
-            first,
-            inputs: list.inputs,
-            steps: vec![0; list.steps.len()],
+            values: (0..(first + list.steps.len()) as u32).collect(),
             constants: vec![NOWHERE; list.constants.len()],
             in_order: Vec::with_capacity(list.constants.len()),
+            first_constant: first,
         };
-        let mut of_data = vec![false; list.steps.len()];
+        let mut of_values = Vec::with_capacity(first + list.steps.len());
+        of_values.resize(list.inputs, ACTIVE);
+        of_values.resize(first, OF_DATA);
         let mut schedule = Schedule::default();
         let mut operands = Vec::new();
-        for start in (0..list.steps.len()).step_by(replay.window()) {
-            let end = list.steps.len().min(start + replay.window());
+        for (start, window) in (0..).step_by(replay.window()).zip(list.steps.chunks(replay.window())) {
             schedule.clear();
-            for (number, step) in (start..end).zip(&list.steps[start..end]) {
-                let mut active = 0_u8;
-                let mut data = false;
-                for (side, &id) in list.operands(step).iter().enumerate().filter(|(_, id)| !id.is_constant()) {
-                    if places.is_active(id) {
-                        active |= 1 << if step.op == Op::Nary(Nary::Dot) { side & 1 } else { side.min(2) };
-                    }
-                    data |= match id.number().checked_sub(first) {
-                        None => id.number() >= list.inputs,
-                        Some(step) => of_data[step],
-                    };
-                }
-                if step.op == Op::Detach {
-                    active = 0;
-                }
-                // Steps of this window have no slot yet, but their activity is known.
-                places.steps[number] = if active == 0 { 0 } else { ACTIVE };
-                of_data[number] = data;
+            for step in window {
                 // Passive steps and those of another activity make runs of their own, and so do those of data.
-                schedule.push(list, start, step, active | if data { OF_DATA } else { 0 });
+                let flags = flags(list, step, &of_values);
+                of_values.push(flags & OF_DATA | if flags & !OF_DATA == 0 { 0 } else { ACTIVE });
+                schedule.push(list, start, step, flags);
             }
             schedule.sort(list, start, replay);
             for (slot, &k) in (base + start..).zip(schedule.order()) {
-                places.steps[start + k as usize] |= slot as u32;
+                places.values[first + start + k as usize] = slot as u32;
             }
             for (steps, flags) in schedule.runs() {
-                let op = list.steps[start + steps[0] as usize].op;
+                let op = window[steps[0] as usize].op;
                 operands.clear();
                 for &k in steps {
-                    let step = &list.steps[start + k as usize];
+                    let step = &window[k as usize];
                     let slots = list.operands(step).iter().map(|&id| places.slot(id));
                     if op.arity().is_none() {
                         let len = slots.len() as u32;
@@ -287,14 +277,14 @@ impl<F: TensorFloat> Program<F> {
         program.slopes = program.runs.iter().filter(|run| run.keeps_slopes()).map(|run| run.len()).sum();
         for &output in &list.outputs {
             program.outputs.push(places.slot(output));
-            program.output_is_active.push(!output.is_constant() && places.is_active(output));
+            program.output_is_active.push(!output.is_constant() && of_values[output.number()] & ACTIVE != 0);
         }
         for guard in &list.guards {
             let [a, b] = [guard.a, guard.b].map(|id| places.slot(id));
             let (question, answer, place) = (guard.question, guard.answer, guard.place.clone());
             program.checks.push(Check { a, b, question, answer, place });
         }
-        program.constants.extend(places.in_order.iter().map(|&number| list.constants[number]));
+        program.constants.extend(places.in_order.iter().map(|&number| list.constants[number as usize]));
         // Those that nothing reads.
         program.constants.resize(list.constants.len(), F::ZERO);
         program

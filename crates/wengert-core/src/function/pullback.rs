@@ -103,7 +103,7 @@ impl<F: TensorFloat> Expression<F> {
         }
         let x_bar = bars.0[k].unwrap_or_else(|| constant(F::ZERO));
         match recorder.finish(&[x_bar]) {
-            Ok(list) => Self::of_list(list),
+            Ok(draft) => Self::of_draft(draft),
             Err(error) => panic!("in a reverse sweep: {error}"),
         }
     }

@@ -12,21 +12,36 @@ use wengert_kernels::Binary;
 #[derive(Default)]
 pub(super) struct Schedule {
     steps: Vec<Entry>,
-    /// Where the steps of each depth start; while steps are added, how many they are.
-    starts: Vec<u32>,
+    groups: Vec<Group>,
+    /// The first group of each depth.
+    depths: Vec<u32>,
+    /// The groups as they are evaluated.
+    runs: Vec<u32>,
     order: Vec<u32>,
-    /// Where runs start, and the end.
-    breaks: Vec<u32>,
     keys: Vec<u64>,
 }
 
 struct Entry {
-    depth: u32,
-    code: u16,
-    flags: u8,
+    group: u32,
     /// Where it is read, smaller for what is read earlier.
     rank: u32,
 }
+
+/// The steps of one depth, operation and flags.
+struct Group {
+    depth: u32,
+    kind: Kind,
+    /// The next of this depth.
+    next: u32,
+    /// How many steps; then where they end in the order.
+    end: u32,
+}
+
+/// What is equal in steps that make a run: the number of the operation, and flags. In this order groups are evaluated.
+type Kind = (u16, u8);
+
+/// No group.
+const END: u32 = u32::MAX;
 
 /// The rank of what no step of the window reads: such steps stay as they were recorded.
 const UNREAD: u32 = (1 << 30) - 1;
@@ -41,68 +56,84 @@ const _: () = assert!(Replay::AtPoint.window() <= 1 << BITS && Replay::InRows.wi
 impl Schedule {
     pub(super) fn clear(&mut self) {
         self.steps.clear();
-        self.starts.clear();
+        self.groups.clear();
+        self.depths.clear();
     }
 
     /// Adds the next step of the window that begins with step `start`.
     pub(super) fn push<F>(&mut self, list: &List<F>, start: usize, step: &Step, flags: u8) {
-        let mut depth = 0;
-        for operand in list.operands(step).iter().filter_map(|&id| within(list, start, id)) {
-            depth = depth.max(self.steps[operand].depth + 1);
+        let depth_of = |operand: usize| self.groups[self.steps[operand].group as usize].depth;
+        let operands = list.operands(step).iter().filter_map(|&id| within(list, start, id));
+        let depth = operands.map(|operand| depth_of(operand) + 1).max().unwrap_or(0);
+        let group = self.group(depth, (step.op.code(), flags));
+        self.groups[group as usize].end += 1;
+        self.steps.push(Entry { group, rank: UNREAD });
+    }
+
+    /// The group of steps of a depth, at most one more than there are, and kind.
+    fn group(&mut self, depth: u32, kind: Kind) -> u32 {
+        if self.depths.len() == depth as usize {
+            self.depths.push(END);
         }
-        self.steps.push(Entry { depth, code: super::optimise::code(step.op) as u16, flags, rank: UNREAD });
-        if self.starts.len() <= depth as usize {
-            self.starts.resize(depth as usize + 1, 0);
+        let first = self.depths[depth as usize];
+        let mut number = first;
+        while let Some(group) = self.groups.get(number as usize) {
+            if group.kind == kind {
+                return number;
+            }
+            number = group.next;
         }
-        self.starts[depth as usize] += 1;
+        self.groups.push(Group { depth, kind, next: first, end: 0 });
+        self.depths[depth as usize] = self.groups.len() as u32 - 1;
+        self.depths[depth as usize]
     }
 
     /// Sorts the steps.
     pub(super) fn sort<F>(&mut self, list: &List<F>, start: usize, replay: Replay) {
-        let Schedule { steps, starts, order, breaks, keys } = self;
-        let mut next = 0;
-        for start in starts.iter_mut() {
-            next += core::mem::replace(start, next);
+        let Schedule { steps, groups, depths, runs, order, keys } = self;
+        runs.clear();
+        for &first in &*depths {
+            let here = runs.len();
+            let mut number = first;
+            while let Some(group) = groups.get(number as usize) {
+                runs.push(number);
+                number = group.next;
+            }
+            runs[here..].sort_unstable_by_key(|&group| groups[group as usize].kind);
         }
-        starts.push(next);
+        let mut next = 0;
+        for &group in &*runs {
+            // Where its next step stands: in the end, where it ends.
+            next += core::mem::replace(&mut groups[group as usize].end, next);
+        }
         order.clear();
         order.resize(steps.len(), 0);
-        let mut free = starts.clone();
         for (k, step) in (0..).zip(&*steps) {
-            let place = &mut free[step.depth as usize];
+            let place = &mut groups[step.group as usize].end;
             order[*place as usize] = k;
             *place += 1;
         }
-        breaks.clear();
-        breaks.push(next);
+        if replay == Replay::InRows {
+            return;
+        }
         // The deepest first: where a step is read must be known.
-        for ends in starts.windows(2).rev() {
-            let level = &mut order[ends[0] as usize..ends[1] as usize];
-            if level.len() > 1 {
-                keys.clear();
-                keys.extend(level.iter().map(|&k| {
-                    let Entry { code, flags, rank, .. } = steps[k as usize];
-                    u64::from(code) << 54 | u64::from(flags) << 46 | u64::from(rank) << BITS | u64::from(k)
-                }));
+        let mut end = order.len();
+        for before in (0..runs.len()).rev() {
+            let begin = before.checked_sub(1).map_or(0, |before| groups[runs[before] as usize].end as usize);
+            let run = &mut order[begin..end];
+            keys.clear();
+            keys.extend(run.iter().map(|&k| u64::from(steps[k as usize].rank) << BITS | u64::from(k)));
+            if !keys.is_sorted() {
                 keys.sort_unstable();
-                for (k, key) in level.iter_mut().zip(&*keys) {
+                for (k, key) in run.iter_mut().zip(&*keys) {
                     *k = (key & ((1 << BITS) - 1)) as u32;
                 }
             }
-            if replay == Replay::AtPoint {
-                for (place, &k) in (ends[0]..).zip(&*level) {
-                    rank_operands(list, start, &list.steps[start + k as usize], place, steps);
-                }
+            for (place, &k) in (begin as u32..).zip(&*run) {
+                rank_operands(list, start, &list.steps[start + k as usize], place, steps);
             }
-            let kind = |k: u32| (steps[k as usize].code, steps[k as usize].flags);
-            let changes = |&place: &u32| {
-                let [before, here] = [place - 1, place].map(|place| level[(place - ends[0]) as usize]);
-                kind(before) != kind(here)
-            };
-            breaks.extend((ends[0] + 1..ends[1]).rev().filter(changes));
-            breaks.push(ends[0]);
+            end = begin;
         }
-        breaks.reverse();
     }
 
     /// The steps as they are evaluated, by their numbers in the window.
@@ -112,9 +143,10 @@ impl Schedule {
 
     /// The steps of one depth, operation and flags, and these.
     pub(super) fn runs(&self) -> impl Iterator<Item = (&[u32], u8)> {
-        self.breaks.windows(2).map(|ends| {
-            let run = &self.order[ends[0] as usize..ends[1] as usize];
-            (run, self.steps[run[0] as usize].flags)
+        let mut begin = 0;
+        self.runs.iter().map(move |&group| {
+            let Group { end, kind: (_, flags), .. } = self.groups[group as usize];
+            (&self.order[core::mem::replace(&mut begin, end as usize)..end as usize], flags)
         })
     }
 }
