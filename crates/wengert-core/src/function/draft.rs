@@ -7,23 +7,32 @@ use super::error::Place;
 use super::list::{Answer, Guard, Id, List, Op, Step};
 use crate::tape::{Comparison, Nary};
 use crate::tensor::TensorFloat;
+use core::cell::Cell;
 use std::collections::HashSet;
 use wengert_kernels::{Binary, Parametric, Unary};
 
 /// A list under recording.
 #[derive(Debug, Default)]
 pub(crate) struct Draft<F> {
-    pub(super) list: List<F>,
-    /// Who reads each value, inputs first, then data, then the results of the steps.
-    pub(super) readers: Vec<Readers>,
+    list: List<F>,
+    index: Index,
     /// How many steps were asked for.
     pub(super) recorded: usize,
-    /// The first reader of each constant.
-    readers_of_constants: Vec<u32>,
-    /// Steps that are no operand's first reader.
-    steps: Table,
-    constants: Table,
     asked: HashSet<(Id, Id, Comparison)>,
+}
+
+/// Where to find what was written before.
+///
+/// What no step has read yet is read by no equal step. Therefore most steps need no search: one of their operands was
+/// made just now, and they are kept as its first reader. In the table are those whose operands all had readers.
+#[derive(Debug, Default)]
+struct Index {
+    /// Who reads each value, inputs first, then data, then the results of the steps.
+    values: Vec<Readers>,
+    /// The first reader of each constant.
+    constants: Vec<u32>,
+    steps: Table,
+    bits: Table,
 }
 
 /// Who reads a value.
@@ -61,6 +70,7 @@ struct Entry {
 
 impl Entry {
     const EMPTY: Entry = Entry { number: u32::MAX, hash: 0 };
+    const NO_PAIR: [Entry; 2] = [Entry::EMPTY; 2];
 }
 
 impl Table {
@@ -97,15 +107,77 @@ impl Table {
         new
     }
 
+    /// Doubles the pairs, each of which becomes two side by side.
     #[cold]
     fn grow(&mut self) {
-        let larger = (self.pairs.len() * 2).max(Self::FIRST);
-        let old = core::mem::replace(&mut self.pairs, vec![[Entry::EMPTY; 2]; larger]);
-        for entry in old.into_iter().flatten().filter(|&entry| entry != Entry::EMPTY) {
-            let pair = self.pair(entry.hash);
-            let free = usize::from(pair[0] != Entry::EMPTY);
-            pair[free] = entry;
+        let old = self.pairs.len();
+        self.pairs.resize((old * 2).max(Self::FIRST), Entry::NO_PAIR);
+        for place in (0..old).rev() {
+            let pair = self.pairs[place];
+            self.pairs[2 * place..][..2].fill(Entry::NO_PAIR);
+            for entry in pair {
+                // Without a branch on what is empty: it is put where nothing is.
+                let pair = self.pair(entry.hash);
+                let free = usize::from(pair[0] != Entry::EMPTY);
+                pair[free] = entry;
+            }
         }
+    }
+
+    fn clear(&mut self) {
+        self.pairs.clear();
+        self.entered = 0;
+    }
+}
+
+thread_local! {
+    /// Memory of the last recording for the next.
+    static SPARE: Cell<(Index, Vec<Step>)> = Cell::default();
+}
+
+/// Steps for which memory is kept, 40 bytes for each: in memory new from the system, recording takes twice as long.
+pub(super) const KEPT: usize = 1 << 17;
+
+impl Index {
+    /// Gives the memory to the next recording.
+    fn keep(mut self, mut steps: Vec<Step>) {
+        steps.clear();
+        self.values.clear();
+        self.constants.clear();
+        self.steps.clear();
+        self.bits.clear();
+        // A thread that ends keeps nothing.
+        _ = SPARE.try_with(|spare| spare.set((self, steps)));
+    }
+
+    #[inline(always)]
+    fn first_reader(&mut self, id: Id) -> &mut u32 {
+        if id.is_constant() { &mut self.constants[id.number()] } else { &mut self.values[id.number()].first }
+    }
+
+    /// The number of the step equal to this one, or `new`, under which it is entered then.
+    #[inline(always)]
+    fn find_or_enter<const N: usize>(&mut self, step: &Step, operands: [Id; N], steps: &[Step], new: u32) -> u32 {
+        let mut is_new = false;
+        for id in operands {
+            let reader = self.first_reader(id);
+            is_new |= *reader == NOBODY || *reader == new;
+            if *reader == NOBODY {
+                *reader = new;
+            }
+        }
+        if is_new {
+            return new;
+        }
+        for id in operands {
+            let reader = *self.first_reader(id);
+            if steps[reader as usize] == *step {
+                return reader;
+            }
+        }
+        let [a, b, c] = step.operands.map(|id| u64::from(id.raw()));
+        let key = a ^ b.rotate_left(25) ^ c.rotate_left(13) ^ (u64::from(step.op.code()) << 50);
+        self.steps.find_or_enter(key, new, |number| steps[number as usize] == *step)
     }
 }
 
@@ -115,14 +187,15 @@ impl<F: TensorFloat> Draft<F> {
 
     /// The beginning of a list.
     pub(super) fn new(inputs: usize, data: usize) -> Self {
-        let list = List { inputs, data, ..List::default() };
-        Draft { readers: vec![Readers::NONE; list.first_result()], list, ..Draft::default() }
+        let (mut index, steps) = SPARE.try_with(Cell::take).unwrap_or_default();
+        index.values.resize(inputs + data, Readers::NONE);
+        Draft { list: List { inputs, data, steps, ..List::default() }, index, ..Draft::default() }
     }
 
     /// Whether another step of some operands fits.
     #[inline]
     pub(super) fn has_room(&self, operands: usize) -> bool {
-        self.readers.len() + 1 < Id::LIMIT && self.list.constants.len() + operands < Id::LIMIT
+        self.index.values.len() + 1 < Id::LIMIT && self.list.constants.len() + operands < Id::LIMIT
     }
 
     /// A constant, each bit pattern once.
@@ -132,10 +205,10 @@ impl<F: TensorFloat> Draft<F> {
         let constants = &mut self.list.constants;
         let new = constants.len() as u32;
         let is_same = |number: u32| constants[number as usize].to_f64().to_bits() == bits;
-        let number = self.constants.find_or_enter(bits ^ (bits >> 32), new, is_same);
+        let number = self.index.bits.find_or_enter(bits ^ (bits >> 32), new, is_same);
         if number == new {
             constants.push(value);
-            self.readers_of_constants.push(NOBODY);
+            self.index.constants.push(NOBODY);
         }
         Id::constant(number as usize)
     }
@@ -217,60 +290,20 @@ impl<F: TensorFloat> Draft<F> {
 
     fn keep(&mut self, id: Id) {
         if !id.is_constant() {
-            self.readers[id.number()].count += 2;
+            self.index.values[id.number()].count += 2;
         }
     }
 
     /// The result of a step in its normal form; `parameter` stands behind its operands.
-    ///
-    /// What no step has read yet is read by no equal step. Therefore most steps need no search: one of their operands was
-    /// made just now, and they are kept as its first reader. In the table are those whose operands all had readers.
     #[inline(always)]
     fn step<const N: usize>(&mut self, op: Op, operands: [Id; N], parameter: u32) -> Id {
-        let mut ids = [Id::from_raw(parameter); 3];
+        let mut ids = [0, parameter, 0].map(Id::from_raw);
         ids[..N].copy_from_slice(&operands);
         let step = Step { op, operands: ids };
-        let new = self.list.steps.len() as u32;
-        let mut is_new = false;
-        for id in operands {
-            let reader = self.first_reader(id);
-            is_new |= *reader == NOBODY;
-            if *reader == NOBODY {
-                *reader = new;
-            }
-        }
-        if !is_new {
-            let known = self.find_or_enter(&step, operands, new);
-            if known != new {
-                return Id::value(self.list.first_result() + known as usize);
-            }
-        }
-        self.push(step, &operands)
-    }
-
-    /// The number of the step equal to this one, all of whose operands have readers; or `new`, under which it is entered
-    /// then.
-    #[inline(always)]
-    fn find_or_enter<const N: usize>(&mut self, step: &Step, operands: [Id; N], new: u32) -> u32 {
-        for id in operands {
-            let reader = *self.first_reader(id);
-            if self.list.steps[reader as usize] == *step {
-                return reader;
-            }
-        }
-        let [a, b, c] = step.operands.map(|id| u64::from(id.raw()));
-        let key = a ^ b.rotate_left(25) ^ c.rotate_left(13) ^ (u64::from(step.op.code()) << 50);
         let steps = &self.list.steps;
-        self.steps.find_or_enter(key, new, |number| steps[number as usize] == *step)
-    }
-
-    #[inline(always)]
-    fn first_reader(&mut self, id: Id) -> &mut u32 {
-        if id.is_constant() {
-            &mut self.readers_of_constants[id.number()]
-        } else {
-            &mut self.readers[id.number()].first
-        }
+        let new = steps.len() as u32;
+        let known = self.index.find_or_enter(&step, operands, steps, new);
+        if known == new { self.push(step, &operands) } else { Id::value(self.list.first_result() + known as usize) }
     }
 
     /// Writes a step.
@@ -278,11 +311,24 @@ impl<F: TensorFloat> Draft<F> {
     fn push(&mut self, step: Step, operands: &[Id]) -> Id {
         for id in operands {
             if !id.is_constant() {
-                self.readers[id.number()].count += 1;
+                self.index.values[id.number()].count += 1;
             }
         }
         self.list.steps.push(step);
-        self.readers.push(Readers::NONE);
-        Id::value(self.readers.len() - 1)
+        self.index.values.push(Readers::NONE);
+        Id::value(self.index.values.len() - 1)
+    }
+
+    /// Hands out the list and the readers of its values to be made shorter.
+    pub(super) fn shortened(self, shorten: impl FnOnce(&mut List<F>, &mut [Readers])) -> List<F> {
+        let Draft { mut list, mut index, .. } = self;
+        shorten(&mut list, &mut index.values);
+        if index.values.len() <= KEPT {
+            let steps = list.steps.clone();
+            index.keep(core::mem::replace(&mut list.steps, steps));
+        } else {
+            list.steps.shrink_to_fit();
+        }
+        list
     }
 }

@@ -67,7 +67,12 @@ impl<F: TensorFloat> Expression<F> {
     }
 
     pub(super) fn of_draft(draft: Draft<F>) -> Self {
-        Expression { list: optimise(draft), program: OnceLock::new(), spare: Mutex::default(), passes: Mutex::default() }
+        Expression {
+            list: optimise(draft),
+            program: OnceLock::new(),
+            spare: Mutex::default(),
+            passes: Mutex::default(),
+        }
     }
 
     /// The optimised list.

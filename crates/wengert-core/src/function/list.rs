@@ -29,13 +29,9 @@ pub(crate) enum Op {
 
 impl Op {
     /// How many numbers a step of this operation has as operands; `None` for those in the pool.
+    #[inline]
     pub(crate) fn arity(self) -> Option<usize> {
-        match self {
-            Op::Unary(_) | Op::Parametric | Op::Detach => Some(1),
-            Op::Binary(_) => Some(2),
-            Op::MulAdd | Op::MulSub | Op::SubMul => Some(3),
-            Op::Nary(_) => None,
-        }
+        if let Op::Nary(_) = self { None } else { Some(self.width() - usize::from(self == Op::Parametric)) }
     }
 
     /// How many numbers each step takes in a program: its operands and the number of its parameters; none if that
@@ -210,9 +206,10 @@ impl<F> List<F> {
     /// The operands of a step.
     #[inline]
     pub(crate) fn operands<'a>(&'a self, step: &'a Step) -> &'a [Id] {
-        match step.op.arity() {
-            Some(arity) => &step.operands[..arity],
-            None => &self.pool[step.operands[0].raw() as usize..][..step.operands[1].raw() as usize],
+        match step.op {
+            Op::Nary(_) => &self.pool[step.operands[0].raw() as usize..][..step.operands[1].raw() as usize],
+            Op::Parametric => &step.operands[..1],
+            op => &step.operands[..op.width()],
         }
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! What can be told when a step is recorded is done in the draft; here is what hangs on the steps after it.
 
-use super::draft::Draft;
+use super::draft::{Draft, Readers};
 use super::list::{Id, List, Op, Step};
 use crate::tape::Nary;
 use crate::tensor::TensorFloat;
@@ -19,29 +19,29 @@ const CHAIN: usize = 8;
 
 /// The list with fewer steps and the same outputs.
 pub(crate) fn optimise<F: TensorFloat>(draft: Draft<F>) -> List<F> {
-    let Draft { list, readers, .. } = draft;
-    let uses = readers.into_iter().map(|readers| readers.count).collect();
-    let mut optimiser = Optimiser { first: list.first_result(), list, uses };
-    optimiser.bury();
-    optimiser.fuse();
-    optimiser.close_ranks()
+    draft.shortened(|list, readers| {
+        let mut optimiser = Optimiser { first: list.first_result(), list, readers };
+        optimiser.bury();
+        optimiser.fuse();
+        optimiser.close_ranks();
+    })
 }
 
-struct Optimiser<F> {
-    list: List<F>,
+struct Optimiser<'a, F> {
+    list: &'a mut List<F>,
     /// The value that the first step makes.
     first: usize,
-    /// How often each value is read, of a step of its own at least once. Those that are not read are no longer there.
-    uses: Vec<u32>,
+    /// How many read each value. What is read by none is no longer there.
+    readers: &'a mut [Readers],
 }
 
-impl<F: TensorFloat> Optimiser<F> {
+impl<F: TensorFloat> Optimiser<'_, F> {
     /// Takes away the steps that no output needs.
     fn bury(&mut self) {
         for (k, step) in self.list.steps.iter().enumerate().rev() {
-            if self.uses[self.first + k] == 0 {
+            if self.readers[self.first + k].count == 0 {
                 for id in self.list.operands(step).iter().filter(|id| !id.is_constant()) {
-                    self.uses[id.number()] -= 1;
+                    self.readers[id.number()].count -= 1;
                 }
             }
         }
@@ -56,7 +56,7 @@ impl<F: TensorFloat> Optimiser<F> {
         let mut addends = Vec::new();
         for k in (0..self.list.steps.len()).rev() {
             let Step { op, operands: [a, b, _] } = self.list.steps[k];
-            if !matches!(op, Op::Binary(Binary::Add | Binary::Sub)) || self.uses[self.first + k] == 0 {
+            if !matches!(op, Op::Binary(Binary::Add | Binary::Sub)) || self.readers[self.first + k].count == 0 {
                 continue;
             }
             if is_sum(op) {
@@ -65,18 +65,15 @@ impl<F: TensorFloat> Optimiser<F> {
                 let mut link = [a, b];
                 loop {
                     let [a, b] = link;
-                    let (next, addend) = match (self.single(a, is_sum), self.single(b, is_sum)) {
-                        (Some(next), _) => (next, b),
-                        (None, Some(next)) => (next, a),
-                        (None, None) => break,
-                    };
+                    let on_left = self.single(a, is_sum).map(|next| (next, b));
+                    let Some((next, addend)) = on_left.or_else(|| Some((self.single(b, is_sum)?, a))) else { break };
                     links.push(next);
                     addends.push(addend);
                     let [a, b, _] = self.list.steps[next].operands;
                     link = [a, b];
                 }
                 if links.len() + 1 >= CHAIN {
-                    links.iter().for_each(|&link| self.uses[self.first + link] = 0);
+                    links.iter().for_each(|&link| self.readers[self.first + link].count = 0);
                     addends.extend([link[1], link[0]]);
                     addends.reverse();
                     self.list.steps[k] = self.list.nary(Nary::Sum, &addends);
@@ -84,14 +81,16 @@ impl<F: TensorFloat> Optimiser<F> {
                 }
             }
             let minus = op == Op::Binary(Binary::Sub);
-            let (product, other, op) = match (self.single(a, is_product), self.single(b, is_product)) {
-                (Some(product), _) => (product, b, if minus { Op::MulSub } else { Op::MulAdd }),
-                (None, Some(product)) => (product, a, if minus { Op::SubMul } else { Op::MulAdd }),
-                (None, None) => continue,
+            let (product, other, op) = if let Some(product) = self.single(a, is_product) {
+                (product, b, if minus { Op::MulSub } else { Op::MulAdd })
+            } else if let Some(product) = self.single(b, is_product) {
+                (product, a, if minus { Op::SubMul } else { Op::MulAdd })
+            } else {
+                continue;
             };
             let Step { op: of, operands: [p, q, _] } = self.list.steps[product];
             let q = if of == Op::Unary(Unary::Square) { p } else { q };
-            self.uses[self.first + product] = 0;
+            self.readers[self.first + product].count = 0;
             self.list.steps[k] = Step { op, operands: [p, q, other] };
         }
     }
@@ -99,52 +98,49 @@ impl<F: TensorFloat> Optimiser<F> {
     /// The step that makes a value, if only one other needs it and it is of one of the operations given.
     #[inline]
     fn single(&self, id: Id, is: fn(Op) -> bool) -> Option<usize> {
-        if id.is_constant() || self.uses[id.number()] != 1 {
+        if id.is_constant() || self.readers[id.number()].count != 1 {
             return None;
         }
         id.number().checked_sub(self.first).filter(|&step| is(self.list.steps[step].op))
     }
 
-    /// The list without what is no longer there.
-    fn close_ranks(self) -> List<F> {
-        let Optimiser { mut list, first, uses: mut numbers } = self;
-        // Where the number of uses was, the new number.
-        (0..).zip(&mut numbers[..first]).for_each(|(number, now)| *now = number);
-        let moved = |id: Id, numbers: &[u32]| {
-            if id.is_constant() { id } else { Id::value(numbers[id.number()] as usize) }
+    /// Takes out what is no longer there.
+    fn close_ranks(self) {
+        let Optimiser { list, first, readers } = self;
+        // Where the number of readers was, the number of the value in the new list.
+        (0..).zip(&mut readers[..first]).for_each(|(number, value)| value.count = number);
+        let moved = |id: Id, values: &[Readers]| {
+            if id.is_constant() { id } else { Id::value(values[id.number()].count as usize) }
         };
         let pool = core::mem::take(&mut list.pool);
         let mut kept = 0;
         for k in 0..list.steps.len() {
-            if numbers[first + k] == 0 {
+            if readers[first + k].count == 0 {
                 continue;
             }
-            let mut step = list.steps[k];
-            match step.op.arity() {
-                Some(arity) => {
-                    for id in &mut step.operands[..arity] {
-                        *id = moved(*id, &numbers);
-                    }
+            let Step { op, operands: [a, b, c] } = list.steps[k];
+            let now = |id| moved(id, readers);
+            let operands = match op {
+                Op::Nary(_) => {
+                    let start = Id::from_raw(list.pool.len() as u32);
+                    list.pool.extend(pool[a.raw() as usize..][..b.raw() as usize].iter().map(|&id| now(id)));
+                    [start, b, c]
                 }
-                None => {
-                    let [start, len, _] = step.operands.map(|id| id.raw() as usize);
-                    step.operands[0] = Id::from_raw(list.pool.len() as u32);
-                    list.pool.extend(pool[start..start + len].iter().map(|&id| moved(id, &numbers)));
-                }
-            }
-            numbers[first + k] = (first + kept) as u32;
-            list.steps[kept] = step;
+                Op::Parametric => [now(a), b, c],
+                // Where there are fewer, 0 stands for the first value, which stays the first.
+                _ => [now(a), now(b), now(c)],
+            };
+            list.steps[kept] = Step { op, operands };
+            readers[first + k].count = (first + kept) as u32;
             kept += 1;
         }
         list.steps.truncate(kept);
-        list.steps.shrink_to_fit();
         for id in &mut list.outputs {
-            *id = moved(*id, &numbers);
+            *id = moved(*id, readers);
         }
         for guard in &mut list.guards {
-            guard.a = moved(guard.a, &numbers);
-            guard.b = moved(guard.b, &numbers);
+            guard.a = moved(guard.a, readers);
+            guard.b = moved(guard.b, readers);
         }
-        list
     }
 }

@@ -6,12 +6,15 @@
 //! `schedule` finds it.
 
 use super::columns::{self, Column, LONG};
+use super::draft::KEPT;
 use super::error::{FunctionError, Place};
 use super::layout::Layout;
 use super::list::{Answer, Id, List, Op, Step};
 use super::schedule::Schedule;
 use crate::tape::{Comparison, Nary};
 use crate::tensor::TensorFloat;
+use core::cell::Cell;
+use core::mem::take;
 use std::sync::OnceLock;
 use wengert_kernels::Parametric;
 
@@ -144,21 +147,56 @@ struct Check {
     place: Place,
 }
 
-/// Where the values of a list lie.
+/// Where the values of a list lie, and what else is known while it is laid out.
+#[derive(Default)]
 struct Places {
     /// The slot of each value: inputs, data, and the results of the steps.
     values: Vec<u32>,
+    /// What each value hangs on: [`ACTIVE`] or [`OF_DATA`] or both.
+    flags: Vec<u8>,
     /// The slot of each constant that was asked for.
     constants: Vec<u32>,
     /// Constants as they were asked for: what steps read one after the other lies side by side.
     in_order: Vec<u32>,
     /// The slot of the first constant.
     first_constant: usize,
+    schedule: Schedule,
+    /// The slots of the operands of a run.
+    operands: Vec<u32>,
 }
 
 const NOWHERE: u32 = u32::MAX;
 
+thread_local! {
+    /// Memory for the next list: in memory new from the system all takes twice as long.
+    static SPARE: Cell<Places> = Cell::default();
+}
+
 impl Places {
+    /// Those of inputs and data.
+    fn of<F>(list: &List<F>) -> Self {
+        let mut places = SPARE.try_with(Cell::take).unwrap_or_default();
+        let first = list.first_result();
+        places.values.clear();
+        places.values.extend(0..first as u32);
+        places.flags.clear();
+        places.flags.resize(list.inputs, ACTIVE);
+        places.flags.resize(first, OF_DATA);
+        places.constants.clear();
+        places.constants.resize(list.constants.len(), NOWHERE);
+        places.in_order.clear();
+        places.first_constant = first;
+        places
+    }
+
+    /// Gives the memory to the next list.
+    fn keep(self) {
+        if self.values.len() <= KEPT && self.constants.len() <= KEPT {
+            // A thread that ends keeps nothing.
+            _ = SPARE.try_with(|spare| spare.set(self));
+        }
+    }
+
     #[inline]
     fn slot(&mut self, id: Id) -> u32 {
         let number = id.number();
@@ -229,55 +267,53 @@ impl<F: TensorFloat> Program<F> {
             slopes: 0,
             layout: OnceLock::new(),
         };
-        let mut places = Places {
-            values: (0..(first + list.steps.len()) as u32).collect(),
-            constants: vec![NOWHERE; list.constants.len()],
-            in_order: Vec::with_capacity(list.constants.len()),
-            first_constant: first,
-        };
-        let mut of_values = Vec::with_capacity(first + list.steps.len());
-        of_values.resize(list.inputs, ACTIVE);
-        of_values.resize(first, OF_DATA);
-        let mut schedule = Schedule::default();
-        let mut operands = Vec::new();
+        let mut places = Places::of(list);
         for (start, window) in (0..).step_by(replay.window()).zip(list.steps.chunks(replay.window())) {
-            schedule.clear();
+            places.schedule.clear();
             for step in window {
                 // Passive steps and those of another activity make runs of their own, and so do those of data.
-                let flags = flags(list, step, &of_values);
-                of_values.push(flags & OF_DATA | if flags & !OF_DATA == 0 { 0 } else { ACTIVE });
-                schedule.push(list, start, step, flags);
+                let flags = flags(list, step, &places.flags);
+                places.flags.push(flags & OF_DATA | if flags & !OF_DATA == 0 { 0 } else { ACTIVE });
+                places.schedule.push(list, start, step, flags);
             }
-            schedule.sort(list, start, replay);
-            for (slot, &k) in (base + start..).zip(schedule.order()) {
+            places.schedule.sort(list, start, replay);
+            places.values.resize(first + start + window.len(), NOWHERE);
+            for (slot, &k) in (base + start..).zip(places.schedule.order()) {
                 places.values[first + start + k as usize] = slot as u32;
             }
+            let (schedule, mut operands) = (take(&mut places.schedule), take(&mut places.operands));
             for (steps, flags) in schedule.runs() {
                 let op = window[steps[0] as usize].op;
+                let steps = steps.iter().map(|&k| &window[k as usize]);
                 operands.clear();
-                for &k in steps {
-                    let step = &window[k as usize];
-                    let slots = list.operands(step).iter().map(|&id| places.slot(id));
-                    if op.arity().is_none() {
-                        let len = slots.len() as u32;
-                        program.args.push(len);
-                        program.args.extend(slots);
-                        program.args.push(len);
-                        program.runs.push(Run { op, flags, more: 0, columns: 0 });
-                    } else {
-                        operands.extend(slots);
+                match op {
+                    Op::Nary(_) => {
+                        for step in steps {
+                            let slots = list.operands(step).iter().map(|&id| places.slot(id));
+                            let len = slots.len() as u32;
+                            program.args.push(len);
+                            program.args.extend(slots);
+                            program.args.push(len);
+                            program.runs.push(Run { op, flags, more: 0, columns: 0 });
+                        }
                     }
-                    if op == Op::Parametric {
-                        operands.push(step.operands[1].raw());
+                    Op::Parametric => {
+                        operands.extend(steps.flat_map(|step| [places.slot(step.operands[0]), step.operands[1].raw()]));
+                    }
+                    _ => {
+                        for step in steps {
+                            operands.extend(step.operands[..op.width()].iter().map(|&id| places.slot(id)));
+                        }
                     }
                 }
                 program.push_runs(op, flags, &operands, replay);
             }
+            (places.schedule, places.operands) = (schedule, operands);
         }
         program.slopes = program.runs.iter().filter(|run| run.keeps_slopes()).map(|run| run.len()).sum();
         for &output in &list.outputs {
             program.outputs.push(places.slot(output));
-            program.output_is_active.push(!output.is_constant() && of_values[output.number()] & ACTIVE != 0);
+            program.output_is_active.push(!output.is_constant() && places.flags[output.number()] & ACTIVE != 0);
         }
         for guard in &list.guards {
             let [a, b] = [guard.a, guard.b].map(|id| places.slot(id));
@@ -287,6 +323,7 @@ impl<F: TensorFloat> Program<F> {
         program.constants.extend(places.in_order.iter().map(|&number| list.constants[number as usize]));
         // Those that nothing reads.
         program.constants.resize(list.constants.len(), F::ZERO);
+        places.keep();
         program
     }
 

@@ -19,9 +19,12 @@ pub(super) struct Schedule {
     runs: Vec<u32>,
     order: Vec<u32>,
     keys: Vec<u64>,
+    /// Groups that were asked for, by a hash of their depth and kind.
+    recent: Vec<u32>,
 }
 
 struct Entry {
+    depth: u32,
     group: u32,
     /// Where it is read, smaller for what is read earlier.
     rank: u32,
@@ -43,6 +46,9 @@ type Kind = (u16, u8);
 /// No group.
 const END: u32 = u32::MAX;
 
+/// Groups that are remembered.
+const RECENT: usize = 256;
+
 /// The rank of what no step of the window reads: such steps stay as they were recorded.
 const UNREAD: u32 = (1 << 30) - 1;
 
@@ -58,20 +64,35 @@ impl Schedule {
         self.steps.clear();
         self.groups.clear();
         self.depths.clear();
+        self.recent.clear();
+        self.recent.resize(RECENT, END);
     }
 
     /// Adds the next step of the window that begins with step `start`.
     pub(super) fn push<F>(&mut self, list: &List<F>, start: usize, step: &Step, flags: u8) {
-        let depth_of = |operand: usize| self.groups[self.steps[operand].group as usize].depth;
         let operands = list.operands(step).iter().filter_map(|&id| within(list, start, id));
-        let depth = operands.map(|operand| depth_of(operand) + 1).max().unwrap_or(0);
+        let depth = operands.map(|operand| self.steps[operand].depth + 1).max().unwrap_or(0);
         let group = self.group(depth, (step.op.code(), flags));
         self.groups[group as usize].end += 1;
-        self.steps.push(Entry { group, rank: UNREAD });
+        self.steps.push(Entry { depth, group, rank: UNREAD });
     }
 
     /// The group of steps of a depth, at most one more than there are, and kind.
+    #[inline]
     fn group(&mut self, depth: u32, kind: Kind) -> u32 {
+        let hash = (depth * 37 + u32::from(kind.0) * 5 + u32::from(kind.1)) as usize % RECENT;
+        let recent = self.recent[hash];
+        match self.groups.get(recent as usize) {
+            Some(group) if group.depth == depth && group.kind == kind => recent,
+            _ => {
+                let group = self.find_or_enter(depth, kind);
+                self.recent[hash] = group;
+                group
+            }
+        }
+    }
+
+    fn find_or_enter(&mut self, depth: u32, kind: Kind) -> u32 {
         if self.depths.len() == depth as usize {
             self.depths.push(END);
         }
@@ -90,7 +111,7 @@ impl Schedule {
 
     /// Sorts the steps.
     pub(super) fn sort<F>(&mut self, list: &List<F>, start: usize, replay: Replay) {
-        let Schedule { steps, groups, depths, runs, order, keys } = self;
+        let Schedule { steps, groups, depths, runs, order, keys, .. } = self;
         runs.clear();
         for &first in &*depths {
             let here = runs.len();
@@ -124,13 +145,15 @@ impl Schedule {
             keys.clear();
             keys.extend(run.iter().map(|&k| u64::from(steps[k as usize].rank) << BITS | u64::from(k)));
             if !keys.is_sorted() {
-                keys.sort_unstable();
+                // No two are equal, but long parts are often in order, which a stable sort makes use of.
+                keys.sort();
                 for (k, key) in run.iter_mut().zip(&*keys) {
                     *k = (key & ((1 << BITS) - 1)) as u32;
                 }
             }
-            for (place, &k) in (begin as u32..).zip(&*run) {
-                rank_operands(list, start, &list.steps[start + k as usize], place, steps);
+            if let Some(&first) = run.first() {
+                let op = list.steps[start + first as usize].op;
+                rank_operands(list, start, op, (begin as u32..).zip(&*run), steps);
             }
             end = begin;
         }
@@ -157,28 +180,40 @@ fn within<F>(list: &List<F>, start: usize, id: Id) -> Option<usize> {
     if id.is_constant() { None } else { id.number().checked_sub(list.first_result() + start) }
 }
 
-/// Ranks the operands of a step that is the one at `place`.
+/// Ranks the operands of steps of one operation, given with their places in the order.
 ///
 /// One operand leads, and lies as the steps do: that from which others are subtracted or to which products are added,
 /// or else the newest. What many steps read, as the largest of some numbers is subtracted from all, then stays where
 /// another reader wants it. The operands of many n-ary steps lie first by first, then second by second.
-fn rank_operands<F>(list: &List<F>, start: usize, step: &Step, place: u32, steps: &mut [Entry]) {
-    let operands = list.operands(step);
+fn rank_operands<'a, F>(
+    list: &List<F>,
+    start: usize,
+    op: Op,
+    run: impl Iterator<Item = (u32, &'a u32)>,
+    steps: &mut [Entry],
+) {
     let inside = |id: Id| within(list, start, id);
-    let leading = match step.op {
-        Op::Binary(Binary::Sub | Binary::Div) => inside(operands[0]),
-        Op::MulAdd | Op::MulSub | Op::SubMul => inside(operands[2]),
+    let leads = match op {
+        Op::Binary(Binary::Sub | Binary::Div) => Some(0),
+        Op::MulAdd | Op::MulSub | Op::SubMul => Some(2),
         _ => None,
     };
-    let leading = leading.or_else(|| operands.iter().filter_map(|&id| inside(id)).max());
-    for (side, &id) in (0..).zip(operands) {
-        let Some(operand) = inside(id) else { continue };
-        let rank = match step.op {
-            Op::Nary(_) => u32::min(side, BESIDE >> BITS) << BITS | place,
-            _ if Some(operand) == leading => place,
-            _ => BESIDE | place,
-        };
-        let least = &mut steps[operand].rank;
-        *least = rank.min(*least);
+    let is_nary = matches!(op, Op::Nary(_));
+    for (place, &k) in run {
+        let operands = list.operands(&list.steps[start + k as usize]);
+        let newest = || operands.iter().filter_map(|&id| inside(id)).max();
+        let leading = if is_nary { None } else { leads.and_then(|side: usize| inside(operands[side])).or_else(newest) };
+        for (side, &id) in (0..).zip(operands) {
+            let Some(operand) = inside(id) else { continue };
+            let rank = if is_nary {
+                u32::min(side, BESIDE >> BITS) << BITS | place
+            } else if Some(operand) == leading {
+                place
+            } else {
+                BESIDE | place
+            };
+            let least = &mut steps[operand].rank;
+            *least = rank.min(*least);
+        }
     }
 }
