@@ -7,6 +7,7 @@
 //!
 //! How the elements are cut depends on their number only, so no bit depends on the number of threads.
 
+use super::draft::Draft;
 use super::error::FunctionError;
 use super::lanes::Rows;
 use super::list::List;
@@ -57,16 +58,21 @@ impl<F: TensorFloat> Expression<F> {
         let recorder = Recorder::new(N, 0);
         let nan = F::from_f64(f64::NAN);
         let y = f(core::array::from_fn(|k| recorder.symbol(nan, k)));
-        let list = recorder.finish(&[y]).map_err(|error| match error {
+        let draft = recorder.finish(&[y]).map_err(|error| match error {
             FunctionError::NanCompared { place, question, .. } => FunctionError::Branch { place, question },
             error => error,
         })?;
         // A comparison of constants is no branch on an element, and was not recorded; one of an element met NaN.
-        Ok(Self::of_list(list))
+        Ok(Self::of_draft(draft))
     }
 
-    pub(super) fn of_list(list: List<F>) -> Self {
-        Expression { list: optimise(list), program: OnceLock::new(), spare: Mutex::default(), passes: Mutex::default() }
+    pub(super) fn of_draft(draft: Draft<F>) -> Self {
+        Expression {
+            list: optimise(draft),
+            program: OnceLock::new(),
+            spare: Mutex::default(),
+            passes: Mutex::default(),
+        }
     }
 
     /// The optimised list.

@@ -29,13 +29,9 @@ pub(crate) enum Op {
 
 impl Op {
     /// How many numbers a step of this operation has as operands; `None` for those in the pool.
+    #[inline]
     pub(crate) fn arity(self) -> Option<usize> {
-        match self {
-            Op::Unary(_) | Op::Parametric | Op::Detach => Some(1),
-            Op::Binary(_) => Some(2),
-            Op::MulAdd | Op::MulSub | Op::SubMul => Some(3),
-            Op::Nary(_) => None,
-        }
+        if let Op::Nary(_) = self { None } else { Some(self.width() - usize::from(self == Op::Parametric)) }
     }
 
     /// How many numbers each step takes in a program: its operands and the number of its parameters; none if that
@@ -47,6 +43,20 @@ impl Op {
             Op::Binary(_) | Op::Parametric => 2,
             Op::MulAdd | Op::MulSub | Op::SubMul => 3,
             Op::Nary(_) => 0,
+        }
+    }
+
+    /// A number for each operation.
+    pub(super) fn code(self) -> u16 {
+        match self {
+            Op::Unary(op) => op as u16,
+            Op::Binary(op) => 0x100 + op as u16,
+            Op::Nary(op) => 0x200 + op as u16,
+            Op::MulAdd => 0x300,
+            Op::MulSub => 0x301,
+            Op::SubMul => 0x302,
+            Op::Parametric => 0x303,
+            Op::Detach => 0x304,
         }
     }
 }
@@ -186,12 +196,20 @@ impl<F> List<F> {
             && self.parameters.iter().zip(&other.parameters).all(|(a, b)| a.has_bits_of(*b))
     }
 
+    /// A step of many operands, which are put into the pool.
+    pub(super) fn nary(&mut self, op: Nary, operands: &[Id]) -> Step {
+        let [start, len] = [self.pool.len(), operands.len()].map(|number| Id::from_raw(number as u32));
+        self.pool.extend_from_slice(operands);
+        Step { op: Op::Nary(op), operands: [start, len, Id::from_raw(0)] }
+    }
+
     /// The operands of a step.
     #[inline]
     pub(crate) fn operands<'a>(&'a self, step: &'a Step) -> &'a [Id] {
-        match step.op.arity() {
-            Some(arity) => &step.operands[..arity],
-            None => &self.pool[step.operands[0].raw() as usize..][..step.operands[1].raw() as usize],
+        match step.op {
+            Op::Nary(_) => &self.pool[step.operands[0].raw() as usize..][..step.operands[1].raw() as usize],
+            Op::Parametric => &step.operands[..1],
+            op => &step.operands[..op.width()],
         }
     }
 }

@@ -9,17 +9,19 @@
 //! replay that would take another branch returns [`FunctionError::Guard`]. What the closure reads as a plain number
 //! (`x.value()`) is frozen unseen.
 //!
-//! In this folder, from left to right: `recorder` is what the closure computes with and `list` what it writes;
-//! `optimise` makes the list shorter; `schedule` puts it in order and `program` lays it out for replay; `replay` and
-//! `reverse` run over it at one point, in `columns` where steps are alike and in `spans` where they are many, `lanes` at
-//! many points in the rows of `layout`; `derivatives` is what users call; `sparsity` and `colouring` find which
-//! derivatives are zero and need not be computed; `symbolic` makes lists of derivatives, and `entries` programs of them;
-//! `expression` runs a program over the elements of tensors; `print` and `save` turn a list into text, `save` also back.
+//! In this folder, from left to right: `recorder` is what the closure computes with, `draft` where it writes, and `list`
+//! what is written; `optimise` makes the list shorter; `schedule` puts it in order and `program` lays it out for replay;
+//! `replay` and `reverse` run over it at one point, in `columns` where steps are alike and in `spans` where they are
+//! many, `lanes` at many points in the rows of `layout`; `derivatives` is what users call; `sparsity` and `colouring`
+//! find which derivatives are zero and need not be computed; `symbolic` makes lists of derivatives, and `entries`
+//! programs of them; `expression` runs a program over the elements of tensors; `print` and `save` turn a list into text,
+//! `save` also back.
 
 mod colouring;
 mod columns;
 mod csr;
 mod derivatives;
+mod draft;
 mod entries;
 mod error;
 mod expression;
@@ -54,6 +56,7 @@ use crate::taylor::Taylor;
 use crate::tensor::TensorFloat;
 use columns::in_chunks;
 use core::fmt::{self, Debug};
+use draft::Draft;
 use list::List;
 use program::{Program, Replay};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -223,8 +226,8 @@ impl<F: TensorFloat> Function<F> {
         f: impl for<'r> FnOnce(
             &[Symbol<'r, F>],
             &[Symbol<'r, F>],
-            &dyn Fn(&[Symbol<'r, F>]) -> Result<List<F>, FunctionError>,
-        ) -> Result<List<F>, FunctionError>,
+            &dyn Fn(&[Symbol<'r, F>]) -> Result<Draft<F>, FunctionError>,
+        ) -> Result<Draft<F>, FunctionError>,
     ) -> Result<Self, FunctionError> {
         if x.is_empty() {
             return Err(FunctionError::NoInputs);
@@ -233,9 +236,9 @@ impl<F: TensorFloat> Function<F> {
         let symbols: Vec<Symbol<'_, F>> =
             x.iter().chain(data).enumerate().map(|(number, &value)| recorder.symbol(value, number)).collect();
         let (inputs, constants) = symbols.split_at(x.len());
-        let list = f(inputs, constants, &|outputs| recorder.finish(outputs))?;
-        let recorded = list.steps.len();
-        Ok(Self::of_list(optimise::optimise(list), recorded, data.to_vec()))
+        let draft = f(inputs, constants, &|outputs| recorder.finish(outputs))?;
+        let recorded = draft.recorded;
+        Ok(Self::of_list(optimise::optimise(draft), recorded, data.to_vec()))
     }
 
     fn of_list(list: List<F>, recorded: usize, data: Vec<F>) -> Self {

@@ -6,13 +6,16 @@
 //! `schedule` finds it.
 
 use super::columns::{self, Column, LONG};
+use super::draft::KEPT;
 use super::error::{FunctionError, Place};
 use super::layout::Layout;
-use super::list::{Answer, Id, List, Op};
+use super::list::{Answer, Id, List, Op, Step};
 use super::schedule::Schedule;
 use super::spans::{Crossing, Spans};
 use crate::tape::{Comparison, Nary};
 use crate::tensor::TensorFloat;
+use core::cell::Cell;
+use core::mem::take;
 use std::sync::OnceLock;
 use wengert_kernels::Parametric;
 
@@ -153,43 +156,88 @@ struct Check {
     place: Place,
 }
 
-/// The bit of a place that says that it hangs on an input.
-pub(super) const ACTIVE: u32 = 1 << 31;
-
-const NOWHERE: u32 = u32::MAX;
-
-/// Where the values of a list lie.
+/// Where the values of a list lie, and what else is known while it is laid out.
+#[derive(Default)]
 pub(super) struct Places {
-    /// The slot of the first constant, and the number of the first step's result.
-    pub(super) first: usize,
-    pub(super) inputs: usize,
-    /// The slot of each step, with the bit [`ACTIVE`].
-    pub(super) steps: Vec<u32>,
+    /// The slot of each value: inputs, data, and the results of the steps.
+    pub(super) values: Vec<u32>,
+    /// What each value hangs on: [`ACTIVE`] or [`OF_DATA`] or both.
+    flags: Vec<u8>,
     /// The slot of each constant that was asked for.
     constants: Vec<u32>,
     /// Constants as they were asked for: what steps read one after the other lies side by side.
-    in_order: Vec<usize>,
+    in_order: Vec<u32>,
+    /// The slot of the first constant.
+    first_constant: usize,
+    schedule: Schedule,
+    /// The slots of the operands of a run.
+    operands: Vec<u32>,
+}
+
+const NOWHERE: u32 = u32::MAX;
+
+thread_local! {
+    /// Memory for the next list: in memory new from the system all takes twice as long.
+    static SPARE: Cell<Places> = Cell::default();
 }
 
 impl Places {
+    /// Whether a value hangs on an input.
     pub(super) fn is_active(&self, id: Id) -> bool {
-        match id.number().checked_sub(self.first) {
-            None => id.number() < self.inputs,
-            Some(step) => self.steps[step] & ACTIVE != 0,
+        self.flags[id.number()] & ACTIVE != 0
+    }
+
+    /// Those of inputs and data.
+    fn of<F>(list: &List<F>) -> Self {
+        let mut places = SPARE.try_with(Cell::take).unwrap_or_default();
+        let first = list.first_result();
+        places.values.clear();
+        places.values.extend(0..first as u32);
+        places.flags.clear();
+        places.flags.resize(list.inputs, ACTIVE);
+        places.flags.resize(first, OF_DATA);
+        places.constants.clear();
+        places.constants.resize(list.constants.len(), NOWHERE);
+        places.in_order.clear();
+        places.first_constant = first;
+        places
+    }
+
+    /// Gives the memory to the next list.
+    fn keep(self) {
+        if self.values.len() <= KEPT && self.constants.len() <= KEPT {
+            // A thread that ends keeps nothing.
+            _ = SPARE.try_with(|spare| spare.set(self));
         }
     }
 
+    #[inline]
     fn slot(&mut self, id: Id) -> u32 {
         let number = id.number();
-        if id.is_constant() {
-            if self.constants[number] == NOWHERE {
-                self.constants[number] = (self.first + self.in_order.len()) as u32;
-                self.in_order.push(number);
-            }
-            return self.constants[number];
+        if !id.is_constant() {
+            return self.values[number];
         }
-        number.checked_sub(self.first).map_or(number as u32, |step| self.steps[step] & !ACTIVE)
+        if self.constants[number] == NOWHERE {
+            self.constants[number] = (self.first_constant + self.in_order.len()) as u32;
+            self.in_order.push(number as u32);
+        }
+        self.constants[number]
     }
+}
+
+/// The flag of values that hang on an input.
+const ACTIVE: u8 = 1;
+
+/// The flags of a step, by those of the values.
+#[inline]
+fn flags<F>(list: &List<F>, step: &Step, of_values: &[u8]) -> u8 {
+    let (mut active, mut of_data) = (0, 0);
+    for (side, &id) in list.operands(step).iter().enumerate().filter(|(_, id)| !id.is_constant()) {
+        let side = if step.op == Op::Nary(Nary::Dot) { side & 1 } else { side.min(2) };
+        active |= (of_values[id.number()] & ACTIVE) << side;
+        of_data |= of_values[id.number()] & OF_DATA;
+    }
+    if step.op == Op::Detach { of_data } else { active | of_data }
 }
 
 /// A list laid out for replay.
@@ -235,84 +283,68 @@ impl<F: TensorFloat> Program<F> {
             slopes: 0,
             layout: OnceLock::new(),
         };
-        let mut places = Places {
-            first,
-            inputs: list.inputs,
-            steps: vec![0; list.steps.len()],
-            constants: vec![NOWHERE; list.constants.len()],
-            in_order: Vec::with_capacity(list.constants.len()),
-        };
-        let mut of_data = vec![false; list.steps.len()];
-        let mut crossing = Crossing::new(list.steps.len(), replay.span());
-        let mut schedule = Schedule::default();
-        let mut operands = Vec::new();
-        for start in (0..list.steps.len()).step_by(replay.window()) {
-            let end = list.steps.len().min(start + replay.window());
+        let mut places = Places::of(list);
+        let mut crossing = Crossing::new(first, list.steps.len(), replay.span());
+        for (start, window) in (0..).step_by(replay.window()).zip(list.steps.chunks(replay.window())) {
             crossing.enter(start, program.runs.len());
-            schedule.clear();
-            for (number, step) in (start..end).zip(&list.steps[start..end]) {
-                let mut active = 0_u8;
-                let mut data = false;
-                for (side, &id) in list.operands(step).iter().enumerate().filter(|(_, id)| !id.is_constant()) {
-                    if places.is_active(id) {
-                        active |= 1 << if step.op == Op::Nary(Nary::Dot) { side & 1 } else { side.min(2) };
-                    }
-                    data |= match id.number().checked_sub(first) {
-                        None => id.number() >= list.inputs,
-                        Some(step) => of_data[step],
-                    };
-                }
-                if step.op == Op::Detach {
-                    active = 0;
-                }
-                // Steps of this window have no slot yet, but their activity is known.
-                places.steps[number] = if active == 0 { 0 } else { ACTIVE };
-                of_data[number] = data;
+            places.schedule.clear();
+            for step in window {
                 // Passive steps and those of another activity make runs of their own, and so do those of data.
-                schedule.push(list, start, step, active | if data { OF_DATA } else { 0 });
+                let flags = flags(list, step, &places.flags);
+                crossing.read(list.operands(step), step.op, &places);
+                places.flags.push(flags & OF_DATA | if flags & !OF_DATA == 0 { 0 } else { ACTIVE });
+                places.schedule.push(list, start, step, flags);
             }
-            schedule.sort(list, start, replay);
-            for (slot, &k) in (base + start..).zip(schedule.order()) {
-                places.steps[start + k as usize] |= slot as u32;
+            places.schedule.sort(list, start, replay);
+            places.values.resize(first + start + window.len(), NOWHERE);
+            for (slot, &k) in (base + start..).zip(places.schedule.order()) {
+                places.values[first + start + k as usize] = slot as u32;
             }
+            let (schedule, mut operands) = (take(&mut places.schedule), take(&mut places.operands));
             for (steps, flags) in schedule.runs() {
-                let op = list.steps[start + steps[0] as usize].op;
+                let op = window[steps[0] as usize].op;
+                let steps = steps.iter().map(|&k| &window[k as usize]);
                 operands.clear();
-                for &k in steps {
-                    let step = &list.steps[start + k as usize];
-                    crossing.read(list.operands(step), op, &places);
-                    let slots = list.operands(step).iter().map(|&id| places.slot(id));
-                    if op.arity().is_none() {
-                        let len = slots.len() as u32;
-                        program.args.push(len);
-                        program.args.extend(slots);
-                        program.args.push(len);
-                        program.runs.push(Run { op, flags, more: 0, columns: 0 });
-                    } else {
-                        operands.extend(slots);
+                match op {
+                    Op::Nary(_) => {
+                        for step in steps {
+                            let slots = list.operands(step).iter().map(|&id| places.slot(id));
+                            let len = slots.len() as u32;
+                            program.args.push(len);
+                            program.args.extend(slots);
+                            program.args.push(len);
+                            program.runs.push(Run { op, flags, more: 0, columns: 0 });
+                        }
                     }
-                    if op == Op::Parametric {
-                        operands.push(step.operands[1].raw());
+                    Op::Parametric => {
+                        operands.extend(steps.flat_map(|step| [places.slot(step.operands[0]), step.operands[1].raw()]));
+                    }
+                    _ => {
+                        for step in steps {
+                            operands.extend(step.operands[..op.width()].iter().map(|&id| places.slot(id)));
+                        }
                     }
                 }
                 program.push_runs(op, flags, &operands, replay, crossing.run);
             }
+            (places.schedule, places.operands) = (schedule, operands);
         }
         program.slopes = program.runs.iter().filter(|run| run.keeps_slopes()).map(|run| run.len()).sum();
         for &output in &list.outputs {
             program.outputs.push(places.slot(output));
-            crossing.wanted(output, &places);
+            crossing.wanted(output);
             program.output_is_active.push(!output.is_constant() && places.is_active(output));
         }
-        program.spans = crossing.spans(&places, base);
+        program.spans = crossing.spans(&places.values, base, list.inputs);
         for guard in &list.guards {
             let [a, b] = [guard.a, guard.b].map(|id| places.slot(id));
             let (question, answer, place) = (guard.question, guard.answer, guard.place.clone());
             program.checks.push(Check { a, b, question, answer, place });
         }
-        program.constants.extend(places.in_order.iter().map(|&number| list.constants[number]));
+        program.constants.extend(places.in_order.iter().map(|&number| list.constants[number as usize]));
         // Those that nothing reads.
         program.constants.resize(list.constants.len(), F::ZERO);
+        places.keep();
         program
     }
 

@@ -1,17 +1,19 @@
 //! The recorder: the same operators as on a tape, over a handle that keeps what was done instead of its partials.
 
+use super::draft::Draft;
 use super::error::{FunctionError, Place};
-use super::list::{Answer, Guard, Id, List, Op, Step};
+use super::list::{Answer, Id, Op};
+use crate::tape::node::NOWHERE;
 use crate::tape::{Comparison, Handle, Nary, Pullback, Scalar, UnaryOp};
 use crate::tensor::TensorFloat;
 use core::cell::RefCell;
 use smallvec::SmallVec;
-use wengert_kernels::{Binary, Unary};
+use wengert_kernels::{Binary, Parametric, Unary};
 
 /// What [`Function::record`](crate::Function::record) writes to.
 #[derive(Debug, Default)]
 pub struct Recorder<F> {
-    list: RefCell<List<F>>,
+    draft: RefCell<Draft<F>>,
     error: RefCell<Option<FunctionError>>,
 }
 
@@ -28,26 +30,16 @@ pub type Symbol<'r, F = f64> = Scalar<F, OnRecorder<'r, F>>;
 impl<F: TensorFloat> Recorder<F> {
     /// A recorder with the inputs and the data of a function.
     pub(super) fn new(inputs: usize, data: usize) -> Self {
-        let list = List {
-            inputs,
-            data,
-            constants: Vec::new(),
-            steps: Vec::new(),
-            pool: Vec::new(),
-            parameters: Vec::new(),
-            outputs: Vec::new(),
-            guards: Vec::new(),
-        };
-        Recorder { list: RefCell::new(list), error: RefCell::new(None) }
+        Recorder { draft: RefCell::new(Draft::new(inputs, data)), error: RefCell::new(None) }
     }
 
     /// The symbol of a value that is there before the first step: an input or data.
     pub(super) fn symbol(&self, value: F, number: usize) -> Symbol<'_, F> {
-        Scalar::recorded(value, F::ONE, OnRecorder(Some(self)), number as u32 + 1)
+        self.result(value, node(Id::value(number)))
     }
 
     /// Ends the recording.
-    pub(super) fn finish(&self, outputs: &[Symbol<'_, F>]) -> Result<List<F>, FunctionError> {
+    pub(super) fn finish(&self, outputs: &[Symbol<'_, F>]) -> Result<Draft<F>, FunctionError> {
         for output in outputs {
             if output.handle().0.is_some_and(|recorder| !core::ptr::eq(recorder, self)) {
                 return Err(FunctionError::TwoRecordings { place: Place::caller() });
@@ -56,15 +48,15 @@ impl<F: TensorFloat> Recorder<F> {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
-        let mut list = self.list.take();
-        for &output in outputs {
-            let id = operand(&mut list, output);
-            list.outputs.push(id);
-        }
-        if list.outputs.is_empty() {
+        if outputs.is_empty() {
             return Err(FunctionError::NoOutputs);
         }
-        Ok(list)
+        let mut draft = self.draft.take();
+        for &output in outputs {
+            let id = Operand::from(output).id(&mut draft);
+            draft.output(id);
+        }
+        Ok(draft)
     }
 
     #[cold]
@@ -74,78 +66,118 @@ impl<F: TensorFloat> Recorder<F> {
 
     /// Records a comparison.
     pub(super) fn guard(&self, a: Symbol<'_, F>, b: Symbol<'_, F>, question: Comparison, answer: Answer, place: Place) {
-        let list = &mut *self.list.borrow_mut();
-        let (a, b) = (operand(list, a), operand(list, b));
-        list.guards.push(Guard { a, b, question, answer, place });
+        let draft = &mut *self.draft.borrow_mut();
+        let (a, b) = (Operand::from(a).id(draft), Operand::from(b).id(draft));
+        draft.guard(a, b, question, answer, place);
     }
 
-    /// Records a step.
-    pub(super) fn push(&self, op: Op, operands: &[Symbol<'_, F>], y: F) -> Symbol<'_, F> {
-        self.push_with(op, operands, y, |_| 0)
+    /// The symbol of a result.
+    #[inline(always)]
+    pub(super) fn result(&self, y: F, node: u32) -> Symbol<'_, F> {
+        Scalar::recorded(y, F::ONE, OnRecorder(Some(self)), node)
     }
 
-    /// Records a step; `extra` may put something into the list first and gives the operand after the last.
-    fn push_with(
-        &self,
-        op: Op,
-        operands: &[Symbol<'_, F>],
-        y: F,
-        extra: impl FnOnce(&mut List<F>) -> u32,
-    ) -> Symbol<'_, F> {
-        let list = &mut *self.list.borrow_mut();
-        let number = list.first_result() + list.steps.len();
-        if number + 1 >= Id::LIMIT || list.constants.len() + operands.len() >= Id::LIMIT {
+    /// The node of what `write` puts into the draft, an operation on so many operands.
+    #[inline(always)]
+    fn record(&self, operands: usize, write: impl FnOnce(&mut Draft<F>) -> Id) -> u32 {
+        let draft = &mut *self.draft.borrow_mut();
+        if !draft.has_room(operands) {
             self.fail(FunctionError::Full { limit: Id::LIMIT });
-            return constant(y);
+            return NOWHERE;
         }
-        let mut ids = [Id::from_raw(0); 3];
-        if op.arity().is_some() {
-            for (id, &x) in ids.iter_mut().zip(operands) {
-                *id = operand(list, x);
-            }
-            if operands.len() < 3 {
-                ids[operands.len()] = Id::from_raw(extra(list));
-            }
-        } else {
-            ids[0] = Id::from_raw(list.pool.len() as u32);
-            for &x in operands {
-                let id = operand(list, x);
-                list.pool.push(id);
-            }
-            ids[1] = Id::from_raw(list.pool.len() as u32 - ids[0].raw());
-        }
-        list.steps.push(Step { op, operands: ids });
-        Scalar::recorded(y, F::ONE, OnRecorder(Some(self)), number as u32 + 1)
+        draft.recorded += 1;
+        node(write(draft))
     }
+
+    // Called with numbers in registers, by operators that are part of the closure: a symbol that went through memory at
+    // every operation would be waited for.
+
+    #[inline(never)]
+    fn unary(&self, op: Op, x: Operand<F>) -> u32 {
+        self.record(1, |draft| {
+            let x = x.id(draft);
+            draft.unary(op, x)
+        })
+    }
+
+    #[inline(never)]
+    fn binary(&self, op: Binary, a: Operand<F>, b: Operand<F>) -> u32 {
+        self.record(2, |draft| {
+            let (a, b) = (a.id(draft), b.id(draft));
+            draft.binary(op, a, b)
+        })
+    }
+
+    #[inline(never)]
+    fn parametric(&self, op: Parametric, x: Operand<F>) -> u32 {
+        self.record(1, |draft| {
+            let x = x.id(draft);
+            draft.parametric(op, x)
+        })
+    }
+
+    #[inline(never)]
+    pub(super) fn nary(&self, op: Nary, operands: &[Symbol<'_, F>]) -> u32 {
+        self.record(operands.len(), |draft| {
+            let operands: SmallVec<[Id; 16]> = operands.iter().map(|&x| Operand::from(x).id(draft)).collect();
+            draft.nary(op, &operands)
+        })
+    }
+}
+
+/// What is recorded of a symbol.
+#[derive(Clone, Copy)]
+struct Operand<F> {
+    node: u32,
+    value: F,
+}
+
+impl<F: TensorFloat> From<Symbol<'_, F>> for Operand<F> {
+    #[inline(always)]
+    fn from(x: Symbol<'_, F>) -> Self {
+        Operand { node: x.pending().1, value: x.primal() }
+    }
+}
+
+impl<F: TensorFloat> Operand<F> {
+    /// What it is in the list.
+    #[inline(always)]
+    fn id(self, draft: &mut Draft<F>) -> Id {
+        if self.node == NOWHERE { draft.constant(self.value) } else { Id::value(self.node as usize - 1) }
+    }
+}
+
+/// The node of a value.
+#[inline(always)]
+fn node(id: Id) -> u32 {
+    id.number() as u32 + 1
 }
 
 /// A number that belongs to no recording.
 pub(super) fn constant<'r, F: TensorFloat>(value: F) -> Symbol<'r, F> {
-    Scalar::folded(value, F::ZERO, OnRecorder(None), crate::tape::node::NOWHERE)
-}
-
-/// The operand `x` of a step: what it is in the list.
-fn operand<F: TensorFloat>(list: &mut List<F>, x: Symbol<'_, F>) -> Id {
-    if x.is_constant() {
-        list.constants.push(x.primal());
-        Id::constant(list.constants.len() - 1)
-    } else {
-        Id::value(x.pending().1 as usize - 1)
-    }
+    Scalar::folded(value, F::ZERO, OnRecorder(None), NOWHERE)
 }
 
 /// The one recorder of the operands; `None` if all are constants, and after a report if there are two.
+#[inline]
 #[track_caller]
 fn common<'r, F: TensorFloat>(operands: &[Symbol<'r, F>]) -> Option<&'r Recorder<F>> {
-    let recorders = || operands.iter().filter(|x| !x.is_constant()).filter_map(|x| x.handle().0);
-    let first = recorders().next()?;
-    if let Some(other) = recorders().find(|recorder| !core::ptr::eq(*recorder, first)) {
-        for recorder in [first, other] {
-            recorder.fail(FunctionError::TwoRecordings { place: Place::caller() });
-        }
-        return None;
+    // Constants have none.
+    let mut recorders = operands.iter().filter_map(|x| x.handle().0);
+    let first = recorders.next()?;
+    match recorders.find(|recorder| !core::ptr::eq(*recorder, first)) {
+        None => Some(first),
+        Some(other) => two_recordings([first, other]),
     }
-    Some(first)
+}
+
+#[cold]
+#[track_caller]
+fn two_recordings<'r, F: TensorFloat>(recorders: [&'r Recorder<F>; 2]) -> Option<&'r Recorder<F>> {
+    for recorder in recorders {
+        recorder.fail(FunctionError::TwoRecordings { place: Place::caller() });
+    }
+    None
 }
 
 /// Reports an operation whose partials are known, and how to compute it at another point is not.
@@ -161,31 +193,36 @@ impl<'r, F: TensorFloat> Handle<F> for OnRecorder<'r, F> {
     // A fused closure is recorded like any other code: there is nothing to fuse for in a list that is replayed.
     type Inner<const N: usize> = Symbol<'r, F>;
 
+    #[inline(always)]
     fn unary(x: Symbol<'r, F>, op: UnaryOp<F>, y: F, _p: F) -> Symbol<'r, F> {
-        let Some(recorder) = common(&[x]) else { return constant(y) };
-        match op {
-            UnaryOp::Row(row) => recorder.push(Op::Unary(row), &[x], y),
-            UnaryOp::Right(op, c) => recorder.push(Op::Binary(op), &[x, constant(c)], y),
-            UnaryOp::Left(c, op) => recorder.push(Op::Binary(op), &[constant(c), x], y),
-            UnaryOp::Parametric(op) => recorder.push_with(Op::Parametric, &[x], y, |list| {
-                list.parameters.push(op);
-                list.parameters.len() as u32 - 1
-            }),
-        }
+        let OnRecorder(Some(recorder)) = x.handle() else { return constant(y) };
+        let x = x.into();
+        let constant = |value| Operand { node: NOWHERE, value };
+        let node = match op {
+            UnaryOp::Row(row) => recorder.unary(Op::Unary(row), x),
+            UnaryOp::Right(op, c) => recorder.binary(op, x, constant(c)),
+            UnaryOp::Left(c, op) => recorder.binary(op, constant(c), x),
+            UnaryOp::Parametric(op) => recorder.parametric(op, x),
+        };
+        recorder.result(y, node)
     }
 
+    #[inline(always)]
     fn negated(x: Symbol<'r, F>) -> Symbol<'r, F> {
         Self::unary(x, UnaryOp::Row(Unary::Neg), -x.primal(), -F::ONE)
     }
 
     fn detached(x: Symbol<'r, F>) -> Symbol<'r, F> {
         // Not a constant: the value is another at another point.
-        common(&[x]).map_or_else(|| constant(x.primal()), |recorder| recorder.push(Op::Detach, &[x], x.primal()))
+        let OnRecorder(Some(recorder)) = x.handle() else { return x };
+        recorder.result(x.primal(), recorder.unary(Op::Detach, x.into()))
     }
 
+    #[inline(always)]
     #[track_caller]
     fn binary(a: Symbol<'r, F>, b: Symbol<'r, F>, op: Binary, y: F, _p: F, _q: F) -> Symbol<'r, F> {
-        common(&[a, b]).map_or_else(|| constant(y), |recorder| recorder.push(Op::Binary(op), &[a, b], y))
+        let Some(recorder) = common(&[a, b]) else { return constant(y) };
+        recorder.result(y, recorder.binary(op, a.into(), b.into()))
     }
 
     #[track_caller]
@@ -197,7 +234,8 @@ impl<'r, F: TensorFloat> Handle<F> for OnRecorder<'r, F> {
         }
         // All are taken before the first is recorded: the iterator may record, too.
         operands.for_each(|(x, _)| all.push(x));
-        common(&all).map_or_else(|| constant(y), |recorder| recorder.push(Op::Nary(op), &all, y))
+        let Some(recorder) = common(&all) else { return constant(y) };
+        recorder.result(y, recorder.nary(op, &all))
     }
 
     #[track_caller]

@@ -12,21 +12,42 @@ use wengert_kernels::Binary;
 #[derive(Default)]
 pub(super) struct Schedule {
     steps: Vec<Entry>,
-    /// Where the steps of each depth start; while steps are added, how many they are.
-    starts: Vec<u32>,
+    groups: Vec<Group>,
+    /// The first group of each depth.
+    depths: Vec<u32>,
+    /// The groups as they are evaluated.
+    runs: Vec<u32>,
     order: Vec<u32>,
-    /// Where runs start, and the end.
-    breaks: Vec<u32>,
     keys: Vec<u64>,
+    /// Groups that were asked for, by a hash of their depth and kind.
+    recent: Vec<u32>,
 }
 
 struct Entry {
     depth: u32,
-    code: u16,
-    flags: u8,
+    group: u32,
     /// Where it is read, smaller for what is read earlier.
     rank: u32,
 }
+
+/// The steps of one depth, operation and flags.
+struct Group {
+    depth: u32,
+    kind: Kind,
+    /// The next of this depth.
+    next: u32,
+    /// How many steps; then where they end in the order.
+    end: u32,
+}
+
+/// What is equal in steps that make a run: the number of the operation, and flags. In this order groups are evaluated.
+type Kind = (u16, u8);
+
+/// No group.
+const END: u32 = u32::MAX;
+
+/// Groups that are remembered.
+const RECENT: usize = 256;
 
 /// The rank of what no step of the window reads: such steps stay as they were recorded.
 const UNREAD: u32 = (1 << 30) - 1;
@@ -41,68 +62,101 @@ const _: () = assert!(Replay::AtPoint.window() <= 1 << BITS && Replay::InRows.wi
 impl Schedule {
     pub(super) fn clear(&mut self) {
         self.steps.clear();
-        self.starts.clear();
+        self.groups.clear();
+        self.depths.clear();
+        self.recent.clear();
+        self.recent.resize(RECENT, END);
     }
 
     /// Adds the next step of the window that begins with step `start`.
     pub(super) fn push<F>(&mut self, list: &List<F>, start: usize, step: &Step, flags: u8) {
-        let mut depth = 0;
-        for operand in list.operands(step).iter().filter_map(|&id| within(list, start, id)) {
-            depth = depth.max(self.steps[operand].depth + 1);
+        let operands = list.operands(step).iter().filter_map(|&id| within(list, start, id));
+        let depth = operands.map(|operand| self.steps[operand].depth + 1).max().unwrap_or(0);
+        let group = self.group(depth, (step.op.code(), flags));
+        self.groups[group as usize].end += 1;
+        self.steps.push(Entry { depth, group, rank: UNREAD });
+    }
+
+    /// The group of steps of a depth, at most one more than there are, and kind.
+    #[inline]
+    fn group(&mut self, depth: u32, kind: Kind) -> u32 {
+        let hash = (depth * 37 + u32::from(kind.0) * 5 + u32::from(kind.1)) as usize % RECENT;
+        let recent = self.recent[hash];
+        match self.groups.get(recent as usize) {
+            Some(group) if group.depth == depth && group.kind == kind => recent,
+            _ => {
+                let group = self.find_or_enter(depth, kind);
+                self.recent[hash] = group;
+                group
+            }
         }
-        self.steps.push(Entry { depth, code: super::optimise::code(step.op) as u16, flags, rank: UNREAD });
-        if self.starts.len() <= depth as usize {
-            self.starts.resize(depth as usize + 1, 0);
+    }
+
+    fn find_or_enter(&mut self, depth: u32, kind: Kind) -> u32 {
+        if self.depths.len() == depth as usize {
+            self.depths.push(END);
         }
-        self.starts[depth as usize] += 1;
+        let first = self.depths[depth as usize];
+        let mut number = first;
+        while let Some(group) = self.groups.get(number as usize) {
+            if group.kind == kind {
+                return number;
+            }
+            number = group.next;
+        }
+        self.groups.push(Group { depth, kind, next: first, end: 0 });
+        self.depths[depth as usize] = self.groups.len() as u32 - 1;
+        self.depths[depth as usize]
     }
 
     /// Sorts the steps.
     pub(super) fn sort<F>(&mut self, list: &List<F>, start: usize, replay: Replay) {
-        let Schedule { steps, starts, order, breaks, keys } = self;
-        let mut next = 0;
-        for start in starts.iter_mut() {
-            next += core::mem::replace(start, next);
+        let Schedule { steps, groups, depths, runs, order, keys, .. } = self;
+        runs.clear();
+        for &first in &*depths {
+            let here = runs.len();
+            let mut number = first;
+            while let Some(group) = groups.get(number as usize) {
+                runs.push(number);
+                number = group.next;
+            }
+            runs[here..].sort_unstable_by_key(|&group| groups[group as usize].kind);
         }
-        starts.push(next);
+        let mut next = 0;
+        for &group in &*runs {
+            // Where its next step stands: in the end, where it ends.
+            next += core::mem::replace(&mut groups[group as usize].end, next);
+        }
         order.clear();
         order.resize(steps.len(), 0);
-        let mut free = starts.clone();
         for (k, step) in (0..).zip(&*steps) {
-            let place = &mut free[step.depth as usize];
+            let place = &mut groups[step.group as usize].end;
             order[*place as usize] = k;
             *place += 1;
         }
-        breaks.clear();
-        breaks.push(next);
+        if replay == Replay::InRows {
+            return;
+        }
         // The deepest first: where a step is read must be known.
-        for ends in starts.windows(2).rev() {
-            let level = &mut order[ends[0] as usize..ends[1] as usize];
-            if level.len() > 1 {
-                keys.clear();
-                keys.extend(level.iter().map(|&k| {
-                    let Entry { code, flags, rank, .. } = steps[k as usize];
-                    u64::from(code) << 54 | u64::from(flags) << 46 | u64::from(rank) << BITS | u64::from(k)
-                }));
-                keys.sort_unstable();
-                for (k, key) in level.iter_mut().zip(&*keys) {
+        let mut end = order.len();
+        for before in (0..runs.len()).rev() {
+            let begin = before.checked_sub(1).map_or(0, |before| groups[runs[before] as usize].end as usize);
+            let run = &mut order[begin..end];
+            keys.clear();
+            keys.extend(run.iter().map(|&k| u64::from(steps[k as usize].rank) << BITS | u64::from(k)));
+            if !keys.is_sorted() {
+                // No two are equal, but long parts are often in order, which a stable sort makes use of.
+                keys.sort();
+                for (k, key) in run.iter_mut().zip(&*keys) {
                     *k = (key & ((1 << BITS) - 1)) as u32;
                 }
             }
-            if replay == Replay::AtPoint {
-                for (place, &k) in (ends[0]..).zip(&*level) {
-                    rank_operands(list, start, &list.steps[start + k as usize], place, steps);
-                }
+            if let Some(&first) = run.first() {
+                let op = list.steps[start + first as usize].op;
+                rank_operands(list, start, op, (begin as u32..).zip(&*run), steps);
             }
-            let kind = |k: u32| (steps[k as usize].code, steps[k as usize].flags);
-            let changes = |&place: &u32| {
-                let [before, here] = [place - 1, place].map(|place| level[(place - ends[0]) as usize]);
-                kind(before) != kind(here)
-            };
-            breaks.extend((ends[0] + 1..ends[1]).rev().filter(changes));
-            breaks.push(ends[0]);
+            end = begin;
         }
-        breaks.reverse();
     }
 
     /// The steps as they are evaluated, by their numbers in the window.
@@ -112,9 +166,10 @@ impl Schedule {
 
     /// The steps of one depth, operation and flags, and these.
     pub(super) fn runs(&self) -> impl Iterator<Item = (&[u32], u8)> {
-        self.breaks.windows(2).map(|ends| {
-            let run = &self.order[ends[0] as usize..ends[1] as usize];
-            (run, self.steps[run[0] as usize].flags)
+        let mut begin = 0;
+        self.runs.iter().map(move |&group| {
+            let Group { end, kind: (_, flags), .. } = self.groups[group as usize];
+            (&self.order[core::mem::replace(&mut begin, end as usize)..end as usize], flags)
         })
     }
 }
@@ -125,28 +180,40 @@ fn within<F>(list: &List<F>, start: usize, id: Id) -> Option<usize> {
     if id.is_constant() { None } else { id.number().checked_sub(list.first_result() + start) }
 }
 
-/// Ranks the operands of a step that is the one at `place`.
+/// Ranks the operands of steps of one operation, given with their places in the order.
 ///
 /// One operand leads, and lies as the steps do: that from which others are subtracted or to which products are added,
 /// or else the newest. What many steps read, as the largest of some numbers is subtracted from all, then stays where
 /// another reader wants it. The operands of many n-ary steps lie first by first, then second by second.
-fn rank_operands<F>(list: &List<F>, start: usize, step: &Step, place: u32, steps: &mut [Entry]) {
-    let operands = list.operands(step);
+fn rank_operands<'a, F>(
+    list: &List<F>,
+    start: usize,
+    op: Op,
+    run: impl Iterator<Item = (u32, &'a u32)>,
+    steps: &mut [Entry],
+) {
     let inside = |id: Id| within(list, start, id);
-    let leading = match step.op {
-        Op::Binary(Binary::Sub | Binary::Div) => inside(operands[0]),
-        Op::MulAdd | Op::MulSub | Op::SubMul => inside(operands[2]),
+    let leads = match op {
+        Op::Binary(Binary::Sub | Binary::Div) => Some(0),
+        Op::MulAdd | Op::MulSub | Op::SubMul => Some(2),
         _ => None,
     };
-    let leading = leading.or_else(|| operands.iter().filter_map(|&id| inside(id)).max());
-    for (side, &id) in (0..).zip(operands) {
-        let Some(operand) = inside(id) else { continue };
-        let rank = match step.op {
-            Op::Nary(_) => u32::min(side, BESIDE >> BITS) << BITS | place,
-            _ if Some(operand) == leading => place,
-            _ => BESIDE | place,
-        };
-        let least = &mut steps[operand].rank;
-        *least = rank.min(*least);
+    let is_nary = matches!(op, Op::Nary(_));
+    for (place, &k) in run {
+        let operands = list.operands(&list.steps[start + k as usize]);
+        let newest = || operands.iter().filter_map(|&id| inside(id)).max();
+        let leading = if is_nary { None } else { leads.and_then(|side: usize| inside(operands[side])).or_else(newest) };
+        for (side, &id) in (0..).zip(operands) {
+            let Some(operand) = inside(id) else { continue };
+            let rank = if is_nary {
+                u32::min(side, BESIDE >> BITS) << BITS | place
+            } else if Some(operand) == leading {
+                place
+            } else {
+                BESIDE | place
+            };
+            let least = &mut steps[operand].rank;
+            *least = rank.min(*least);
+        }
     }
 }

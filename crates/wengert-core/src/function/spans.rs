@@ -4,7 +4,7 @@
 //! for those of all steps would be a pass over memory.
 
 use super::list::{Id, Op};
-use super::program::{ACTIVE, Places, Program};
+use super::program::{Places, Program};
 use crate::number::Primal;
 use crate::tensor::TensorFloat;
 
@@ -38,6 +38,8 @@ impl Spans {
 
 /// Finds out which results are read by later spans.
 pub(super) struct Crossing {
+    /// The value that the first step makes.
+    first: usize,
     /// Steps of a span.
     len: usize,
     /// The first step of this span, and its first run.
@@ -51,8 +53,9 @@ pub(super) struct Crossing {
 }
 
 impl Crossing {
-    pub(super) fn new(steps: usize, len: usize) -> Self {
-        Crossing { len, start: 0, run: 0, steps: vec![false; if steps > len { steps } else { 0 }], has_strays: false }
+    pub(super) fn new(first: usize, steps: usize, len: usize) -> Self {
+        let steps = vec![false; if steps > len { steps } else { 0 }];
+        Crossing { first, len, start: 0, run: 0, steps, has_strays: false }
     }
 
     /// Goes on to step `start`, before which there are as many runs.
@@ -69,7 +72,7 @@ impl Crossing {
             return;
         }
         for &id in operands.iter().filter(|id| !id.is_constant()) {
-            if let Some(step) = id.number().checked_sub(places.first) {
+            if let Some(step) = id.number().checked_sub(self.first) {
                 let is_active = places.is_active(id);
                 self.steps[step] |= is_active && step < self.start;
                 self.has_strays |= !is_active && op.arity().is_none();
@@ -78,25 +81,26 @@ impl Crossing {
     }
 
     /// Notes an output.
-    pub(super) fn wanted(&mut self, output: Id, places: &Places) {
-        if !self.steps.is_empty() && !output.is_constant() && output.number() >= places.first {
-            self.steps[output.number() - places.first] = true;
+    pub(super) fn wanted(&mut self, output: Id) {
+        if !self.steps.is_empty() && !output.is_constant() && output.number() >= self.first {
+            self.steps[output.number() - self.first] = true;
         }
     }
 
-    /// The spans: only one where several would cost more than they save.
-    pub(super) fn spans(self, places: &Places, first_result: usize) -> Spans {
-        let one = Spans::one(places.steps.len());
+    /// The spans of a list whose values have these slots: only one where several would cost more than they save.
+    pub(super) fn spans(self, slots: &[u32], first_result: usize, inputs: usize) -> Spans {
+        let slots = &slots[self.first..];
+        let one = Spans::one(slots.len());
         if self.steps.is_empty() || self.has_strays {
             return one;
         }
-        let crossing = places.steps.iter().zip(&self.steps).filter(|(_, crosses)| **crosses);
-        let mut crossing: Vec<u32> = crossing.map(|(slot, _)| slot & !ACTIVE).collect();
+        let crossing = slots.iter().zip(&self.steps).filter(|(_, crosses)| **crosses);
+        let mut crossing: Vec<u32> = crossing.map(|(&slot, _)| slot).collect();
         crossing.sort_unstable();
         // Each is moved from span to span until its own is reached; those of inputs to the first.
-        let last = (self.steps.len() - 1) / self.len;
+        let last = (slots.len() - 1) / self.len;
         let moves = |&slot: &u32| last - (slot as usize - first_result) / self.len;
-        if crossing.iter().map(moves).sum::<usize>() + last * places.inputs > self.steps.len() / 4 {
+        if crossing.iter().map(moves).sum::<usize>() + last * inputs > slots.len() / 4 {
             return one;
         }
         Spans { len: self.len, crossing }

@@ -25,7 +25,7 @@ impl<F: TensorFloat> Expression<F> {
         let bars = trace.reverse(list.outputs[0], y_bar, BinaryFunctions::mul_zero);
         let x_bar = bars[k].unwrap_or_else(|| constant(F::ZERO));
         match recorder.finish(&[x_bar]) {
-            Ok(list) => Self::of_list(list),
+            Ok(draft) => Self::of_draft(draft),
             Err(error) => panic!("in a reverse sweep: {error}"),
         }
     }
@@ -94,7 +94,7 @@ impl<'r, 'l, F: TensorFloat> Trace<'r, 'l, F> {
                 Op::Detach => x(0).detach(),
                 Op::Nary(op) => {
                     let operands: Vec<_> = list.operands(step).iter().map(|&id| trace.value(id)).collect();
-                    recorder.push(Op::Nary(op), &operands, nan)
+                    recorder.result(nan, recorder.nary(op, &operands))
                 }
             };
             trace.values.push(y);
