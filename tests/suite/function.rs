@@ -779,6 +779,15 @@ fn by_entries(f: &Function, elsewhere: &[f64], x: &[f64]) -> Vec<f64> {
 }
 
 #[test]
+fn constants_made_of_symbols_are_constants() {
+    let f = Function::record_many(&[3.0, 5.0], |x| {
+        let zero = x[1].lit(0.0);
+        vec![zero * 1.0, (zero - 0.0).sqrt(), (zero + 2.0).detach() * x[0], zero.powi(1), x[1].lit(1.0) * zero]
+    });
+    assert_eq!(f.unwrap().eval(&[7.0, 11.0]).unwrap(), [0.0, 0.0, 14.0, 0.0, 0.0]);
+}
+
+#[test]
 fn every_row_has_the_entries_of_its_hessian() {
     let check = |name: &str, f: Function, x: &[f64], expected: &[f64]| {
         for (got, want) in by_entries(&f, x, x).iter().zip(expected) {

@@ -159,15 +159,16 @@ struct Check {
 /// Where the values of a list lie, and what else is known while it is laid out.
 #[derive(Default)]
 pub(super) struct Places {
-    /// The slot of each value: inputs, data, and the results of the steps.
-    pub(super) values: Vec<u32>,
-    /// What each value hangs on: [`ACTIVE`] or [`OF_DATA`] or both.
+    /// The slots of the results of the steps; those of inputs and data are their numbers.
+    pub(super) slots: Vec<u32>,
+    /// What the results hang on: [`ACTIVE`] or [`OF_DATA`] or both.
     flags: Vec<u8>,
+    inputs: usize,
     /// The slot of each constant that was asked for.
     constants: Vec<u32>,
     /// Constants as they were asked for: what steps read one after the other lies side by side.
     in_order: Vec<u32>,
-    /// The slot of the first constant.
+    /// The slot of the first constant, and the number of the first step's result.
     first_constant: usize,
     schedule: Schedule,
     /// The slots of the operands of a run.
@@ -184,28 +185,46 @@ thread_local! {
 impl Places {
     /// Whether a value hangs on an input.
     pub(super) fn is_active(&self, id: Id) -> bool {
-        self.flags[id.number()] & ACTIVE != 0
+        self.flags(id) & ACTIVE != 0
     }
 
-    /// Those of inputs and data.
+    /// What a value hangs on.
+    #[inline]
+    fn flags(&self, id: Id) -> u8 {
+        match id.number().checked_sub(self.first_constant) {
+            Some(step) => self.flags[step],
+            None if id.number() < self.inputs => ACTIVE,
+            None => OF_DATA,
+        }
+    }
+
+    /// The flags of a step.
+    #[inline]
+    fn flags_of_step<F>(&self, list: &List<F>, step: &Step) -> u8 {
+        let (mut active, mut of_data) = (0, 0);
+        for (side, &id) in list.operands(step).iter().enumerate().filter(|(_, id)| !id.is_constant()) {
+            let side = if step.op == Op::Nary(Nary::Dot) { side & 1 } else { side.min(2) };
+            active |= (self.flags(id) & ACTIVE) << side;
+            of_data |= self.flags(id) & OF_DATA;
+        }
+        if step.op == Op::Detach { of_data } else { active | of_data }
+    }
+
+    /// Those before the first step.
     fn of<F>(list: &List<F>) -> Self {
         let mut places = SPARE.try_with(Cell::take).unwrap_or_default();
-        let first = list.first_result();
-        places.values.clear();
-        places.values.extend(0..first as u32);
+        places.slots.clear();
         places.flags.clear();
-        places.flags.resize(list.inputs, ACTIVE);
-        places.flags.resize(first, OF_DATA);
         places.constants.clear();
         places.constants.resize(list.constants.len(), NOWHERE);
         places.in_order.clear();
-        places.first_constant = first;
+        (places.inputs, places.first_constant) = (list.inputs, list.first_result());
         places
     }
 
     /// Gives the memory to the next list.
     fn keep(self) {
-        if self.values.len() <= KEPT && self.constants.len() <= KEPT {
+        if self.slots.len() <= KEPT && self.constants.len() <= KEPT {
             // A thread that ends keeps nothing.
             _ = SPARE.try_with(|spare| spare.set(self));
         }
@@ -215,7 +234,7 @@ impl Places {
     fn slot(&mut self, id: Id) -> u32 {
         let number = id.number();
         if !id.is_constant() {
-            return self.values[number];
+            return number.checked_sub(self.first_constant).map_or(number as u32, |step| self.slots[step]);
         }
         if self.constants[number] == NOWHERE {
             self.constants[number] = (self.first_constant + self.in_order.len()) as u32;
@@ -227,18 +246,6 @@ impl Places {
 
 /// The flag of values that hang on an input.
 const ACTIVE: u8 = 1;
-
-/// The flags of a step, by those of the values.
-#[inline]
-fn flags<F>(list: &List<F>, step: &Step, of_values: &[u8]) -> u8 {
-    let (mut active, mut of_data) = (0, 0);
-    for (side, &id) in list.operands(step).iter().enumerate().filter(|(_, id)| !id.is_constant()) {
-        let side = if step.op == Op::Nary(Nary::Dot) { side & 1 } else { side.min(2) };
-        active |= (of_values[id.number()] & ACTIVE) << side;
-        of_data |= of_values[id.number()] & OF_DATA;
-    }
-    if step.op == Op::Detach { of_data } else { active | of_data }
-}
 
 /// A list laid out for replay.
 #[derive(Clone, Debug, PartialEq)]
@@ -290,15 +297,15 @@ impl<F: TensorFloat> Program<F> {
             places.schedule.clear();
             for step in window {
                 // Passive steps and those of another activity make runs of their own, and so do those of data.
-                let flags = flags(list, step, &places.flags);
+                let flags = places.flags_of_step(list, step);
                 crossing.read(list.operands(step), step.op, &places);
                 places.flags.push(flags & OF_DATA | if flags & !OF_DATA == 0 { 0 } else { ACTIVE });
                 places.schedule.push(list, start, step, flags);
             }
             places.schedule.sort(list, start, replay);
-            places.values.resize(first + start + window.len(), NOWHERE);
+            places.slots.resize(start + window.len(), NOWHERE);
             for (slot, &k) in (base + start..).zip(places.schedule.order()) {
-                places.values[first + start + k as usize] = slot as u32;
+                places.slots[start + k as usize] = slot as u32;
             }
             let (schedule, mut operands) = (take(&mut places.schedule), take(&mut places.operands));
             for (steps, flags) in schedule.runs() {
@@ -335,7 +342,7 @@ impl<F: TensorFloat> Program<F> {
             crossing.wanted(output);
             program.output_is_active.push(!output.is_constant() && places.is_active(output));
         }
-        program.spans = crossing.spans(&places.values, base, list.inputs);
+        program.spans = crossing.spans(&places.slots, base, list.inputs);
         for guard in &list.guards {
             let [a, b] = [guard.a, guard.b].map(|id| places.slot(id));
             let (question, answer, place) = (guard.question, guard.answer, guard.place.clone());

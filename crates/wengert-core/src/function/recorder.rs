@@ -162,8 +162,8 @@ pub(super) fn constant<'r, F: TensorFloat>(value: F) -> Symbol<'r, F> {
 #[inline]
 #[track_caller]
 fn common<'r, F: TensorFloat>(operands: &[Symbol<'r, F>]) -> Option<&'r Recorder<F>> {
-    // Constants have none.
-    let mut recorders = operands.iter().filter_map(|x| x.handle().0);
+    // A constant made of a symbol has that of the symbol, and no place on it.
+    let mut recorders = operands.iter().filter(|x| !x.is_constant()).filter_map(|x| x.handle().0);
     let first = recorders.next()?;
     match recorders.find(|recorder| !core::ptr::eq(*recorder, first)) {
         None => Some(first),
@@ -195,7 +195,7 @@ impl<'r, F: TensorFloat> Handle<F> for OnRecorder<'r, F> {
 
     #[inline(always)]
     fn unary(x: Symbol<'r, F>, op: UnaryOp<F>, y: F, _p: F) -> Symbol<'r, F> {
-        let OnRecorder(Some(recorder)) = x.handle() else { return constant(y) };
+        let Some(recorder) = common(&[x]) else { return constant(y) };
         let x = x.into();
         let constant = |value| Operand { node: NOWHERE, value };
         let node = match op {
@@ -214,7 +214,7 @@ impl<'r, F: TensorFloat> Handle<F> for OnRecorder<'r, F> {
 
     fn detached(x: Symbol<'r, F>) -> Symbol<'r, F> {
         // Not a constant: the value is another at another point.
-        let OnRecorder(Some(recorder)) = x.handle() else { return x };
+        let Some(recorder) = common(&[x]) else { return constant(x.primal()) };
         recorder.result(x.primal(), recorder.unary(Op::Detach, x.into()))
     }
 

@@ -87,9 +87,8 @@ impl Crossing {
         }
     }
 
-    /// The spans of a list whose values have these slots: only one where several would cost more than they save.
+    /// The spans of a list whose steps have these slots: only one where several would cost more than they save.
     pub(super) fn spans(self, slots: &[u32], first_result: usize, inputs: usize) -> Spans {
-        let slots = &slots[self.first..];
         let one = Spans::one(slots.len());
         if self.steps.is_empty() || self.has_strays {
             return one;
