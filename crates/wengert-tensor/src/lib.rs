@@ -189,7 +189,7 @@ pub use order::quantile_place;
 #[doc(hidden)]
 pub use pick::check_entries;
 #[doc(hidden)]
-pub use rearrange::{chunk_sizes, first_padded, padded_entries, tiled_shapes};
+pub use rearrange::{check_list, chunk_sizes, first_padded, padded_entries, tiled_shapes};
 #[doc(hidden)]
 pub use refusal::{refusable, refuse};
 #[doc(hidden)]
