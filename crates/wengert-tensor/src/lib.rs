@@ -183,7 +183,7 @@ pub use matmul::vector_product;
 #[doc(hidden)]
 pub use matrix_norm::check_matrix_norm;
 #[doc(hidden)]
-pub use normalize::{check_epsilon, check_groups};
+pub use normalize::{check_epsilon, check_groups, group_rows};
 #[doc(hidden)]
 pub use order::quantile_place;
 #[doc(hidden)]
