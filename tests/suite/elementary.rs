@@ -2,7 +2,7 @@
 
 use crate::reference::{OF_TWO, allowed, higher, is_provided, points};
 use crate::ulp::Misses;
-use wengert_core::{Binary, Dual, Parametric, ParametricFunctions, Tape, Unary};
+use wengert_core::{Binary, Dual, Function, Parametric, ParametricFunctions, Tape, Taylor, Unary};
 
 type Second = Dual<Dual<f64, 1>, 1>;
 
@@ -405,4 +405,63 @@ fn what_a_row_does_not_provide_is_nan_in_every_later_derivative() {
     let [a, b] = Dual::independent([2.0, 1.5]).map(|x: Dual<f64, 2>| x);
     let slope = op.derivative(a, b, op.eval(a, b)).0;
     assert!(slope.value.is_nan() && slope.tangents.iter().all(|x| x.is_nan()), "{slope:?}");
+}
+
+/// The second derivative of a row at `x`, by every way there is to it.
+fn second_derivatives(op: Unary, x: f64) -> [(&'static str, f64); 5] {
+    let forward = op.eval(second(x, 1.0, 1.0)).tangents[0].tangents[0];
+    let tape = Tape::<Dual<f64, 1>>::new();
+    let moving = tape.var(Dual::variable(x));
+    let reverse = op.eval(moving).gradient()[moving].tangents[0];
+    let series = op.eval(Taylor::<f64, 3>::along(x, 1.0)).derivatives()[2];
+    let replayed = Function::record(&[0.5], |x| op.eval(x[0])).unwrap().hvp(&[x], &[1.0]).unwrap()[0];
+    let tape = Tape::<f64>::new();
+    let tensor = tape.tensor([x]);
+    let [on_tensors] = op.eval(tensor).sum().hvp([tensor], [&[1.0].into()]);
+    [
+        ("forward", forward),
+        ("reverse", reverse),
+        ("series", series),
+        ("replay", replayed),
+        ("tensor", on_tensors.to_vec()[0]),
+    ]
+}
+
+#[test]
+fn second_derivatives_at_infinite_slopes_and_values_are_limits_in_every_way() {
+    let inf = f64::INFINITY;
+    let cases = [
+        // -1/(x^2 ln b) from the right.
+        (Unary::Ln, 0.0, -inf),
+        (Unary::Log2, 0.0, -inf),
+        (Unary::Log10, 0.0, -inf),
+        // -2/9 x^(-5/3), odd: the zero's sign says from which side.
+        (Unary::Cbrt, 0.0, -inf),
+        (Unary::Cbrt, -0.0, inf),
+        (Unary::Cbrt, inf, 0.0),
+        (Unary::Cbrt, -inf, 0.0),
+        // Values beyond the range have derivatives beyond it.
+        (Unary::Exp2, 2000.0, inf),
+        (Unary::BesselI1, 800.0, inf),
+        (Unary::BesselI1, -800.0, -inf),
+        (Unary::Gamma, inf, inf),
+        // What a bound holds back, NaN too, does not move.
+        (Unary::Selu, inf, 0.0),
+        (Unary::Selu, f64::NAN, 0.0),
+        (Unary::HardSigmoid, inf, 0.0),
+        (Unary::SigmoidSlope, inf, 0.0),
+    ];
+    let mut misses = Misses::default();
+    for (op, x, expected) in cases {
+        for (way, got) in second_derivatives(op, x) {
+            misses.compare(|| format!("{}({x}), {way}", op.name()), got, expected, 0.0, 0.0);
+        }
+    }
+    misses.assert_none();
+}
+
+#[test]
+fn the_sign_of_nan_does_not_move() {
+    let slope = Binary::Copysign.derivative(second(f64::NAN, 1.0, 1.0), second(2.0, 0.0, 0.0), second(2.0, 0.0, 0.0));
+    assert_eq!(slope.0.tangents[0].value, 0.0);
 }

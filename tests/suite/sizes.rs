@@ -134,3 +134,13 @@ fn what_is_dropped_depends_on_the_seed_and_the_place_and_not_on_the_layout() {
         }
     }
 }
+
+#[test]
+fn lists_there_is_no_memory_for_are_refused() {
+    let tape = Tape::new();
+    let x = tape.tensor(Tensor::<f64>::zeros([1 << 40, 0]));
+    for (op, result) in [("chunk", x.try_chunk(0, 1 << 40)), ("unbind", x.try_unbind(0))] {
+        let Err(Error::Shape { source, .. }) = result else { panic!("{op} gave a list") };
+        assert!(matches!(*source, ShapeError::Memory { op: of, .. } if of == op), "{source}");
+    }
+}

@@ -223,6 +223,12 @@ impl<R: Primal, const N: usize> Elementary for Taylor<R, N> {
     fn lit(self, c: f64) -> Self {
         Self::constant(self.coefficients[0].lit(c))
     }
+    #[inline]
+    fn scaled(self, c: f64) -> Self {
+        let mut y = self.coefficients.map(|x| x.zero_product(x.lit(c)));
+        y[0] = self.coefficients[0].scaled(c);
+        Taylor { coefficients: y, ..self }
+    }
 }
 
 impl<R: Primal, const N: usize> Constants for Taylor<R, N> {
@@ -340,7 +346,21 @@ macro_rules! with_constants {
                 Self::from_base(value)
             }
         }
-        with_constants!(@ $B Add add Sub sub Mul mul Div div);
+        impl<R: Primal<Base = $B>, const N: usize> Mul<$B> for Taylor<R, N> {
+            type Output = Self;
+            #[inline]
+            fn mul(self, c: $B) -> Self {
+                self.scaled(f64::from(c))
+            }
+        }
+        impl<R: Primal<Base = $B>, const N: usize> Mul<Taylor<R, N>> for $B {
+            type Output = Taylor<R, N>;
+            #[inline]
+            fn mul(self, x: Taylor<R, N>) -> Taylor<R, N> {
+                x * self
+            }
+        }
+        with_constants!(@ $B Add add Sub sub Div div);
     )* };
     (@ $B:ident $($Op:ident $op:ident)*) => { $(
         impl<R: Primal<Base = $B>, const N: usize> $Op<$B> for Taylor<R, N> {

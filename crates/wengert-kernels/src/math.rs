@@ -158,7 +158,7 @@ pub fn elu_slope<R: Elementary>(x: R, width: f64) -> R {
     // Held below 0 first: the exponential of a large positive number would be infinite, and its product with 0 NaN.
     let below = x.clamp(f64::NEG_INFINITY, 0.0);
     let below = if width == 1.0 { below } else { below / x.lit(width) };
-    below.exp() * (x.lit(1.0) - x.step())
+    below.exp().mul_zero(x.lit(1.0) - x.step())
 }
 
 /// `x/6 + 1/2` held between 0 and 1. The sum with 3 is exact near -3, where the result is small.

@@ -183,13 +183,13 @@ pub use matmul::vector_product;
 #[doc(hidden)]
 pub use matrix_norm::check_matrix_norm;
 #[doc(hidden)]
-pub use normalize::{check_epsilon, check_groups};
+pub use normalize::{check_epsilon, check_groups, group_rows};
 #[doc(hidden)]
 pub use order::quantile_place;
 #[doc(hidden)]
 pub use pick::check_entries;
 #[doc(hidden)]
-pub use rearrange::{chunk_sizes, first_padded, padded_entries, tiled_shapes};
+pub use rearrange::{check_list, chunk_sizes, first_padded, padded_entries, tiled_shapes};
 #[doc(hidden)]
 pub use refusal::{refusable, refuse};
 #[doc(hidden)]

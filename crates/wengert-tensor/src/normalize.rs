@@ -55,6 +55,13 @@ pub fn check_groups(op: &'static str, shape: &Shape, groups: usize) -> Result<us
     }
 }
 
+/// The rows of `[n, channels, ..]` that groups of channels are, and their length. Of nothing there may be more rows than
+/// can be counted.
+#[doc(hidden)]
+pub fn group_rows(shape: &Shape, channels: usize, groups: usize) -> [usize; 2] {
+    [shape[0].saturating_mul(groups), (channels / groups).saturating_mul(Shape::from(&shape[2..]).size())]
+}
+
 /// What flows back through a standardisation: to the rows, the weight and the bias.
 #[doc(hidden)]
 pub type Standardized<F> = (Tensor<F>, Option<Tensor<F>>, Option<Tensor<F>>);
@@ -167,8 +174,8 @@ impl<F: FloatElement> Tensor<F> {
     pub fn try_group_norm(&self, groups: usize, epsilon: f64) -> Result<Tensor<F>, ShapeError> {
         let op = "group_norm";
         let channels = check_groups(op, self.shape(), groups)?;
-        let width = channels / groups * self.shape()[2..].iter().product::<usize>();
-        let rows = self.try_reshape([self.shape()[0] * groups, width])?;
+        let [rows, width] = group_rows(self.shape(), channels, groups);
+        let rows = self.try_reshape([rows, width])?;
         let standard = Standard { centred: true, epsilon };
         rows.try_standardize(op, &Shape::from([width]), standard, None, None, None)?.0.try_reshape(self.shape())
     }
@@ -285,6 +292,8 @@ mod tests {
             assert_eq!(*x.layer_norm([shape[1]], None, None, 1e-5).shape(), shape);
             assert_eq!(*x.group_norm(1, 1e-5).shape(), shape);
         }
+        // Any number of groups can share no channels.
+        assert_eq!(*Tensor::<f32>::zeros([2, 0]).group_norm(usize::MAX, 1e-5).shape(), [2, 0]);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Elements in another arrangement: rolled, repeated, cut up, padded, spread over a grid.
 
+use core::hint::black_box;
+
 use crate::axis::Axis;
 use crate::element::Element;
 use crate::error::{OrPanic, ShapeError};
 use crate::shape::Shape;
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, try_room};
 
 /// What [`Tensor::pad`] puts around the entries.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,7 +43,15 @@ pub fn chunk_sizes(n: usize, parts: usize) -> Result<Vec<usize>, ShapeError> {
     if parts == 0 {
         return Err(ShapeError::Parameter { op: "chunk", name: "parts", value: 0.0, expected: "1 at least" });
     }
+    check_list("chunk", parts)?;
     Ok((0..parts).map(|part| n / parts + usize::from(part < n % parts)).collect())
+}
+
+/// Refuses a list of `len` tensors there is no memory for. Each may be empty, so the elements do not tell.
+#[doc(hidden)]
+pub fn check_list(op: &'static str, len: usize) -> Result<(), ShapeError> {
+    // Looked at, since a request nobody uses is compiled away and counts as granted.
+    try_room::<Tensor<f64>>(op, len).map(|room| drop(black_box(room)))
 }
 
 /// The first axis that is padded: pairs are of the last axes.
@@ -202,7 +212,8 @@ impl<T: Element> Tensor<T> {
     /// As [`chunk`](Self::chunk), with an error instead of a panic.
     ///
     /// # Errors
-    /// [`ShapeError::Axis`] or [`ShapeError::Parameter`].
+    /// [`ShapeError::Axis`] or [`ShapeError::Parameter`]; [`ShapeError::Memory`] or [`ShapeError::TooLarge`] for the list
+    /// of parts.
     pub fn try_chunk(&self, axis: impl Into<Axis>, parts: usize) -> Result<Vec<Self>, ShapeError> {
         let axis = axis.into().resolve("chunk", self.shape())?;
         self.try_split(axis, &chunk_sizes(self.shape()[axis], parts)?)
@@ -230,9 +241,10 @@ impl<T: Element> Tensor<T> {
     /// As [`unbind`](Self::unbind), with an error instead of a panic.
     ///
     /// # Errors
-    /// [`ShapeError::Axis`].
+    /// [`ShapeError::Axis`]; [`ShapeError::Memory`] or [`ShapeError::TooLarge`] for the list of entries.
     pub fn try_unbind(&self, axis: impl Into<Axis>) -> Result<Vec<Self>, ShapeError> {
         let axis = axis.into().resolve("unbind", self.shape())?;
+        check_list("unbind", self.shape()[axis])?;
         Ok((0..self.shape()[axis]).map(|index| self.without(axis, index)).collect())
     }
 
@@ -374,6 +386,14 @@ mod tests {
             "pad: operand of shape [2, 3] has 2 axes; expected one at least for each pair of the padding"
         );
         assert_eq!(text(x.try_chunk(0, 0).unwrap_err()), "chunk: parts is 0; expected 1 at least");
+        assert_eq!(
+            text(x.try_chunk(0, 1 << 60).unwrap_err()),
+            "chunk: shape [1152921504606846976] has more elements than memory can address"
+        );
+        assert_eq!(
+            text(Tensor::<f64>::zeros([1 << 60, 0]).try_unbind(0).unwrap_err()),
+            "unbind: shape [1152921504606846976] has more elements than memory can address"
+        );
         assert_eq!(
             text(x.try_tile(&[usize::MAX, 2]).unwrap_err()),
             "tile: shape [18446744073709551615, 6] has more elements than memory can address"

@@ -9,7 +9,7 @@ use crate::tensor::{TensorFloat, TensorVar};
 use core::panic::Location;
 use smallvec::SmallVec;
 use wengert_kernels::{Parametric, Unary};
-use wengert_tensor::{Axis, Shape, ShapeError, Standard, Tensor, check_epsilon, check_groups, keep};
+use wengert_tensor::{Axis, Shape, ShapeError, Standard, Tensor, check_epsilon, check_groups, group_rows, keep};
 
 /// The shape in which a value for each channel meets `[n, channels, ..]`.
 fn by_channel(shape: &Shape) -> Shape {
@@ -216,7 +216,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         let _whole = self.whole(op);
         let (shape, standard) = (self.shape(), Standard { centred: true, epsilon });
         let channels = self.fit(check_groups(op, &shape, 1))?;
-        let given = shape[0] * shape[2..].iter().product::<usize>();
+        let given = shape[0].saturating_mul(Shape::from(&shape[2..]).size());
         if given < 2 {
             return self.fit(Err(ShapeError::TooFew { op, given, correction: 1.0, shape }));
         }
@@ -379,8 +379,8 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
         let _whole = self.whole(op);
         let (shape, standard) = (self.shape(), Standard { centred: true, epsilon });
         let channels = self.fit(check_groups(op, &shape, groups))?;
-        let width = channels / groups * shape[2..].iter().product::<usize>();
-        let rows = self.try_reshape([shape[0] * groups, width])?;
+        let [rows, width] = group_rows(&shape, channels, groups);
+        let rows = self.try_reshape([rows, width])?;
         let z = rows.try_standardize(op, Shape::from([width]), standard, [None, None], None)?;
         z.try_reshape(shape)?.try_channels(op, weight, bias)
     }

@@ -8,7 +8,8 @@ use crate::error::{Error, OrPanic};
 use crate::tensor::{TensorFloat, TensorVar};
 use core::panic::Location;
 use wengert_tensor::{
-    Axis, Padding, Shape, ShapeError, Slice, Tensor, chunk_sizes, first_padded, padded_entries, tiled_shapes,
+    Axis, Padding, Shape, ShapeError, Slice, Tensor, check_list, chunk_sizes, first_padded, padded_entries,
+    tiled_shapes,
 };
 
 /// Every how many elements, from which on, and how many lie on the diagonal of a matrix `[m, n]`.
@@ -205,7 +206,7 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`chunk`](Self::chunk), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the axis does not exist or `parts` is 0.
+    /// [`Error::Shape`] if the axis does not exist, `parts` is 0, or there is no memory for a list of so many.
     #[track_caller]
     pub fn try_chunk(self, axis: impl Into<Axis>, parts: usize) -> Result<Vec<Self>, Error> {
         let _whole = self.whole("chunk");
@@ -237,12 +238,13 @@ impl<'t, F: TensorFloat> TensorVar<'t, F> {
     /// [`unbind`](Self::unbind), returning what does not fit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there is no such axis.
+    /// [`Error::Shape`] if there is no such axis, or no memory for the list of its entries.
     #[track_caller]
     pub fn try_unbind(self, axis: impl Into<Axis>) -> Result<Vec<Self>, Error> {
         let _whole = self.whole("unbind");
         let shape = self.shape();
         let axis = self.fit(axis.into().resolve("unbind", &shape))?;
+        self.fit(check_list("unbind", shape[axis]))?;
         let left = [&shape[..axis], &shape[axis + 1..]].concat();
         let mut entries = Vec::with_capacity(shape[axis]);
         for k in 0..shape[axis] {

@@ -82,6 +82,18 @@ fn series_know_their_order_and_take_constants() {
     assert_eq!(dot(&[x, x], &[x, x]).coefficients(), [8.0, 8.0, 2.0]);
 }
 
+#[test]
+fn a_factor_that_does_not_move_leaves_infinities_where_they_are() {
+    let inf = f64::INFINITY;
+    let x = Taylor::<f64, 3>::along(inf, 1.0);
+    assert_eq!((x * 2.0).coefficients(), [inf, 2.0, 0.0]);
+    assert_eq!((0.5 * x).coefficients(), [inf, 0.5, 0.0]);
+    assert_eq!(x.scaled(-1.0).coefficients(), [-inf, -1.0, 0.0]);
+    // All terms of a series of positive ones overflow together; those of a logarithm alternate.
+    assert_eq!(Taylor::<f64, 3>::along(2000.0, 1.0).exp2().coefficients(), [inf; 3]);
+    assert_eq!(Taylor::<f64, 4>::along(0.0, 1.0).log2().coefficients(), [-inf, inf, -inf, inf]);
+}
+
 fn wave<T: Number>(x: &[T]) -> T {
     (x[0] * 3.0).sin() * (x[1] * 2.0).exp()
 }

@@ -33,8 +33,9 @@ const PIECE: usize = 1 << 16;
 
 /// Panics unless `x` is `[outer, n, inner]` and `y` is `[outer, inner]`.
 fn assert_dims<F, T>(x: &[F], [outer, n, inner]: [usize; 3], y: &[T]) {
-    assert_eq!(x.len(), outer * n * inner, "the array must be [outer, n, inner]");
-    assert_eq!(y.len(), outer * inner, "the result must be [outer, inner]");
+    let rows = outer.saturating_mul(n);
+    assert_eq!(x.len(), rows.saturating_mul(inner), "the array must be [outer, n, inner]");
+    assert_eq!(y.len(), outer.saturating_mul(inner), "the result must be [outer, inner]");
 }
 
 /// Calls `work` with each matrix of `x` and its row of `y`, of these lengths; a thread takes several that are small.

@@ -119,7 +119,7 @@ macro_rules! binary_table {
         /// `dy/db = 0`.
         Copysign: copysign(a, b) {
             value a.copysign(b);
-            d(a, b) (a.sign() * a.lit(1.0).copysign(b), b.lit(0.0));
+            d(a, b) (a.sign().mul_zero(a.lit(1.0).copysign(b)), b.lit(0.0));
             on 0.5..2.0, 0.5..2.0;
         }
         /// Remainder of the division rounded towards 0, with the sign of `a`: `y = a - b trunc(a/b)`; partials 1 and

@@ -33,7 +33,7 @@ macro_rules! parametric_table {
         /// Within 1e-14 of the height of its waves, and of itself below the first.
         BesselJ: bessel_j(x; n: i32) {
             value math::wide(|x| bessel::bessel_j(n, x), x);
-            d(x) (x.bessel_j(n.saturating_sub(1)) - x.bessel_j(n.saturating_add(1))) * x.lit(0.5);
+            d(x) (x.bessel_j(n.saturating_sub(1)) - x.bessel_j(n.saturating_add(1))).scaled(0.5);
             on -4.0..4.0;
             for (2), (3), (-1), (7);
         }
@@ -43,7 +43,7 @@ macro_rules! parametric_table {
         /// Within 1e-14.
         BesselI: bessel_i(x; n: i32) {
             value math::wide(|x| bessel::bessel_i(n, x), x);
-            d(x) (x.bessel_i(n.saturating_sub(1)) + x.bessel_i(n.saturating_add(1))) * x.lit(0.5);
+            d(x) (x.bessel_i(n.saturating_sub(1)) + x.bessel_i(n.saturating_add(1))).scaled(0.5);
             on -4.0..4.0;
             for (2), (3), (-1), (7);
         }
@@ -74,7 +74,7 @@ macro_rules! parametric_table {
         /// exponential linear units (ELUs)", 2015.
         Elu: elu(x; alpha: f64) {
             value math::wide(|x| math::elu(x, alpha, 1.0), x);
-            d(x) x.step() + math::elu_slope(x, 1.0) * x.lit(alpha);
+            d(x) x.step() + math::elu_slope(x, 1.0).scaled(alpha);
             on -2.0..-0.1;
             for (1.0), (0.5);
         }
@@ -95,7 +95,7 @@ macro_rules! parametric_table {
         /// 2013.
         LeakyRelu: leaky_relu(x; slope: f64) {
             value if x > 0.0 { x } else { math::wide(|x| slope * x, x) };
-            d(x) x.step() + (x.lit(1.0) - x.step()) * x.lit(slope);
+            d(x) x.step() + (x.lit(1.0) - x.step()).scaled(slope);
             on 0.5..2.0;
             for (0.01), (0.2);
         }

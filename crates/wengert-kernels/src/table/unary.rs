@@ -27,9 +27,11 @@ macro_rules! unary_table {
             on 0.5..4.0;
         }
         /// Cube root, defined for negative numbers too; `dy/dx = 1/(3y^2)`, infinite at 0.
+        ///
+        /// The reciprocal is taken first: then the second derivative at 0 is the limit from the side of its sign.
         Cbrt: cbrt(x) {
             value x.cbrt();
-            d(y) (y * y * y.lit(3.0)).recip();
+            d(y) y.recip().square() / y.lit(3.0);
             on 0.5..4.0;
         }
         /// Square, `y = x^2`; `dy/dx = 2x`.
@@ -67,13 +69,13 @@ macro_rules! unary_table {
         /// Logarithm to base 2; `dy/dx = 1/(x ln 2)`.
         Log2: log2(x) {
             value x.log2();
-            d(x) x.non_negative().recip() * x.lit(core::f64::consts::LOG2_E);
+            d(x) x.non_negative().recip().scaled(core::f64::consts::LOG2_E);
             on 0.5..4.0;
         }
         /// Logarithm to base 10; `dy/dx = 1/(x ln 10)`.
         Log10: log10(x) {
             value x.log10();
-            d(x) x.non_negative().recip() * x.lit(core::f64::consts::LOG10_E);
+            d(x) x.non_negative().recip().scaled(core::f64::consts::LOG10_E);
             on 0.5..4.0;
         }
         /// Sine of an angle in radians; `dy/dx = cos x`.
@@ -176,7 +178,7 @@ macro_rules! unary_table {
         /// Slope of the logistic function, `y = s(x) s(-x)`, with its digits in both tails; `dy/dx = -y tanh(x/2)`.
         SigmoidSlope: sigmoid_slope(x) {
             value math::sigmoid_slope(x);
-            d(x, y) -y * (x * x.lit(0.5)).tanh();
+            d(x, y) -y * x.scaled(0.5).tanh();
             on -4.0..4.0;
         }
         /// `ln(1 + exp(x))` without overflow; `dy/dx = sigmoid(x)`. No threshold: the second derivative keeps its tail.
@@ -213,20 +215,20 @@ macro_rules! unary_table {
         /// Power of two, `y = 2^x`; `dy/dx = y ln 2`.
         Exp2: exp2(x) {
             value x.exp2();
-            d(y) y * y.lit(core::f64::consts::LN_2);
+            d(y) y.scaled(core::f64::consts::LN_2);
             on -2.0..2.0;
         }
         /// Sine of an angle in half turns, `y = sin(pi x)`, exactly 0 at the integers; `dy/dx = pi cos(pi x)`.
         Sinpi: sinpi(x) {
             value math::wide(trigonometric::sinpi, x);
-            d(x) x.cospi() * x.lit(core::f64::consts::PI);
+            d(x) x.cospi().scaled(core::f64::consts::PI);
             on -1.0..1.0;
         }
         /// Cosine of an angle in half turns, `y = cos(pi x)`, exactly 0 half way between integers;
         /// `dy/dx = -pi sin(pi x)`.
         Cospi: cospi(x) {
             value math::wide(trigonometric::cospi, x);
-            d(x) x.sinpi() * x.lit(-core::f64::consts::PI);
+            d(x) x.sinpi().scaled(-core::f64::consts::PI);
             on -1.0..1.0;
         }
         /// Cardinal sine, normalised: `y = sin(pi x)/(pi x)`, 1 at 0 and 0 at the other integers.
@@ -254,14 +256,14 @@ macro_rules! unary_table {
         /// Error function, `y = 2/sqrt(pi) integral of exp(-t^2) over 0..x`; `dy/dx = 2/sqrt(pi) exp(-x^2)`.
         Erf: erf(x) {
             value math::wide(erf::erf, x);
-            d(x) x.gaussian() * x.lit(core::f64::consts::FRAC_2_SQRT_PI);
+            d(x) x.gaussian().scaled(core::f64::consts::FRAC_2_SQRT_PI);
             on -2.0..2.0;
         }
         /// Complementary error function, `y = 1 - erf(x)`, with its digits in the tail;
         /// `dy/dx = -2/sqrt(pi) exp(-x^2)`.
         Erfc: erfc(x) {
             value math::wide(erf::erfc, x);
-            d(x) x.gaussian() * x.lit(-core::f64::consts::FRAC_2_SQRT_PI);
+            d(x) x.gaussian().scaled(-core::f64::consts::FRAC_2_SQRT_PI);
             on -2.0..2.0;
         }
         /// Inverse error function, infinite at -1 and 1, NaN outside; `dy/dx = sqrt(pi)/2 exp(y^2)`.
@@ -299,7 +301,7 @@ macro_rules! unary_table {
         /// Within 1e-14; factorials are exact up to `gamma(23)`.
         Gamma: gamma(x) {
             value math::wide(gamma::gamma, x);
-            d(x, y) y * x.digamma();
+            d(x, y) y.mul_zero(x.digamma());
             on 0.5..4.0;
         }
         /// Logarithm of the gamma function's magnitude; `dy/dx = digamma(x)`. Infinite at the poles 0, -1, -2, ...,
@@ -340,7 +342,7 @@ macro_rules! unary_table {
         /// Within 1e-14 of the height of its waves.
         BesselJ1: bessel_j1(x) {
             value math::wide(|x| bessel::bessel_j(1, x), x);
-            d(x) (x.bessel_j0() - x.bessel_j(2)) * x.lit(0.5);
+            d(x) (x.bessel_j0() - x.bessel_j(2)).scaled(0.5);
             on -4.0..4.0;
         }
         /// Modified Bessel function `I_0`; `dy/dx = I_1(x)`.
@@ -356,7 +358,7 @@ macro_rules! unary_table {
         /// Within 1e-14.
         BesselI1: bessel_i1(x) {
             value math::wide(|x| bessel::bessel_i(1, x), x);
-            d(x) (x.bessel_i0() + x.bessel_i(2)) * x.lit(0.5);
+            d(x) (x.bessel_i0() + x.bessel_i(2)).scaled(0.5);
             on -4.0..4.0;
         }
         /// Gaussian error linear unit, `y = x P(x)` with the normal distribution function `P` (`norm_cdf`), exact in
@@ -415,7 +417,7 @@ macro_rules! unary_table {
         /// Source: G. Klambauer et al., "Self-normalizing neural networks", NeurIPS 2017.
         Selu: selu(x) {
             value math::wide(math::selu, x);
-            d(x) x.step() * x.lit(math::SELU_SCALE) + math::elu_slope(x, 1.0) * x.lit(math::SELU_SCALE_ALPHA);
+            d(x) x.step().scaled(math::SELU_SCALE) + math::elu_slope(x, 1.0).scaled(math::SELU_SCALE_ALPHA);
             on 0.5..2.0;
         }
         /// `x` held between 0 and 6; `dy/dx` is 1 between them, 0 outside and at both kinks. NaN stays NaN and passes
@@ -436,7 +438,7 @@ macro_rules! unary_table {
         /// else 0, at both kinks too. NaN stays NaN and passes no gradient.
         HardSigmoid: hard_sigmoid(x) {
             value math::hard_sigmoid(x);
-            d(x) x.inside(-3.0, 3.0) * x.lit(1.0 / 6.0);
+            d(x) x.inside(-3.0, 3.0).scaled(1.0 / 6.0);
             on -2.0..2.0;
         }
         /// `y = x h(x)` with `hard_sigmoid` `h`: 0 up to -3, `x` from 3 on; `dy/dx = x/3 + 1/2` between, 0 at -3 and 1
@@ -445,7 +447,7 @@ macro_rules! unary_table {
         /// Source: A. Howard et al., "Searching for MobileNetV3", ICCV 2019.
         HardSwish: hard_swish(x) {
             value Float::mul_zero(x, math::hard_sigmoid(x));
-            d(x) x.hard_sigmoid() + x.mul_zero(x.inside(-3.0, 3.0)) * x.lit(1.0 / 6.0);
+            d(x) x.hard_sigmoid() + x.mul_zero(x.inside(-3.0, 3.0)).scaled(1.0 / 6.0);
             on -1.0..2.0;
         }
         /// The largest integer not above `x`; the derivative is 0, at the jumps too.

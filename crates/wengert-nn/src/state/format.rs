@@ -19,6 +19,9 @@ use wengert_tensor::{Shape, Tensor};
 /// What the reference implementation accepts at most.
 const LONGEST_HEADER: u64 = 100_000_000;
 
+/// Axes a tensor may have; NumPy and PyTorch allow as many. A list of millions would take many times its text in memory.
+const MOST_AXES: usize = 64;
+
 /// Bytes converted at a time; a multiple of every element's size.
 const CHUNK: usize = 1 << 16;
 
@@ -163,8 +166,8 @@ fn parse(header: &str, len: u64) -> Result<Vec<TensorInfo>, String> {
         reader.object(|reader, key| {
             match key.as_str() {
                 "dtype" => kind = Some(reader.string()?),
-                "shape" => shape = Some(reader.numbers()?),
-                "data_offsets" => bytes = Some(reader.numbers()?),
+                "shape" => shape = Some(reader.numbers(MOST_AXES)?),
+                "data_offsets" => bytes = Some(reader.numbers(2)?),
                 _ => reader.skip()?,
             }
             Ok(())

@@ -66,10 +66,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A list of whole numbers.
-    pub(super) fn numbers(&mut self) -> Result<Vec<u64>, String> {
+    /// A list of whole numbers, no more than some: two bytes of text are eight as a number.
+    pub(super) fn numbers(&mut self, most: usize) -> Result<Vec<u64>, String> {
         let mut numbers = Vec::new();
         self.list(|reader| {
+            if numbers.len() == most {
+                reader.peek();
+                return reader.refuse(&format!("at most {most} numbers in a list"));
+            }
             numbers.push(reader.number()?);
             Ok(())
         })?;
@@ -244,11 +248,13 @@ mod tests {
 
     #[test]
     fn numbers_are_whole_and_fit() {
-        assert_eq!(Reader::new(" [ 0 , 18446744073709551615 ] ").numbers().unwrap(), [0, u64::MAX]);
-        assert_eq!(Reader::new("[]").numbers().unwrap(), []);
+        assert_eq!(Reader::new(" [ 0 , 18446744073709551615 ] ").numbers(2).unwrap(), [0, u64::MAX]);
+        assert_eq!(Reader::new("[]").numbers(2).unwrap(), []);
         for text in ["[18446744073709551616]", "[-1]", "[1.5]", "[1e3]", "[1,]", "[,1]", "[1", "[true]", "[1 2]"] {
-            assert!(Reader::new(text).numbers().is_err(), "{text}");
+            assert!(Reader::new(text).numbers(2).is_err(), "{text}");
         }
+        let error = Reader::new("[1, 2, 3]").numbers(2).unwrap_err();
+        assert_eq!(error, "the header has '3' at byte 7, expected at most 2 numbers in a list");
     }
 
     #[test]

@@ -190,6 +190,8 @@ fn hostile_files_are_typed_errors() {
         (with_header(&deep, 0), "expected less nesting"),
         (b"\x02\0\0\0\0\0\0\0\xff\xfe".to_vec(), "the header is not UTF-8"),
         (of("{\"dtype\":\"F32\",\"shape\":[1]}", 4), "tensor \"a\" lacks dtype, shape or data_offsets"),
+        (of(&format!("{{\"dtype\":\"U8\",\"shape\":[{}1]}}", "1,".repeat(64)), 1), "at most 64 numbers in a list"),
+        (of("{\"dtype\":\"U8\",\"data_offsets\":[0,1,1]}", 1), "at most 2 numbers in a list"),
         (
             of("{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}", 4),
             "data_offsets that are not a first and a last byte",

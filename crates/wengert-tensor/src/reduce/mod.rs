@@ -71,7 +71,8 @@ impl Plan {
     ) -> Result<Tensor<S>, ShapeError> {
         let mut left = x.shape().clone();
         let mut take = |(start, len): (usize, usize)| {
-            let size = |dims: &[usize]| dims.iter().product::<usize>();
+            // Of what is empty, some axes may have more entries than can be counted.
+            let size = |dims: &[usize]| dims.iter().fold(1, |size: usize, &dim| size.saturating_mul(dim));
             let dims = [size(&left[..start]), size(&left[start..start + len]), size(&left[start + len..])];
             for _ in 0..len {
                 left.remove(start);

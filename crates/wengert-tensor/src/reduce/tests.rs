@@ -162,3 +162,11 @@ fn large_integers_wrap_in_i64_only() {
     assert_eq!(Tensor::from([u32::MAX, u32::MAX]).sum(), 2 * i64::from(u32::MAX));
     assert_eq!(Tensor::from([i64::MAX, 1]).sum(), i64::MIN);
 }
+
+#[test]
+fn empty_tensors_may_have_axes_that_multiply_beyond_counting() {
+    const MANY: usize = 1 << 40;
+    let x = Tensor::<f64>::zeros([MANY, MANY, 0]);
+    assert_eq!(*x.sum_axes([0, 1]).shape(), [0]);
+    assert_eq!(*Tensor::<f64>::zeros([2, 0, MANY, MANY]).sum_axes([0, 2, 3]).shape(), [0]);
+}
