@@ -4,8 +4,8 @@
 //! each other stays in the first-level cache; only inputs are read from memory and only what is asked for is written. A
 //! step is the loop that [`unary`](super::unary), [`binary`](super::binary) and their pullbacks run, so a result has
 //! the same bits as a call for each step would give. Where a function and its pullback share work, the slope is
-//! computed with the value. A product that only a sum reads, or of cotangents that only another such product does, is
-//! no step of its own: it stays in a register, and is rounded as before.
+//! computed with the value. A product that only a sum reads, or of cotangents that only another such product or a
+//! negation's pullback does, is no step of its own: it stays in a register, and is rounded as before.
 
 #![expect(
     unsafe_code,
@@ -130,7 +130,7 @@ impl Draft {
             _ => return None,
         };
         let others = || self.reads.iter().enumerate().filter(|&(k, _)| k != i).map(|(_, &number)| number);
-        // Products that were there first keep their place: those of the last kind stand behind.
+        // The product comes first that the sum begins with.
         let reads = match fused {
             Fused::PullTurnSum => others().chain(other.reads.iter().copied()).collect(),
             _ => other.reads.iter().copied().chain(others()).collect(),
