@@ -4,8 +4,8 @@
 //! each other stays in the first-level cache; only inputs are read from memory and only what is asked for is written. A
 //! step is the loop that [`unary`](super::unary), [`binary`](super::binary) and their pullbacks run, so a result has
 //! the same bits as a call for each step would give. Where a function and its pullback share work, the slope is
-//! computed with the value. A product that only a sum reads, or of cotangents that only another such product does, is
-//! no step of its own: it stays in a register, and is rounded as before.
+//! computed with the value. A product that only a sum reads, or of cotangents that only another such product or a
+//! negation's pullback does, is no step of its own: it stays in a register, and is rounded as before.
 
 #![expect(
     unsafe_code,
@@ -105,6 +105,8 @@ enum Act {
 /// The product of a cotangent, its first operand, with a partial, its second: the pullback of `exp`, whose derivative
 /// is its value.
 const PULL: Act = Act::Step(Step::UnaryVjp(Unary::Exp));
+/// The pullback of a negation, of the cotangent alone.
+const TURN: Act = Act::Step(Step::UnaryVjp(Unary::Neg));
 
 /// A step while a chain is laid out: what it runs, and the numbers it reads. The slope of step `k` has the number of
 /// its value plus that of all inputs and steps.
@@ -114,7 +116,7 @@ struct Draft {
 }
 
 impl Draft {
-    /// This sum or product of cotangents and the step whose result it reads as operand `i`, as one.
+    /// This step of sums, products and turns of cotangents and the step whose result it reads as operand `i`, as one.
     fn with(&self, other: &Draft, i: usize) -> Option<Draft> {
         const PRODUCT: Act = Act::Step(Step::Binary(Binary::Mul));
         const SUM: Act = Act::Step(Step::Binary(Binary::Add));
@@ -123,10 +125,16 @@ impl Draft {
             (PULL, SUM, _) => Fused::PullSum,
             (Act::Fused(Fused::PullPull), SUM, _) => Fused::PullPullSum,
             (PULL, PULL, 0) => Fused::PullPull,
+            (PULL, TURN, _) => Fused::PullTurn,
+            (Act::Fused(Fused::PullTurn), Act::Fused(Fused::PullSum), 2) => Fused::PullTurnSum,
             _ => return None,
         };
-        let mut reads = other.reads.clone();
-        reads.push(self.reads[1 - i]);
+        let others = || self.reads.iter().enumerate().filter(|&(k, _)| k != i).map(|(_, &number)| number);
+        // The product comes first that the sum begins with.
+        let reads = match fused {
+            Fused::PullTurnSum => others().chain(other.reads.iter().copied()).collect(),
+            _ => other.reads.iter().copied().chain(others()).collect(),
+        };
         Some(Draft { act: Act::Fused(fused), reads })
     }
 }
@@ -508,22 +516,24 @@ fn drafts(inputs: usize, steps: &[(Step, &[usize])], is_asked_for: &dyn Fn(usize
         };
         let (act, reads) = match (partial, operands) {
             (Some(partial), [.., bar]) => (PULL, SmallVec::from_slice(&[*bar, partial])),
+            (None, [.., bar]) if Act::Step(step) == TURN => (TURN, SmallVec::from_slice(&[*bar])),
             _ => (Act::Step(step), SmallVec::from_slice(operands)),
         };
         reads.iter().filter(|&&number| number < known).for_each(|&number| uses[number] += 1);
         drafts.push(Some(Draft { act, reads }));
     }
     for k in 0..drafts.len() {
-        let fused = drafts[k].as_ref().and_then(|draft| {
-            (0..draft.reads.len().min(2)).find_map(|i| {
+        let with_another = |drafts: &[Option<Draft>]| {
+            let draft = drafts[k].as_ref()?;
+            (0..draft.reads.len()).find_map(|i| {
                 let number = draft.reads[i];
                 let j = number
                     .checked_sub(inputs)
                     .filter(|_| number < known && uses[number] == 1 && !is_asked_for(number))?;
                 Some((j, draft.with(drafts[j].as_ref()?, i)?))
             })
-        });
-        if let Some((j, draft)) = fused {
+        };
+        while let Some((j, draft)) = with_another(&drafts) {
             drafts[k] = Some(draft);
             drafts[j] = None;
         }
@@ -704,10 +714,12 @@ mod tests {
 
     #[test]
     fn products_and_sums_round_one_by_one_and_a_zero_cotangent_stays_zero() {
-        // a b + c, [[a b] c] + d, [a b] + c and [[a b] c] of inputs a, b, c, d, where [x y] is a pullback.
+        // a b + c, [[a b] c] + d, [a b] + c, [[a b] c], [[a b] -1] and [c d] + [[a b] -1], both ways round, of inputs a, b,
+        // c, d, where [x y] is a pullback.
         let (mul, add) = (Step::Binary(Binary::Mul), Step::Binary(Binary::Add));
         let pull = Step::RightVjp(Binary::Mul);
-        let steps: [(Step, &[usize]); 9] = [
+        let turn = Step::UnaryVjp(Unary::Neg);
+        let steps: [(Step, &[usize]); 19] = [
             (mul, &[0, 1]),
             (add, &[2, 4]), // 5
             (pull, &[1, 0, 0, 0]),
@@ -717,23 +729,37 @@ mod tests {
             (add, &[9, 2]), // 10
             (pull, &[1, 0, 0, 0]),
             (pull, &[2, 0, 0, 11]), // 12
+            (pull, &[1, 0, 0, 0]),
+            (turn, &[2, 3, 13]), // 14
+            (pull, &[1, 0, 0, 0]),
+            (turn, &[2, 3, 15]),
+            (pull, &[3, 0, 0, 2]),
+            (add, &[16, 17]), // 18
+            (pull, &[1, 0, 0, 0]),
+            (turn, &[2, 3, 19]),
+            (pull, &[3, 0, 0, 2]),
+            (add, &[21, 20]), // 22
         ];
-        let chain = Chain::new(4, steps, &[5, 8, 10, 12]);
-        assert_eq!((chain.len(), chain.links.len()), (9, 4));
+        let asked = [5, 8, 10, 12, 14, 18, 22];
+        let chain = Chain::new(4, steps, &asked);
+        assert_eq!((chain.len(), chain.links.len()), (19, 7));
         // What is asked for or read twice keeps its place.
         let sums = vec![Sum { of: 4, mean: false }];
-        assert_eq!(Chain::with_sums(4, steps, &[5, 7, 8, 10, 12], sums).links.len(), 4 + 2);
+        let also_7_and_16 = [5, 7, 8, 10, 12, 14, 16, 18, 22];
+        assert_eq!(Chain::with_sums(4, steps, &also_7_and_16, sums).links.len(), 7 + 3);
         let n = 600;
         let mut x = [1, 2, 3, 4].map(|seed| numbers::<f32>(n, seed));
         (x[0][1], x[1][1], x[0][2], x[2][2]) = (0.0, f32::INFINITY, f32::NAN, 0.0);
-        let mut y = [(); 4].map(|()| vec![f32::NAN; n]);
+        let mut y = [(); 7].map(|()| vec![f32::NAN; n]);
         let inputs = x.each_ref().map(|x| Input::Slice(&x[..]));
         chain.run(n, &inputs, &mut y.each_mut().map(|y| &mut y[..]), &mut [], ONE);
         let pulled = |a: f32, b: f32| if a == 0.0 || b == 0.0 { 0.0 } else { a * b };
         for i in 0..n {
             let [a, b, c, d] = x.each_ref().map(|x| x[i]);
             let (ab, abc) = (pulled(a, b), pulled(pulled(a, b), c));
-            let expected = [a * b + c, abc + d, ab + c, abc];
+            let turned = if ab == 0.0 { 0.0 } else { -ab };
+            let sum = pulled(c, d) + turned;
+            let expected = [a * b + c, abc + d, ab + c, abc, turned, sum, sum];
             for (y, expected) in y.iter().zip(expected) {
                 assert!(y[i].to_bits() == expected.to_bits() || y[i].is_nan() && expected.is_nan(), "at {i}");
             }

@@ -37,6 +37,10 @@ pub(crate) enum Fused {
     PullPull,
     /// `[[a b] c] + d`.
     PullPullSum,
+    /// `[[a b] -1]`: the pullback of a negation.
+    PullTurn,
+    /// `[a b] + [[c d] -1]`.
+    PullTurnSum,
 }
 
 /// One of [`Fused`] as a type, for a loop of its own.
@@ -59,6 +63,8 @@ fused_rows! {
     PullSum(a, b, c, _d) pull_back(a, b) + c;
     PullPull(a, b, c, _d) pull_back(pull_back(a, b), c);
     PullPullSum(a, b, c, d) pull_back(pull_back(a, b), c) + d;
+    PullTurn(a, b, _c, _d) pull_back(pull_back(a, b), -F::ONE);
+    PullTurnSum(a, b, c, d) pull_back(a, b) + pull_back(pull_back(c, d), -F::ONE);
 }
 
 /// `y = op(x)` by the standard library, for any number of elements.
@@ -355,6 +361,8 @@ pub(crate) fn fused_at<F: Float>(level: Level, fused: Fused, x: [&[F]; 4], y: &m
         Fused::PullSum => fused_loop(level, PullSum, a, b, c, d, y),
         Fused::PullPull => fused_loop(level, PullPull, a, b, c, d, y),
         Fused::PullPullSum => fused_loop(level, PullPullSum, a, b, c, d, y),
+        Fused::PullTurn => fused_loop(level, PullTurn, a, b, c, d, y),
+        Fused::PullTurnSum => fused_loop(level, PullTurnSum, a, b, c, d, y),
     }
 }
 
