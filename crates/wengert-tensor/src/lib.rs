@@ -152,6 +152,7 @@ pub use map::Cast;
 pub use matrix_norm::MatrixNorm;
 pub use pick::positions_along;
 pub use pool2d::{Places, Pooling};
+pub use rand::Rng;
 pub use random::rng;
 pub use reader::Reader;
 pub use rearrange::Padding;

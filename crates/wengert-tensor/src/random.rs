@@ -14,7 +14,8 @@ use crate::tensor::Tensor;
 
 /// A generator with a fixed stream: ChaCha with 12 rounds, keyed with the seed.
 ///
-/// Everything random in this crate takes any [`rand::Rng`]; this one is documented never to change.
+/// Everything random in this crate takes any [`rand::Rng`]; this one is documented never to change. The trait is here
+/// too, as [`Rng`], for functions of yours that draw: `fn start(rng: &mut impl Rng)`.
 ///
 /// # Examples
 /// ```

@@ -23,7 +23,7 @@ pub use wengert_core::*;
 pub use wengert_kernels::par::threads;
 pub use wengert_nn as nn;
 pub use wengert_tensor as tensor;
-pub use wengert_tensor::{Shape, ShapeError, Tensor, rng};
+pub use wengert_tensor::{Rng, Shape, ShapeError, Tensor, rng};
 
 /// What most programs use: `use wengert::prelude::*`.
 pub mod prelude {
@@ -32,7 +32,7 @@ pub mod prelude {
     #[cfg(feature = "linalg")]
     pub use wengert_tensor::Triangle;
     pub use wengert_tensor::{
-        Attention, Axis, Convolution, Convolution3d, Interpolation, MatrixNorm, Pooling, Reduction, Shape, Slice,
+        Attention, Axis, Convolution, Convolution3d, Interpolation, MatrixNorm, Pooling, Reduction, Rng, Shape, Slice,
         Tensor, TransposedConvolution, Windows, keep, rng,
     };
 }

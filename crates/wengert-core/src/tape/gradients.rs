@@ -181,6 +181,8 @@ impl<F: Primal> Gradients<F> {
     /// # Panics
     /// With the text of the error that [`try_clip`](Self::try_clip) returns.
     #[track_caller]
+    #[doc(alias = "clip_norm")]
+    #[doc(alias = "clip_grad_norm_")]
     pub fn clip(&mut self, limit: F) -> F {
         self.try_clip(limit).or_panic()
     }

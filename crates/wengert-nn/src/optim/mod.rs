@@ -37,6 +37,37 @@ use wengert_tensor::{ShapeError, Tensor};
 /// assert_eq!(w.value().to_vec(), [3.0 / f64::from(1 << 20), -4.0 / f64::from(1 << 20)]);
 /// # Ok::<(), wengert_nn::Error>(())
 /// ```
+/// The tape has the numbers of the model: layers are of `f32` unless told otherwise, so with the prelude, whose `Tape` is
+/// of `f64`, it is a `Tape32`.
+///
+/// Layers are frozen by cutting what flows back to them, in `forward`: a parameter without a gradient is left alone, by
+/// weight decay as well. In [`Mode::Eval`](crate::Mode::Eval) they keep their running statistics, too.
+/// ```
+/// use wengert_core::TensorVar;
+/// use wengert_nn::{AdamW, BatchNorm1d, Error, Layer, Linear, Mode, Module, Sequential, Trainer, loss};
+/// use wengert_tensor::{Tensor, rng};
+///
+/// #[derive(Module)]
+/// struct FineTuned {
+///     features: Sequential,
+///     head: Linear,
+/// }
+/// impl Layer for FineTuned {
+///     fn forward<'t>(&self, x: TensorVar<'t, f32>, mode: &mut Mode<'_>) -> Result<TensorVar<'t, f32>, Error> {
+///         self.head.forward(self.features.forward(x, &mut Mode::Eval)?.detach(), mode)
+///     }
+/// }
+///
+/// let mut rng = rng(0);
+/// let features = Sequential::new().with(Linear::new(2, 4, &mut rng)).with(BatchNorm1d::new(4));
+/// let mut model = FineTuned { features, head: Linear::new(4, 1, &mut rng) };
+/// let (features, head) = (model.features.state_dict(), model.head.state_dict());
+/// let (x, y) = (Tensor::normal([32, 2], 0.0, 1.0, &mut rng), Tensor::ones([32, 1]));
+/// Trainer::new(AdamW::new(0.01).weight_decay(0.1), loss::mse).epochs(2).fit(&mut model, &x, &y)?;
+/// assert_eq!(model.features.state_dict(), features);
+/// assert_ne!(model.head.state_dict(), head);
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Optimizer<F: TensorFloat = f32> {
     /// Whether the settings mean something.
     ///
