@@ -32,7 +32,7 @@ pub mod prelude {
     #[cfg(feature = "linalg")]
     pub use wengert_tensor::Triangle;
     pub use wengert_tensor::{
-        Attention, Axis, Convolution, Convolution3d, Interpolation, MatrixNorm, Pooling, Reduction, Rng, Shape, Slice,
+        Attention, Axis, Convolution, Convolution3d, Interpolation, MatrixNorm, Pooling, Reduction, Shape, Slice,
         Tensor, TransposedConvolution, Windows, keep, rng,
     };
 }
