@@ -80,7 +80,7 @@ impl Table {
     /// The pair of an entry: by the first bits of its hash, of which there are more when the table grows.
     #[inline]
     fn pair(&mut self, hash: u32) -> &mut [Entry; 2] {
-        let place = u64::from(hash) * self.pairs.len() as u64 >> 32;
+        let place = (u64::from(hash) * self.pairs.len() as u64) >> 32;
         &mut self.pairs[place as usize]
     }
 

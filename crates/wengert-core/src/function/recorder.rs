@@ -173,7 +173,7 @@ fn common<'r, F: TensorFloat>(operands: &[Symbol<'r, F>]) -> Option<&'r Recorder
 
 #[cold]
 #[track_caller]
-fn two_recordings<'r, F: TensorFloat>(recorders: [&'r Recorder<F>; 2]) -> Option<&'r Recorder<F>> {
+fn two_recordings<F: TensorFloat>(recorders: [&Recorder<F>; 2]) -> Option<&Recorder<F>> {
     for recorder in recorders {
         recorder.fail(FunctionError::TwoRecordings { place: Place::caller() });
     }
