@@ -14,7 +14,7 @@ const PADDED: usize = 16;
 #[inline(always)]
 pub(crate) fn pull_back<F: Float>(y_bar: F, partial: F) -> F {
     let product = y_bar * partial;
-    if (y_bar == F::ZERO) | (partial == F::ZERO) { F::ZERO } else { product }
+    if (y_bar != F::ZERO) & (partial != F::ZERO) { product } else { F::ZERO }
 }
 
 #[inline(always)]

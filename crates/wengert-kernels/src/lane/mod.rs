@@ -155,10 +155,10 @@ macro_rules! body {
         $m::sigmoid_slope::<FMA>($x)
     };
     ($m:ident, softplus, $x:expr) => {
-        crate::math::relu($x) + $m::ln_1p_of_fraction::<FMA>($m::exp::<FMA>(-$x.abs()))
+        crate::math::relu($x) + $m::ln_1p_of_fraction::<FMA>($m::exp_fall::<FMA>(-$x.abs()))
     };
     ($m:ident, log_sigmoid, $x:expr) => {
-        -crate::math::relu(-$x) - $m::ln_1p_of_fraction::<FMA>($m::exp::<FMA>(-$x.abs()))
+        -crate::math::relu(-$x) - $m::ln_1p_of_fraction::<FMA>($m::exp_fall::<FMA>(-$x.abs()))
     };
     ($m:ident, silu, $x:expr) => {
         Float::mul_zero($x, $m::sigmoid::<FMA>($x))
@@ -167,7 +167,7 @@ macro_rules! body {
         Float::mul_zero($x, $m::sigmoid::<FMA>(crate::math::gelu_tanh_argument($x)))
     };
     ($m:ident, tanh_softplus, $x:expr) => {
-        crate::math::tanh_softplus_of($x, $m::exp::<FMA>(-$x.abs()), $m::mul_add::<FMA>)
+        crate::math::tanh_softplus_of($x, $m::exp_fall::<FMA>(-$x.abs()), $m::mul_add::<FMA>)
     };
     ($m:ident, mish, $x:expr) => {
         Float::mul_zero($x, body!($m, tanh_softplus, $x))

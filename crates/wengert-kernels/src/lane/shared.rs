@@ -11,6 +11,9 @@ macro_rules! shared_bodies {
         /// What is added to exponents.
         const BIAS: $i = $f::MAX_EXP as $i - 1;
 
+        /// What brings the exponents of all finite results on either side of 1 among those of normal numbers.
+        const LIFT: $i = 2 * MANTISSA_BITS;
+
         /// `a * b + c`, in one rounding where that is an instruction.
         #[inline(always)]
         pub(super) fn mul_add<const FMA: bool>(a: $f, b: $f, c: $f) -> $f {
@@ -33,22 +36,51 @@ macro_rules! shared_bodies {
             (n, shifted.to_bits().wrapping_sub(ROUND.to_bits()) as $i, r)
         }
 
+        /// `e^x = 2^n p`: returns `p`, within 0.8 ulp, and `n`.
+        #[inline(always)]
+        fn parts_of_exp<const FMA: bool>(x: $f) -> ($f, $i) {
+            let (steps, n, r) = reduce::<FMA>(x);
+            // What the reduction and the sum 1 + r round away goes into the tail. Without it the error is 1 ulp, and
+            // that of the sigmoid above 2.
+            let rest = mul_add::<FMA>(steps, -LN_2_LOW, mul_add::<FMA>(steps, -LN_2_HIGH, x) - r);
+            let sum = 1.0 + r;
+            (sum + (mul_add::<FMA>(exp_tail::<FMA>(r), r * r, rest) + (r - (sum - 1.0))), n)
+        }
+
         /// `e^x`, within 0.8 ulp.
         #[inline(always)]
         pub(super) fn exp<const FMA: bool>(x: $f) -> $f {
             // Beyond these the result is infinite or zero anyway. A NaN passes both comparisons and stays.
             let x = if x > EXP_MOST { EXP_MOST } else { x };
             let x = if x < EXP_LEAST { EXP_LEAST } else { x };
-            let (steps, n, r) = reduce::<FMA>(x);
-            // What the reduction and the sum 1 + r round away goes into the tail. Without it the error is 1 ulp, and
-            // that of the sigmoid above 2.
-            let rest = mul_add::<FMA>(steps, -LN_2_LOW, mul_add::<FMA>(steps, -LN_2_HIGH, x) - r);
-            let sum = 1.0 + r;
-            let p = sum + (mul_add::<FMA>(exp_tail::<FMA>(r), r * r, rest) + (r - (sum - 1.0)));
+            let (p, n) = parts_of_exp::<FMA>(x);
             // Two factors, since 2^n alone would overflow before the result does and be zero where the result is
-            // subnormal.
-            let half = n >> 1;
-            p * power_of_two(half) * power_of_two(n.wrapping_sub(half))
+            // subnormal. The second is one of two constants.
+            let lift = if x < 0.0 { LIFT } else { -LIFT };
+            p * power_of_two(n.wrapping_add(lift)) * if x < 0.0 { power_of_two(-LIFT) } else { power_of_two(LIFT) }
+        }
+
+        /// `2^n p` for `n <= 0`, down to the subnormals.
+        #[inline(always)]
+        fn scaled_down(p: $f, n: $i) -> $f {
+            p * power_of_two(n.wrapping_add(LIFT)) * power_of_two(-LIFT)
+        }
+
+        /// `e^x` for `x <= 0`, to the bit as [`exp`].
+        #[inline(always)]
+        pub(super) fn exp_fall<const FMA: bool>(x: $f) -> $f {
+            let x = if x < EXP_LEAST { EXP_LEAST } else { x };
+            let (p, n) = parts_of_exp::<FMA>(x);
+            scaled_down(p, n)
+        }
+
+        /// `e^(-2|x|)`, within 1 ulp: `tanh` does not need the last bit.
+        #[inline(always)]
+        fn exp_for_tanh<const FMA: bool>(x: $f) -> $f {
+            let x = -2.0 * x.abs();
+            let x = if x < EXP_LEAST { EXP_LEAST } else { x };
+            let (_, n, r) = reduce::<FMA>(x);
+            scaled_down(mul_add::<FMA>(exp_tail::<FMA>(r), r * r, r) + 1.0, n)
         }
 
         /// `e^x` for `x <= 0`, within 1 ulp, and zero instead of what is within a few binades of the subnormals: a
@@ -115,25 +147,25 @@ macro_rules! shared_bodies {
         /// `1 / (1 + e^-x)`, within 2 ulp.
         #[inline(always)]
         pub(super) fn sigmoid<const FMA: bool>(x: $f) -> $f {
-            crate::math::sigmoid_of(exp::<FMA>(-x.abs()), x < 0.0)
+            crate::math::sigmoid_of(exp_fall::<FMA>(-x.abs()), x < 0.0, mul_add::<FMA>)
         }
 
         /// Its slope.
         #[inline(always)]
         pub(super) fn sigmoid_slope<const FMA: bool>(x: $f) -> $f {
-            crate::math::sigmoid_slope_of(exp::<FMA>(-x.abs()), mul_add::<FMA>)
+            crate::math::sigmoid_slope_of(exp_fall::<FMA>(-x.abs()), mul_add::<FMA>)
         }
 
         /// `tanh x`, within 2 ulp.
         #[inline(always)]
         pub(super) fn tanh<const FMA: bool>(x: $f) -> $f {
-            tanh_of::<FMA>(x, exp::<FMA>(-(x + x).abs()))
+            tanh_of::<FMA>(x, exp_for_tanh::<FMA>(x))
         }
 
         /// Its slope.
         #[inline(always)]
         pub(super) fn tanh_slope<const FMA: bool>(x: $f) -> $f {
-            tanh_slope_of::<FMA>(x, exp::<FMA>(-(x + x).abs()))
+            tanh_slope_of::<FMA>(x, exp_for_tanh::<FMA>(x))
         }
     };
 }

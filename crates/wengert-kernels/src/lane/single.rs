@@ -29,10 +29,9 @@ const LN_2_LOW: f32 = (core::f64::consts::LN_2 - 355.0 / 512.0) as f32;
 /// `(e^r - 1 - r) / r^2` for `|r| <= ln 2 / 2`; the error of `e^r` is `2^-28`.
 #[inline(always)]
 fn exp_tail<const FMA: bool>(r: f32) -> f32 {
-    let q = mul_add::<FMA>(1.395_060_3e-3, r, 8.368_953e-3);
-    let q = mul_add::<FMA>(q, r, 4.166_620_4e-2);
-    let q = mul_add::<FMA>(q, r, 1.666_651_8e-1);
-    mul_add::<FMA>(q, r, 0.5)
+    let z = r * r;
+    let high = mul_add::<FMA>(1.395_060_3e-3, z, mul_add::<FMA>(8.368_953e-3, r, 4.166_620_4e-2));
+    mul_add::<FMA>(high, z, mul_add::<FMA>(1.666_651_8e-1, r, 0.5))
 }
 
 /// `e ln 2 + ln(1 + f)` for `1 + f` in `[sqrt(1/2), sqrt 2)` (Cephes).
@@ -73,8 +72,7 @@ pub(super) fn ln_1p<const FMA: bool>(x: f32) -> f32 {
     if x < -1.0 { f32::NAN } else { y }
 }
 
-/// `tanh |x| = 1 + q` with `q = -2e / (1 + e)` from `e = exp(-2|x|)`, an odd polynomial near zero (Cephes), within 2
-/// ulp.
+/// `tanh |x| = 1 - 2q` with `q = e / (1 + e)` from `e = exp(-2|x|)`, an odd polynomial near zero (Cephes), within 2 ulp.
 ///
 /// `t / (t + 2)` with `t = e^(2x) - 1` needs no polynomial, and is wrong by 2.5 ulp around 0.03.
 #[inline(always)]
@@ -86,15 +84,15 @@ pub(super) fn tanh_of<const FMA: bool>(x: f32, e: f32) -> f32 {
     let p = mul_add::<FMA>(p, z, 1.333_144_2e-1);
     let p = mul_add::<FMA>(p, z, -3.333_328_2e-1);
     let near_zero = mul_add::<FMA>(p * z, a, a);
-    let far = 1.0 + -2.0 * e / (1.0 + e);
+    let far = mul_add::<FMA>(-2.0, e / (1.0 + e), 1.0);
     (if a < 0.625 { near_zero } else { far }).copysign(x)
 }
 
-/// The slope of `tanh`, `1 - (1 + q)^2 = -2q - q^2`: the exponential and the quotient of the value.
+/// The slope of `tanh`, `1 - (1 - 2q)^2 = 4(q - q^2)`: the exponential and the quotient of the value.
 #[inline(always)]
 pub(super) fn tanh_slope_of<const FMA: bool>(_x: f32, e: f32) -> f32 {
-    let q = -2.0 * e / (1.0 + e);
-    mul_add::<FMA>(-q, q, -2.0 * q)
+    let q = e / (1.0 + e);
+    4.0 * mul_add::<FMA>(-q, q, q)
 }
 
 /// Up to here the reduction below is exact enough; beyond, the caller takes `f32::sin` and `f32::cos`.
