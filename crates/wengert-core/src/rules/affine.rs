@@ -5,7 +5,7 @@
 use super::zip::zip;
 use super::{Array, Cotangents, Fusible, Op, Pushforward, one, zeros};
 use crate::tensor::{TensorFloat, TensorVar};
-use core::ops::{Add, Div, Mul, Neg, Sub};
+use core::ops::{Add, Div, Mul, Sub};
 use wengert_kernels::{Binary, Elementary};
 use wengert_tensor::{ShapeError, Tensor};
 
@@ -60,15 +60,6 @@ impl<F: TensorFloat> Op<F> for Affine<F> {
 
 pub(crate) fn scaled<F: TensorFloat, A: Array<F>>(x: &A, scale: F) -> A {
     Affine { scale, shift: -F::ZERO }.on(&[x])
-}
-
-impl<F: TensorFloat> Neg for TensorVar<'_, F> {
-    type Output = Self;
-    #[inline]
-    #[track_caller]
-    fn neg(self) -> Self {
-        self.record1(Affine { scale: -F::ONE, shift: -F::ZERO })
-    }
 }
 
 macro_rules! with_constants {

@@ -6,6 +6,7 @@
 use super::{Array, Cotangents, Fusible, Op, Pushforward, fitting, one};
 use crate::error::Error;
 use crate::tensor::{TensorFloat, TensorVar};
+use core::ops::Neg;
 use wengert_kernels::{Unary, UnaryFunctions, unary_table};
 use wengert_tensor::{ShapeError, Tensor};
 
@@ -92,3 +93,12 @@ macro_rules! unary_methods {
     };
 }
 unary_table!(unary_methods);
+
+impl<F: TensorFloat> Neg for TensorVar<'_, F> {
+    type Output = Self;
+    #[inline]
+    #[track_caller]
+    fn neg(self) -> Self {
+        self.record1(Map::new(Unary::Neg))
+    }
+}
