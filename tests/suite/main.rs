@@ -20,6 +20,7 @@ mod panics;
 mod pictures;
 mod reference;
 mod sizes;
+mod sparse;
 mod tape;
 mod tensor_ops;
 mod torch;

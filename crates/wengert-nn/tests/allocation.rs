@@ -1,8 +1,8 @@
-//! What training and prediction ask of the allocator: nothing once they run, and no memory that grows.
+//! What training, prediction and replayed functions ask of the allocator: nothing once they run, and no memory that grows.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use wengert_core::Tape;
+use wengert_core::{Function, Tape};
 use wengert_nn::{Adam, Layer, Linear, Mode, Optimizer, Predictor, RecordedLoss, Sequential, Sgd, Tanh, loss};
 use wengert_tensor::{Tensor, pool, rng};
 
@@ -110,4 +110,18 @@ fn predictions_run_in_flat_memory() {
         model.predict(&x).unwrap();
     }
     assert_eq!(pool::stats().misses, before.misses);
+}
+
+#[test]
+fn nor_do_replays_of_a_function_and_of_its_hessian() {
+    let x: Vec<f64> = (0..20).map(|k| f64::from(k).sin()).collect();
+    let f = Function::record(&x, |x| x.windows(2).map(|x| (x[1] - x[0] * x[0]) * (x[1] * 100.0 - 1.0)).sum()).unwrap();
+    let mut hessian = f.sparse_hessian_program().unwrap();
+    let mut gradient = vec![0.0; 20];
+    let mut replay = || {
+        f.gradient_into(&x, &mut gradient).unwrap();
+        assert_eq!(hessian.at(&x).unwrap().values.len(), 58);
+    };
+    replay();
+    assert_eq!(requests(|| (0..100).for_each(|_| replay())), 0);
 }

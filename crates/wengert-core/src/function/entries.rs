@@ -83,7 +83,7 @@ impl<F: TensorFloat> SparseProgram<F> {
         SparseProgram { function: function.clone(), of, program, values: Vec::new(), matrix: sparse::csr(pattern) }
     }
 
-    /// The matrix at `x`: allocates nothing from the second call on.
+    /// The matrix at `x`. A program of its own allocates nothing from the second call on, unless an entry is NaN.
     ///
     /// # Errors
     /// As [`Function::eval`].

@@ -149,6 +149,17 @@ impl<F: TensorFloat> Function<F> {
     /// # Errors
     /// As [`sparse_hessian`](Self::sparse_hessian); [`FunctionError::Length`] if `hessian` is not of this function: it
     /// must have as many entries.
+    ///
+    /// # Examples
+    /// ```
+    /// # use wengert_core::prelude::*;
+    /// # fn main() -> Result<(), wengert_core::FunctionError> {
+    /// let f = Function::record(&[0.0; 3], |x| x[0] * x[0] * x[1] + x[2])?;
+    /// let mut h = f.sparse_hessian(&[3.0, 5.0, 7.0])?;
+    /// f.sparse_hessian_into(&[1.0, 2.0, 3.0], &mut h)?;
+    /// assert_eq!(h.values, [4.0, 2.0, 2.0]);
+    /// # Ok(()) }
+    /// ```
     pub fn sparse_hessian_into(&self, x: &[F], hessian: &mut Csr<F>) -> Result<(), FunctionError> {
         let plan = self.hessian_plan_for(x)?;
         self.expect_length("sparse_hessian", "matrix", hessian.values.len(), plan.sources.len())?;

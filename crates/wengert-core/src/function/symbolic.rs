@@ -140,16 +140,22 @@ impl<'r, 'l, F: TensorFloat> Trace<'r, 'l, F> {
         directions.iter().for_each(|&direction| tangents.push([(direction, constant(F::ONE))]));
         (0..self.list.data).for_each(|_| tangents.push([]));
         let mut sums = vec![None; count];
+        // The directions the step at hand moves in.
+        let mut moving = Vec::new();
         for number in 0..self.list.steps.len() {
             let operands = self.list.operands(&self.list.steps[number]);
             if operands.iter().any(|&id| !tangents.of(id).is_empty()) {
                 self.partials(number, |id, partial| {
                     for &(direction, x_dot) in tangents.of(id) {
+                        if sums[direction].is_none() {
+                            moving.push(direction);
+                        }
                         partial.add_to(&mut sums[direction], x_dot, |partial, x_dot| partial * x_dot);
                     }
                 });
             }
-            tangents.push((0..count).filter_map(|direction| Some((direction, sums[direction].take()?))));
+            moving.sort_unstable();
+            tangents.push(moving.drain(..).filter_map(|direction| Some((direction, sums[direction].take()?))));
             if tangents.all.len() > most {
                 return None;
             }

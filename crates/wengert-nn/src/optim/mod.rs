@@ -37,11 +37,13 @@ use wengert_tensor::{ShapeError, Tensor};
 /// assert_eq!(w.value().to_vec(), [3.0 / f64::from(1 << 20), -4.0 / f64::from(1 << 20)]);
 /// # Ok::<(), wengert_nn::Error>(())
 /// ```
+///
 /// The tape has the numbers of the model: layers are of `f32` unless told otherwise, so with the prelude, whose `Tape` is
 /// of `f64`, it is a `Tape32`.
 ///
 /// Layers are frozen by cutting what flows back to them, in `forward`: a parameter without a gradient is left alone, by
 /// weight decay as well. In [`Mode::Eval`](crate::Mode::Eval) they keep their running statistics, too.
+///
 /// ```
 /// use wengert_core::TensorVar;
 /// use wengert_nn::{AdamW, BatchNorm1d, Error, Layer, Linear, Mode, Module, Sequential, Trainer, loss};
