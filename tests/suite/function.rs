@@ -269,6 +269,13 @@ fn the_optimiser_keeps_every_bit() {
     assert_eq!(signs.value(&[-0.0]).unwrap(), INF);
     let signs = Function::record(&[1.0], |x| (x[0] - 0.0).recip()).unwrap();
     assert_eq!(signs.value(&[-0.0]).unwrap(), -INF);
+    // A square and its negation, of which neither forms the negated argument: 1/(-x x) + 1/(x -x) + (-x)^2.
+    let f = Function::record(&[1.0], |x| (-x[0] * x[0]).recip() + (x[0] * -x[0]).recip() + (-x[0]).square()).unwrap();
+    assert_eq!(f.steps().1, 5, "square, negation, reciprocal, its double, their sum");
+    for x in [0.0_f64, -0.0, 3.0, -1e200] {
+        assert_eq!(bits(f.value(&[x]).unwrap()), bits(2.0 * (-x * x).recip() + x * x), "{x}");
+    }
+    assert_eq!(f.gradient(&[-2.0]).unwrap(), [-4.5]);
 }
 
 #[test]

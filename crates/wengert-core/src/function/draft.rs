@@ -216,13 +216,20 @@ impl<F: TensorFloat> Draft<F> {
     /// The result of an operation on one number.
     #[inline]
     pub(super) fn unary(&mut self, op: Op, x: Id) -> Id {
-        if op == Op::Unary(Unary::Neg) && !x.is_constant() && x.number() >= self.list.first_result() {
-            let argument = self.list.steps[x.number() - self.list.first_result()];
-            if argument.op == op {
-                return argument.operands[0];
-            }
+        match (op, self.negated(x)) {
+            (Op::Unary(Unary::Neg), Some(argument)) => return argument,
+            (Op::Unary(Unary::Square), Some(argument)) => return self.step(op, [argument], 0),
+            _ => {}
         }
         self.step(op, [x], 0)
+    }
+
+    /// What `x` is the negation of, if it is one.
+    #[inline]
+    fn negated(&self, x: Id) -> Option<Id> {
+        let step = x.number().checked_sub(self.list.first_result()).filter(|_| !x.is_constant())?;
+        let Step { op, operands: [argument, ..] } = self.list.steps[step];
+        (op == Op::Unary(Unary::Neg)).then_some(argument)
     }
 
     /// The result of an operation on two numbers.
@@ -234,6 +241,11 @@ impl<F: TensorFloat> Draft<F> {
         }
         if op == Binary::Mul && a == b {
             return self.unary(Op::Unary(Unary::Square), a);
+        }
+        // As in `exp(-x * x)`.
+        if op == Binary::Mul && self.negated(b) == Some(a) {
+            let square = self.unary(Op::Unary(Unary::Square), a);
+            return self.unary(Op::Unary(Unary::Neg), square);
         }
         if b.is_constant() {
             let c = self.list.constants[b.number()].to_f64();
