@@ -131,7 +131,10 @@ pub enum FunctionError {
         /// Where the operation stands.
         place: Place,
     },
-    /// Something was recorded that is known by its partials at one point alone.
+    /// Something was recorded that is known by its partials at one point alone: a rule of one's own, or the solution of
+    /// equations, found by a solver that is no part of the recording. Record the operations that make it up; of
+    /// [`root`](crate::root) record the residuals, solve with their Jacobian, and differentiate what hangs on the solution on
+    /// a tape.
     #[error("{place}: its derivative is known at this point only and cannot be replayed; record its program instead")]
     NotReplayable {
         /// Where it stands.

@@ -57,6 +57,7 @@ impl<F: TensorFloat> Function<F> {
     /// # Ok(()) }
     /// ```
     #[must_use]
+    #[doc(alias = "save")]
     pub fn to_bytes(&self) -> Vec<u8> {
         let list = &*self.list;
         let name = |id: Id| match id.number() {
@@ -103,6 +104,7 @@ impl<F: TensorFloat> Function<F> {
     /// # Errors
     /// [`FunctionError::Format`] if they are anything else, with the line and what was expected there. No bytes make it
     /// panic, and it never takes more memory than a small multiple of their number.
+    #[doc(alias = "load")]
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, FunctionError> {
         let text = match core::str::from_utf8(bytes) {
             Ok(text) => text,

@@ -42,7 +42,8 @@ pub fn try_grad<F: Primal>(f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Var<'t, F>, 
 ///
 /// # Examples
 /// A closure is enough here. A generic function, which [`hessian`](crate::hessian) and its kin need, goes in by a
-/// closure around it, and so does a [`ScalarFn`](crate::ScalarFn); its bare name does not compile.
+/// closure around it, and so does a [`ScalarFn`](crate::ScalarFn); its bare name does not compile. A closure that calls
+/// a method on what it computes with a literal must know the numbers it gets: `&[3.0_f64]`, or a variable.
 /// ```
 /// # use wengert_core::prelude::*;
 /// let (value, gradient) = value_and_grad(|x| norm2(x), &[3.0, 4.0]);
@@ -55,6 +56,8 @@ pub fn try_grad<F: Primal>(f: impl for<'t> FnOnce(&[Var<'t, F>]) -> Var<'t, F>, 
 /// let f = function!(bowl);
 /// assert_eq!(value_and_grad(|x| f.call(x), &[3.0]), (18.0, vec![12.0]));
 /// assert_eq!(hessian(&f, &[3.0]).to_vec(), [4.0]);
+///
+/// assert_eq!(value_and_grad(|x| (x[0] - 1.0).square(), &[3.0_f64]), (4.0, vec![4.0]));
 /// ```
 #[doc(alias = "value_and_gradient")]
 #[track_caller]
