@@ -216,10 +216,10 @@ impl<F: TensorFloat> Draft<F> {
     /// The result of an operation on one number.
     #[inline]
     pub(super) fn unary(&mut self, op: Op, x: Id) -> Id {
-        match (op, self.negated(x)) {
-            (Op::Unary(Unary::Neg), Some(argument)) => return argument,
-            (Op::Unary(Unary::Square), Some(argument)) => return self.step(op, [argument], 0),
-            _ => {}
+        if matches!(op, Op::Unary(Unary::Neg | Unary::Square))
+            && let Some(argument) = self.negated(x)
+        {
+            return if op == Op::Unary(Unary::Neg) { argument } else { self.step(op, [argument], 0) };
         }
         self.step(op, [x], 0)
     }

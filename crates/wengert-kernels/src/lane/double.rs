@@ -39,18 +39,18 @@ fn exp_tail<const FMA: bool>(r: f64) -> f64 {
     let z = r * r;
     let w = z * z;
     let pair = |a: f64, b: f64| mul_add::<FMA>(a, r, b);
-    let q = mul_add::<FMA>(
+    let high = mul_add::<FMA>(
         pair(2.511_796_944_078_643_9e-8, 2.763_141_323_213_383_1e-7),
         z,
         pair(2.755_721_595_930_644_8e-6, 2.480_148_959_228_848_7e-5),
     );
-    let q2 = mul_add::<FMA>(
+    let middle = mul_add::<FMA>(
         pair(1.984_126_991_776_560_7e-4, 1.388_888_894_732_937_3e-3),
         z,
         pair(8.333_333_333_307_028_3e-3, 4.166_666_666_651_433_1e-2),
     );
-    let q3 = pair(1.666_666_666_666_669_9e-1, 5.000_000_000_000_012_9e-1);
-    mul_add::<FMA>(mul_add::<FMA>(q, w, q2), z, q3)
+    let low = pair(1.666_666_666_666_669_9e-1, 5.000_000_000_000_012_9e-1);
+    mul_add::<FMA>(mul_add::<FMA>(high, w, middle), z, low)
 }
 
 /// `e ln 2 + ln(1 + f)` for `1 + f` in `[sqrt(1/2), sqrt 2)` (FDLIBM).

@@ -4,7 +4,7 @@
 mod known;
 
 use super::rows::{Cos, Exp, ExpM1, Gelu, Ln, Ln1p, NormCdf, NormPdf, Sigmoid, Sin, Softplus, Tanh};
-use super::{Lane, LaneFloat, UnaryRow};
+use super::{Lane, LaneFloat, UnaryRow, double, single};
 use crate::dispatch::{Level, kernel};
 use crate::special::erf;
 use crate::{Float, Unary, UnaryFunctions};
@@ -161,4 +161,19 @@ fn special_values_are_those_of_the_standard_library() {
     all!(Exp exp false ExpM1 exp_m1 false Ln ln false Ln1p ln_1p false
          Softplus softplus false Sin sin true Cos cos true NormPdf norm_pdf false NormCdf norm_cdf false Gelu gelu false);
     assert_eq!(Unary::Exp.eval(Lane::<f32, false>(0.0)).0, 1.0);
+}
+
+#[test]
+fn exponentials_of_what_is_not_positive_have_the_bits_of_all_others() {
+    // Down to where the result is subnormal and zero.
+    for k in 0..40_000 {
+        let share = f64::from(k) / 40_000.0;
+        let (x, narrow) = (-760.0 * share, (-110.0 * share) as f32);
+        assert_eq!(double::exp_fall::<true>(x).to_bits(), double::exp::<true>(x).to_bits(), "{x}");
+        assert_eq!(double::exp_fall::<false>(x).to_bits(), double::exp::<false>(x).to_bits(), "{x}");
+        assert_eq!(single::exp_fall::<true>(narrow).to_bits(), single::exp::<true>(narrow).to_bits(), "{narrow}");
+        assert_eq!(single::exp_fall::<false>(narrow).to_bits(), single::exp::<false>(narrow).to_bits(), "{narrow}");
+    }
+    assert_eq!((double::exp_fall::<true>(-f64::INFINITY), single::exp_fall::<true>(-f32::INFINITY)), (0.0, 0.0));
+    assert!(double::exp_fall::<true>(f64::NAN).is_nan() && single::exp_fall::<true>(f32::NAN).is_nan());
 }
