@@ -134,6 +134,29 @@ fn zero_times_infinity_is_zero_in_the_replayed_sweep() {
 }
 
 #[test]
+fn constant_factors_of_infinities_keep_their_tangents() {
+    type Program = for<'r> fn(Symbol<'r>) -> Symbol<'r>;
+    // With the slope at -inf.
+    let programs: [(Program, f64); 6] = [
+        (|x| x * 2.0, 2.0),
+        (|x| 2.0 * x, 2.0),
+        (|x| x * 2.0 + x, 3.0),
+        (|x| x * 2.0 - 1.0, 2.0),
+        (|x| x - x * -2.0, 3.0),
+        (|x| (x * 2.0).exp(), 0.0),
+    ];
+    for (k, (program, slope)) in programs.into_iter().enumerate() {
+        let f = Function::record(&[0.5], |x| program(x[0])).unwrap();
+        assert_eq!(f.jvp(&[-INF], &[1.0]).unwrap(), [slope], "program {k}");
+        assert_eq!(f.hvp(&[-INF], &[1.0]).unwrap(), [0.0], "program {k}");
+        assert_eq!(f.directional(&[-INF], &[1.0], 1).unwrap()[1], slope, "program {k}");
+    }
+    // Data are constants, too.
+    let f = Function::record_with_data(&[0.5], &[2.0], |x, d| x[0] * d[0]).unwrap();
+    assert_eq!(f.jvp(&[-INF], &[1.0]).unwrap(), [2.0]);
+}
+
+#[test]
 fn a_branch_that_would_go_another_way_is_an_error_that_names_it() {
     let f = Function::record(&[2.0, 0.0], |x| if x[0] > x[1] { x[0] * x[0] } else { x[1] }).unwrap();
     let line = line!() - 1;

@@ -71,14 +71,34 @@ impl<F: TensorFloat> Program<F> {
                 }
             };
         }
+        // A factor that hangs on no input has no tangent: as a product of two duals, zero times an infinite value would
+        // make NaN.
+        macro_rules! products {
+            (|$times:ident, $($x:ident $from:ident),*| $y:expr) => {
+                match run.active() & 0b11 {
+                    0b01 if !is_float => {
+                        let $times = |a: R, b: R| a.scaled(b.base().to_f64());
+                        steps!(|$($x $from),*| $y)
+                    }
+                    0b10 if !is_float => {
+                        let $times = |a: R, b: R| b.scaled(a.base().to_f64());
+                        steps!(|$($x $from),*| $y)
+                    }
+                    _ => {
+                        let $times = |a: R, b: R| a * b;
+                        steps!(|$($x $from),*| $y)
+                    }
+                }
+            };
+        }
         match run.op {
             Op::Binary(Binary::Add) => steps!(|a at_a, b at_b| a + b),
             Op::Binary(Binary::Sub) => steps!(|a at_a, b at_b| a - b),
-            Op::Binary(Binary::Mul) => steps!(|a at_a, b at_b| a * b),
+            Op::Binary(Binary::Mul) => products!(|times, a at_a, b at_b| times(a, b)),
             Op::Binary(Binary::Div) => steps!(|a at_a, b at_b| a / b),
-            Op::MulAdd => steps!(|a at_a, b at_b, c at_c| a * b + c),
-            Op::MulSub => steps!(|a at_a, b at_b, c at_c| a * b - c),
-            Op::SubMul => steps!(|a at_a, b at_b, c at_c| c - a * b),
+            Op::MulAdd => products!(|times, a at_a, b at_b, c at_c| times(a, b) + c),
+            Op::MulSub => products!(|times, a at_a, b at_b, c at_c| times(a, b) - c),
+            Op::SubMul => products!(|times, a at_a, b at_b, c at_c| c - times(a, b)),
             Op::Unary(Unary::Square) => steps!(|a at_a| a * a),
             Op::Unary(Unary::Neg) => steps!(|a at_a| -a),
             Op::Detach => steps!(|a at_a| R::from_base(a.base())),
