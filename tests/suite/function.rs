@@ -235,10 +235,64 @@ fn a_rule_known_at_one_point_only_cannot_be_recorded() {
             [x * 2.0]
         }
     }
-    let error = Function::record(&[3.0], |x| Square.call([x[0]]) + 1.0).unwrap_err();
-    assert!(matches!(error, FunctionError::NotReplayable { .. }));
-    let text = "its derivative is known at this point only and cannot be replayed; record its program instead";
-    assert!(error.to_string().ends_with(text), "{error}");
+    #[derive(Clone)]
+    struct Twice;
+    impl CustomVectorFn for Twice {
+        fn value(&self, x: &[f64]) -> Vec<f64> {
+            vec![2.0 * x[0]]
+        }
+        fn vjp<T: Number>(&self, _x: &[T], _y: &[T], y_bar: &[T], x_bar: &mut [T]) {
+            x_bar[0] = y_bar[0] * 2.0;
+        }
+    }
+    #[derive(Clone)]
+    struct SquareRoot;
+    impl Equations for SquareRoot {
+        fn residuals<T: Number>(&self, x: &[T], p: &[T]) -> Vec<T> {
+            vec![x[0] * x[0] - p[0]]
+        }
+    }
+    let refused = |f: for<'r> fn(&[Symbol<'r>]) -> Symbol<'r>| Function::record(&[4.0], f).unwrap_err().to_string();
+    let rule = "a rule of one's own is known here by its derivative at one point, and cannot be replayed at others; \
+                record the operations that its value is made of, or call it on a tape";
+    let root_of = "root is known here by its derivative at one point, and cannot be replayed at others; record its \
+                   residuals, with the unknowns among the inputs, and solve with their jacobian; or call root on a tape";
+    let solved = "solve is known here by its derivative at one point, and cannot be replayed at others; write its \
+                  elimination in operators, or solve on a tape";
+    let gradient = "Grad is known here by its derivative at one point, and cannot be replayed at others; record the \
+                    function itself and ask the recording for its gradient or hvp";
+    let cases = [
+        (refused(|x| Square.call([x[0]]) + 1.0), rule, line!()),
+        (refused(|x| custom([x[0]], |[x]| (x, [1.0]))), rule, line!()),
+        (refused(|x| x[0].custom(1.0, 2.0)), rule, line!()),
+        (refused(|x| Twice.call(x)[0]), rule, line!()),
+        (refused(|x| root(&SquareRoot, &[1.0], x)[0]), root_of, line!()),
+        (refused(|x| root_at(&SquareRoot, &[2.0], x)[0]), root_of, line!()),
+        (refused(|x| solve(x, &[1.0.into()])[0]), solved, line!()),
+        (refused(|x| Grad(function!(cube)).call(x)[0]), gradient, line!()),
+    ];
+    for (text, expected, line) in cases {
+        assert!(text.ends_with(expected) && text.contains(&format!("function.rs:{line}:")), "{line}: {text}");
+    }
+}
+
+fn cube<T: Number>(x: &[T]) -> T {
+    x[0].powi(3)
+}
+
+#[test]
+fn a_loop_with_checkpoints_is_recorded_step_by_step() {
+    /// `x -> p x`, with a branch on the number of the step.
+    #[derive(Clone)]
+    struct Growth;
+    impl StepFn for Growth {
+        fn step<T: Number>(&self, x: &[T], p: &[T], step: usize) -> Vec<T> {
+            vec![if step < 3 { x[0] * p[0] } else { x[0] }]
+        }
+    }
+    let f = Function::record(&[2.0, 5.0], |x| CheckpointedLoop::new(9).call(&Growth, &x[..1], &x[1..])[0]).unwrap();
+    assert_eq!(f.value_and_gradient(&[7.0, 3.0]).unwrap(), (7.0 * 27.0, vec![27.0, 7.0 * 27.0]));
+    assert_eq!(f.hessian(&[7.0, 3.0]).unwrap().to_vec(), [0.0, 27.0, 27.0, 7.0 * 18.0]);
 }
 
 #[test]

@@ -213,10 +213,12 @@ fn a_gradient_of_another_recording_is_refused() {
     tape.clear();
     let x = tape.var(1.0);
     assert_eq!(gradient.get(x), None);
-    assert_eq!(panic_text(|| gradient[x]), "the gradient is of another recording than the variable");
+    let expected = "the gradient is of another recording than the variable; \
+                    ask a result computed from the variable for its gradient";
+    assert_eq!(panic_text(|| gradient[x]), expected);
     let other = Tape::<f64>::new();
     let y = other.var(1.0);
-    assert_eq!(panic_text(|| x.gradient()[y]), "the gradient is of another recording than the variable");
+    assert_eq!(panic_text(|| x.gradient()[y]), expected);
     let gradient = x.gradient();
     let late = tape.var(1.0);
     assert_eq!(panic_text(|| gradient[late]), "the variable was recorded after the sweep");

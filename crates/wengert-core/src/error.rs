@@ -226,7 +226,8 @@ pub enum Error {
     },
     /// A matrix has no inverse, up to rounding.
     #[error(
-        "{caller}: {op}: the {size} x {size} matrix is singular: pivot {pivot} is {value:e} of its row and column; is an equation repeated, or an unknown in none of them?"
+        "{caller}: {op}: the {size} x {size} matrix is singular: pivot {pivot} is {value:e} of its row and column; {}",
+        why_singular(op, *value)
     )]
     Singular {
         /// The operation.
@@ -242,7 +243,8 @@ pub enum Error {
     },
     /// No root of the equations was found.
     #[error(
-        "{caller}: {op}: not converged after {iterations} iterations, the largest residual is {residual:e}; start closer to a root, or scale the equations"
+        "{caller}: {op}: not converged after {iterations} iterations, the largest residual is {residual:e}; {}",
+        why_no_root(op, *residual)
     )]
     NotConverged {
         /// The operation.
@@ -262,6 +264,26 @@ pub enum Error {
         /// Where the operation stands.
         caller: Caller,
     },
+}
+
+/// What to look for where elimination ends at a pivot of this relative size.
+fn why_singular(op: &str, pivot: f64) -> &'static str {
+    match op {
+        _ if !pivot.is_finite() => "look for NaN and infinity among its entries",
+        "root" => {
+            "the matrix is that of the residuals' derivatives on the way: start elsewhere, or is an equation repeated, or an unknown in none of them?"
+        }
+        _ => "is an equation repeated, or an unknown in none of them?",
+    }
+}
+
+/// What to do where a search for a root ends with this residual.
+fn why_no_root(op: &str, residual: f64) -> &'static str {
+    match op {
+        _ if !residual.is_finite() => "look for NaN and infinity in the parameters, at the start and in the residuals",
+        "root_at" => "it is no root, or not to enough digits: root can finish it",
+        _ => "start closer to a root, or scale the equations",
+    }
 }
 
 impl Error {

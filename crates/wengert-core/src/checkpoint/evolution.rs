@@ -34,6 +34,7 @@ use core::panic::Location;
 /// let g = end[0].gradient();
 /// assert!(g[x] > 0.0 && g[rate] > 0.0);
 /// ```
+#[doc(alias = "revolve")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a loop runs with `run` or `call`"]
 pub struct CheckpointedLoop {
@@ -121,7 +122,8 @@ impl CheckpointedLoop {
         as_many(state.len(), x)
     }
 
-    /// [`run`](Self::run) with a step on every kind of number, from generic code.
+    /// [`run`](Self::run) with a step on every kind of number, from generic code. A [`Function`](crate::Function) that
+    /// is being recorded takes down every step: there is nothing to save in a list that is replayed.
     ///
     /// # Panics
     /// With the text of the error that [`try_call`](Self::try_call) returns.
@@ -240,6 +242,12 @@ impl<S: StepFn> Evolution<S> {
 }
 
 impl<S: StepFn> Entry<f64> for Evolution<S> {
+    const AT_ONE_POINT: [&'static str; 2] = ["CheckpointedLoop", "record its steps"];
+
+    fn operations<T: Number>(&self, x: &[T]) -> Option<Vec<T>> {
+        Some(self.run(x))
+    }
+
     fn value(&self, x: &[f64]) -> Vec<f64> {
         self.run(x)
     }

@@ -18,4 +18,5 @@ mod scalar;
 mod vector;
 
 pub use scalar::{CustomFn, custom};
+pub(crate) use vector::RULE;
 pub use vector::{CustomVectorFn, Entry, custom_vector};

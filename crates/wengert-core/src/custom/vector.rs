@@ -38,6 +38,10 @@ use crate::tape::{Handle, Pullback, Scalar};
 /// assert_eq!((y[2] * y[0]).gradient().wrt(&x), [6.0 + 1.0, 1.0, 1.0]);
 /// ```
 pub trait CustomVectorFn<B = f64>: Clone + Send + 'static {
+    /// What it is, and what to write instead where a program is recorded for other points than this one.
+    #[doc(hidden)]
+    const AT_ONE_POINT: [&'static str; 2] = RULE;
+
     /// The results at `x`.
     fn value(&self, x: &[B]) -> Vec<B>;
 
@@ -65,8 +69,21 @@ pub trait CustomVectorFn<B = f64>: Clone + Send + 'static {
     }
 }
 
+/// [`CustomVectorFn::AT_ONE_POINT`] of a rule of the user's.
+pub(crate) const RULE: [&str; 2] =
+    ["a rule of one's own", "record the operations that its value is made of, or call it on a tape"];
+
 /// What a function of many results must do to be one entry of a recording. [`CustomVectorFn`] is the way to write one.
 pub trait Entry<B>: Clone {
+    /// What it is, and what to write instead where it can neither be kept nor written out.
+    const AT_ONE_POINT: [&'static str; 2];
+
+    /// The results by operations that can be recorded one by one, if there are such.
+    fn operations<T: Number<B>>(&self, x: &[T]) -> Option<Vec<T>> {
+        let _ = x;
+        None
+    }
+
     /// The results on plain floats.
     fn value(&self, x: &[B]) -> Vec<B>;
 
@@ -102,6 +119,8 @@ pub trait Entry<B>: Clone {
 struct Supplied<C>(C);
 
 impl<B, C: CustomVectorFn<B>> Entry<B> for Supplied<C> {
+    const AT_ONE_POINT: [&'static str; 2] = C::AT_ONE_POINT;
+
     fn value(&self, x: &[B]) -> Vec<B> {
         self.0.value(x)
     }
@@ -143,6 +162,27 @@ impl<B, C: CustomVectorFn<B>> Entry<B> for Supplied<C> {
 /// });
 /// let g = y[0].gradient();
 /// assert!((g[x[0]] - 0.128).abs() < 1e-15 && (g[x[1]] + 0.096).abs() < 1e-15);
+/// ```
+/// A recorded [`Function`](crate::Function) as one entry of a larger program:
+/// ```
+/// # use wengert_core::prelude::*;
+/// # fn main() -> Result<(), wengert_core::FunctionError> {
+/// let slope = std::sync::Arc::new(Function::record_many(&[1.0, 0.0], |x| vec![x[1], -x[0].sin()])?);
+/// let on_tape = |x: &[Var<'_>]| -> Vec<f64> {
+///     let kept = std::sync::Arc::clone(&slope);
+///     let y = custom_vector(x, |x| {
+///         let x = x.to_vec();
+///         let y = kept.eval(&x).expect("the recorded branch");
+///         (y, move |y_bar: &[f64], x_bar: &mut [f64]| {
+///             x_bar.copy_from_slice(&kept.vjp(&x, y_bar).expect("the recorded branch"));
+///         })
+///     });
+///     (y[0] * y[1]).gradient().wrt(x)
+/// };
+/// let tape = Tape::new();
+/// // -x1 sin(x0): its derivatives are -x1 cos(x0) and -sin(x0).
+/// assert_eq!(on_tape(&tape.vars(&[0.0, 2.0])), [-2.0, 0.0]);
+/// # Ok(()) }
 /// ```
 #[track_caller]
 pub fn custom_vector<F, H, P>(x: &[Scalar<F, H>], f: impl FnOnce(&[F]) -> (Vec<F>, P)) -> Vec<Scalar<F, H>>

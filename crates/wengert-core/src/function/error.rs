@@ -132,13 +132,33 @@ pub enum FunctionError {
         place: Place,
     },
     /// Something was recorded that is known by its partials at one point alone: a rule of one's own, or the solution of
-    /// equations, found by a solver that is no part of the recording. Record the operations that make it up; of
-    /// [`root`](crate::root) record the residuals, solve with their Jacobian, and differentiate what hangs on the solution on
-    /// a tape.
-    #[error("{place}: its derivative is known at this point only and cannot be replayed; record its program instead")]
+    /// equations, found by a solver that is no part of the recording. Record the operations that make it up. Of
+    /// [`root`](crate::root) those are the residuals: solve with their Jacobian, and differentiate what hangs on the
+    /// solution on a tape.
+    ///
+    /// ```
+    /// # use wengert_core::{FunctionError, prelude::*};
+    /// # fn main() -> Result<(), FunctionError> {
+    /// // y + sin(y) / 2 = p, solved by Newton's method on recorded residuals; the inputs are y and p.
+    /// let residual = Function::record(&[1.0, 1.0], |x| x[0] + x[0].sin() * 0.5 - x[1])?;
+    /// let (mut y, p) = (1.0, 1.2);
+    /// for _ in 0..6 {
+    ///     let (r, slope) = residual.value_and_gradient(&[y, p])?;
+    ///     y -= r / slope[0];
+    /// }
+    /// let slope = residual.gradient(&[y, p])?;
+    /// let dy_dp = -slope[1] / slope[0];
+    /// assert!((dy_dp - 1.0 / (1.0 + 0.5 * y.cos())).abs() < 1e-15);
+    /// # Ok(()) }
+    /// ```
+    #[error("{place}: {op} is known here by its derivative at one point, and cannot be replayed at others; {instead}")]
     NotReplayable {
         /// Where it stands.
         place: Place,
+        /// What it is: `"root"`, `"solve"`, `"a rule of one's own"`.
+        op: &'static str,
+        /// What to write instead.
+        instead: &'static str,
     },
     /// The closure of a fused expression compared numbers. One program serves all elements of the tensors: a branch
     /// would be frozen for all of them, as it came out for none.

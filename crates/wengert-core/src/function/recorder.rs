@@ -3,6 +3,7 @@
 use super::draft::Draft;
 use super::error::{FunctionError, Place};
 use super::list::{Answer, Id, Op};
+use crate::custom::RULE;
 use crate::tape::node::NOWHERE;
 use crate::tape::{Comparison, Handle, Nary, Pullback, Scalar, UnaryOp};
 use crate::tensor::TensorFloat;
@@ -180,16 +181,9 @@ fn two_recordings<F: TensorFloat>(recorders: [&Recorder<F>; 2]) -> Option<&Recor
     None
 }
 
-/// Reports an operation whose partials are known, and how to compute it at another point is not.
-#[track_caller]
-fn not_replayable<F: TensorFloat>(operands: &[Symbol<'_, F>]) {
-    if let Some(recorder) = common(operands) {
-        recorder.fail(FunctionError::NotReplayable { place: Place::caller() });
-    }
-}
-
 impl<'r, F: TensorFloat> Handle<F> for OnRecorder<'r, F> {
     const NOWHERE: Self = OnRecorder(None);
+    const REPLAYED: bool = true;
     // A fused closure is recorded like any other code: there is nothing to fuse for in a list that is replayed.
     type Inner<const N: usize> = Symbol<'r, F>;
 
@@ -241,14 +235,27 @@ impl<'r, F: TensorFloat> Handle<F> for OnRecorder<'r, F> {
     #[track_caller]
     fn by_partials(operands: impl Iterator<Item = (Symbol<'r, F>, F)>, y: F) -> Symbol<'r, F> {
         let all: SmallVec<[Symbol<'r, F>; 16]> = operands.map(|(x, _)| x).collect();
-        not_replayable(&all);
+        Self::refuse(&all, ["Grad", "record the function itself and ask the recording for its gradient or hvp"]);
+        constant(y)
+    }
+
+    #[track_caller]
+    fn custom<const N: usize>(x: [Symbol<'r, F>; N], y: F, _p: [F; N]) -> Symbol<'r, F> {
+        Self::refuse(&x, RULE);
         constant(y)
     }
 
     #[track_caller]
     fn many(x: &[Symbol<'r, F>], y: Vec<F>, _pullback: Pullback<F>) -> Vec<Symbol<'r, F>> {
-        not_replayable(x);
+        Self::refuse(x, RULE);
         y.into_iter().map(constant).collect()
+    }
+
+    #[track_caller]
+    fn refuse(x: &[Symbol<'r, F>], [op, instead]: [&'static str; 2]) {
+        if let Some(recorder) = common(x) {
+            recorder.fail(FunctionError::NotReplayable { place: Place::caller(), op, instead });
+        }
     }
 
     fn fuse<const N: usize, const M: usize>(

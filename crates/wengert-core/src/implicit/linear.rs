@@ -29,6 +29,7 @@ use wengert_kernels::{Elementary, Float};
 /// assert!(near(g.wrt(&b), &[0.6, -0.2]));
 /// assert!(near(g.wrt(&a), &[-0.6, -0.6, 0.2, 0.2]));
 /// ```
+#[doc(alias = "linsolve")]
 #[track_caller]
 pub fn solve<T: Number<B>, B: Float + Elementary>(a: &[T], b: &[T]) -> Vec<T> {
     try_solve(a, b).or_panic()
@@ -72,6 +73,8 @@ impl<B: Float + Elementary> LinearSolve<B> {
 }
 
 impl<B: Float + Elementary> CustomVectorFn<B> for LinearSolve<B> {
+    const AT_ONE_POINT: [&'static str; 2] = ["solve", "write its elimination in operators, or solve on a tape"];
+
     fn value(&self, x: &[B]) -> Vec<B> {
         let n = self.lu.len();
         let mut y = x[n * n..].to_vec();
@@ -193,6 +196,10 @@ mod tests {
             ) && text.contains("linear.rs"),
             "{text}"
         );
+        for bad in [f64::NAN, f64::INFINITY] {
+            let text = try_solve(&[1.0, bad, 2.0, 4.0], &[1.0, 1.0]).expect_err("not a number").to_string();
+            assert!(text.ends_with("; look for NaN and infinity among its entries"), "{text}");
+        }
         let error = try_solve(&[1.0, 2.0, 3.0], &[1.0, 1.0]).expect_err("three entries");
         let text = error.to_string();
         assert!(

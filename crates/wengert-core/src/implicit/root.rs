@@ -44,6 +44,8 @@ pub trait Equations: Clone + Send + 'static {
 /// let g = x[0].gradient(); // x0 = p0 (1 + p1^2)^(-1/2)
 /// assert!((g[p[0]] - 0.8).abs() < 1e-14 && (g[p[1]] + 5.0 * 0.75 * 0.512).abs() < 1e-14);
 /// ```
+#[doc(alias = "newton")]
+#[doc(alias = "implicit")]
 #[track_caller]
 pub fn root<T: Number>(g: &impl Equations, start: &[f64], p: &[T]) -> Vec<T> {
     try_root(g, start, p).or_panic()
@@ -263,6 +265,11 @@ struct Root<G> {
 }
 
 impl<G: Equations> CustomVectorFn for Root<G> {
+    const AT_ONE_POINT: [&'static str; 2] = [
+        "root",
+        "record its residuals, with the unknowns among the inputs, and solve with their jacobian; or call root on a tape",
+    ];
+
     fn value(&self, _p: &[f64]) -> Vec<f64> {
         self.x.to_vec()
     }
@@ -396,18 +403,23 @@ mod tests {
     #[test]
     fn what_does_not_converge_says_where_it_stopped() {
         let error = try_root(&NoRoot, &[1.7], &[1.0]).expect_err("no root");
+        let text = error.to_string();
+        assert!(text.ends_with("; start closer to a root, or scale the equations"), "{text}");
         let Error::NotConverged { residual, iterations, .. } = error else { panic!("{error}") };
         assert!(residual >= 1.0 && iterations <= ITERATIONS);
         let error = try_root(&NoRoot, &[f64::NAN], &[1.0]).expect_err("NaN");
         let text = error.to_string();
-        assert!(text.ends_with(": root: not converged after 0 iterations, the largest residual is NaN; start closer to a root, or scale the equations"), "{text}");
+        assert!(text.ends_with(": root: not converged after 0 iterations, the largest residual is NaN; look for NaN and infinity in the parameters, at the start and in the residuals"), "{text}");
     }
 
     #[test]
     fn a_singular_system_is_named() {
         let error = try_root(&NoRoot, &[0.0], &[-1.0]).expect_err("flat at 0");
         let text = error.to_string();
-        assert!(text.contains(": root: the 1 x 1 matrix is singular: pivot 0 is 0e0 of its row and column"), "{text}");
+        let expected = ": root: the 1 x 1 matrix is singular: pivot 0 is 0e0 of its row and column; \
+                        the matrix is that of the residuals' derivatives on the way: start elsewhere, \
+                        or is an equation repeated, or an unknown in none of them?";
+        assert!(text.ends_with(expected), "{text}");
         let error = try_root_at(&Cube, &[0.0], &[0.0]).expect_err("the cube root is vertical at 0");
         assert!(matches!(error, Error::Singular { op: "root_at", pivot: 0, .. }), "{error}");
     }
@@ -416,6 +428,8 @@ mod tests {
     fn what_is_no_root_is_refused() {
         let error = try_root_at(&Cube, &[2.1], &[8.0]).expect_err("2.1^3 is not 8");
         assert!(matches!(error, Error::NotConverged { op: "root_at", iterations: 0, .. }), "{error}");
+        let text = error.to_string();
+        assert!(text.ends_with("; it is no root, or not to enough digits: root can finish it"), "{text}");
         assert!(try_root_at(&Cube, &[2.0 + 1e-12], &[8.0]).is_ok());
     }
 

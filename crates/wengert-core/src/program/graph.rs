@@ -203,7 +203,9 @@ impl<F: TensorFloat> Graph<F> {
             }
         }
         if let Some(caller) = notes.differentiated.get() {
-            return Err(FunctionError::NotReplayable { place: caller.into() });
+            let [op, instead] =
+                ["a derivative", "take it of the whole program, by value_and_gradient, or inside a TensorOp"];
+            return Err(FunctionError::NotReplayable { place: caller.into(), op, instead });
         }
         if let Some(seen) = notes.reads.borrow().iter().find(|seen| moves[seen.of as usize]) {
             let place = seen.caller.into();

@@ -132,7 +132,7 @@ pub fn try_hvp(
     v: &[f64],
 ) -> Result<Vec<f64>, Error> {
     not_empty("hvp", x)?;
-    as_many("hvp", x, v)?;
+    as_many("hvp, point and direction", x, v)?;
     let moving: Vec<Dual<f64, 1>> = x.iter().zip(v).map(|(&value, &v)| Dual { value, tangents: [v] }).collect();
     Ok(try_grad(f, &moving)?.iter().map(|x_bar| x_bar.tangents[0]).collect())
 }

@@ -142,6 +142,19 @@ impl<F: Primal> Tape<F> {
 /// let (loss, gradient) = map_reduce(&[3.0, 1.5], &data, |x, &(t, y)| (x[0] * t + x[1] - y).square());
 /// assert_eq!((loss, gradient), (25.0, vec![4950.0, 100.0]));
 /// ```
+///
+/// Second derivatives of a sum, in the memory of one item too: over duals, with the unit vectors as tangents, the
+/// tangents of the gradient are the Hessian's rows.
+/// ```
+/// # use wengert_core::prelude::*;
+/// let data: Vec<(f64, f64)> = (0..100).map(|k| (f64::from(k), 3.0 * f64::from(k) + 1.0)).collect();
+/// let x = [Dual { value: 3.0, tangents: [1.0, 0.0] }, Dual { value: 1.5, tangents: [0.0, 1.0] }];
+/// let (_, gradient) = map_reduce(&x, &data, |x, &(t, y)| (x[0] * t + x[1] - y).square());
+/// // The sums of 2 t^2, 2 t and 2.
+/// assert_eq!(gradient[0].tangents, [656_700.0, 9900.0]);
+/// assert_eq!(gradient[1].tangents, [9900.0, 200.0]);
+/// ```
+#[doc(alias = "hessian")]
 #[track_caller]
 pub fn map_reduce<F: Primal, T: Sync>(
     x: &[F],

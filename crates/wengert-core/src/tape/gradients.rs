@@ -272,6 +272,10 @@ impl<F: Primal> Recorded<F> for OnTape<'_, F> {
 
 const OF_A_CONSTANT: &str = "the gradient was asked for a constant; make it an input with tape.var";
 
+/// What a gradient says to a variable of another tape, or of what the tape held before.
+pub(crate) const ANOTHER_RECORDING: &str =
+    "the gradient is of another recording than the variable; ask a result computed from the variable for its gradient";
+
 /// Where the adjoint of `x` is in a sweep over the recording `of`, or why it has none.
 pub(crate) fn locate<F: Primal, H: Differentiable<F>>(of: Recording, x: Scalar<F, H>) -> Result<usize, &'static str> {
     if x.is_constant() || x.handle().is_nowhere() {
@@ -279,7 +283,7 @@ pub(crate) fn locate<F: Primal, H: Differentiable<F>>(of: Recording, x: Scalar<F
     }
     let (_, node) = x.pending();
     if !x.handle().keeps(of, node) {
-        return Err("the gradient is of another recording than the variable");
+        return Err(ANOTHER_RECORDING);
     }
     if !x.is_node() {
         return Err("not an input: call y.retain() first, and use what it returns");

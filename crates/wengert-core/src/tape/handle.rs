@@ -60,6 +60,9 @@ pub trait Handle<F: Primal>: Copy {
     /// The handle of a constant that belongs to no recording.
     const NOWHERE: Self;
 
+    /// Whether a recording is to be good at other inputs: it takes operations, and refuses partials and pullbacks.
+    const REPLAYED: bool = false;
+
     /// What a closure given to [`fuse`](crate::fuse) computes with: duals on a tape, variables on a recorder.
     type Inner<const N: usize>: Elementary;
 
@@ -116,6 +119,14 @@ pub trait Handle<F: Primal>: Copy {
     /// The results `y` of a function of many results, differentiated by `pullback`.
     #[track_caller]
     fn many(x: &[Scalar<F, Self>], y: Vec<F>, pullback: Pullback<F>) -> Vec<Scalar<F, Self>>;
+
+    /// Refuses what is known at this point alone, where a recording is to be good at other inputs; the first refusal
+    /// is kept. `what` it is, and what to write instead.
+    #[inline(always)]
+    #[track_caller]
+    fn refuse(x: &[Scalar<F, Self>], what: [&'static str; 2]) {
+        let _ = (x, what);
+    }
 
     /// The program asked how `a` and `b` compare, and may branch on the answer.
     #[inline(always)]

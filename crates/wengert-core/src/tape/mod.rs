@@ -18,7 +18,7 @@ mod vector;
 
 pub use accumulate::{map_reduce, try_map_reduce};
 pub(crate) use arena::reserve;
-pub(crate) use gradients::Recorded;
+pub(crate) use gradients::{ANOTHER_RECORDING, Recorded};
 pub use gradients::{Differentiable, Gradients, Wrt};
 pub use handle::{Comparison, Handle, Nary, UnaryOp};
 pub use nary::{fuse, fuse_n};

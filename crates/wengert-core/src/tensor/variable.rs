@@ -5,7 +5,7 @@ use crate::error::{Caller, Error, OrPanic};
 use crate::number::Primal;
 use crate::rules::Op;
 use crate::tape::sweep::Seeds;
-use crate::tape::{Gradients, Tape, Wrt, mixed_tapes};
+use crate::tape::{ANOTHER_RECORDING, Gradients, Tape, Wrt, mixed_tapes};
 use core::fmt;
 use core::ops::Index;
 use core::panic::Location;
@@ -391,7 +391,7 @@ impl<F: TensorFloat> Index<TensorVar<'_, F>> for Gradients<F> {
     /// If `x` is a constant, an intermediate result that was not retained, or not of this recording.
     #[track_caller]
     fn index(&self, x: TensorVar<'_, F>) -> &Tensor<F> {
-        assert!(self.knows(x.tape, x.number), "the gradient is of another recording than the variable");
+        assert!(self.knows(x.tape, x.number), "{ANOTHER_RECORDING}");
         match self.tensors.get(x.number) {
             Some(x_bar) => x_bar,
             None if !self.tensors.has_slot(x.number) => panic!("the variable was recorded after the sweep"),

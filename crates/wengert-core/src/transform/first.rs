@@ -155,7 +155,7 @@ pub fn try_vjp<F: Primal>(
     let tape = Tape::new();
     let inputs = tape.vars(x);
     let outputs = f(&inputs);
-    as_many("vjp", &outputs, y_bar)?;
+    as_many("vjp, outputs and seed", &outputs, y_bar)?;
     let gradients = tape.try_vjp(outputs.iter().copied().zip(y_bar.iter().copied()))?;
     Ok((outputs.iter().map(|y| y.primal()).collect(), gradients.wrt(&inputs)))
 }

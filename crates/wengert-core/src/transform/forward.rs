@@ -63,7 +63,7 @@ pub fn try_jvp<F: Primal, Y: Moving<F>>(
     v: &[F],
 ) -> Result<(Y::Values, Y::Values), Error> {
     not_empty("jvp", x)?;
-    as_many("jvp", x, v)?;
+    as_many("jvp, point and direction", x, v)?;
     let moving: Vec<_> = x.iter().zip(v).map(|(&value, &v)| Dual { value, tangents: [v] }).collect();
     Ok(f(&moving).split())
 }
@@ -96,7 +96,7 @@ pub fn try_taylor<F: Primal, const N: usize>(
     v: &[F],
 ) -> Result<[F; N], Error> {
     not_empty("taylor", x)?;
-    as_many("taylor", x, v)?;
+    as_many("taylor, point and direction", x, v)?;
     let moving: Vec<_> = x.iter().zip(v).map(|(&x, &v)| Taylor::along(x, v)).collect();
     Ok(f(&moving).coefficients())
 }

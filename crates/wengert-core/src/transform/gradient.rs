@@ -82,6 +82,10 @@ where
         drop(inputs);
         tape.clear();
     }
-    let row = |k: usize| hessian[k * n..][..n].iter().copied();
-    (0..n).map(|k| H::by_partials(x.iter().copied().zip(row(k)), gradient[k])).collect()
+    let mut nodes = Vec::with_capacity(n);
+    for (k, &y) in gradient.iter().enumerate() {
+        // Not by `map`: a closure does not pass the caller's line on.
+        nodes.push(H::by_partials(x.iter().copied().zip(hessian[k * n..][..n].iter().copied()), y));
+    }
+    nodes
 }

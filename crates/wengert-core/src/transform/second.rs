@@ -35,7 +35,7 @@ pub fn hvp(f: &impl ScalarFn, x: &[f64], v: &[f64]) -> Vec<f64> {
 #[track_caller]
 pub fn try_hvp(f: &impl ScalarFn, x: &[f64], v: &[f64]) -> Result<Vec<f64>, Error> {
     not_empty("hvp", x)?;
-    as_many("hvp", x, v)?;
+    as_many("hvp, point and direction", x, v)?;
     let tape = Tape::new();
     let moving = |k: usize| Dual { value: x[k], tangents: [v[k]] };
     let inputs: Vec<Var<'_, Dual<f64, 1>>> = (0..x.len()).map(|k| tape.var(moving(k))).collect();

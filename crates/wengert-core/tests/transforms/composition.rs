@@ -117,5 +117,8 @@ fn a_function_of_no_input_is_constant_and_of_nothing_is_refused() {
         assert!(text.ends_with(&format!(": {op}: of nothing; give it at least one number")), "{text}");
     }
     let text = try_hvp(&f, &[1.0, 2.0], &[1.0]).unwrap_err().to_string();
-    assert!(text.ends_with("hvp: 2 numbers on the left, 1 on the right; they must be as many"), "{text}");
+    assert!(
+        text.ends_with("hvp, point and direction: 2 numbers on the left, 1 on the right; they must be as many"),
+        "{text}"
+    );
 }

@@ -144,7 +144,7 @@ fn what_does_not_fit_is_named_with_the_callers_line() {
     };
     ends(
         try_jvp(|x| x[0], &[1.0, 2.0], &[1.0]).unwrap_err(),
-        "jvp: 2 numbers on the left, 1 on the right; they must be as many",
+        "jvp, point and direction: 2 numbers on the left, 1 on the right; they must be as many",
     );
     ends(
         try_jvp(|_| Dual::from(1.0_f64), &[] as &[f64], &[]).unwrap_err(),
@@ -153,13 +153,13 @@ fn what_does_not_fit_is_named_with_the_callers_line() {
     let series = |x: &[Taylor<f64, 3>]| x[0];
     ends(
         try_taylor(series, &[1.0], &[]).unwrap_err(),
-        "taylor: 1 numbers on the left, 0 on the right; they must be as many",
+        "taylor, point and direction: 1 numbers on the left, 0 on the right; they must be as many",
     );
     ends(try_taylor(series, &[], &[]).unwrap_err(), "taylor: of nothing; give it at least one number");
     ends(try_laplacian(&function!(wave), &[]).unwrap_err(), "laplacian: of nothing; give it at least one number");
     ends(
         try_vjp(|x| x.to_vec(), &[1.0], &[1.0, 2.0]).unwrap_err(),
-        "vjp: 1 numbers on the left, 2 on the right; they must be as many",
+        "vjp, outputs and seed: 1 numbers on the left, 2 on the right; they must be as many",
     );
     ends(try_vjp(|x| x.to_vec(), &[] as &[f64], &[]).unwrap_err(), "vjp: of nothing; give it at least one number");
     let line = line!() + 1;

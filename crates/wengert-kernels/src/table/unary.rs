@@ -194,7 +194,8 @@ macro_rules! unary_table {
             d(x) x.sign();
             on 0.5..2.0;
         }
-        /// `max(x, 0)`; `dy/dx = step y`, 0 at the kink. NaN stays NaN and passes no gradient.
+        /// `max(x, 0)`; `dy/dx = step y`, 0 at the kink. NaN stays NaN and passes no gradient. The second derivative is
+        /// 0 everywhere, so that of a mean over samples lacks what the kink adds; `softplus(x / width) * width` has it, smoothed.
         Relu: relu(x) {
             value math::relu(x);
             d(y) y.step();
@@ -207,6 +208,9 @@ macro_rules! unary_table {
             on 0.5..2.0;
         }
         /// `1` where `x > 0`, else `0`, NaN included; the derivative is 0.
+        ///
+        /// The jump is lost to derivatives of a mean over samples: that of `step(x - k)` with respect to `k` is minus
+        /// the density at `k`, and here every sample gives 0. Smooth it, `norm_cdf((x - k) / width)`.
         Step: step(x) {
             value if x > 0.0 { 1.0 } else { 0.0 };
             d(x) x.lit(0.0);
