@@ -15,60 +15,95 @@ const BLOCK: usize = 16;
 kernel! {
     /// The largest of each window of planes, and where in its plane it is.
     pub(crate) fn max_planes<F: Float>(pool: &'a Pool2d, spans: &'a [Span], x: &'a [F], y: &'a mut [F], at: &'a mut [u32]) -> () {
-        let [rows, columns] = pool.output_size();
-        let ([x_plane, y_plane], width) = (pool.planes(), pool.size[1]);
-        let padded = columns.next_multiple_of(BLOCK);
-        for plane in 0..y.len() / y_plane {
-            for r in 0..rows {
-                let top = (r * pool.stride[0]).saturating_sub(pool.padding[0]);
-                let bottom = (r * pool.stride[0] + pool.kernel[0] - pool.padding[0]).min(pool.size[0]);
-                let x = &x[plane * x_plane..];
-                let from = plane * y_plane + r * columns;
-                let (y, at) = (&mut y[from..], &mut at[from..]);
-                // What blocks read of the last of the rows.
-                let reach = (bottom - 1) * width + padded * pool.stride[1] + pool.kernel[1] - 1;
-                let in_blocks = pool.padding[1] == 0 && reach <= x.len() && padded <= y.len();
-                match (pool.stride[1], in_blocks) {
-                    (1, true) => blocks::<F, 1>(x, [top, bottom], [width, pool.kernel[1]], &mut y[..padded], at),
-                    (2, true) => blocks::<F, 2>(x, [top, bottom], [width, pool.kernel[1]], &mut y[..padded], at),
-                    _ => row(pool, spans, x, [top, bottom], &mut y[..columns], &mut at[..columns]),
-                }
-            }
+        let ([rows, columns], [x_plane, y_plane]) = (pool.output_size(), pool.planes());
+        // Sizes written out are sizes the loops are unrolled for.
+        let done = match (pool.padding, pool.stride[1], pool.kernel) {
+            ([0, 0], 2, [2, 2]) => blocks::<F, 2>(pool, [2, 2], x, y, at),
+            ([0, 0], 2, [3, 3]) => blocks::<F, 2>(pool, [3, 3], x, y, at),
+            ([0, 0], 2, kernel) => blocks::<F, 2>(pool, kernel, x, y, at),
+            ([0, 0], 1, kernel) => blocks::<F, 1>(pool, kernel, x, y, at),
+            _ => 0,
+        };
+        for i in done..y.len() / y_plane * rows {
+            let (plane, r) = (i / rows, i % rows);
+            let top = (r * pool.stride[0]).saturating_sub(pool.padding[0]);
+            let bottom = (r * pool.stride[0] + pool.kernel[0] - pool.padding[0]).min(pool.size[0]);
+            let results = i * columns..(i + 1) * columns;
+            row(pool, spans, &x[plane * x_plane..], [top, bottom], &mut y[results.clone()], &mut at[results]);
         }
     }
 }
 
-/// Computes whole blocks of a row of results, windows `STEP` apart.
+/// Computes rows of results in whole blocks, from the first on, of windows `STEP` apart that lie inside; returns how
+/// many.
 #[inline(always)]
 fn blocks<F: Float, const STEP: usize>(
+    pool: &Pool2d,
+    [height, entries]: [usize; 2],
     x: &[F],
-    [top, bottom]: [usize; 2],
-    [width, entries]: [usize; 2],
     y: &mut [F],
     at: &mut [u32],
-) {
-    let (y, _) = y.as_chunks_mut::<BLOCK>();
-    let (at, _) = at.as_chunks_mut::<BLOCK>();
-    for (block, (y, at)) in y.iter_mut().zip(at).enumerate() {
-        let first = top * width + block * BLOCK * STEP;
-        let mut largest = [-F::INFINITY; BLOCK];
-        // A window of nothing but minus infinity has its largest in the first place.
-        let mut place: [u32; BLOCK] = core::array::from_fn(|i| (first + i * STEP) as u32);
-        for row in 0..bottom - top {
-            for entry in 0..entries {
-                let first = first + row * width + entry;
-                let (window, _) = x[first..first + BLOCK * STEP].as_chunks::<STEP>();
-                let Some(window) = window.first_chunk::<BLOCK>() else { continue };
-                for i in 0..BLOCK {
-                    let x = window[i][0];
-                    let take = is_larger(x, largest[i]);
-                    largest[i] = if take { x } else { largest[i] };
-                    place[i] = if take { (first + i * STEP) as u32 } else { place[i] };
-                }
+) -> usize {
+    let ([rows, columns], [x_plane, y_plane]) = (pool.output_size(), pool.planes());
+    let (width, padded) = (pool.size[1], columns.next_multiple_of(BLOCK));
+    // What the blocks of a row read.
+    let reach = (height - 1) * width + padded * STEP + entries - 1;
+    let mut done = 0;
+    for plane in 0..y.len() / y_plane {
+        for r in 0..rows {
+            let (first, from) = (r * pool.stride[0] * width, done * columns);
+            let Some(x) = x.get(plane * x_plane + first..).and_then(|x| x.get(..reach)) else { return done };
+            let (Some(y), Some(at)) = (y.get_mut(from..from + padded), at.get_mut(from..from + padded)) else {
+                return done;
+            };
+            let blocks = y.as_chunks_mut::<BLOCK>().0.iter_mut().zip(at.as_chunks_mut::<BLOCK>().0);
+            for (i, (y, at)) in blocks.enumerate() {
+                let start = i * BLOCK * STEP;
+                let (largest, place) = block::<F, STEP>(&x[start..], width, [height, entries]);
+                *y = largest;
+                *at = core::array::from_fn(|i| (first + start + i * STEP) as u32 + place[i]);
             }
+            done += 1;
         }
-        (*y, *at) = (largest, place);
     }
+    done
+}
+
+/// The largest of each window of a block, the first of which `x` begins with, and where it is, from the window's
+/// beginning.
+#[inline(always)]
+fn block<F: Float, const STEP: usize>(
+    x: &[F],
+    width: usize,
+    [height, entries]: [usize; 2],
+) -> ([F; BLOCK], [u32; BLOCK]) {
+    // Rows by themselves first: they do not wait for one another.
+    let mut all = ([F::ZERO; BLOCK], [0; BLOCK]);
+    for row in 0..height {
+        let x = &x[row * width..][..BLOCK * STEP + entries - 1];
+        let entry = |entry: usize| {
+            let windows: &[[F; STEP]; BLOCK] = x[entry..].as_chunks().0.first_chunk().expect("a block of windows");
+            (windows.map(|window| window[0]), [(row * width + entry) as u32; BLOCK])
+        };
+        let mut of_row = entry(0);
+        for i in 1..entries {
+            of_row = larger(of_row, entry(i));
+        }
+        all = if row == 0 { of_row } else { larger(all, of_row) };
+    }
+    all
+}
+
+/// The larger of each pair, and where it is.
+#[inline(always)]
+fn larger<F: Float>(a: ([F; BLOCK], [u32; BLOCK]), b: ([F; BLOCK], [u32; BLOCK])) -> ([F; BLOCK], [u32; BLOCK]) {
+    let (mut largest, mut place) = a;
+    for i in 0..BLOCK {
+        let take = is_larger(b.0[i], largest[i]);
+        largest[i] = if take { b.0[i] } else { largest[i] };
+        place[i] = if take { b.1[i] } else { place[i] };
+    }
+    (largest, place)
 }
 
 /// Computes a row of results.
@@ -110,5 +145,5 @@ fn keep_largest<F: Float>(x: impl Iterator<Item = F>, first: usize, step: usize,
 /// Whether `x` takes the place of `y`: the first NaN stays, and of equals the first.
 #[inline(always)]
 fn is_larger<F: Float>(x: F, y: F) -> bool {
-    (x > y) | (x.is_nan() & !y.is_nan())
+    !(x <= y) & !y.is_nan()
 }
