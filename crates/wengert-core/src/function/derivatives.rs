@@ -28,7 +28,7 @@ impl<F: TensorFloat> Function<F> {
         self.expect_scalar("value")?;
         self.with_workspace(|work| {
             self.forward("value", &mut work.plain, x.len(), |k| x[k])?;
-            Ok(work.plain.values[self.program.outputs[0] as usize])
+            Ok(work.plain.values[self.program().outputs[0] as usize])
         })
     }
 
@@ -39,7 +39,7 @@ impl<F: TensorFloat> Function<F> {
     pub fn eval(&self, x: &[F]) -> Result<Vec<F>, FunctionError> {
         self.with_workspace(|work| {
             self.forward("eval", &mut work.plain, x.len(), |k| x[k])?;
-            Ok(self.program.outputs.iter().map(|&output| work.plain.values[output as usize]).collect())
+            Ok(self.program().outputs.iter().map(|&output| work.plain.values[output as usize]).collect())
         })
     }
 
@@ -84,9 +84,9 @@ impl<F: TensorFloat> Function<F> {
         self.with_workspace(|work| {
             let Sheet { values, adjoints } = &mut work.plain;
             self.forward_in("gradient", values, x.len(), |k| x[k])?;
-            self.program.reverse(values, adjoints, core::iter::once((0, F::ONE)));
+            self.program().reverse(values, adjoints, core::iter::once((0, F::ONE)));
             gradient.copy_from_slice(&adjoints[..self.inputs()]);
-            Ok(values[self.program.outputs[0] as usize])
+            Ok(values[self.program().outputs[0] as usize])
         })
     }
 
@@ -100,7 +100,7 @@ impl<F: TensorFloat> Function<F> {
         self.with_workspace(|work| {
             let Sheet { values, adjoints } = &mut work.plain;
             self.forward_in("vjp", values, x.len(), |k| x[k])?;
-            self.program.reverse(values, adjoints, seed.iter().copied().enumerate());
+            self.program().reverse(values, adjoints, seed.iter().copied().enumerate());
             Ok(adjoints[..self.inputs()].to_vec())
         })
     }
@@ -198,7 +198,7 @@ impl<F: TensorFloat> Function<F> {
                 let Sheet { values, adjoints } = &mut work.plain;
                 self.forward_in("jacobian", values, x.len(), |k| x[k])?;
                 for (output, row) in jacobian.chunks_exact_mut(columns).enumerate() {
-                    self.program.reverse(values, adjoints, core::iter::once((output, F::ONE)));
+                    self.program().reverse(values, adjoints, core::iter::once((output, F::ONE)));
                     row.copy_from_slice(&adjoints[..columns]);
                 }
                 Ok(())

@@ -101,7 +101,7 @@ impl<F: TensorFloat> Function<F> {
                 self.forward_in("sparse_jacobian", values, x.len(), |k| x[k])?;
                 for (colour, sums) in compressed.chunks_exact_mut(length.max(1)).enumerate() {
                     let of_colour = colours.iter().enumerate().filter(|&(_, c)| *c == colour);
-                    self.program.reverse(values, adjoints, of_colour.map(|(output, _)| (output, F::ONE)));
+                    self.program().reverse(values, adjoints, of_colour.map(|(output, _)| (output, F::ONE)));
                     sums.copy_from_slice(&adjoints[..columns]);
                 }
                 Ok(())

@@ -144,6 +144,7 @@ fn keep_largest<F: Float>(x: impl Iterator<Item = F>, first: usize, step: usize,
 
 /// Whether `x` takes the place of `y`: the first NaN stays, and of equals the first.
 #[inline(always)]
+#[expect(clippy::neg_cmp_op_on_partial_ord, reason = "of NaN and a number neither is less: one comparison, not two")]
 fn is_larger<F: Float>(x: F, y: F) -> bool {
     !(x <= y) & !y.is_nan()
 }
